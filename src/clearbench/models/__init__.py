@@ -1,0 +1,4 @@
+"""Models: building tiny ones from a configuration, loading, adapters, saving.
+
+No model is known by name here.
+"""

@@ -1,0 +1,4 @@
+"""One file a stage of the workflow: read files, call the package, write files.
+
+No stage imports another stage.
+"""

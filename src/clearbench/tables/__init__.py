@@ -1,0 +1,4 @@
+"""Comparison tables, from score files to CSV, Markdown and LaTeX.
+
+No metric is computed here.
+"""
