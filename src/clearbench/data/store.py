@@ -1,0 +1,167 @@
+"""The store: one dataset in the form that every later stage reads.
+
+A hub layout (CLEAR, TOFU, …) is read once, by the `dataset` stage, which checks it and writes four
+parquet files. Nothing after that stage knows where the data came from.
+
+=================== ==========================================================================
+`images.parquet`    `bytes`: the encoded image as it came; a row's number is its key
+`base.parquet`      what a base model built by the workflow learns (the "real" world); may be empty
+`train.parquet`     the fictitious persons, with each row's part at each forget size
+`eval.parquet`      the samples of the evaluation tasks, with their candidate answers
+=================== ==========================================================================
+"""
+
+import io
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from clearbench.errors import UserError
+
+MODALITIES = ("text", "visual")
+FORGET_SIZES = (1, 5, 10)
+
+
+@dataclass(frozen=True)
+class TrainSample:
+    """A question and its answer, to be learnt or forgotten.
+
+    `modality` is `visual` where the row has an image, else `text`. `image` is a row number of the
+    image table. `set01`, `set05` and `set10` say whether the row belongs to the `forget` or the
+    `retain` part at that forget size; None where the dataset assigns it to neither.
+    """
+
+    id: str
+    task: str
+    modality: str
+    person: str | None
+    question: str
+    answer: str
+    image: int | None
+    set01: str | None = None
+    set05: str | None = None
+    set10: str | None = None
+
+    def part(self, forget_size: int) -> str | None:
+        """The part (`forget`, `retain` or None) of this row at a forget size in percent."""
+        part: str | None = getattr(self, f"set{forget_size:02d}")
+        return part
+
+
+@dataclass(frozen=True)
+class EvalSample:
+    """A question, its true answer and the candidates that compete with it.
+
+    `split` is `forget`, `retain` or `real`. `forget_size` limits the row to one forget size (None:
+    valid at every size). `paraphrase` is the true answer in the wording that `perturbed` share; it
+    equals `answer` where the task has no other wording.
+    """
+
+    id: str
+    split: str
+    task: str
+    forget_size: int | None
+    question: str
+    answer: str
+    paraphrase: str
+    perturbed: tuple[str, ...]
+    image: int | None
+
+
+_TRAIN_SCHEMA = pa.schema(
+    [(name, pa.string()) for name in ("id", "task", "modality", "person", "question", "answer")]
+    + [("image", pa.int32())]
+    + [(name, pa.string()) for name in ("set01", "set05", "set10")]
+)
+_EVAL_SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("split", pa.string()),
+        ("task", pa.string()),
+        ("forget_size", pa.int32()),
+        ("question", pa.string()),
+        ("answer", pa.string()),
+        ("paraphrase", pa.string()),
+        ("perturbed", pa.list_(pa.string())),
+        ("image", pa.int32()),
+    ]
+)
+_IMAGE_SCHEMA = pa.schema([("bytes", pa.binary())])
+
+
+def write_store(
+    folder: Path,
+    images: Iterable[bytes],
+    base: Iterable[TrainSample],
+    train: Iterable[TrainSample],
+    evaluation: Iterable[EvalSample],
+) -> None:
+    """Write the four files of a store into an existing folder."""
+    tables = {
+        "images": pa.Table.from_pylist([{"bytes": b} for b in images], _IMAGE_SCHEMA),
+        "base": pa.Table.from_pylist([asdict(s) for s in base], _TRAIN_SCHEMA),
+        "train": pa.Table.from_pylist([asdict(s) for s in train], _TRAIN_SCHEMA),
+        "eval": pa.Table.from_pylist([asdict(s) for s in evaluation], _EVAL_SCHEMA),
+    }
+    for name, table in tables.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+
+
+class Store:
+    """Reads a store's folder; each file is read when it is first asked for."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def base(self) -> list[TrainSample]:
+        """What a base model built by the workflow learns."""
+        return [TrainSample(**row) for row in self._rows("base")]
+
+    def train(self, part: str, forget_size: int | None, modality: str) -> list[TrainSample]:
+        """The training rows of a part, in the dataset's order.
+
+        `part` is `full`, `forget` or `retain` (the last two need a forget size), `modality` is
+        `text`, `visual` or `both`.
+        """
+        samples = [
+            sample
+            for sample in self._train
+            if modality in ("both", sample.modality)
+            and (part == "full" or sample.part(forget_size or 0) == part)
+        ]
+        if not samples:
+            size = "" if forget_size is None else f" at forget size {forget_size}"
+            raise UserError(
+                f"{self.folder}: no training row is {part}{size} with modality {modality};"
+                " choose a modality that the dataset has"
+            )
+        return samples
+
+    def evaluation(self, forget_size: int) -> list[EvalSample]:
+        """The evaluation samples of all tasks at a forget size, in the dataset's order."""
+        return [
+            EvalSample(**{**row, "perturbed": tuple(row["perturbed"])})
+            for row in self._rows("eval")
+            if row["forget_size"] in (None, forget_size)
+        ]
+
+    def image(self, key: int) -> Image.Image:
+        """The RGB image of a row number."""
+        return Image.open(io.BytesIO(self._images[key].as_py())).convert("RGB")
+
+    @cached_property
+    def _train(self) -> list[TrainSample]:
+        return [TrainSample(**row) for row in self._rows("train")]
+
+    @cached_property
+    def _images(self) -> pa.ChunkedArray:
+        # Memory-mapped: the images of CLEAR are hundreds of megabytes, a stage touches some.
+        return pq.read_table(self.folder / "images.parquet", memory_map=True)["bytes"]
+
+    def _rows(self, name: str) -> list[dict]:
+        return pq.read_table(self.folder / f"{name}.parquet").to_pylist()
