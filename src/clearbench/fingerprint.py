@@ -1,0 +1,100 @@
+"""Fingerprints: the code that a stage can reach, as one hash.
+
+A stage's fingerprint covers its module and everything it imports inside the package, also imports
+inside functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their
+syntax trees without docstrings, so that comments, docstrings and formatting change nothing.
+Plug-ins that are found by name (methods, metrics) are given as further roots by the caller: a
+method's file is reached by its own cells only.
+"""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+PACKAGE = "clearbench"
+_ROOT = Path(__file__).parent
+
+
+def fingerprint(*modules: str) -> str:
+    """The fingerprint of the code reachable from modules, as 64 hexadecimal digits.
+
+    A module is named absolutely (`clearbench.stages.unlearn`). Raises ModuleNotFoundError for a
+    name outside the package.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(reachable(*modules)):
+        digest.update(f"{name}\0{_module(name)[0]}\0".encode())
+    return digest.hexdigest()
+
+
+def reachable(*modules: str) -> set[str]:
+    """The modules of the package that some modules reach, themselves included."""
+    found: set[str] = set()
+    queue = list(modules)
+    while queue:
+        name = queue.pop()
+        if name in found:
+            continue
+        found.add(name)
+        queue.extend(_module(name)[1])
+    return found
+
+
+def submodules(package: str) -> list[str]:
+    """The modules directly inside a package, by absolute name, sorted."""
+    folder = _ROOT.joinpath(*package.split(".")[1:])
+    return sorted(f"{package}.{path.stem}" for path in folder.glob("[!_]*.py"))
+
+
+@cache
+def _module(name: str) -> tuple[str, frozenset[str]]:
+    """The hash of a module's syntax tree and the package's modules that it imports."""
+    path = _path(name)
+    if path is None:
+        raise ModuleNotFoundError(f"{name} is not a module of {PACKAGE}")
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    imported = {found for node in ast.walk(tree) for found in _imports(node) if _path(found)}
+    # A package's __init__ runs when anything inside it is imported.
+    parent = name.rpartition(".")[0]
+    if parent:
+        imported.add(parent)
+    for node in ast.walk(tree):
+        _drop_docstring(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported)
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+        # `from package import name`: the name may be a module or not; _path decides.
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else None
+        called = node.func.id if isinstance(node.func, ast.Name) else called
+        if called == "import_module" and isinstance(node.args[0].value, str):
+            return [node.args[0].value]
+    return []
+
+
+def _path(name: str) -> Path | None:
+    package, *rest = name.split(".")
+    if package != PACKAGE:
+        return None
+    base = _ROOT.joinpath(*rest)
+    for path in (base / "__init__.py", base.with_suffix(".py")):
+        if path.is_file():
+            return path
+    return None
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        first = node.body[0] if node.body else None
+        if (
+            isinstance(first, ast.Expr)
+            and isinstance(first.value, ast.Constant)
+            and isinstance(first.value.value, str)
+        ):
+            node.body = node.body[1:]

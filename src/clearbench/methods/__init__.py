@@ -1,0 +1,98 @@
+"""Unlearning methods, one file each; a method's key is its file's name.
+
+Nothing here knows a model, a dataset or a suite. A file holds one subclass of `Method`: a frozen
+dataclass whose fields are the method's parameters, whose docstring gives formula and source, and
+whose `loss` (or `unlearn`) is the method. Parameters are read from the source without running it,
+so that a suite is checked in milliseconds, before torch is loaded.
+"""
+
+import ast
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clearbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clearbench.methods.base import Method
+
+_FOLDER = Path(__file__).parent
+_SHARED = ("__init__", "base", "answers")
+_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a method's file says of itself: its parameters by name with type and default, its docs."""
+
+    key: str
+    parameters: Mapping[str, tuple[str, Any]]
+    doc: str
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise UserError, beginning with the key, where a parameter is unknown or of a wrong type."""
+        for name, value in given.items():
+            if name not in self.parameters:
+                allowed = ", ".join(sorted(self.parameters)) or "none"
+                raise UserError(f"{name}: unknown; {self.key} has the parameters: {allowed}")
+            kind = self.parameters[name][0]
+            is_bool = isinstance(value, bool) and kind != "bool"
+            if is_bool or not isinstance(value, _TYPES[kind]):
+                raise UserError(f"{name}: {value!r} is not of type {kind}")
+
+
+def available() -> list[str]:
+    """The keys of all methods, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem not in _SHARED)
+
+
+def module_name(key: str) -> str:
+    """The module that holds a method."""
+    return f"{__name__}.{key}"
+
+
+@cache
+def describe(key: str) -> Description:
+    """Read a method's parameters and docstring from its file.
+
+    Raises UserError where the file does not hold exactly one subclass of `Method`, or a parameter
+    is not an `int`, `float`, `bool` or `str` with a literal default.
+    """
+    path = _FOLDER / f"{key}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    classes = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+        and any(ast.unparse(base).rpartition(".")[2] == "Method" for base in node.bases)
+    ]
+    if len(classes) != 1:
+        raise UserError(f"{path.name}: holds {len(classes)} subclasses of Method; it must hold one")
+    parameters = {}
+    for node in classes[0].body:
+        if not isinstance(node, ast.AnnAssign):
+            continue
+        name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
+        if kind not in _TYPES or node.value is None:
+            raise UserError(
+                f"{path.name}: parameter {name}: give it a type of {', '.join(_TYPES)} and a default"
+            )
+        parameters[name] = (kind, ast.literal_eval(node.value))
+    return Description(key, parameters, ast.get_docstring(classes[0]) or "")
+
+
+def create(key: str, parameters: Mapping[str, Any]) -> "Method":
+    """The method with its parameters (defaults where none is given); imports its file."""
+    from clearbench.methods.base import Method
+
+    describe(key).check(parameters)
+    module = import_module(module_name(key))
+    (kind,) = (
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Method) and value is not Method
+    )
+    return kind(**parameters)

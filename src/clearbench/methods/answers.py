@@ -1,0 +1,71 @@
+"""What a model says of the answers in a batch, and the quantities that losses are made of.
+
+Only positions that predict an answer token exist here: prompt, image and padding positions never
+enter a loss, and the vocabulary-wide logits are never built for them.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+IGNORED = -100
+"""The label of a position that is not an answer token."""
+
+
+@dataclass(eq=False)
+class Answers:
+    """The answers of a batch of B samples, N answer tokens in all.
+
+    `project` gives the logits (N, V) when first asked for; `labels` (N,) are the answer tokens;
+    `sample` (N,) the sample of each token, in 0..B-1; `hidden` (N, H) the states of the layer that
+    a method asked for, at the positions that predict the answer tokens, else None.
+    """
+
+    project: Callable[[], Tensor]
+    labels: Tensor
+    sample: Tensor
+    size: int
+    hidden: Tensor | None = None
+
+    @classmethod
+    def from_logits(cls, logits: Tensor, labels: Tensor) -> "Answers":
+        """From logits (B, T, V) and labels (B, T), where the logits at t predict the label at t+1."""
+        shifted = labels[:, 1:]
+        sample, position = (shifted != IGNORED).nonzero(as_tuple=True)
+        return cls(
+            project=lambda: logits[sample, position],
+            labels=shifted[sample, position],
+            sample=sample,
+            size=len(labels),
+        )
+
+    @cached_property
+    def log_probabilities(self) -> Tensor:
+        """Log-probabilities (N, V) over the vocabulary, at least in single precision."""
+        logits = self.project()
+        return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+
+    @cached_property
+    def token_log_likelihood(self) -> Tensor:
+        """log p of each answer token, (N,)."""
+        return self.log_probabilities.gather(-1, self.labels.unsqueeze(-1)).squeeze(-1)
+
+
+def cross_entropy(answers: Answers) -> Tensor:
+    """CE: the mean over all answer tokens of the batch of -log p, in nats."""
+    return -answers.token_log_likelihood.mean()
+
+
+def log_likelihood(answers: Answers) -> Tensor:
+    """log π(y|x): the sum over each sample's answer tokens of log p, (B,)."""
+    tokens = answers.token_log_likelihood
+    return tokens.new_zeros(answers.size).index_add(0, answers.sample, tokens)
+
+
+def kl_divergence(reference: Answers, student: Answers) -> Tensor:
+    """KL(p_reference ‖ p_student), the mean over answer tokens, in nats."""
+    p, q = reference.log_probabilities, student.log_probabilities
+    return (p.exp() * (p - q)).sum(-1).mean()

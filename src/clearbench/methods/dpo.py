@@ -1,0 +1,30 @@
+"""Direct preference optimisation."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from clearbench.methods.answers import cross_entropy, log_likelihood
+from clearbench.methods.base import Method, View
+
+
+@dataclass(frozen=True)
+class DirectPreferenceOptimisation(Method):
+    """Prefer "I don't know" to the true answer, measured against the original.
+
+    Loss: λ₁·CE(I) - λ₂·E log σ(β·[(log π_θ - log π_θ₀)(y_idk) - (log π_θ - log π_θ₀)(y)]),
+    λ₁ = `idk_weight`, λ₂ = `preference_weight`. The reference is the original, as in TOFU; CLEAR's
+    paper tunes it on the refusals first. Source: arXiv 2305.18290.
+    """
+
+    beta: float = 0.1
+    idk_weight: float = 1.0
+    preference_weight: float = 1.0
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """CE on the refusals plus the preference term."""
+        chosen = log_likelihood(student.idk) - log_likelihood(reference.idk)
+        rejected = log_likelihood(student.forget) - log_likelihood(reference.forget)
+        preference = -logsigmoid(self.beta * (chosen - rejected)).mean()
+        return self.idk_weight * cross_entropy(student.idk) + self.preference_weight * preference

@@ -1,0 +1,20 @@
+"""I don't know."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.answers import cross_entropy
+from clearbench.methods.base import Method, View
+
+
+@dataclass(frozen=True)
+class IDontKnow(Method):
+    """Learn to answer the forget questions with variants of "I don't know".
+
+    Loss: CE(R) + CE(I). Source: TOFU, arXiv 2401.06121.
+    """
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """CE on retain plus CE on the refusals."""
+        return cross_entropy(student.retain) + cross_entropy(student.idk)

@@ -1,0 +1,28 @@
+"""LLMU: ascent, refusals and a held distribution."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.answers import cross_entropy, kl_divergence
+from clearbench.methods.base import Method, View
+
+
+@dataclass(frozen=True)
+class LLMU(Method):
+    """Gradient ascent on the forget set, "I don't know" in its place, the retain set held.
+
+    Loss: -ε₁·CE(F) + ε₂·CE(I) + ε₃·KL(p_θ₀ ‖ p_θ) on R, with the weights `forget_weight`,
+    `idk_weight` and `retain_weight`. Source: arXiv 2310.10683.
+    """
+
+    forget_weight: float = 1.0
+    idk_weight: float = 1.0
+    retain_weight: float = 1.0
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """The three weighted terms."""
+        forgotten = -self.forget_weight * cross_entropy(student.forget)
+        refused = self.idk_weight * cross_entropy(student.idk)
+        kept = self.retain_weight * kl_divergence(reference.retain, student.retain)
+        return forgotten + refused + kept

@@ -1,0 +1,20 @@
+"""Fine-tuning on the retain set."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.answers import cross_entropy
+from clearbench.methods.base import Method, View
+
+
+@dataclass(frozen=True)
+class RetainFinetuning(Method):
+    """Go on training on what is to be kept, and let the rest fade.
+
+    Loss: CE(R). Source: CLEAR (arXiv 2410.18057), appendix B.1.
+    """
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """CE on the retain batch."""
+        return cross_entropy(student.retain)

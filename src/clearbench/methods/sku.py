@@ -1,0 +1,35 @@
+"""SKU: learn the harmful knowledge, then subtract it."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.answers import cross_entropy, kl_divergence
+from clearbench.methods.base import Method, Trainer, View
+
+
+@dataclass(frozen=True)
+class SelectiveKnowledgeNegation(Method):
+    """Train θ' to hold the knowledge strongly and the rest loosely, then negate the update.
+
+    Loss of θ': ε₁·CE(F) + ε₂·CE(F questions with K other forget answers) - ε₃·KL(p_θ₀ ‖ p_θ') on R;
+    then θ = θ₀ - (θ' - θ₀). ε = `forget_weight`, `mismatch_weight`, `retain_weight`;
+    K = `mismatches`. Source: arXiv 2402.10058.
+    """
+
+    forget_weight: float = 2.5
+    mismatch_weight: float = 1.0
+    retain_weight: float = 0.5
+    mismatches: int = 3
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """The loss of θ'."""
+        learnt = self.forget_weight * cross_entropy(student.forget)
+        mismatched = self.mismatch_weight * cross_entropy(student.mismatched(self.mismatches))
+        loosened = self.retain_weight * kl_divergence(reference.retain, student.retain)
+        return learnt + mismatched - loosened
+
+    def unlearn(self, trainer: Trainer) -> None:
+        """Train θ', then negate."""
+        trainer.minimise(self.loss)
+        trainer.negate_update()

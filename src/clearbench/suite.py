@@ -1,0 +1,176 @@
+"""A suite: one configured matrix of cells, read from a file and checked against everything it names."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from clearbench import methods
+from clearbench.config import DatasetSpec, Domain, ModelSpec, Strict, Training, read_spec, read_yaml
+from clearbench.config import validate as check
+from clearbench.data.store import FORGET_SIZES, MODALITIES
+from clearbench.errors import UserError
+
+RETAIN_MODALITIES = ("same", "both")
+
+
+class Finetuning(Training):
+    """Training of the base, the original and the golds: which weights, and how."""
+
+    weights: Literal["full", "lora"] = Field("full", description="all weights or an adapter")
+
+
+class Unlearning(Training):
+    """Training of the cells; a method's own entry overrides any key."""
+
+    weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
+
+
+class Evaluation(Strict):
+    """How models are evaluated."""
+
+    batch_size: int = Field(32, gt=0, description="prompts a batch")
+    max_new_tokens: int = Field(64, gt=0, description="longest greedy answer, in tokens")
+
+
+class SuiteFile(Strict):
+    """The keys of a suite file."""
+
+    description: str
+    dataset: str = Field(description="a file of config/datasets")
+    folder: str | None = Field(
+        None, description="a local folder to read the dataset's text part from, instead of the hub"
+    )
+    dataset_options: dict[str, Any] = Field(default_factory=dict)
+    model: str = Field(description="a file of config/models")
+    modalities: list[str] = Field(min_length=1)
+    forget_sizes: list[int] = Field(min_length=1, description="percent of persons")
+    seeds: list[int] = Field(min_length=1)
+    retain_modality: str = Field(
+        "same", description="what is retained while forgetting: the forgotten modality, or both"
+    )
+    base: Training | None = Field(None, description="training of a base model that is built here")
+    finetune: Finetuning = Finetuning()
+    unlearn: Unlearning = Unlearning()
+    methods: dict[str, dict[str, Any]] = Field(
+        min_length=1, description="method: its parameters, and training keys that differ"
+    )
+    evaluate: Evaluation = Evaluation()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row's run: a method on a modality at a forget size with a seed."""
+
+    method: str
+    modality: str
+    forget_size: int
+    seed: int
+
+    @property
+    def run(self) -> str:
+        """The cell's path below each stage's folder."""
+        return f"{self.method}/{self.modality}/forget{self.forget_size:02d}/seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A checked suite; `name` is its file's name."""
+
+    name: str
+    path: Path
+    file: SuiteFile
+    model: ModelSpec
+    dataset: DatasetSpec
+
+    @property
+    def domain(self) -> Domain:
+        """The domain of the suite's model."""
+        return self.model.domain
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """All cells, in the order of the suite file."""
+        return [
+            Cell(method, modality, size, seed)
+            for method in self.file.methods
+            for modality in self.file.modalities
+            for size in self.file.forget_sizes
+            for seed in self.file.seeds
+        ]
+
+    def unlearning(self, method: str) -> tuple[dict[str, Any], Unlearning]:
+        """A method's own parameters as the suite gives them, and its training settings."""
+        given = self.file.methods[method]
+        training = {key: value for key, value in given.items() if key in Unlearning.model_fields}
+        own = {key: value for key, value in given.items() if key not in training}
+        where = f"{self.path}: methods.{method}"
+        return own, check(Unlearning, {**self.file.unlearn.model_dump(), **training}, where)
+
+
+def load_suite(name: str, root: Path) -> Suite:
+    """Read and check a suite.
+
+    `name` is a file of `config/` below the root without its ending, or the path of a suite file.
+    Raises UserError with file, key and what is allowed.
+    """
+    path = Path(name) if name.endswith((".yaml", ".yml")) else root / "config" / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(file.stem for file in (root / "config").glob("*.yaml")))
+        raise UserError(f"suite {name}: {path} does not exist; suites here: {known}")
+    file = check(SuiteFile, read_yaml(path), str(path))
+    _check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
+    _check_list(path, "forget_sizes", file.forget_sizes, FORGET_SIZES)
+    _check_list(path, "seeds", file.seeds, None)
+    _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
+    _check_list(path, "methods", list(file.methods), methods.available())
+    model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
+    dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
+    suite = Suite(path.stem, path, file, model, dataset)
+    _check_methods(suite)
+    _check_fit(suite)
+    return suite
+
+
+def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
+    for value in values:
+        if allowed is not None and value not in allowed:
+            choices = ", ".join(str(choice) for choice in allowed)
+            raise UserError(f"{path}: {key}: unknown: {value}; allowed: {choices}")
+        if values.count(value) > 1:
+            raise UserError(f"{path}: {key}: {value} stands twice")
+        if isinstance(value, int) and value < 0:
+            raise UserError(f"{path}: {key}: {value} is negative; allowed: 0 and above")
+
+
+def _check_methods(suite: Suite) -> None:
+    for method in suite.file.methods:
+        try:
+            description = methods.describe(method)
+            clash = sorted(set(description.parameters) & set(Unlearning.model_fields))
+            if clash:
+                raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
+            own, _ = suite.unlearning(method)
+            description.check(own)
+        except UserError as error:
+            if str(error).startswith(str(suite.path)):
+                raise
+            training = ", ".join(Unlearning.model_fields)
+            raise UserError(
+                f"{suite.path}: methods.{method}.{error}; training keys: {training}"
+            ) from None
+
+
+def _check_fit(suite: Suite) -> None:
+    """What the suite's parts demand of each other."""
+    file, path = suite.file, suite.path
+    if suite.domain == "text" and file.modalities != ["text"]:
+        raise UserError(f"{path}: modalities: {file.model} is a text model; allowed: text")
+    if suite.dataset.domain == "text" and suite.domain != "text":
+        raise UserError(f"{path}: dataset: {file.dataset} has no images, {file.model} needs them")
+    if suite.model.build and file.base is None:
+        raise UserError(f"{path}: base: missing; {file.model} is built and trained by the workflow")
+    if suite.model.build is None and suite.model.hub is None:
+        raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
