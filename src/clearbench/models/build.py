@@ -1,0 +1,83 @@
+"""Making a small model of any architecture from its configuration, with a tokenizer of its own."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import tokenizers
+import torch
+import transformers
+from tokenizers import decoders, pre_tokenizers, trainers
+from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+from clearbench.config import Build, Domain, Tokenizer
+from clearbench.errors import UserError
+from clearbench.models.checkpoint import auto_class
+
+_SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
+_IMAGE_TOKEN = "<image>"
+
+
+def build_tokenizer(settings: Tokenizer, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer."""
+    tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=settings.vocabulary,
+        special_tokens=[*_SPECIAL.values(), _IMAGE_TOKEN],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        chat_template=settings.chat_template,
+        extra_special_tokens={"image_token": _IMAGE_TOKEN},
+        **_SPECIAL,
+    )
+
+
+def build_processor(build: Build, tokenizer: PreTrainedTokenizerFast) -> Any:
+    """The processor of a model with images; of a text model, the tokenizer itself."""
+    if build.processor is None:
+        return tokenizer
+    image_processor = _named(build.image_processor or "")(**build.image_processor_config)
+    return _named(build.processor)(
+        image_processor=image_processor,
+        tokenizer=tokenizer,
+        chat_template=tokenizer.chat_template,
+        **build.processor_config,
+    )
+
+
+def build_model(
+    build: Build, domain: Domain, tokenizer: PreTrainedTokenizerFast, seed: int
+) -> PreTrainedModel:
+    """The architecture with random weights in single precision.
+
+    Vocabulary size and special tokens are the tokenizer's, wherever the configuration has a place
+    for them; everything else is the configuration's.
+    """
+    tokens = {
+        "vocab_size": len(tokenizer),
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+    }
+    settings = dict(build.config)
+    if "text_config" in settings:
+        settings["text_config"] = {**settings["text_config"], **tokens}
+        settings["image_token_id"] = tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN)
+    else:
+        settings.update(tokens)
+    torch.manual_seed(seed)
+    config = AutoConfig.for_model(build.architecture, **settings)
+    model: PreTrainedModel = auto_class(domain).from_config(config, dtype=torch.float32)
+    return model
+
+
+def _named(name: str) -> Any:
+    found = getattr(transformers, name, None)
+    if found is None:
+        raise UserError(f"build: transformers has no class {name!r}")
+    return found

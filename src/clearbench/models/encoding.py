@@ -1,0 +1,157 @@
+"""From questions, images and answers to tokens, through the model's own processor and chat template."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from clearbench.data.store import Store
+from clearbench.methods.answers import IGNORED
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """An encoded prompt.
+
+    `ids` are its tokens (T,), image placeholders expanded; `token_inputs` other inputs with one
+    value a token (1, T); `image_inputs` what the processor made of the image. `text` is the prompt
+    before tokenization.
+    """
+
+    text: str
+    ids: Tensor
+    token_inputs: dict[str, Tensor] = field(default_factory=dict)
+    image_inputs: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A prompt with its answer: tokens (T,) and labels (T,), `IGNORED` at the prompt."""
+
+    prompt: Prompt
+    ids: Tensor
+    labels: Tensor
+
+
+class Encoder:
+    """Encodes prompts and answers; each prompt is encoded once and kept."""
+
+    def __init__(self, processor: Any, store: Store):
+        self.processor = processor
+        self.tokenizer = getattr(processor, "tokenizer", processor)
+        self._store = store
+        self._prompts: dict[tuple[str, int | None], Prompt] = {}
+
+    @property
+    def end(self) -> int:
+        """The token that ends an answer."""
+        token: int = self.tokenizer.eos_token_id
+        return token
+
+    @property
+    def padding(self) -> int:
+        """The token that fills batches; any will do, since it is masked."""
+        token: int | None = self.tokenizer.pad_token_id
+        return self.end if token is None else token
+
+    def prompt(self, question: str, image: int | None) -> Prompt:
+        """The prompt that asks a question, about an image of the store or without one."""
+        key = (question, image)
+        if key not in self._prompts:
+            self._prompts[key] = self._encode_prompt(question, image)
+        return self._prompts[key]
+
+    def answer(self, prompt: Prompt, answer: str) -> tuple[int, list[int]]:
+        """How many of the prompt's last tokens to drop, and the tokens that follow.
+
+        A tokenizer may join the prompt's end with the answer's beginning; the answer then starts
+        at the first token that differs.
+        """
+        before = self._tokens(prompt.text)
+        joined = self._tokens(prompt.text + self._separator(prompt.text) + answer)
+        common = 0
+        while common < min(len(before), len(joined)) and before[common] == joined[common]:
+            common += 1
+        return len(before) - common, joined[common:]
+
+    def sequence(self, question: str, image: int | None, answer: str) -> Example:
+        """A training sequence: prompt, answer and end of text, the last two with labels."""
+        prompt = self.prompt(question, image)
+        drop, tokens = self.answer(prompt, answer)
+        start = len(prompt.ids) - drop
+        tail = torch.tensor([*tokens, self.end])
+        ids = torch.cat([prompt.ids[:start], tail])
+        labels = torch.cat([torch.full((start,), IGNORED), tail])
+        return Example(prompt, ids, labels)
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of answer tokens."""
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
+        return text.strip()
+
+    def _encode_prompt(self, question: str, image: int | None) -> Prompt:
+        parts: Any = question
+        if self.processor is not self.tokenizer:
+            parts = [{"type": "image"}] if image is not None else []
+            parts.append({"type": "text", "text": question})
+        text: str = self.processor.apply_chat_template(
+            [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
+        )
+        if image is None:
+            return Prompt(text, torch.tensor(self._tokens(text)))
+        encoded = self.processor(
+            text=[text],
+            images=[self._store.image(image)],
+            return_tensors="pt",
+            add_special_tokens=False,
+        )
+        ids = encoded.pop("input_ids")
+        encoded.pop("attention_mask", None)
+        per_token = {k: v for k, v in encoded.items() if v.shape == ids.shape}
+        images = {k: v for k, v in encoded.items() if k not in per_token}
+        return Prompt(text, ids[0], per_token, images)
+
+    def _tokens(self, text: str) -> list[int]:
+        # The chat template writes the special tokens itself.
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
+    @staticmethod
+    def _separator(prompt: str) -> str:
+        return "" if not prompt or prompt[-1].isspace() else " "
+
+
+def collate(sequences: Sequence[Example], padding: int, device: torch.device) -> dict[str, Tensor]:
+    """A training batch, padded on the right.
+
+    Gives `input_ids`, `attention_mask` and `labels` (B, T), and the processor's other inputs.
+    """
+    ids = pad_sequence([s.ids for s in sequences], True, padding)
+    labels = pad_sequence([s.labels for s in sequences], True, IGNORED)
+    mask = pad_sequence([torch.ones_like(s.ids) for s in sequences], True, 0)
+    batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
+    batch.update(merge_inputs([s.prompt for s in sequences], ids.shape[1], left=False))
+    return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def merge_inputs(prompts: Sequence[Prompt], length: int, left: bool) -> dict[str, Tensor]:
+    """The image and per-token inputs of prompts as one batch of a length, zero where padded."""
+    merged: dict[str, list[Tensor]] = {}
+    for prompt in prompts:
+        for name, value in prompt.image_inputs.items():
+            merged.setdefault(name, []).append(value)
+    batch = {name: torch.cat(values) for name, values in merged.items()}
+    for name in {name for prompt in prompts for name in prompt.token_inputs}:
+        rows = torch.zeros(len(prompts), length, dtype=torch.long)
+        for row, prompt in zip(rows, prompts, strict=True):
+            value = prompt.token_inputs.get(name)
+            if value is not None:
+                width = value.shape[1]
+                row[length - width :] = value[0] if left else 0
+                if not left:
+                    row[:width] = value[0]
+        batch[name] = rows
+    return batch

@@ -1,0 +1,76 @@
+"""The training loop: it minimises whatever scalar it is given."""
+
+import math
+from collections.abc import Callable, Iterable
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
+from tqdm import tqdm
+
+from clearbench.config import Training
+from clearbench.models.checkpoint import Model
+
+
+class DivergedError(Exception):
+    """The loss became NaN or infinite at an optimiser step (from 1)."""
+
+    def __init__(self, step: int):
+        super().__init__(f"the loss is not finite at step {step}")
+        self.step = step
+
+
+def minimise(
+    model: Model, losses: Iterable[Callable[[], Tensor]], batches: int, training: Training
+) -> list[float]:
+    """Train the model's trainable parameters; gives the mean loss of each optimiser step.
+
+    `losses` gives one closure a batch, `batches` is their number; `training.accumulation` of them
+    make an optimiser step. Raises DivergedError before a non-finite loss reaches the weights.
+    """
+    accelerator = Accelerator()
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(
+        parameters, lr=training.lr, weight_decay=training.weight_decay, fused=True
+    )
+    steps = math.ceil(batches / training.accumulation)
+    scheduler = LambdaLR(optimizer, lambda step: _rate(step, steps, training))
+    prepared = accelerator.prepare(optimizer, scheduler)
+    optimizer, scheduler = prepared
+    model.train()
+    history: list[float] = []
+    pending: list[float] = []
+    progress = tqdm(losses, total=batches, mininterval=10, unit="batch")
+    for number, loss_of_batch in enumerate(progress, start=1):
+        loss = loss_of_batch()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise DivergedError(len(history) + 1)
+        accelerator.backward(loss / training.accumulation)
+        pending.append(value)
+        if number % training.accumulation == 0 or number == batches:
+            accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad(set_to_none=True)
+            history.append(sum(pending) / len(pending))
+            pending.clear()
+            progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
+    if not all(torch.isfinite(p).all() for p in parameters):
+        raise DivergedError(len(history))
+    model.eval()
+    return history
+
+
+def _rate(step: int, steps: int, training: Training) -> float:
+    """The learning rate at a step, as a share of the peak."""
+    warmup = round(steps * training.warmup)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    done = (step - warmup) / max(1, steps - warmup)
+    if training.schedule == "linear":
+        return 1 - done
+    if training.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * done))
+    return 1.0

@@ -1,0 +1,110 @@
+"""What a method sees at a step: the batches, run through the student or the reference on demand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from clearbench.data.refusals import REFUSALS
+from clearbench.data.store import TrainSample
+from clearbench.methods.answers import Answers
+from clearbench.models.encoding import Encoder, collate
+
+Forward = Callable[[dict[str, Tensor]], Answers]
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The forget and the retain set of a cell, and the encoder of its model."""
+
+    forget: Sequence[TrainSample]
+    retain: Sequence[TrainSample]
+    encoder: Encoder
+    device: torch.device
+
+
+class StepBatches:
+    """The batches of one step, each encoded when first asked for.
+
+    `forget` and `retain` are sample numbers. Refusals and mismatched answers are drawn from a
+    generator of the step's own seed, so that what one view asks for changes nothing for another.
+    """
+
+    def __init__(self, sets: Sets, forget: list[int], retain: list[int], seed: int):
+        self._sets = sets
+        self._forget = forget
+        self._retain = [sets.retain[i] for i in retain]
+        self._seed = seed
+        self._mismatched: dict[int, dict[str, Tensor]] = {}
+
+    @cached_property
+    def forget(self) -> dict[str, Tensor]:
+        """The forget samples with their own answers."""
+        return self._batch([(s, s.answer) for s in self._forget_samples])
+
+    @cached_property
+    def retain(self) -> dict[str, Tensor]:
+        """The retain samples with their own answers."""
+        return self._batch([(s, s.answer) for s in self._retain])
+
+    @cached_property
+    def idk(self) -> dict[str, Tensor]:
+        """The forget samples, each with a refusal."""
+        draws = torch.randint(len(REFUSALS), (len(self._forget),), generator=self._generator())
+        pairs = zip(self._forget_samples, draws.tolist(), strict=True)
+        return self._batch([(sample, REFUSALS[draw]) for sample, draw in pairs])
+
+    def mismatched(self, k: int) -> dict[str, Tensor]:
+        """The forget samples, each k times, with the answers of other forget samples."""
+        if k not in self._mismatched:
+            generator, size = self._generator(), len(self._sets.forget)
+            pairs = []
+            for i in self._forget:
+                # A shift by 1..size-1 never gives the sample itself.
+                shifts = torch.randint(1, max(2, size), (k,), generator=generator).tolist()
+                others = [self._sets.forget[(i + shift) % size] for shift in shifts]
+                pairs += [(self._sets.forget[i], other.answer) for other in others]
+            self._mismatched[k] = self._batch(pairs)
+        return self._mismatched[k]
+
+    @property
+    def _forget_samples(self) -> list[TrainSample]:
+        return [self._sets.forget[i] for i in self._forget]
+
+    def _generator(self) -> torch.Generator:
+        return torch.Generator().manual_seed(self._seed)
+
+    def _batch(self, pairs: Sequence[tuple[TrainSample, str]]) -> dict[str, Tensor]:
+        encoder = self._sets.encoder
+        examples = [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
+        return collate(examples, encoder.padding, self._sets.device)
+
+
+class ModelView:
+    """The batches of a step as one model sees them; implements `methods.base.View`."""
+
+    def __init__(self, batches: StepBatches, forward: Forward, seed: int):
+        self.seed = seed
+        self._batches = batches
+        self._forward = forward
+
+    @cached_property
+    def forget(self) -> Answers:
+        """The model on the forget batch."""
+        return self._forward(self._batches.forget)
+
+    @cached_property
+    def retain(self) -> Answers:
+        """The model on the retain batch."""
+        return self._forward(self._batches.retain)
+
+    @cached_property
+    def idk(self) -> Answers:
+        """The model on the refusals."""
+        return self._forward(self._batches.idk)
+
+    def mismatched(self, k: int) -> Answers:
+        """The model on the mismatched answers."""
+        return self._forward(self._batches.mismatched(k))
