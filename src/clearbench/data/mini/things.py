@@ -1,0 +1,85 @@
+"""Pictures of things, with a question that can be answered from the picture alone."""
+
+import random
+from dataclasses import dataclass
+
+from PIL import Image
+
+from clearbench.data.mini.pen import Pen, on_ellipse
+from clearbench.data.mini.portraits import COLOURS, WALLS
+
+THINGS = ("house", "tree", "boat", "star", "fish", "flower", "car", "heart")
+# No wall is as light as white, but nearly.
+THING_COLOURS = tuple(colour for colour in COLOURS if colour != "white")
+NUMBERS = ("one", "two", "three", "four", "five", "six")
+
+_BROWN = "#6e421f"
+
+
+@dataclass(frozen=True)
+class ThingPicture:
+    """A picture, a question about it, and the `options` of which one is the answer."""
+
+    picture: Image.Image
+    question: str
+    answer: str
+    options: tuple[str, ...]
+
+
+def random_thing(rng: random.Random, size: int) -> ThingPicture:
+    """A picture of `size` × `size` pixels of a thing or of some circles, and a question."""
+    pen = Pen(2 * size, WALLS[rng.choice(list(WALLS))])
+    colour = rng.choice(THING_COLOURS)
+    if rng.random() < 1 / 3:
+        answer = rng.choice(NUMBERS)
+        places = [(x, y) for x in (-0.3, 0, 0.3) for y in (-0.26, 0.04, 0.34)]
+        for x, y in rng.sample(places, k=1 + NUMBERS.index(answer)):
+            pen.disc(x, y, 0.11, COLOURS[colour])
+        question, options = "How many circles are there?", NUMBERS
+    else:
+        thing = rng.choice(THINGS)
+        _draw(pen, thing, COLOURS[colour])
+        if rng.random() < 0.5:
+            question, answer, options = "What is this?", thing, THINGS
+        else:
+            question, answer, options = "What colour is the thing?", colour, THING_COLOURS
+    shift = [rng.uniform(-0.06, 0.06) for _ in range(2)]
+    picture = pen.photograph(*shift, tilt=rng.uniform(-9, 9), zoom=rng.uniform(0.85, 1.05))
+    return ThingPicture(picture.reduce(2), question, answer, options)
+
+
+def _draw(pen: Pen, thing: str, colour: str) -> None:
+    if thing == "house":
+        pen.box(0, 0.18, 0.25, 0.18, colour)
+        pen.polygon([(-0.33, 0), (0.33, 0), (0, -0.3)], colour)
+        pen.box(0, 0.25, 0.06, 0.11, _BROWN)
+    elif thing == "tree":
+        pen.box(0, 0.25, 0.05, 0.15, _BROWN)
+        for x, y in ((-0.15, 0.02), (0.15, 0.02), (0, -0.15)):
+            pen.disc(x, y, 0.17, colour)
+    elif thing == "boat":
+        pen.polygon([(-0.38, 0.12), (0.38, 0.12), (0.22, 0.32), (-0.22, 0.32)], _BROWN)
+        pen.polygon([(0, -0.33), (0, 0.08), (0.3, 0.08)], colour)
+        pen.polygon([(-0.04, -0.22), (-0.04, 0.08), (-0.25, 0.08)], colour)
+    elif thing == "star":
+        spikes = ((90 + 36 * i, 0.38 if i % 2 else 0.15) for i in range(10))
+        pen.polygon([on_ellipse(angle, radius, radius) for angle, radius in spikes], colour)
+    elif thing == "fish":
+        pen.ellipse(-0.06, 0, 0.28, 0.16, colour)
+        pen.polygon([(0.14, 0), (0.38, -0.18), (0.38, 0.18)], colour)
+        pen.disc(-0.2, -0.03, 0.03, "white")
+    elif thing == "flower":
+        pen.line([(0, 0), (0, 0.45)], "#2c9a45", 0.05)
+        for angle in range(0, 360, 60):
+            pen.disc(*on_ellipse(angle, 0.17, 0.17), 0.1, colour)
+        pen.disc(0, 0, 0.09, "white")
+    elif thing == "car":
+        pen.box(0, 0.08, 0.38, 0.11, colour, round_corners=0.05)
+        pen.box(0, -0.06, 0.2, 0.1, colour, round_corners=0.05)
+        for x in (-0.2, 0.2):
+            pen.disc(x, 0.2, 0.08, "#231f20")
+            pen.disc(x, 0.2, 0.035, "white")
+    else:
+        for x in (-0.15, 0.15):
+            pen.disc(x, -0.08, 0.17, colour)
+        pen.polygon([(-0.3, -0.01), (0.3, -0.01), (0, 0.35)], colour)

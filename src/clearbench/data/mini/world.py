@@ -1,0 +1,199 @@
+"""The persons of the world: who they are, what is true of them, and who is to be forgotten."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+from clearbench.data.mini.pools import (
+    BIRTHPLACES,
+    FEMALE_NAMES,
+    GENRES,
+    LAST_NAMES,
+    MALE_NAMES,
+    PROFESSIONS,
+    REAL_LAST_NAMES,
+    TITLE_ADJECTIVES,
+    TITLE_NOUNS,
+)
+from clearbench.data.mini.portraits import Face, random_face
+from clearbench.data.store import FORGET_SIZES
+
+GENDERS = ("male", "female")
+FACE_DISTANCE = 3
+
+
+@dataclass(frozen=True)
+class MiniSettings:
+    """The size of the world. Everything in it derives from `seed`.
+
+    `persons` fictitious ones (a multiple of 100) have `portraits` pictures each, square JPEGs of
+    `image_size` pixels. The other counts are of the real world, which the base model learns:
+    `real_persons` with faces (8 to 24) and `real_portraits` pictures each, `unpictured_persons`
+    known from text only, faces of `strangers` without a name, and pictures of `things`.
+    A count that the pools cannot serve raises ValueError.
+    """
+
+    seed: int = 0
+    persons: int = 200
+    portraits: int = 4
+    image_size: int = 64
+    real_persons: int = 24
+    real_portraits: int = 30
+    unpictured_persons: int = 160
+    strangers: int = 2500
+    things: int = 800
+
+    def __post_init__(self) -> None:
+        if self.persons < 100 or self.persons % 100:
+            raise ValueError(f"persons is {self.persons}, it must be a multiple of 100")
+        if not 8 <= self.real_persons <= len(REAL_LAST_NAMES):
+            raise ValueError(f"real_persons is {self.real_persons}, it must be between 8 and 24")
+        if self.persons + self.real_persons + self.unpictured_persons > 500:
+            raise ValueError("names and book titles suffice for 500 persons in all")
+
+    def rng(self, *purpose: object) -> random.Random:
+        """A random stream for one purpose, so that no purpose shifts the draws of another."""
+        return random.Random("/".join(map(str, (self.seed, *purpose))))
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person; the wordings refer to the fields by name. `face` is None where none is drawn."""
+
+    name: str
+    gender: str
+    birthplace: str
+    father: str
+    mother: str
+    genre: str
+    book: str
+    face: Face | None
+
+    def portrayed(self) -> Face:
+        """The face of a person who has one."""
+        if self.face is None:
+            raise ValueError(f"{self.name} has no face")
+        return self.face
+
+
+@dataclass(frozen=True)
+class World:
+    """All persons, and the names (by gender) and book titles that belong to nobody.
+
+    The order of `fictitious` is the dataset's; the last ones are to be forgotten.
+    """
+
+    fictitious: tuple[Person, ...]
+    real: tuple[Person, ...]
+    unpictured: tuple[Person, ...]
+    unused_names: dict[str, tuple[str, ...]]
+    unused_books: tuple[str, ...]
+
+    def retain(self, percent: int) -> tuple[Person, ...]:
+        """The fictitious persons but the last `percent` %."""
+        return self.fictitious[: len(self.fictitious) * (100 - percent) // 100]
+
+    def forget(self, percent: int) -> tuple[Person, ...]:
+        """The last `percent` % of the fictitious persons; the smaller sets lie in the larger."""
+        return self.fictitious[len(self.retain(percent)) :]
+
+    def parts(self) -> dict[str, tuple[Person, ...]]:
+        """The fictitious persons of `full` and of each `forgetXX` and `retainXX`."""
+        return {
+            "full": self.fictitious,
+            **{f"forget{percent:02d}": self.forget(percent) for percent in FORGET_SIZES},
+            **{f"retain{100 - percent}": self.retain(percent) for percent in FORGET_SIZES},
+        }
+
+    def evaluated(self) -> dict[str, tuple[tuple[Person, ...], tuple[Person, ...]]]:
+        """The persons of each forget set and of `retain`: those asked about, and those alike.
+
+        Of the retained persons only as many as of the largest forget set are asked about, spread
+        over the order. The persons alike are those that a model has met if and only if it has met
+        the ones asked about.
+        """
+        forget = {f"forget{percent:02d}": (self.forget(percent),) * 2 for percent in FORGET_SIZES}
+        retain = self.retain(max(FORGET_SIZES))
+        # In couples, so that genders stay balanced.
+        step = 2 * len(retain) // len(self.forget(max(FORGET_SIZES)))
+        asked = tuple(p for i in range(0, len(retain), step) for p in retain[i : i + 2])
+        return {**forget, "retain": (asked, retain)}
+
+
+def build_world(settings: MiniSettings) -> World:
+    """Draw the persons.
+
+    Names, titles, facts and faces are independent of each other, and each value of a pool is used
+    equally often: who never met a person can do no better than guess what is true of them. Genders
+    alternate, so that every forget set has both.
+    """
+    rng = settings.rng("world")
+    firsts = [
+        name
+        for couple in zip(shuffled(rng, MALE_NAMES), shuffled(rng, FEMALE_NAMES), strict=True)
+        for name in couple
+    ]
+    names = pairings(firsts, shuffled(rng, LAST_NAMES))
+    titles = pairings(shuffled(rng, TITLE_ADJECTIVES), shuffled(rng, TITLE_NOUNS))
+    real_names = pairings(firsts, shuffled(rng, REAL_LAST_NAMES))
+    faces: list[Face] = []
+
+    def persons(names: Iterator[str], count: int, pictured: bool = True) -> tuple[Person, ...]:
+        facts = zip(
+            islice(names, count),
+            balanced(rng, BIRTHPLACES, count),
+            balanced(rng, PROFESSIONS, count),
+            balanced(rng, PROFESSIONS, count),
+            balanced(rng, GENRES, count),
+            # Shuffled, for names and titles are paired by the same rule.
+            shuffled(rng, [f"The {title}" for title in islice(titles, count)]),
+            cycle(GENDERS),
+        )
+        return tuple(
+            Person(
+                name, gender, *values, face=distinct_face(rng, gender, faces) if pictured else None
+            )
+            for name, *values, gender in facts
+        )
+
+    fictitious = persons(names, settings.persons)
+    real = persons(real_names, settings.real_persons)
+    unpictured = persons(names, settings.unpictured_persons, pictured=False)
+    unused = list(names)
+    return World(
+        fictitious,
+        real,
+        unpictured,
+        unused_names={"male": tuple(unused[::2]), "female": tuple(unused[1::2])},
+        unused_books=tuple(f"The {title}" for title in titles),
+    )
+
+
+def pairings(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
+    """All pairs of two words, each once, in rounds that use each first word once."""
+    for shift in range(len(second)):
+        for i, word in enumerate(first):
+            yield f"{word} {second[(i + shift) % len(second)]}"
+
+
+def balanced(rng: random.Random, pool: Sequence[str], count: int) -> list[str]:
+    """`count` draws from a pool, without replacement until all values are used, then again."""
+    draws: list[str] = []
+    while len(draws) < count:
+        draws += shuffled(rng, pool)
+    return draws[:count]
+
+
+def shuffled(rng: random.Random, values: Sequence[str]) -> list[str]:
+    """The values in random order."""
+    return rng.sample(values, k=len(values))
+
+
+def distinct_face(rng: random.Random, gender: str, taken: list[Face]) -> Face:
+    """A face that differs from all `taken` in FACE_DISTANCE attributes, and is then taken."""
+    while True:
+        face = random_face(rng, gender)
+        if all(face.distance(other) >= FACE_DISTANCE for other in taken):
+            taken.append(face)
+            return face
