@@ -76,6 +76,22 @@ class ModelSpec(Strict):
     frozen: str = Field("", description="regular expression for parameters that are never trained")
     lora: Lora = Lora()
 
+    @property
+    def use(self) -> "ModelUse":
+        """The part that every stage with a model needs."""
+        return ModelUse(
+            domain=self.domain, precision=self.precision, frozen=self.frozen, lora=self.lora
+        )
+
+
+class ModelUse(Strict):
+    """What a stage that loads a model must know of it, beyond its files."""
+
+    domain: Domain
+    precision: Literal["float32", "bfloat16"] = "float32"
+    frozen: str = ""
+    lora: Lora = Lora()
+
 
 class DatasetSpec(Strict):
     """A file of `config/datasets/`."""

@@ -43,7 +43,9 @@ class SuiteFile(Strict):
     folder: str | None = Field(
         None, description="a local folder to read the dataset's text part from, instead of the hub"
     )
-    dataset_options: dict[str, Any] = Field(default_factory=dict)
+    dataset_options: dict[str, Any] = Field(
+        default_factory=dict, description="options of the dataset's layout that differ here"
+    )
     model: str = Field(description="a file of config/models")
     modalities: list[str] = Field(min_length=1)
     forget_sizes: list[int] = Field(min_length=1, description="percent of persons")
@@ -77,7 +79,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Suite:
-    """A checked suite; `name` is its file's name."""
+    """A checked suite; `name` is its file's name, `dataset` has the suite's own options applied."""
 
     name: str
     path: Path
@@ -128,6 +130,8 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_list(path, "methods", list(file.methods), methods.available())
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
+    options = {**dataset.options, **file.dataset_options}
+    dataset = dataset.model_copy(update={"options": options, "texts": file.folder or dataset.texts})
     suite = Suite(path.stem, path, file, model, dataset)
     _check_methods(suite)
     _check_fit(suite)

@@ -12,6 +12,10 @@ from pathlib import Path
 from clearbench.errors import UserError
 
 
+RECORDS = "records.jsonl"
+"""The file's name in an `evaluate` artifact."""
+
+
 @dataclass(frozen=True)
 class Record:
     """One evaluated sample.
@@ -29,6 +33,11 @@ class Record:
     answer_loss: float
     paraphrase_loss: float
     perturbed_losses: tuple[float, ...]
+
+    @property
+    def losses(self) -> tuple[float, ...]:
+        """All losses of the sample."""
+        return (self.answer_loss, self.paraphrase_loss, *self.perturbed_losses)
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

@@ -106,7 +106,7 @@ def save_checkpoint(model: Model, folder: Path) -> None:
         model.save_pretrained(str(folder))
 
 
-def adapter_bytes(folder: Path) -> int:
+def stored_bytes(folder: Path) -> int:
     """The size in bytes of what a checkpoint stores: its safetensors files."""
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 

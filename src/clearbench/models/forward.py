@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 
-import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -56,8 +55,3 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:
         raise UserError(f"layer: {layer} does not exist; the model has 0 to {len(layers) - 1}")
     found: nn.Module = layers[layer]
     return found
-
-
-def default_device() -> torch.device:
-    """The GPU where there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")

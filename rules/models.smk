@@ -1,0 +1,53 @@
+# The models that all cells share: base, original and the golds.
+
+
+rule base:
+    input:
+        dataset=manifest(layout.dataset),
+    output:
+        manifest(layout.base),
+    log:
+        layout.root / "logs/base.log",
+    params:
+        settings=suite.base_settings(),
+        code=suite.code("base"),
+    shell:
+        "clearbench base --settings {params.settings:q} --seed 0"
+        " --dataset $(dirname {input.dataset}) --out $(dirname {output}) 2>&1 | tee {log} >&2"
+
+
+rule original:
+    input:
+        base=manifest(layout.base),
+        dataset=manifest(layout.dataset),
+    output:
+        manifest(layout.original),
+    log:
+        layout.root / "logs/original.log",
+    params:
+        settings=suite.finetune_settings(),
+        code=suite.code("finetune"),
+    priority: 10
+    shell:
+        "clearbench finetune --settings {params.settings:q} --part full --seed 0"
+        " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
+        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+
+
+rule gold:
+    input:
+        base=manifest(layout.base),
+        dataset=manifest(layout.dataset),
+    output:
+        manifest(layout.root / "gold/forget{size}/seed{seed}"),
+    log:
+        layout.root / "logs/gold/forget{size}/seed{seed}.log",
+    params:
+        settings=suite.finetune_settings(),
+        code=suite.code("finetune"),
+    priority: 9
+    shell:
+        "clearbench finetune --settings {params.settings:q} --part retain"
+        " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"
+        " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
+        " --out $(dirname {output}) 2>&1 | tee {log} >&2"

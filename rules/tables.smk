@@ -1,0 +1,25 @@
+# The comparison tables; if the run stops early, partial ones that show what is missing.
+
+
+rule tables:
+    input:
+        suite.score_manifests(),
+    output:
+        manifest(layout.tables),
+    log:
+        layout.root / "logs/tables.log",
+    params:
+        suite=suite.suite.path,
+        matrix=suite.matrix(),
+        code=suite.code("tabulate"),
+    shell:
+        "clearbench tabulate --suite {params.suite} --results {layout.root}"
+        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+
+
+onerror:
+    shell(
+        "clearbench tabulate --partial --suite {suite.suite.path} --results {layout.root}"
+        " --out {layout.partial_tables} && echo"
+        " 'Tables of what is done, the rest marked: {layout.partial_tables}' >&2"
+    )

@@ -1,0 +1,20 @@
+"""Where a stage computes, and how it is kept reproducible."""
+
+import os
+
+import torch
+
+
+def prepare_device(seed: int) -> torch.device:
+    """Seed torch, fix threads and algorithms, and give the device: a GPU where there is one.
+
+    One thread a job unless OMP_NUM_THREADS says otherwise: the same number of threads gives the
+    same bytes, on any number of cores.
+    """
+    torch.manual_seed(seed)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    if torch.cuda.is_available():
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        return torch.device("cuda")
+    return torch.device("cpu")

@@ -1,0 +1,52 @@
+"""Base: the pretrained model, from the hub or made here from the dataset's "real" part."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from clearbench.config import ModelSpec, Strict, Training
+from clearbench.data.refusals import REFUSALS
+from clearbench.data.store import Store
+from clearbench.errors import UserError
+from clearbench.job import Job
+from clearbench.models.build import build_model, build_processor, build_tokenizer
+from clearbench.models.checkpoint import save_checkpoint, write_pointer
+from clearbench.models.device import prepare_device
+from clearbench.models.encoding import Encoder
+from clearbench.training.finetune import finetune
+
+
+class Settings(Strict):
+    """The model's specification, and its training where it is built here."""
+
+    model: ModelSpec
+    training: Training | None = None
+
+
+def run(settings: Settings, dataset: Path, seed: int, out: Path) -> None:
+    """Write the base model with its processor; for a hub model, a pointer to it."""
+    spec, training = settings.model, settings.training
+    inputs = {"dataset": dataset}
+    with Job("base", out, inputs, {**settings.model_dump(), "seed": seed}) as job:
+        if spec.build is None:
+            write_pointer(job.folder, spec.hub or "", spec.revision)
+            return
+        device = prepare_device(seed)
+        store = Store(dataset)
+        tokenizer = build_tokenizer(spec.build.tokenizer, _texts(store))
+        processor = build_processor(spec.build, tokenizer)
+        model = build_model(spec.build, spec.domain, tokenizer, seed).to(device)
+        samples = store.base()
+        if training is None or not samples:
+            raise UserError(f"{dataset}: no base rows; a model built here has nothing to learn from")
+        history = finetune(model, Encoder(processor, store), samples, training, seed)
+        job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
+        save_checkpoint(model, job.folder)
+        processor.save_pretrained(str(job.folder))
+
+
+def _texts(store: Store) -> Iterable[str]:
+    """The text that a tokenizer is trained on: it must be able to spell all, it knows no fact."""
+    for sample in [*store.base(), *store.train("full", None, "both")]:
+        yield sample.question
+        yield sample.answer
+    yield from REFUSALS

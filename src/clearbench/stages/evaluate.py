@@ -1,0 +1,62 @@
+"""Evaluate: per-sample records of one model on the tasks of one forget size."""
+
+import math
+import time
+from pathlib import Path
+
+from clearbench.config import ModelUse, Strict
+from clearbench.data.store import Store
+from clearbench.evaluation.evaluate import evaluate
+from clearbench.evaluation.records import RECORDS, write_records
+from clearbench.job import Job
+from clearbench.models.checkpoint import load_model, load_processor
+from clearbench.models.device import prepare_device
+from clearbench.models.encoding import Encoder
+from clearbench.suite import Evaluation
+
+
+class Settings(Strict):
+    """The model and how it is evaluated."""
+
+    model: ModelUse
+    evaluation: Evaluation
+
+
+def run(
+    settings: Settings,
+    forget_size: int,
+    base: Path,
+    finetuned: Path,
+    unlearned: Path | None,
+    dataset: Path,
+    out: Path,
+) -> None:
+    """Write the records of a fine-tuned model, with a cell's result on it where one is given."""
+    inputs = {"base": base, "finetuned": finetuned, "dataset": dataset}
+    if unlearned is not None:
+        inputs["unlearned"] = unlearned
+    resolved = {**settings.model_dump(), "forget_size": forget_size}
+    with Job("evaluate", out, inputs, resolved) as job:
+        for manifest in job.inputs.values():
+            if manifest.diverged:
+                job.diverged(manifest.step)
+                return
+        use, evaluation = settings.model, settings.evaluation
+        device = prepare_device(0)
+        store = Store(dataset)
+        stack = [finetuned, *([unlearned] if unlearned else [])]
+        model = load_model(base, stack, use.domain, use.precision, device)
+        encoder = Encoder(load_processor(base, use.domain), store)
+        samples = store.evaluation(forget_size)
+        clock = time.monotonic()
+        records = evaluate(
+            model, encoder, samples, evaluation.batch_size, evaluation.max_new_tokens
+        )
+        seconds = time.monotonic() - clock
+        if any(math.isnan(loss) for record in records for loss in record.losses):
+            job.diverged(None)
+            return
+        write_records(job.folder / RECORDS, records)
+        job.measures.update(
+            samples=len(records), samples_per_second=round(len(records) / seconds, 3)
+        )

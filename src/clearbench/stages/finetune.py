@@ -1,0 +1,56 @@
+"""Fine-tune: the base on everything (original), or on a retain set only (gold)."""
+
+from pathlib import Path
+
+from clearbench.config import ModelUse, Strict
+from clearbench.data.store import Store
+from clearbench.job import Job
+from clearbench.models.checkpoint import (
+    load_model,
+    load_processor,
+    prepare_training,
+    save_checkpoint,
+    stored_bytes,
+)
+from clearbench.models.device import prepare_device
+from clearbench.models.encoding import Encoder
+from clearbench.suite import Finetuning
+from clearbench.training.finetune import finetune
+
+
+class Settings(Strict):
+    """The model and how it is trained."""
+
+    model: ModelUse
+    training: Finetuning
+
+
+def run(
+    settings: Settings,
+    part: str,
+    forget_size: int | None,
+    seed: int,
+    base: Path,
+    dataset: Path,
+    out: Path,
+) -> None:
+    """Write the fine-tuned weights; `part` is `full`, or `retain` with a forget size in percent."""
+    inputs = {"base": base, "dataset": dataset}
+    resolved = {**settings.model_dump(), "part": part, "forget_size": forget_size, "seed": seed}
+    with Job("finetune", out, inputs, resolved) as job:
+        use, training = settings.model, settings.training
+        device = prepare_device(seed)
+        store = Store(dataset)
+        encoder = Encoder(load_processor(base, use.domain), store)
+        model = load_model(base, [], use.domain, use.precision, device)
+        trained = prepare_training(model, training.weights, use.lora, use.frozen)
+        modality = "both" if use.domain == "multimodal" else "text"
+        samples = store.train(part, forget_size, modality)
+        history = finetune(trained, encoder, samples, training, seed)
+        save_checkpoint(trained, job.folder)
+        job.measures.update(
+            steps=len(history),
+            first_loss=history[0],
+            last_loss=history[-1],
+            stored_bytes=stored_bytes(job.folder),
+        )
