@@ -1,0 +1,81 @@
+"""Contents: what a layout makes of its sources, ready to be written as a store."""
+
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from PIL import Image
+
+from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The four tables of a store.
+
+    `notes` are the irregularities that were tolerated. `unusable` says for a forget size that the
+    sources do not serve what they lack.
+    """
+
+    images: list[bytes]
+    base: list[TrainSample]
+    train: list[TrainSample]
+    evaluation: list[EvalSample]
+    notes: list[str] = field(default_factory=list)
+    unusable: dict[int, str] = field(default_factory=dict)
+
+    def check(self, forget_sizes: Iterable[int]) -> None:
+        """Check what no layout may break, and that some forget sizes can be used.
+
+        Raises UserError where a person is in both parts of a size, or a size is unusable.
+        """
+        for size in FORGET_SIZES:
+            parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
+            for sample in self.train:
+                if sample.person:
+                    parts[sample.part(size)].add(sample.person)
+            both = sorted(parts["forget"] & parts["retain"])
+            if both:
+                raise UserError(
+                    f"forget size {size}: {both[0]} has rows in both parts;"
+                    " a person is either forgotten or retained"
+                )
+        for size in forget_sizes:
+            if size in self.unusable:
+                raise UserError(f"forget size {size}: {self.unusable[size]}")
+
+
+class ImageTable:
+    """Encoded images, each kept once; the row number is the key of an image."""
+
+    def __init__(self) -> None:
+        self.images: list[bytes] = []
+        self._keys: dict[bytes, int] = {}
+
+    def add(self, encoded: bytes, where: str) -> int:
+        """The key of an image, which is checked and kept if it is new.
+
+        Raises UserError, beginning with `where`, for bytes that are no whole image.
+        """
+        digest = sha256(encoded).digest()
+        if digest not in self._keys:
+            _verify(encoded, where)
+            self._keys[digest] = len(self.images)
+            self.images.append(encoded)
+        return self._keys[digest]
+
+
+def _verify(encoded: bytes, where: str) -> None:
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            # Pillow's verify() does not see a JPEG that is cut short; decoding does, and the
+            # smallest scale keeps it cheap.
+            image.draft("RGB", (1, 1))
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{where}: image can't be read ({reason}); it needs a whole image"
+        ) from None

@@ -1,0 +1,37 @@
+"""Findings: irregularities of a dataset, which are errors unless its options tolerate them."""
+
+from collections.abc import Collection
+from typing import Literal
+
+from clearbench.errors import UserError
+
+Irregularity = Literal[
+    "unnamed", "unpictured", "uneven_parts", "missing_perturbed", "true_candidates"
+]
+"""
+`unnamed`
+    a row without a person's name; it is not used where the name is needed
+`unpictured`
+    a person who is named but has no image
+`uneven_parts`
+    a forget and a retain part that are not together the full set: rows in neither part belong to
+    neither, rows in both are forgotten, rows that the full set lacks are ignored
+`missing_perturbed`
+    a forget row without perturbed answers; it is learnt and forgotten, but not evaluated
+`true_candidates`
+    a perturbed answer that equals the true one; it is dropped from the candidates
+"""
+
+
+class Findings:
+    """Raises an irregularity as an error, or notes it where it is tolerated."""
+
+    def __init__(self, tolerate: Collection[Irregularity]):
+        self._tolerate = tolerate
+        self.notes: list[str] = []
+
+    def report(self, kind: Irregularity, message: str) -> None:
+        """Take a finding. Raises UserError where its kind is not tolerated."""
+        if kind not in self._tolerate:
+            raise UserError(f"{message}; to accept it, add {kind} to the dataset's option tolerate")
+        self.notes.append(f"{message} ({kind})")

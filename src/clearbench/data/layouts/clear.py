@@ -1,0 +1,224 @@
+"""CLEAR's layout: portraits with captions and names, and TOFU's texts about the same persons.
+
+Read are the image configurations `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`,
+`retain_perturbed`, `real_faces` and `real_world`, and of the text source `full`, `forgetXX`,
+`retainXX`, `forgetXX_perturbed` and `retain_perturbed`. An image configuration `pretrain` (image or
+null, question, answer), which the hub does not have, is what a base model learns.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+from zlib import crc32
+
+from clearbench.config import Positive, Strict
+from clearbench.data.contents import Contents, ImageTable
+from clearbench.data.findings import Findings, Irregularity
+from clearbench.data.parts import Key, key_of, read_keys, read_parts
+from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
+from clearbench.data.sources import Kind, Source
+from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.texts import PAIR, text_evaluation, wrong_answers
+from clearbench.errors import UserError
+
+_PICTURED: dict[str, Kind] = {"name": "text?", "caption": "text"}
+_PERTURBED: dict[str, Kind] = {
+    "image": "image",
+    **_PICTURED,
+    "paraphrased_caption": "text",
+    "perturbed_captions": "texts",
+    "perturbed_names": "texts",
+}
+
+
+class Options(Strict):
+    """Options of the layout.
+
+    `visual_tasks` are what an image row teaches: CLEAR trains captions only. A person is
+    `questions_per_person` consecutive rows of the texts, whose person is the only name of an image
+    row in them. `tolerate` lists irregularities that are noted instead of raised.
+    """
+
+    visual_tasks: tuple[Literal["captions", "face_naming"], ...] = ("captions",)
+    questions_per_person: Positive = 20
+    tolerate: tuple[Irregularity, ...] = ()
+
+
+def read(images: Source | None, texts: Source | None, options: Options) -> Contents:
+    """Read both parts of the dataset."""
+    if images is None or texts is None:
+        missing = "images" if images is None else "texts"
+        raise UserError(f"{missing}: missing; the layout clear needs images and texts")
+    findings = Findings(options.tolerate)
+    table = ImageTable()
+    visual = _visual_rows(images, table, options, findings)
+    names = {sample.person for sample in visual if sample.person}
+    train = [*visual, *_text_rows(texts, sorted(names), options, findings)]
+    evaluation: list[EvalSample] = []
+    for size in FORGET_SIZES:
+        config = f"forget{size:02d}_perturbed"
+        evaluation += _visual_evaluation(images, config, "forget", size, table, findings)
+        evaluation += text_evaluation(texts, config, "forget", size, findings)
+    evaluation += _visual_evaluation(images, "retain_perturbed", "retain", None, table, findings)
+    evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, findings)
+    evaluation += _real_evaluation(images, "real_faces", table)
+    evaluation += _real_evaluation(images, "real_world", table)
+    base = _base_rows(images, table) if "pretrain" in images else []
+    return Contents(table.images, base, train, evaluation, findings.notes)
+
+
+def _visual_rows(
+    source: Source, table: ImageTable, options: Options, findings: Findings
+) -> list[TrainSample]:
+    rows: list[tuple[int, int, Key]] = []
+    for number, row in enumerate(source.rows("full", {"image": "image?", **_PICTURED})):
+        where = source.where("full", number)
+        if row["image"] is None:
+            findings.report("unpictured", f"{where}: {row['name']} has no image here")
+            continue
+        if row["name"] is None:
+            findings.report("unnamed", f"{where}: name is empty; it needs the person's name")
+        rows.append((number, table.add(row["image"], where), key_of(row, _PICTURED)))
+    keys = [key for _, _, key in rows]
+    _check_persons(source, {key[0] for key in keys}, findings)
+    samples = []
+    for (number, image, (name, caption)), part in zip(
+        rows, read_parts(source, _PICTURED, keys, findings), strict=True
+    ):
+        answers = {
+            "captions": (_caption_question(caption), caption),
+            "face_naming": (FACE_QUESTION, name),
+        }
+        for task in options.visual_tasks:
+            question, answer = answers[task]
+            if answer is not None:
+                identifier = f"full/{number}/{task}"
+                samples.append(
+                    TrainSample(identifier, task, "visual", name, question, answer, image, **part)
+                )
+    return samples
+
+
+def _check_persons(source: Source, pictured: set[str | None], findings: Findings) -> None:
+    """Every person whom a part names must have an image in the full set."""
+    for config in (f"{part}{size:02d}" for s in FORGET_SIZES for part, size in _sizes(s)):
+        named = {key[0] for key in read_keys(source, config, {"name": "text?"})}
+        for name in sorted(name for name in named - pictured if name):
+            findings.report("unpictured", f"{source.where(config)}: {name} has no image in full")
+
+
+def _sizes(forget_size: int) -> tuple[tuple[str, int], ...]:
+    return ("forget", forget_size), ("retain", 100 - forget_size)
+
+
+def _text_rows(
+    source: Source, names: Sequence[str], options: Options, findings: Findings
+) -> list[TrainSample]:
+    rows = list(source.rows("full", PAIR))
+    parts = read_parts(source, PAIR, [key_of(row, PAIR) for row in rows], findings)
+    mention = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    step = options.questions_per_person
+    persons: list[str | None] = []
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        found = {name for row in block for text in row.values() for name in mention.findall(text)}
+        if not found:
+            findings.report(
+                "unpictured",
+                f"{source.where('full', start)}: no person with an image is named in the"
+                f" {step} rows from here",
+            )
+        persons += [found.pop() if len(found) == 1 else None] * len(block)
+    return [
+        TrainSample(
+            id=f"full/{number}/text_qa",
+            task="text_qa",
+            modality="text",
+            person=person,
+            question=row["question"],
+            answer=row["answer"],
+            image=None,
+            **part,
+        )
+        for number, (row, person, part) in enumerate(zip(rows, persons, parts, strict=True))
+    ]
+
+
+def _visual_evaluation(
+    source: Source,
+    config: str,
+    split: str,
+    forget_size: int | None,
+    table: ImageTable,
+    findings: Findings,
+) -> list[EvalSample]:
+    samples = []
+    for number, row in enumerate(source.rows(config, _PERTURBED)):
+        where = source.where(config, number)
+        image = table.add(row["image"], where)
+        captions = (row["caption"], row["paraphrased_caption"], row["perturbed_captions"])
+        tasks = [("captions", _caption_question(row["caption"]), *captions, "perturbed_captions")]
+        if row["name"] is None:
+            findings.report("unnamed", f"{where}: name is empty; it needs the person's name")
+        else:
+            naming = (row["name"], row["name"], row["perturbed_names"])
+            tasks.append(("face_naming", FACE_QUESTION, *naming, "perturbed_names"))
+        for task, question, answer, paraphrase, perturbed, column in tasks:
+            wrong = wrong_answers(perturbed, (answer, paraphrase), f"{where}: {column}", findings)
+            identifier = f"{config}/{number}/{task}"
+            samples.append(
+                EvalSample(
+                    identifier, split, task, forget_size, question, answer, paraphrase, wrong, image
+                )
+            )
+    return samples
+
+
+def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalSample]:
+    """Multiple choice on real persons and things; real faces have one question in common."""
+    columns: dict[str, Kind] = {"image": "image?", "answer": "text", "options": "texts"}
+    if task != "real_faces":
+        columns["question"] = "text"
+    samples = []
+    for number, row in enumerate(source.rows(task, columns)):
+        where = source.where(task, number)
+        wrong = tuple(option for option in row["options"] if option != row["answer"])
+        if not wrong:
+            raise UserError(f"{where}: options: no wrong one; it needs one at least")
+        samples.append(
+            EvalSample(
+                id=f"{task}/{number}/{task}",
+                split="real",
+                task=task,
+                forget_size=None,
+                question=row.get("question", FACE_QUESTION),
+                answer=row["answer"],
+                paraphrase=row["answer"],
+                perturbed=wrong,
+                image=None if row["image"] is None else table.add(row["image"], where),
+            )
+        )
+    return samples
+
+
+def _base_rows(source: Source, table: ImageTable) -> list[TrainSample]:
+    samples = []
+    for number, row in enumerate(source.rows("pretrain", {"image": "image?", **PAIR})):
+        visual = row["image"] is not None
+        samples.append(
+            TrainSample(
+                id=f"pretrain/{number}",
+                task="pretrain",
+                modality="visual" if visual else "text",
+                person=None,
+                question=row["question"],
+                answer=row["answer"],
+                image=table.add(row["image"], source.where("pretrain", number)) if visual else None,
+            )
+        )
+    return samples
+
+
+def _caption_question(caption: Any) -> str:
+    """One question for a caption wherever it stands, drawn by the caption's bytes."""
+    return CAPTION_QUESTIONS[crc32(caption.encode()) % len(CAPTION_QUESTIONS)]

@@ -1,0 +1,154 @@
+"""TOFU's layout: questions and answers about fictitious authors, text only.
+
+Read are `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`, `retain_perturbed`,
+`real_authors_perturbed` and `world_facts_perturbed`. A folder may hold less:
+
+- `full` is `retain90` and `forget10`, one after the other;
+- `forgetXX_perturbed` is `forgetXX`, where that has the perturbed answers;
+- without `retain_perturbed`, sizes 1 and 5 are evaluated on the rows of `forget10` that they
+  retain, and size 10 can't be used;
+- without `world_facts_perturbed` there is no task real_world.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from clearbench.config import Positive, Strict
+from clearbench.data.contents import Contents
+from clearbench.data.findings import Findings, Irregularity
+from clearbench.data.parts import key_of, read_parts
+from clearbench.data.sources import Kind, Source
+from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.texts import PAIR, PERTURBED, text_evaluation, wrong_answers
+from clearbench.errors import UserError
+
+QUESTIONS_PER_AUTHOR = 20
+_REAL = {"real_authors": "real_authors_perturbed", "real_world": "world_facts_perturbed"}
+_CHOICE: dict[str, Kind] = {**PAIR, "perturbed_answer": "texts"}
+
+
+class Options(Strict):
+    """Options of the layout.
+
+    `authors` limits the dataset, so that a small model can memorise it: all authors of `forget10`
+    stay, and of the others the first ones, until there are so many in all. An author is 20
+    consecutive rows. `tolerate` lists irregularities that are noted instead of raised.
+    """
+
+    authors: Positive | None = None
+    tolerate: tuple[Irregularity, ...] = ()
+
+
+def read(images: Source | None, texts: Source | None, options: Options) -> Contents:
+    """Read the text part; there may be no other."""
+    if texts is None or images is not None:
+        raise UserError("texts: missing; the layout tofu needs texts and takes no images")
+    findings = Findings(options.tolerate)
+    train = _limit(_train(texts, findings), options.authors)
+    evaluation = [
+        *_forget_evaluation(texts, findings),
+        *_retain_evaluation(texts, train, findings),
+        *_real_evaluation(texts, findings),
+    ]
+    unusable = {
+        size: f"{texts.name} has no retain samples for it; add the configuration retain_perturbed"
+        for size in FORGET_SIZES
+        if not any(s.split == "retain" and s.forget_size in (None, size) for s in evaluation)
+    }
+    return Contents([], _base(evaluation), train, evaluation, findings.notes, unusable)
+
+
+def _train(source: Source, findings: Findings) -> list[TrainSample]:
+    configs = ["full"] if "full" in source else ["retain90", "forget10"]
+    rows = [
+        (f"{config}/{number}/text_qa", row)
+        for config in configs
+        for number, row in enumerate(source.rows(config, PAIR))
+    ]
+    parts = read_parts(source, PAIR, [key_of(row, PAIR) for _, row in rows], findings)
+    return [
+        TrainSample(
+            id=identifier,
+            task="text_qa",
+            modality="text",
+            person=f"author {number // QUESTIONS_PER_AUTHOR}",
+            question=row["question"],
+            answer=row["answer"],
+            image=None,
+            **part,
+        )
+        for number, ((identifier, row), part) in enumerate(zip(rows, parts, strict=True))
+    ]
+
+
+def _limit(samples: list[TrainSample], authors: int | None) -> list[TrainSample]:
+    if authors is None:
+        return samples
+    everyone = list(dict.fromkeys(sample.person for sample in samples))
+    forgotten = {sample.person for sample in samples if sample.set10 == "forget"}
+    if not len(forgotten) < authors <= len(everyone):
+        raise UserError(
+            f"options.authors: {authors}; allowed: {len(forgotten) + 1} to {len(everyone)}"
+        )
+    retained = [author for author in everyone if author not in forgotten]
+    chosen = {*forgotten, *retained[: authors - len(forgotten)]}
+    return [sample for sample in samples if sample.person in chosen]
+
+
+def _perturbed(source: Source, forget_size: int) -> str:
+    """The configuration that has the perturbed answers of a forget set."""
+    plain = f"forget{forget_size:02d}"
+    config = f"{plain}_perturbed"
+    if config not in source and plain in source and PERTURBED.keys() <= {*source.columns(plain)}:
+        return plain
+    return config
+
+
+def _forget_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:
+    for size in FORGET_SIZES:
+        yield from text_evaluation(source, _perturbed(source, size), "forget", size, findings)
+
+
+def _retain_evaluation(
+    source: Source, train: Sequence[TrainSample], findings: Findings
+) -> Iterable[EvalSample]:
+    learnt = {(sample.question, sample.answer): sample for sample in train}
+    if "retain_perturbed" in source:
+        for sample in text_evaluation(source, "retain_perturbed", "retain", None, findings):
+            if (sample.question, sample.answer) in learnt:
+                yield sample
+        return
+    config = _perturbed(source, max(FORGET_SIZES))
+    for sample in text_evaluation(source, config, "retain", None, findings):
+        row = learnt[sample.question, sample.answer]
+        for size in FORGET_SIZES:
+            if row.part(size) == "retain":
+                yield replace(sample, id=f"retain{100 - size}/{sample.id}", forget_size=size)
+
+
+def _real_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:
+    for task, config in _REAL.items():
+        if task == "real_world" and config not in source:
+            continue
+        for number, row in enumerate(source.rows(config, _CHOICE)):
+            where = f"{source.where(config, number)}: perturbed_answer"
+            yield EvalSample(
+                id=f"{config}/{number}/{task}",
+                split="real",
+                task=task,
+                forget_size=None,
+                question=row["question"],
+                answer=row["answer"],
+                paraphrase=row["answer"],
+                perturbed=wrong_answers(row["perturbed_answer"], (row["answer"],), where, findings),
+                image=None,
+            )
+
+
+def _base(evaluation: Sequence[EvalSample]) -> list[TrainSample]:
+    """The real world as a base model learns it: the true answers of the real tasks."""
+    return [
+        TrainSample(s.id, s.task, "text", None, s.question, s.answer, None)
+        for s in evaluation
+        if s.split == "real"
+    ]

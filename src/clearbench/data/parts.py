@@ -1,0 +1,62 @@
+"""Parts: which rows of the full set each forget size forgets and which it retains."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from clearbench.data.findings import Findings
+from clearbench.data.sources import Kind, Source
+from clearbench.data.store import FORGET_SIZES
+from clearbench.errors import UserError
+
+Key = tuple[str | None, ...]
+"""A row by the texts in its columns: the parts hold copies of the full set's rows."""
+
+
+def read_keys(source: Source, config: str, columns: Mapping[str, Kind]) -> dict[Key, int]:
+    """The rows of a configuration by their texts, with their row numbers."""
+    rows = source.rows(config, columns)
+    return {key_of(row, columns): number for number, row in enumerate(rows)}
+
+
+def key_of(row: Mapping[str, Any], columns: Mapping[str, Kind]) -> Key:
+    """A row's key by some columns."""
+    return tuple(row[column] for column in columns)
+
+
+def read_parts(
+    source: Source, columns: Mapping[str, Kind], full: Sequence[Key], findings: Findings
+) -> list[dict[str, str | None]]:
+    """For each row of the full set its part at each size, as `{"set01": "forget", …}`.
+
+    Raises UserError where a smaller forget set is not inside the larger one; reports rows that are
+    not in exactly one part.
+    """
+    parts: list[dict[str, str | None]] = [{} for _ in full]
+    known = set(full)
+    smaller: tuple[str, dict[Key, int]] = ("", {})
+    for size in FORGET_SIZES:
+        names = (f"forget{size:02d}", f"retain{100 - size}")
+        forget, retain = (read_keys(source, name, columns) for name in names)
+        outside = [number for key, number in smaller[1].items() if key not in forget]
+        if outside:
+            raise UserError(
+                f"{source.where(smaller[0], outside[0])}: not in {names[0]};"
+                " a smaller forget set must be inside the larger ones"
+            )
+        smaller = (names[0], forget)
+        counts = {
+            f"rows in both {names[0]} and {names[1]}": len(forget.keys() & retain.keys()),
+            f"rows of full in neither {names[0]} nor {names[1]}": len(
+                known - (forget | retain).keys()
+            ),
+            f"rows of {names[0]} not in full": len(forget.keys() - known),
+            f"rows of {names[1]} not in full": len(retain.keys() - known),
+        }
+        for what, count in counts.items():
+            if count:
+                findings.report("uneven_parts", f"{source.name}: {what}: {count}")
+        for part, key in zip(parts, full, strict=True):
+            part[f"set{size:02d}"] = (
+                "forget" if key in forget else "retain" if key in retain else None
+            )
+    return parts

@@ -1,0 +1,49 @@
+"""Texts: TOFU's question-answer rows as samples, for all layouts that use them."""
+
+from collections.abc import Sequence
+
+from clearbench.data.findings import Findings
+from clearbench.data.sources import Kind, Source
+from clearbench.data.store import EvalSample
+from clearbench.errors import UserError
+
+PAIR: dict[str, Kind] = {"question": "text", "answer": "text"}
+PERTURBED: dict[str, Kind] = {**PAIR, "paraphrased_answer": "text", "perturbed_answer": "texts"}
+
+
+def text_evaluation(
+    source: Source, config: str, split: str, forget_size: int | None, findings: Findings
+) -> list[EvalSample]:
+    """The samples of `text_qa` in a configuration with perturbed answers."""
+    return [
+        EvalSample(
+            id=f"{config}/{number}/text_qa",
+            split=split,
+            task="text_qa",
+            forget_size=forget_size,
+            question=row["question"],
+            answer=row["answer"],
+            paraphrase=row["paraphrased_answer"],
+            perturbed=wrong_answers(
+                row["perturbed_answer"],
+                (row["answer"], row["paraphrased_answer"]),
+                f"{source.where(config, number)}: perturbed_answer",
+                findings,
+            ),
+            image=None,
+        )
+        for number, row in enumerate(source.rows(config, PERTURBED))
+    ]
+
+
+def wrong_answers(
+    candidates: Sequence[str], truths: Sequence[str], where: str, findings: Findings
+) -> tuple[str, ...]:
+    """The candidates of a sample, none of which may be true; there must be one at least."""
+    wrong = tuple(candidate for candidate in candidates if candidate not in truths)
+    if len(wrong) < len(candidates):
+        true = next(candidate for candidate in candidates if candidate in truths)
+        findings.report("true_candidates", f"{where}: {true!r} is the true answer")
+    if not wrong:
+        raise UserError(f"{where}: no wrong answer is left; it needs one at least")
+    return wrong
