@@ -112,17 +112,18 @@ def _forget_evaluation(source: Source, findings: Findings) -> Iterable[EvalSampl
 def _retain_evaluation(
     source: Source, train: Sequence[TrainSample], findings: Findings
 ) -> Iterable[EvalSample]:
-    learnt = {(sample.question, sample.answer): sample for sample in train}
+    parts = {(sample.question, sample.answer): sample.part for sample in train}
     if "retain_perturbed" in source:
         for sample in text_evaluation(source, "retain_perturbed", "retain", None, findings):
-            if (sample.question, sample.answer) in learnt:
+            if (sample.question, sample.answer) in parts:
                 yield sample
         return
     config = _perturbed(source, max(FORGET_SIZES))
     for sample in text_evaluation(source, config, "retain", None, findings):
         row = learnt[sample.question, sample.answer]
+        part = parts.get((sample.question, sample.answer))
         for size in FORGET_SIZES:
-            if row.part(size) == "retain":
+            if part and part(size) == "retain":
                 yield replace(sample, id=f"retain{100 - size}/{sample.id}", forget_size=size)
 
 
