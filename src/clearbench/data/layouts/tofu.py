@@ -120,7 +120,6 @@ def _retain_evaluation(
         return
     config = _perturbed(source, max(FORGET_SIZES))
     for sample in text_evaluation(source, config, "retain", None, findings):
-        row = learnt[sample.question, sample.answer]
         part = parts.get((sample.question, sample.answer))
         for size in FORGET_SIZES:
             if part and part(size) == "retain":
