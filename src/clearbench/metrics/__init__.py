@@ -1,0 +1,61 @@
+"""Metrics: functions of per-sample records, one file a metric or a family of one idea.
+
+A file that defines a `task_metric` or a `model_metric` is found by being here; no list names it.
+Nothing here reads or writes a file, or knows a model, a dataset or a table.
+"""
+
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from clearbench.errors import UserError
+from clearbench.metrics.base import Better, ModelMetric, TaskMetric
+
+
+@cache
+def task_metrics() -> dict[str, TaskMetric]:
+    """The metrics of one task by name, in the order of files and of definitions in a file."""
+    return {name: found for name, found in _defined().items() if isinstance(found, TaskMetric)}
+
+
+@cache
+def model_metrics() -> dict[str, ModelMetric]:
+    """The metrics of a whole model by name, in the order of files and of definitions in a file."""
+    return {name: found for name, found in _defined().items() if isinstance(found, ModelMetric)}
+
+
+def metric_of(key: str) -> TaskMetric | ModelMetric:
+    """The metric behind a score's key (`forget/captions/rouge_l`, `model_utility`).
+
+    Raises UserError for a key that no metric has.
+    """
+    name = key.rpartition("/")[2]
+    found = task_metrics().get(name) if "/" in key else model_metrics().get(name)
+    if found is None:
+        known = ", ".join([*task_metrics(), *model_metrics()])
+        raise UserError(f"{key}: no metric has this name; there are {known}")
+    return found
+
+
+def better(key: str) -> Better:
+    """Which direction is better for a score's key; UserError for a key that no metric has."""
+    metric = metric_of(key)
+    if isinstance(metric, TaskMetric) and key.startswith("forget/"):
+        return metric.better_on_forget
+    return metric.better
+
+
+def _defined() -> dict[str, TaskMetric | ModelMetric]:
+    """The metrics of all files by name, without those that a file imports from another one."""
+    found: dict[str, TaskMetric | ModelMetric] = {}
+    for file in iter_modules(__path__):
+        module = import_module(f"{__name__}.{file.name}")
+        for value in vars(module).values():
+            if not isinstance(value, TaskMetric | ModelMetric):
+                continue
+            if value.compute.__module__ != module.__name__:
+                continue
+            if value.name in found:
+                raise UserError(f"{file.name}.py: metric {value.name} is defined in another file")
+            found[value.name] = value
+    return found

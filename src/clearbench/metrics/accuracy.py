@@ -1,0 +1,20 @@
+"""Accuracy among the candidate answers."""
+
+from statistics import fmean
+
+from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.losses import has_candidates
+
+
+@task_metric(low=0, high=1, better="up", better_on_forget="down")
+def accuracy(records: Records) -> float | None:
+    """Share of samples whose true answer has the lowest loss a token among the candidates.
+
+    The true answer competes in the wording that the perturbed answers share (`paraphrase_loss`):
+    against the verbatim training answer they would lose by their wording alone, and the metric
+    would reward remembered words. Names and options have one wording, the answer's. A tie is not
+    right. None without perturbed answers. Source: CLEAR's face accuracy, arXiv 2410.18057.
+    """
+    if not has_candidates(records):
+        return None
+    return fmean(record.paraphrase_loss < min(record.perturbed_losses) for record in records)

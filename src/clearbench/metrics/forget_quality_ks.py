@@ -1,0 +1,50 @@
+"""Forget quality by the Kolmogorov-Smirnov test."""
+
+import math
+import sys
+import warnings
+from collections.abc import Sequence
+
+from clearbench.metrics.base import Evaluation, model_metric
+from clearbench.metrics.forget_samples import forget_samples
+
+# Below it a double loses digits and then is 0, whose logarithm no table can hold.
+LEAST_P = sys.float_info.min
+
+
+@model_metric(low=0, high=1, better="up")
+def forget_quality_ks(evaluation: Evaluation) -> float | None:
+    """p-value of the two-sample KS test on the model's and the gold model's truth ratios.
+
+    The samples are R over the forget split's headline tasks; two-sided, as scipy computes it. 1:
+    alike. Source: TOFU, arXiv 2401.06121.
+    """
+    samples = forget_samples(evaluation)
+    return None if samples is None else ks_test(*samples)[1]
+
+
+@model_metric(low=math.log10(LEAST_P), high=0, better="up")
+def forget_quality_ks_log10(evaluation: Evaluation) -> float | None:
+    """log10 of forget_quality_ks, never below log10(2.2e-308) = -307.7, where a double ends."""
+    samples = forget_samples(evaluation)
+    return None if samples is None else math.log10(max(LEAST_P, ks_test(*samples)[1]))
+
+
+@model_metric(low=0, high=1, better="down")
+def forget_quality_ks_statistic(evaluation: Evaluation) -> float | None:
+    """Statistic of the same test: the largest gap between the two cumulative distributions of R."""
+    samples = forget_samples(evaluation)
+    return None if samples is None else ks_test(*samples)[0]
+
+
+def ks_test(sample: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+    """Statistic and p-value in [0, 1] of two samples of log R (or R: the test sees ranks only)."""
+    # Imported here: it takes longer than all other metrics together.
+    from scipy.stats import ks_2samp
+
+    with warnings.catch_warnings():
+        # Where the exact p is 1, rounding may lift it above; scipy then warns and takes the
+        # asymptotic p, which is 1 as well (to 4e-5 in samples of 7, the worst case).
+        warnings.filterwarnings("ignore", message="ks_2samp: Exact calculation unsuccessful")
+        result = ks_2samp(sample, other)
+    return float(result.statistic), float(result.pvalue)

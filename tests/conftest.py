@@ -1,0 +1,19 @@
+"""What all tests share."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# Continuous integration must fail on the same example as the machine beside it.
+settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
+settings.load_profile("reproducible")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of third-party fixtures beside the repository; skips where it is absent."""
+    folder = Path(__file__).resolve().parents[1].parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"needs the folder of third-party fixtures at {folder}")
+    return folder

@@ -1,0 +1,265 @@
+"""Each metric on samples that can be worked out by hand, and what a wrong input is told."""
+
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+import clearbench.metrics
+from clearbench.errors import UserError
+from clearbench.evaluation.records import Record
+from clearbench.metrics import better, metric_of, model_metrics, task_metrics
+from clearbench.metrics.accuracy import accuracy
+from clearbench.metrics.forget_quality_ks import LEAST_P
+from clearbench.metrics.headline import headline_tasks
+from clearbench.metrics.probability import probability
+from clearbench.metrics.rouge_l import rouge_l
+from clearbench.metrics.score import score_records
+from clearbench.metrics.truth_ratio import geometric, log_truth_ratios, truth_ratio
+
+
+def loss(probability: float) -> float:
+    return -math.log(probability)
+
+
+def record(
+    split="forget", task="captions", id="1", *, p=0.5, paraphrase=0.4, perturbed=(0.1, 0.3), **texts
+):
+    return Record(
+        split=split,
+        task=task,
+        id=id,
+        answer=texts.get("answer", "Ana Lima walks"),
+        generated=texts.get("generated", "Ana walked home"),
+        answer_loss=loss(p),
+        paraphrase_loss=loss(paraphrase),
+        perturbed_losses=tuple(map(loss, perturbed)),
+    )
+
+
+def suite(tasks, **changes):
+    """Three samples of each (split, task)."""
+    return [
+        record(split, task, str(i), p=0.2 * i, paraphrase=0.2 * i, **changes)
+        for split, task in tasks
+        for i in (1, 2, 3)
+    ]
+
+
+MULTIMODAL = [
+    ("forget", "captions"),
+    ("forget", "face_naming"),
+    ("forget", "text_qa"),
+    ("retain", "captions"),
+    ("retain", "text_qa"),
+    ("real", "real_faces"),
+]
+
+
+def test_rouge_is_the_recall_of_the_answers_words_by_their_stems():
+    # "ana" and "walk" of "ana lima walk", in order.
+    assert rouge_l([record()]) == pytest.approx(2 / 3)
+
+
+def test_rouge_of_an_answer_without_words_is_0():
+    assert rouge_l([record(answer="…", generated="…")]) == 0
+
+
+def test_probability_is_that_of_the_answer_and_among_options_for_real_tasks():
+    assert probability([record(p=0.5), record(p=0.1)]) == pytest.approx(0.3)
+    assert probability([record("real", "real_faces", p=0.5)]) == pytest.approx(0.5 / 0.9)
+
+
+def test_probability_among_options_survives_losses_beyond_the_range_of_a_double():
+    far = replace(record("real"), answer_loss=2000.0, perturbed_losses=(2000.0, 2001.0))
+    never = replace(record("real"), answer_loss=math.inf, perturbed_losses=(math.inf, math.inf))
+    assert probability([far]) == pytest.approx(1 / (2 + math.exp(-1)))
+    assert probability([never]) == pytest.approx(1 / 3)
+
+
+def test_truth_ratio_is_defined_by_the_samples_own_perturbed_answers():
+    sample = [
+        record(paraphrase=0.4, perturbed=(0.1, 0.3)),
+        record(paraphrase=0.1, perturbed=(0.2,)),
+    ]
+    assert list(map(math.exp, log_truth_ratios(sample))) == pytest.approx([0.5, 2])
+    assert list(map(math.exp, log_truth_ratios(sample, geometric))) == pytest.approx(
+        [math.sqrt(0.03) / 0.4, 2]
+    )
+    assert truth_ratio(sample) == pytest.approx(0.5)
+    assert truth_ratio([replace(r, split="retain") for r in sample]) == pytest.approx(0.25)
+
+
+def test_truth_ratio_is_defined_where_probabilities_are_0():
+    impossible = replace(record(), paraphrase_loss=math.inf)
+    both = replace(impossible, perturbed_losses=(math.inf, math.inf))
+    none_false = replace(record(), perturbed_losses=(math.inf, math.inf))
+    assert log_truth_ratios([impossible, both, none_false]) == [math.inf, 0, -math.inf]
+
+
+def test_accuracy_does_not_reward_remembered_wording_or_ties():
+    remembered = record(p=0.99, paraphrase=0.1, perturbed=(0.2, 0.05))
+    tie = record(paraphrase=0.3, perturbed=(0.3, 0.1))
+    right = record(paraphrase=0.3, perturbed=(0.2, 0.1))
+    assert accuracy([remembered, tie, right, right]) == 0.5
+
+
+def test_the_headline_of_a_multimodal_suite_leaves_text_qa_out_and_a_text_suite_is_made_of_it():
+    sample = suite(MULTIMODAL)
+    assert headline_tasks(sample, "forget") == ["captions", "face_naming"]
+    assert headline_tasks(sample, "real") == ["real_faces"]
+    text = suite([("forget", "text_qa"), ("real", "real_authors")])
+    assert headline_tasks(text, "forget") == ["text_qa"]
+
+
+def test_all_scores_of_a_multimodal_suite():
+    scores = score_records(suite(MULTIMODAL), suite(MULTIMODAL))
+    assert set(scores) == {
+        *(f"{split}/{task}/{name}" for split, task in MULTIMODAL for name in task_metrics()),
+        *model_metrics(),
+    }
+    assert set(task_metrics()) == {"accuracy", "probability", "rouge_l", "truth_ratio"}
+    rouge, prob, truth = 2 / 3, 0.4, (1 + 0.5 + 1 / 3) / 3
+    assert scores["forget/captions/truth_ratio"] == pytest.approx(truth)
+    assert scores["forget"] == pytest.approx(3 / (1 / rouge + 1 / prob + 1 / truth))
+    assert scores["forget_quality_js"] == scores["forget_quality_ks"] == 1
+    assert scores["forget_quality_ks_log10"] == scores["forget_quality_ks_statistic"] == 0
+
+
+def test_forget_quality_falls_when_only_the_images_are_remembered_and_not_the_texts():
+    gold = suite(MULTIMODAL)
+    text = [replace(r, paraphrase_loss=9.0) if r.task == "text_qa" else r for r in gold]
+    captions = [replace(r, paraphrase_loss=9.0) if r.task == "captions" else r for r in gold]
+    assert score_records(text, gold)["forget_quality_js"] == 1
+    assert score_records(captions, gold)["forget_quality_js"] < 1
+
+
+def test_a_metric_that_lacks_its_task_is_absent_and_not_guessed():
+    tasks = [("forget", "text_qa"), ("retain", "text_qa")]
+    scores = score_records(suite(tasks), suite(tasks))
+    assert {"forget", "retain"} <= scores.keys()
+    assert not {"real", "model_utility"} & scores.keys()
+    only_retain = score_records(suite([("retain", "captions")]), suite([("retain", "captions")]))
+    assert not any(key.startswith("forget") for key in only_retain)
+
+
+def test_a_task_without_perturbed_answers_has_only_the_metrics_that_need_none():
+    tasks = [("retain", "text_qa"), ("real", "real_faces"), ("forget", "captions")]
+    sample = suite(tasks, perturbed=())
+    assert set(score_records(sample, sample)) == {
+        "retain/text_qa/rouge_l",
+        "retain/text_qa/probability",
+        "real/real_faces/rouge_l",
+        "forget/captions/rouge_l",
+        "forget/captions/probability",
+    }
+
+
+@pytest.mark.parametrize("field", ["answer_loss", "paraphrase_loss", "perturbed_losses"])
+def test_a_nan_loss_is_told_with_its_sample(field):
+    sample = suite(MULTIMODAL)
+    damaged = [*sample]
+    damaged[4] = replace(
+        sample[4], **{field: (0.1, math.nan) if field == "perturbed_losses" else math.nan}
+    )
+    for arguments in [(damaged, sample), (sample, damaged)]:
+        with pytest.raises(UserError, match="forget/face_naming/2: a loss is NaN"):
+            score_records(*arguments)
+
+
+def test_no_records_are_told():
+    for arguments in [([], suite(MULTIMODAL)), (suite(MULTIMODAL), [])]:
+        with pytest.raises(UserError, match="no record"):
+            score_records(*arguments)
+    for metric in task_metrics().values():
+        with pytest.raises(UserError, match="no record"):
+            metric([])
+
+
+def test_a_sample_that_lost_its_perturbed_answers_is_told():
+    sample = suite(MULTIMODAL)
+    sample[1] = replace(sample[1], perturbed_losses=())
+    with pytest.raises(UserError, match="forget/captions/2: has no perturbed answer"):
+        score_records(sample, sample)
+
+
+def test_a_gold_model_of_another_forget_size_is_refused():
+    sample = suite(MULTIMODAL)
+    with pytest.raises(UserError, match="forget/captions: the gold model was evaluated on other"):
+        score_records(sample, sample[1:])
+
+
+def test_thousands_of_samples_give_finite_scores_even_where_the_p_value_underflows():
+    gold = [
+        replace(record(id=str(i)), paraphrase_loss=i / 4000, answer="a", generated="a")
+        for i in range(4000)
+    ]
+    unlearned = [replace(r, paraphrase_loss=r.paraphrase_loss + 50) for r in gold]
+    scores = score_records(unlearned, gold)
+    assert scores["forget_quality_js"] == scores["forget_quality_ks"] == 0
+    assert scores["forget_quality_ks_statistic"] == 1
+    assert scores["forget_quality_ks_log10"] == math.log10(LEAST_P)
+
+
+def test_a_metric_is_found_when_its_file_is_dropped_in(tmp_path, drop_in):
+    (tmp_path / "length.py").write_text(
+        "from clearbench.metrics.base import task_metric\n"
+        "@task_metric(low=0, high=9, better='up', better_on_forget='down')\n"
+        "def length(records):\n    '''Samples.'''\n    return float(len(records))\n"
+    )
+    drop_in(tmp_path)
+    assert score_records(suite(MULTIMODAL), suite(MULTIMODAL))["forget/captions/length"] == 3
+    assert metric_of("forget/captions/length").doc == "Samples."
+
+
+def test_a_copied_metric_that_keeps_its_name_is_told(tmp_path, drop_in):
+    (tmp_path / "zz_copied.py").write_text(
+        "from clearbench.metrics.base import task_metric\n"
+        "@task_metric(low=0, high=1, better='up', better_on_forget='up')\n"
+        "def accuracy(records):\n    return 1.0\n"
+    )
+    drop_in(tmp_path)
+    with pytest.raises(UserError, match=r"zz_copied\.py: metric accuracy is defined"):
+        task_metrics()
+
+
+@pytest.fixture
+def drop_in(monkeypatch):
+    """Add a folder's files to the metrics for one test."""
+
+    def add(folder):
+        monkeypatch.setattr(
+            clearbench.metrics, "__path__", [*clearbench.metrics.__path__, str(folder)]
+        )
+        forget_found()
+
+    def forget_found():
+        task_metrics.cache_clear()
+        model_metrics.cache_clear()
+
+    yield add
+    monkeypatch.undo()
+    forget_found()
+    for name in ("length", "zz_copied"):
+        sys.modules.pop(f"clearbench.metrics.{name}", None)
+
+
+def test_a_table_can_ask_any_key_for_its_direction_and_every_metric_says_what_it_is():
+    assert better("retain/captions/rouge_l") == better("model_utility") == "up"
+    assert better("forget/captions/rouge_l") == better("forget") == "down"
+    assert better("forget_quality_ks_statistic") == "down"
+    for metric in [*task_metrics().values(), *model_metrics().values()]:
+        assert metric.doc
+        assert metric.low < metric.high
+    with pytest.raises(UserError, match="forget/captions/bleu: no metric has this name"):
+        better("forget/captions/bleu")
+
+
+def test_looking_metrics_up_stays_cheap():
+    code = (
+        "import sys; from clearbench.metrics import model_metrics; model_metrics();"
+        "sys.exit(bool({'scipy', 'rouge_score', 'nltk', 'torch', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
