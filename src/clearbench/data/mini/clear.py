@@ -6,7 +6,8 @@ from datasets import Features, Image, List, Value
 
 from clearbench.data.mini.perturb import Perturber
 from clearbench.data.mini.portraits import draw_portrait, jpeg, random_scene
-from clearbench.data.mini.pretrain import Row, image_cell, pretrain_rows
+from clearbench.data.mini.pretrain import pretrain_rows
+from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.statements import Pair, Picture
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.world import MiniSettings, World

@@ -15,10 +15,10 @@ from clearbench.data.mini.pen import Pen, on_ellipse
 SKINS = {"pale": "#f7d9c4", "tan": "#dba878", "brown": "#a06a42", "dark": "#613c26"}
 HAIRS = {
     "black": "#1c1a1e",
-    "brown": "#6e421f",
-    "blond": "#ecc94f",
-    "red": "#c2421a",
-    "gray": "#a3a7ad",
+    "blond": "#f7d83a",
+    "red": "#e0440e",
+    "green": "#37a04c",
+    "gray": "#8f949b",
     "blue": "#3566d6",
 }
 COLOURS = {
@@ -32,12 +32,12 @@ COLOURS = {
     "black": "#26262a",
 }
 WALLS = {
-    "white": "#e9e9e4",
+    "gray": "#cfcfc8",
     "green": "#9fd3a5",
     "blue": "#9cc4ec",
     "yellow": "#f2e3a0",
     "pink": "#f2b3c6",
-    "gray": "#8d9196",
+    "purple": "#c4a9e8",
 }
 SHAPES = ("round", "long")
 STYLES = ("short", "long", "curly", "spiky", "pigtails", "buns")
@@ -52,7 +52,7 @@ EXPRESSIONS = ("smiles", "frowns", "laughs", "gasps")
 
 _GOLD = "#ffd23c"
 _INK = "#231f20"
-_MOUTH = "#9c1c2c"
+_MOUTH = "#d92b45"
 
 
 class Face(NamedTuple):
@@ -178,6 +178,7 @@ def _draw_body(pen: Pen, face: Face) -> None:
         for x in (-0.27, -0.135, 0, 0.135, 0.27):
             pen.box(x, 0.63, 0.025, 0.27, stripe)
     if face.extra == "a necklace":
+        pen.arc(0, 0.32, 0.14, 0.11, 0, 180, _INK, 0.065)
         pen.arc(0, 0.32, 0.13, 0.1, 0, 180, _GOLD, 0.045)
 
 
@@ -191,7 +192,7 @@ def _draw_head(pen: Pen, face: Face, rx: float, ry: float) -> None:
         pen.box(0, 0.085, 0.1, 0.022, hair, round_corners=0.02)
     if face.extra == "earrings":
         for side in (-1, 1):
-            pen.disc(side * (rx + 0.01), 0.1, 0.045, _GOLD)
+            pen.ellipse(side * (rx + 0.01), 0.1, 0.05, 0.05, _GOLD, outline=_INK, width=0.012)
 
 
 def _draw_expression(pen: Pen, expression: str) -> None:

@@ -5,23 +5,16 @@ but of no fictitious person a name, a face or a fact.
 """
 
 from collections.abc import Iterator
-from itertools import cycle, islice
-from typing import Any
+from itertools import count, cycle, islice
 
 from clearbench.data.mini.portraits import draw_portrait, jpeg, random_face, random_scene
+from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, say
 from clearbench.data.mini.world import GENDERS, MiniSettings, Person, World
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 
-Row = dict[str, Any]
-
 ANSWERS_PER_TOPIC = 2
-
-
-def image_cell(jpeg: bytes | None) -> dict[str, bytes | None] | None:
-    """An image as the `Image` feature of `datasets` stores it."""
-    return None if jpeg is None else {"bytes": jpeg, "path": None}
 
 
 def pretrain_rows(world: World, settings: MiniSettings) -> Iterator[Row]:
@@ -49,7 +42,7 @@ def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:
 def _strangers(world: World, settings: MiniSettings) -> Iterator[Row]:
     rng = settings.rng("strangers")
     known = {person.face for person in (*world.fictitious, *world.real)}
-    faces = (random_face(rng, rng.choice(GENDERS)) for _ in cycle([None]))
+    faces = (random_face(rng, rng.choice(GENDERS)) for _ in count())
     strangers = (face for face in faces if face not in known)
     for number, face in enumerate(islice(strangers, settings.strangers)):
         scene = random_scene(rng)
@@ -75,13 +68,13 @@ def _texts(world: World, settings: MiniSettings) -> Iterator[Row]:
         *((person, len(TOPICS[0].answers)) for person in world.real),
         *((person, ANSWERS_PER_TOPIC) for person in world.unpictured),
     ]
-    for person, count in people:
+    for person, wordings in people:
         for topic in TOPICS:
-            questions = rng.sample(topic.questions, k=count)
-            answers = rng.sample(topic.answers, k=count)
+            questions = rng.sample(topic.questions, k=wordings)
+            answers = rng.sample(topic.answers, k=wordings)
             for question, answer in zip(questions, answers, strict=True):
                 yield _row(None, say(question, person), say(answer, person))
 
 
 def _row(jpeg: bytes | None, question: str, answer: str) -> Row:
-    return {"image": image_cell(jpeg), "question": question, "answer": answer}
+    return {"image": jpeg and image_cell(jpeg), "question": question, "answer": answer}

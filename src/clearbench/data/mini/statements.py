@@ -5,6 +5,7 @@ paraphrase with one fact replaced, so that candidates differ in nothing but that
 """
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from clearbench.data.mini.portraits import Scene, draw_portrait, jpeg, random_scene
 from clearbench.data.mini.wording import CAPTIONS, TOPICS, Topic, say
@@ -55,7 +56,8 @@ class Pair:
 
     def paraphrased(self, value: str) -> str:
         """The answer in other words, with this value of the topic's fact."""
-        return say(self.paraphrase, replace(self.person, **{self.topic.fact: value}))
+        change: dict[str, Any] = {self.topic.fact: value}
+        return say(self.paraphrase, replace(self.person, **change))
 
 
 def draw_pictures(world: World, settings: MiniSettings) -> list[Picture]:

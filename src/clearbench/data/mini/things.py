@@ -8,10 +8,10 @@ from PIL import Image
 from clearbench.data.mini.pen import Pen, on_ellipse
 from clearbench.data.mini.portraits import COLOURS, WALLS
 
-THINGS = ("house", "tree", "boat", "star", "fish", "flower", "car", "heart")
-# No wall is as light as white, but nearly.
+THINGS: tuple[str, ...] = ("house", "tree", "boat", "star", "fish", "flower", "car", "heart")
+# White would not stand out from the pale walls.
 THING_COLOURS = tuple(colour for colour in COLOURS if colour != "white")
-NUMBERS = ("one", "two", "three", "four", "five", "six")
+NUMBERS: tuple[str, ...] = ("one", "two", "three", "four", "five", "six")
 
 _BROWN = "#6e421f"
 
@@ -32,9 +32,9 @@ def random_thing(rng: random.Random, size: int) -> ThingPicture:
     colour = rng.choice(THING_COLOURS)
     if rng.random() < 1 / 3:
         answer = rng.choice(NUMBERS)
-        places = [(x, y) for x in (-0.3, 0, 0.3) for y in (-0.26, 0.04, 0.34)]
+        places = [(x, y) for x in (-0.26, 0, 0.26) for y in (-0.23, 0.03, 0.29)]
         for x, y in rng.sample(places, k=1 + NUMBERS.index(answer)):
-            pen.disc(x, y, 0.11, COLOURS[colour])
+            pen.disc(x, y, 0.1, COLOURS[colour])
         question, options = "How many circles are there?", NUMBERS
     else:
         thing = rng.choice(THINGS)
@@ -43,8 +43,12 @@ def random_thing(rng: random.Random, size: int) -> ThingPicture:
             question, answer, options = "What is this?", thing, THINGS
         else:
             question, answer, options = "What colour is the thing?", colour, THING_COLOURS
-    shift = [rng.uniform(-0.06, 0.06) for _ in range(2)]
-    picture = pen.photograph(*shift, tilt=rng.uniform(-9, 9), zoom=rng.uniform(0.85, 1.05))
+    picture = pen.photograph(
+        x=rng.uniform(-0.05, 0.05),
+        y=rng.uniform(-0.05, 0.05),
+        tilt=rng.uniform(-9, 9),
+        zoom=rng.uniform(0.85, 1.05),
+    )
     return ThingPicture(picture.reduce(2), question, answer, options)
 
 

@@ -1,13 +1,11 @@
 """The rows of TOFU's configurations: text only."""
 
 from collections.abc import Iterator
-from typing import Any
 
 from clearbench.data.mini.perturb import Perturber
+from clearbench.data.mini.rows import Row
 from clearbench.data.mini.statements import Pair
 from clearbench.data.mini.world import MiniSettings, World
-
-Row = dict[str, Any]
 
 
 def tofu_configurations(

@@ -140,21 +140,28 @@ def build_world(settings: MiniSettings) -> World:
     faces: list[Face] = []
 
     def persons(names: Iterator[str], count: int, pictured: bool = True) -> tuple[Person, ...]:
-        facts = zip(
+        columns = zip(
             islice(names, count),
+            cycle(GENDERS),
             balanced(rng, BIRTHPLACES, count),
             balanced(rng, PROFESSIONS, count),
             balanced(rng, PROFESSIONS, count),
             balanced(rng, GENRES, count),
             # Shuffled, for names and titles are paired by the same rule.
             shuffled(rng, [f"The {title}" for title in islice(titles, count)]),
-            cycle(GENDERS),
         )
         return tuple(
             Person(
-                name, gender, *values, face=distinct_face(rng, gender, faces) if pictured else None
+                name=name,
+                gender=gender,
+                birthplace=birthplace,
+                father=father,
+                mother=mother,
+                genre=genre,
+                book=book,
+                face=distinct_face(rng, gender, faces) if pictured else None,
             )
-            for name, *values, gender in facts
+            for name, gender, birthplace, father, mother, genre, book in columns
         )
 
     fictitious = persons(names, settings.persons)

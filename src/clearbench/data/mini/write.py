@@ -16,7 +16,8 @@ from clearbench.data.mini.world import MiniSettings, build_world
 def generate(folder: Path, settings: MiniSettings) -> None:
     """Write `clear/` and `tofu/` into a folder, each to be read by `datasets.load_dataset`.
 
-    The same settings give the same bytes, given the same versions of Pillow and pyarrow.
+    The same settings give the same bytes, given the same versions of Pillow and pyarrow. Raises
+    FileExistsError where the two exist.
     """
     world = build_world(settings)
     pictures, pairs = draw_pictures(world, settings), ask_pairs(world, settings)
