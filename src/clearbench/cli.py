@@ -41,12 +41,18 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-def _settings(kind: type[_Settings], text: str) -> _Settings:
+def _json(text: str) -> dict[str, Any]:
     try:
-        data: Any = json.loads(text)
+        data = json.loads(text)
     except ValueError as error:
         raise UserError(f"--settings: not JSON ({error})") from None
-    return validate(kind, data, "--settings")
+    if not isinstance(data, dict):
+        raise UserError("--settings: must be a JSON object")
+    return data
+
+
+def _settings(kind: type[_Settings], text: str) -> _Settings:
+    return validate(kind, _json(text), "--settings")
 
 
 def _folder(name: str, text: str, required: bool = True) -> Any:
@@ -72,22 +78,22 @@ def cli() -> None:
 @_out
 def generate(settings: str, out: Path) -> None:
     """Generate the mini dataset in the layout of the hub."""
-    from clearbench.data.mini import MiniSettings
     from clearbench.stages import generate as stage
 
-    stage.run(_settings(MiniSettings, settings), out)
+    stage.run(_json(settings), out)
 
 
 @cli.command()
 @_settings_option
+@click.option("--forget-size", "sizes", type=int, multiple=True, help="Sizes it must serve.")
 @_folder("--source", "Folder of the generate stage, for generated datasets.", required=False)
 @_out
-def dataset(settings: str, source: Path | None, out: Path) -> None:
+def dataset(settings: str, sizes: tuple[int, ...], source: Path | None, out: Path) -> None:
     """Read, check and store a dataset."""
     from clearbench.config import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(_settings(DatasetSpec, settings), source, out)
+    stage.run(_settings(DatasetSpec, settings), sizes, source, out)
 
 
 @cli.command()

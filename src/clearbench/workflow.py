@@ -72,6 +72,14 @@ class Workflow:
         """The generated source as an option of the dataset's command."""
         return f"--source {self.layout.generated}" if self.generated else ""
 
+    @property
+    def forget_size_options(self) -> str:
+        """The forget sizes that the dataset must serve, as options of its command.
+
+        Not a param of the rule: one more size changes nothing in the store.
+        """
+        return " ".join(f"--forget-size {size}" for size in self.suite.file.forget_sizes)
+
     def gold_records(self, run: str) -> str:
         """The manifest of the gold's records that a run is scored against."""
         return manifest(self.layout.evaluated(gold_run(forget_size(run), GOLD_SEEDS[0])))
