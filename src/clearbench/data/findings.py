@@ -6,16 +6,19 @@ from typing import Literal
 from clearbench.errors import UserError
 
 Irregularity = Literal[
-    "unnamed", "unpictured", "uneven_parts", "missing_perturbed", "true_candidates"
+    "unnamed", "unpictured", "ambiguous", "uneven_parts", "missing_perturbed", "true_candidates"
 ]
 """
 `unnamed`
     a row without a person's name; it is not used where the name is needed
 `unpictured`
-    a person who is named but has no image
+    a person who is named, or has texts, but has no image
+`ambiguous`
+    a person's texts that name several persons with images; they are taken as nobody's
 `uneven_parts`
     a forget and a retain part that are not together the full set: rows in neither part belong to
-    neither, rows in both are forgotten, rows that the full set lacks are ignored
+    neither, rows in both are forgotten, rows that the full set lacks are ignored; also rows with
+    perturbed answers that are not in their forget set, which are evaluated nevertheless
 `missing_perturbed`
     a forget row without perturbed answers; it is learnt and forgotten, but not evaluated
 `true_candidates`

@@ -60,3 +60,28 @@ def read_parts(
                 "forget" if key in forget else "retain" if key in retain else None
             )
     return parts
+
+
+def check_perturbed(
+    source: Source, part: str, perturbed: str, columns: Mapping[str, Kind], findings: Findings
+) -> None:
+    """Report rows of a forget set without perturbed answers, and perturbed rows outside of it."""
+    rows, evaluated = (read_keys(source, config, columns) for config in (part, perturbed))
+    missing = [number for key, number in rows.items() if key not in evaluated]
+    if missing:
+        findings.report(
+            "missing_perturbed", f"{source.where(part, missing[0])}: not in {perturbed}"
+        )
+    outside = [number for key, number in evaluated.items() if key not in rows]
+    if outside:
+        findings.report("uneven_parts", f"{source.where(perturbed, outside[0])}: not in {part}")
+
+
+def check_retained(source: Source, columns: Mapping[str, Kind]) -> None:
+    """Raise UserError where a row of `retain_perturbed`, valid at all sizes, is to be forgotten."""
+    forget = f"forget{max(FORGET_SIZES):02d}"
+    forgotten = read_keys(source, forget, columns)
+    for key, number in read_keys(source, "retain_perturbed", columns).items():
+        if key in forgotten:
+            where = source.where("retain_perturbed", number)
+            raise UserError(f"{where}: is in {forget}; it must be retained at every forget size")

@@ -4,7 +4,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from clearbench.errors import UserError
@@ -14,8 +13,8 @@ Kind = Literal["text", "text?", "texts", "image", "image?"]
 
 _NEEDED = {
     "text": "text (string)",
-    "texts": "a list of texts (list of strings)",
-    "image": "images (the feature Image)",
+    "texts": "texts (list of strings, one at least)",
+    "image": "an image (feature Image)",
 }
 
 
@@ -23,17 +22,19 @@ class Source:
     """A dataset of several configurations, each with the split `train`.
 
     `name` is a hub id, or a folder: in the hub's layout (its README.md names the configurations),
-    or with one JSON file a configuration, `<config>.json`. A folder is read afresh each time, never
-    from the library's cache; the hub's cache and offline mode work as ever.
+    or with one JSON file a configuration, `<config>.json`. The hub is read through the library's
+    cache and offline mode as ever; a folder is unpacked into `cache`, a folder of the caller's, so
+    that an older version of its files is never met.
     """
 
-    def __init__(self, name: str, revision: str | None = None):
-        self.folder = Path(name) if Path(name).is_dir() else None
-        if self.folder is None and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-            raise UserError(f"{name}: no such folder, and no hub id (owner/name) either")
+    def __init__(self, name: str, revision: str | None, cache: Path):
         self.name = name
-        self.revision = None if self.folder else revision
-        self._cache = TemporaryDirectory(prefix="clearbench-") if self.folder else None
+        self._revision = revision
+        self._cache = cache
+        self._folder = Path(name) if Path(name).is_dir() else None
+        self._loaded: dict[str, Any] = {}
+        if self._folder is None and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+            raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
 
     def __contains__(self, config: str) -> bool:
         return config in self.configs
@@ -45,8 +46,8 @@ class Source:
             return sorted(path.stem for path in self._plain.glob("*.json"))
         from datasets import get_dataset_config_names
 
-        names = self._try(lambda: get_dataset_config_names(self.name, revision=self.revision))
-        return sorted(names)
+        read = get_dataset_config_names
+        return sorted(self._try(self.name, lambda: read(self.name, revision=self._revision)))
 
     def where(self, config: str, row: int | None = None) -> str:
         """How messages name a configuration and a row of it, counted from 0."""
@@ -64,55 +65,59 @@ class Source:
         """
         dataset = self._load(config)
         for column, kind in columns.items():
-            self._check(config, dataset.features, column, kind)
-        if not len(dataset):
-            raise UserError(f"{self.where(config)}: the split train is empty; it needs rows")
-        dataset = dataset.select_columns(list(columns))
-        for number, row in enumerate(_undecoded(dataset)):
-            yield {
-                column: self._cell(self.where(config, number), column, kind, row[column])
-                for column, kind in columns.items()
-            }
+            self._check_column(config, dataset.features, column, kind)
+        for number, row in enumerate(_undecoded(dataset.select_columns(list(columns)))):
+            for column, kind in columns.items():
+                row[column] = _value(row[column], kind)
+                if row[column] is None and not kind.endswith("?"):
+                    where = f"{self.where(config, number)}: {column}"
+                    raise UserError(f"{where} is empty; it needs {_NEEDED[kind]}")
+            yield row
 
     @property
     def _plain(self) -> Path | None:
         """The folder, where it holds JSON files instead of the hub's layout."""
-        return self.folder if self.folder and not (self.folder / "README.md").exists() else None
+        return self._folder if self._folder and not (self._folder / "README.md").exists() else None
 
     def _load(self, config: str) -> Any:
         if config not in self:
-            has = ", ".join(self.configs) or "none"
+            has = ", ".join(self.configs) or "none (neither README.md nor <configuration>.json)"
             raise UserError(f"{self.where(config)}: missing configuration; there are: {has}")
+        if config not in self._loaded:
+            self._loaded[config] = self._try(self.where(config), lambda: self._read(config))
+        return self._loaded[config]
+
+    def _read(self, config: str) -> Any:
         import datasets
 
-        if self.folder:
-            datasets.disable_progress_bars()
-        arguments: dict[str, Any] = {
-            "split": "train",
-            "cache_dir": self._cache.name if self._cache else None,
-        }
-        if self._plain:
-            files = {"train": str(self._plain / f"{config}.json")}
-            return self._try(lambda: datasets.load_dataset("json", data_files=files, **arguments))
-        arguments |= {"name": config, "revision": self.revision}
-        return self._try(lambda: datasets.load_dataset(self.name, **arguments), config)
+        if self._folder is None:
+            return datasets.load_dataset(self.name, config, split="train", revision=self._revision)
+        datasets.disable_progress_bars()
+        # Not the library's own name for a JSON reader: it counts each use over the network.
+        which = {"data_files": f"{config}.json"} if self._plain else {"name": config}
+        return datasets.load_dataset(self.name, split="train", cache_dir=str(self._cache), **which)
 
-    def _try(self, read: Callable[[], Any], config: str | None = None) -> Any:
+    def _try(self, where: str, read: Callable[[], Any]) -> Any:
         from datasets.exceptions import DatasetsError
 
         try:
             return read()
-        except (DatasetsError, OSError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            where = self.where(config) if config else self.name
-            if self.folder:
-                raise UserError(f"{where}: can't be read: {reason}") from error
+        except (DatasetsError, OSError, ValueError, StopIteration) as error:
+            # The library wraps what went wrong in a line that says only that something did, and
+            # lets slip a StopIteration for an empty file.
+            lines = str(error.__cause__ or error).strip().splitlines() or ["no data"]
+            if self._folder:
+                raise UserError(
+                    f"{where}: can't be read: {lines[0]}; it needs a split train with rows"
+                ) from error
             raise UserError(
-                f"{where}: can't be read from the hub at revision {self.revision or 'main'}"
-                f" ({reason}); a local folder in the same layout can be named instead"
+                f"{where}: can't be read from the hub, revision {self._revision or 'main'}:"
+                f" {lines[0]}; a local folder in the same layout can be named instead"
             ) from error
 
-    def _check(self, config: str, features: Mapping[str, Any], column: str, kind: Kind) -> None:
+    def _check_column(
+        self, config: str, features: Mapping[str, Any], column: str, kind: Kind
+    ) -> None:
         where = f"{self.where(config)}: column {column}"
         needed = _NEEDED[kind.rstrip("?")]
         if column not in features:
@@ -120,21 +125,7 @@ class Source:
                 f"{where}: missing; it needs {needed}; there are: {', '.join(features)}"
             )
         if not _fits(features[column], kind):
-            raise UserError(f"{where}: is {features[column]}, it needs {needed}")
-
-    def _cell(self, where: str, column: str, kind: Kind, value: Any) -> Any:
-        if kind.startswith("image") and value is not None:
-            value = value["bytes"] or Path(value["path"]).read_bytes()
-        blank = (
-            any(not item or not item.strip() for item in value or [""])
-            if (kind == "texts")
-            else not value or not value.strip()
-        )
-        if not blank:
-            return value
-        if kind.endswith("?"):
-            return None
-        raise UserError(f"{where}: {column} is empty; it needs {_NEEDED[kind]}")
+            raise UserError(f"{where}: is {features[column]}; it needs {needed}")
 
 
 def _undecoded(dataset: Any) -> Any:
@@ -157,3 +148,14 @@ def _fits(feature: Any, kind: Kind) -> bool:
     if kind == "texts":
         return isinstance(feature, List | LargeList) and _fits(feature.feature, "text")
     return feature in (Value("string"), Value("large_string"))
+
+
+def _value(cell: Any, kind: Kind) -> Any:
+    """A cell's value; None where it is empty: null, blank, or a list with nothing or a blank."""
+    if cell is None:
+        return None
+    if kind.startswith("image"):
+        path = cell["path"]
+        return cell["bytes"] or (Path(path).read_bytes() if path and Path(path).is_file() else None)
+    texts = cell if kind == "texts" else [cell]
+    return cell if texts and all(text and text.strip() for text in texts) else None

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from clearbench.config import DatasetSpec, validate
 from clearbench.data import layouts
@@ -21,17 +22,11 @@ def run(settings: DatasetSpec, forget_sizes: Sequence[int], source: Path | None,
     """
     inputs = {} if source is None else {"source": source}
     resolved = {**settings.model_dump(), "forget_sizes": list(forget_sizes)}
-    with Job("dataset", out, inputs, resolved, (layouts.module_name(settings.layout),)) as job:
+    plugins = (layouts.module_name(settings.layout),)
+    with Job("dataset", out, inputs, resolved, plugins) as job, TemporaryDirectory() as cache:
         layout = layouts.load(settings.layout)
         options = validate(layout.Options, settings.options, "options")
-        images, texts = (
-            (
-                _source(settings.images, settings.images_revision),
-                _source(settings.texts, settings.texts_revision),
-            )
-            if source is None
-            else (Source(str(source / "clear")), Source(str(source / "tofu")))
-        )
+        images, texts = _sources(settings, source, Path(cache))
         contents = layout.read(images, texts, options)
         contents.check(forget_sizes)
         for note in contents.notes:
@@ -45,5 +40,14 @@ def run(settings: DatasetSpec, forget_sizes: Sequence[int], source: Path | None,
         )
 
 
-def _source(name: str | None, revision: str | None) -> Source | None:
-    return None if name is None else Source(name, revision)
+def _sources(
+    settings: DatasetSpec, source: Path | None, cache: Path
+) -> tuple[Source | None, Source | None]:
+    """The image part and the text part: of the generator, or as the dataset names them."""
+    if source is not None:
+        return Source(str(source / "clear"), None, cache), Source(str(source / "tofu"), None, cache)
+    images, texts = settings.images, settings.texts
+    return (
+        Source(images, settings.images_revision, cache) if images else None,
+        Source(texts, settings.texts_revision, cache) if texts else None,
+    )

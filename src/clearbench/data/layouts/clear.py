@@ -11,10 +11,19 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from zlib import crc32
 
+from pydantic import Field
+
 from clearbench.config import Positive, Strict
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings, Irregularity
-from clearbench.data.parts import Key, key_of, read_keys, read_parts
+from clearbench.data.parts import (
+    Key,
+    check_perturbed,
+    check_retained,
+    key_of,
+    read_keys,
+    read_parts,
+)
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
@@ -39,9 +48,11 @@ class Options(Strict):
     row in them. `tolerate` lists irregularities that are noted instead of raised.
     """
 
-    visual_tasks: tuple[Literal["captions", "face_naming"], ...] = ("captions",)
+    visual_tasks: frozenset[Literal["captions", "face_naming"]] = Field(
+        frozenset({"captions"}), min_length=1
+    )
     questions_per_person: Positive = 20
-    tolerate: tuple[Irregularity, ...] = ()
+    tolerate: frozenset[Irregularity] = frozenset()
 
 
 def read(images: Source | None, texts: Source | None, options: Options) -> Contents:
@@ -56,9 +67,13 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     train = [*visual, *_text_rows(texts, sorted(names), options, findings)]
     evaluation: list[EvalSample] = []
     for size in FORGET_SIZES:
-        config = f"forget{size:02d}_perturbed"
+        part, config = f"forget{size:02d}", f"forget{size:02d}_perturbed"
+        check_perturbed(images, part, config, _PICTURED, findings)
+        check_perturbed(texts, part, config, PAIR, findings)
         evaluation += _visual_evaluation(images, config, "forget", size, table, findings)
         evaluation += text_evaluation(texts, config, "forget", size, findings)
+    check_retained(images, _PICTURED)
+    check_retained(texts, PAIR)
     evaluation += _visual_evaluation(images, "retain_perturbed", "retain", None, table, findings)
     evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, findings)
     evaluation += _real_evaluation(images, "real_faces", table)
@@ -80,6 +95,8 @@ def _visual_rows(
             findings.report("unnamed", f"{where}: name is empty; it needs the person's name")
         rows.append((number, table.add(row["image"], where), key_of(row, _PICTURED)))
     keys = [key for _, _, key in rows]
+    if not any(name for name, _ in keys):
+        raise UserError(f"{source.where('full')}: no row has both image and name; it needs some")
     _check_persons(source, {key[0] for key in keys}, findings)
     samples = []
     for (number, image, (name, caption)), part in zip(
@@ -89,9 +106,8 @@ def _visual_rows(
             "captions": (_caption_question(caption), caption),
             "face_naming": (FACE_QUESTION, name),
         }
-        for task in options.visual_tasks:
-            question, answer = answers[task]
-            if answer is not None:
+        for task, (question, answer) in answers.items():
+            if task in options.visual_tasks and answer is not None:
                 identifier = f"full/{number}/{task}"
                 samples.append(
                     TrainSample(identifier, task, "visual", name, question, answer, image, **part)
@@ -116,7 +132,7 @@ def _text_rows(
 ) -> list[TrainSample]:
     rows = list(source.rows("full", PAIR))
     parts = read_parts(source, PAIR, [key_of(row, PAIR) for row in rows], findings)
-    mention = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
+    mention = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
     step = options.questions_per_person
     persons: list[str | None] = []
     for start in range(0, len(rows), step):
@@ -127,6 +143,12 @@ def _text_rows(
                 "unpictured",
                 f"{source.where('full', start)}: no person with an image is named in the"
                 f" {step} rows from here",
+            )
+        if len(found) > 1:
+            findings.report(
+                "ambiguous",
+                f"{source.where('full', start)}: the {step} rows from here name"
+                f" {', '.join(sorted(found))}; the option questions_per_person must fit",
             )
         persons += [found.pop() if len(found) == 1 else None] * len(block)
     return [
@@ -176,7 +198,7 @@ def _visual_evaluation(
 
 def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalSample]:
     """Multiple choice on real persons and things; real faces have one question in common."""
-    columns: dict[str, Kind] = {"image": "image?", "answer": "text", "options": "texts"}
+    columns: dict[str, Kind] = {"image": "image", "answer": "text", "options": "texts"}
     if task != "real_faces":
         columns["question"] = "text"
     samples = []
@@ -195,7 +217,7 @@ def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalS
                 answer=row["answer"],
                 paraphrase=row["answer"],
                 perturbed=wrong,
-                image=None if row["image"] is None else table.add(row["image"], where),
+                image=table.add(row["image"], where),
             )
         )
     return samples

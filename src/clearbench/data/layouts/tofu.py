@@ -16,7 +16,7 @@ from dataclasses import replace
 from clearbench.config import Positive, Strict
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings, Irregularity
-from clearbench.data.parts import key_of, read_parts
+from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
 from clearbench.data.texts import PAIR, PERTURBED, text_evaluation, wrong_answers
@@ -36,7 +36,7 @@ class Options(Strict):
     """
 
     authors: Positive | None = None
-    tolerate: tuple[Irregularity, ...] = ()
+    tolerate: frozenset[Irregularity] = frozenset()
 
 
 def read(images: Source | None, texts: Source | None, options: Options) -> Contents:
@@ -51,7 +51,8 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
         *_real_evaluation(texts, findings),
     ]
     unusable = {
-        size: f"{texts.name} has no retain samples for it; add the configuration retain_perturbed"
+        size: f"{texts.name} has no retained rows with perturbed answers for it;"
+        " it needs the configuration retain_perturbed, with rows of the chosen authors"
         for size in FORGET_SIZES
         if not any(s.split == "retain" and s.forget_size in (None, size) for s in evaluation)
     }
@@ -106,7 +107,9 @@ def _perturbed(source: Source, forget_size: int) -> str:
 
 def _forget_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:
     for size in FORGET_SIZES:
-        yield from text_evaluation(source, _perturbed(source, size), "forget", size, findings)
+        config = _perturbed(source, size)
+        check_perturbed(source, f"forget{size:02d}", config, PAIR, findings)
+        yield from text_evaluation(source, config, "forget", size, findings)
 
 
 def _retain_evaluation(
@@ -114,6 +117,7 @@ def _retain_evaluation(
 ) -> Iterable[EvalSample]:
     parts = {(sample.question, sample.answer): sample.part for sample in train}
     if "retain_perturbed" in source:
+        check_retained(source, PAIR)
         for sample in text_evaluation(source, "retain_perturbed", "retain", None, findings):
             if (sample.question, sample.answer) in parts:
                 yield sample
