@@ -1,0 +1,70 @@
+# What people and machines type. `make` alone lists the targets.
+
+# The first of these that is Python 3.11 or later makes .venv; e.g. `make install PYTHON=python3.13`.
+PYTHON ?= python3.11 python3.12 python3.13 python3
+# Which lock to install from, envs/$(LOCK).lock: cpu, or cuda to pin the CUDA libraries as well.
+LOCK ?= cpu
+# Further options of snakemake, e.g. `make mini SNAKEMAKE_FLAGS=--dry-run`.
+SNAKEMAKE_FLAGS ?=
+
+BUILD_FLAGS ?=
+TORCH := 2.13.0
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed-$(LOCK)
+SUITES := mini mini-full tofu
+
+# The rules call `clearbench` by its name.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help install $(SUITES) test lint lock container clean
+.DEFAULT_GOAL := help
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[^\t#]*:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## make .venv with everything in it, unless it is up to date
+
+$(INSTALLED): pyproject.toml envs/$(LOCK).lock
+	@for python in $(PYTHON); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); \
+	  fi; \
+	done; echo "make: no Python 3.11 or later among: $(PYTHON)" >&2; exit 1
+	@echo "installing into $(VENV): a few minutes"
+	$(BIN)/pip install --quiet -c envs/$(LOCK).lock -e '.[dev]'
+	@rm -f $(VENV)/.installed-*; touch $@
+
+mini: ## run the default suite to its tables: minutes, no GPU
+mini-full: ## run mini at three forget sizes with three seeds
+tofu: ## run the text domain on TOFU's question-answer pairs
+$(SUITES): install
+	$(BIN)/snakemake --cores all --keep-going --rerun-incomplete $(SNAKEMAKE_FLAGS) --config suite=$@
+	$(BIN)/clearbench show $@
+
+test: install ## run all tests
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile
+
+lint: install ## run ruff, snakefmt, snakemake --lint and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+# The CPU lock is the CUDA lock without the libraries that only the CUDA build of torch asks for.
+lock: install ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)
+	$(BIN)/pip install --quiet uv
+	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev \
+	  --no-header --no-annotate --output-file $(VENV)/new.lock - pyproject.toml
+	{ echo '# Constraints for pip; renew with `make lock`.'; cat $(VENV)/new.lock; } > envs/cuda.lock
+	grep -vE '^(cuda|nvidia|triton)' envs/cuda.lock > envs/cpu.lock
+	rm $(VENV)/new.lock
+
+container: ## build clearbench-cpu.sif; LOCK=cuda builds the CUDA image
+	apptainer build $(BUILD_FLAGS) --build-arg lock=$(LOCK) clearbench-$(LOCK).sif containers/clearbench.def
+
+clean: ## remove .venv and caches; results stay
+	rm -rf $(VENV) .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
