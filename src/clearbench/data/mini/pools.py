@@ -5,14 +5,15 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
-MALE_NAMES = _words(
-    "Adam Boris Carlos David Edgar Felix Hugo Ivan Jonas Kofi"
-    " Leon Marco Nils Omar Pedro Ravi Samir Tomas Victor Yusuf"
-)
-FEMALE_NAMES = _words(
-    "Alice Bella Clara Diana Elena Fatima Greta Helen Irina Julia"
-    " Karen Laila Maria Nadia Olga Priya Rosa Sofia Tanya Vera"
-)
+# First names are made up: each belongs to one person, so that a tiny model can tell persons apart
+# by one word, while last names are shared as in families.
+_STEMS = [
+    start + middle
+    for start in _words("Ba Ce Da Fe Ga Ho Ja Ka Le Ma Ni Po Ri Sa Te Vi")
+    for middle in _words("lo mi ra vi ze do ni")
+]
+MALE_NAMES = tuple(stem + end for stem in _STEMS for end in _words("n r"))
+FEMALE_NAMES = tuple(stem + end for stem in _STEMS for end in _words("na ra"))
 LAST_NAMES = _words(
     "Abbott Becker Castro Dalton Eriksen Fischer Garcia Hansen Ibarra Jensen"
     " Keller Larsen Mendez Novak Okafor Pereira Quinn Rossi Santos Tanaka"

@@ -11,7 +11,24 @@ from clearbench.data.mini.portraits import COLOURS, WALLS
 THINGS: tuple[str, ...] = ("house", "tree", "boat", "star", "fish", "flower", "car", "heart")
 # White would not stand out from the pale walls.
 THING_COLOURS = tuple(colour for colour in COLOURS if colour != "white")
-NUMBERS: tuple[str, ...] = ("one", "two", "three", "four", "five", "six")
+# Bands from left to right, or from top to bottom.
+UPRIGHT_FLAGS = {
+    "France": ("blue", "white", "red"),
+    "Italy": ("green", "white", "red"),
+    "Ireland": ("green", "white", "orange"),
+    "Belgium": ("black", "yellow", "red"),
+    "Nigeria": ("green", "white", "green"),
+    "Peru": ("red", "white", "red"),
+}
+LEVEL_FLAGS = {
+    "Germany": ("black", "red", "yellow"),
+    "Hungary": ("red", "white", "green"),
+    "Ukraine": ("blue", "yellow"),
+    "Poland": ("white", "red"),
+    "Austria": ("red", "white", "red"),
+    "Estonia": ("blue", "black", "white"),
+}
+COUNTRIES = (*UPRIGHT_FLAGS, *LEVEL_FLAGS)
 
 _BROWN = "#6e421f"
 
@@ -27,22 +44,17 @@ class ThingPicture:
 
 
 def random_thing(rng: random.Random, size: int) -> ThingPicture:
-    """A picture of `size` × `size` pixels of a thing or of some circles, and a question."""
+    """A picture of `size` × `size` pixels of a coloured thing or of a flag, and a question."""
     pen = Pen(2 * size, WALLS[rng.choice(list(WALLS))])
-    colour = rng.choice(THING_COLOURS)
-    if rng.random() < 1 / 3:
-        answer = rng.choice(NUMBERS)
-        places = [(x, y) for x in (-0.26, 0, 0.26) for y in (-0.23, 0.03, 0.29)]
-        for x, y in rng.sample(places, k=1 + NUMBERS.index(answer)):
-            pen.disc(x, y, 0.1, COLOURS[colour])
-        question, options = "How many circles are there?", NUMBERS
+    if rng.random() < 0.5:
+        answer, options = rng.choice(COUNTRIES), COUNTRIES
+        _draw_flag(pen, answer)
+        question = "Which country has this flag?"
     else:
         thing = rng.choice(THINGS)
-        _draw(pen, thing, COLOURS[colour])
-        if rng.random() < 0.5:
-            question, answer, options = "What is this?", thing, THINGS
-        else:
-            question, answer, options = "What colour is the thing?", colour, THING_COLOURS
+        answer, options = rng.choice(THING_COLOURS), THING_COLOURS
+        _draw(pen, thing, COLOURS[answer])
+        question = f"What colour is the {thing}?"
     picture = pen.photograph(
         x=rng.uniform(-0.05, 0.05),
         y=rng.uniform(-0.05, 0.05),
@@ -50,6 +62,18 @@ def random_thing(rng: random.Random, size: int) -> ThingPicture:
         zoom=rng.uniform(0.85, 1.05),
     )
     return ThingPicture(picture.reduce(2), question, answer, options)
+
+
+def _draw_flag(pen: Pen, country: str) -> None:
+    upright = country in UPRIGHT_FLAGS
+    bands = UPRIGHT_FLAGS[country] if upright else LEVEL_FLAGS[country]
+    width = 0.8 / len(bands)
+    for number, colour in enumerate(bands):
+        middle = -0.4 + width * (number + 0.5)
+        if upright:
+            pen.box(middle, 0, width / 2, 0.3, colour)
+        else:
+            pen.box(0, middle * 0.75, 0.4, width * 0.375, colour)
 
 
 def _draw(pen: Pen, thing: str, colour: str) -> None:

@@ -49,8 +49,8 @@ class MiniSettings:
             raise ValueError(f"persons is {self.persons}, it must be a multiple of 100")
         if not 8 <= self.real_persons <= len(REAL_LAST_NAMES):
             raise ValueError(f"real_persons is {self.real_persons}, it must be between 8 and 24")
-        if self.persons + self.real_persons + self.unpictured_persons > 500:
-            raise ValueError("names and book titles suffice for 500 persons in all")
+        if self.persons + self.real_persons + self.unpictured_persons > 400:
+            raise ValueError("names and book titles suffice for 400 persons in all")
 
     def rng(self, *purpose: object) -> random.Random:
         """A random stream for one purpose, so that no purpose shifts the draws of another."""
@@ -129,19 +129,15 @@ def build_world(settings: MiniSettings) -> World:
     alternate, so that every forget set has both.
     """
     rng = settings.rng("world")
-    firsts = [
-        name
-        for couple in zip(shuffled(rng, MALE_NAMES), shuffled(rng, FEMALE_NAMES), strict=True)
-        for name in couple
-    ]
-    names = pairings(firsts, shuffled(rng, LAST_NAMES))
+    couples = zip(shuffled(rng, MALE_NAMES), shuffled(rng, FEMALE_NAMES), strict=True)
+    firsts = iter([name for couple in couples for name in couple])
+    lasts = cycle(shuffled(rng, LAST_NAMES))
     titles = pairings(shuffled(rng, TITLE_ADJECTIVES), shuffled(rng, TITLE_NOUNS))
-    real_names = pairings(firsts, shuffled(rng, REAL_LAST_NAMES))
     faces: list[Face] = []
 
-    def persons(names: Iterator[str], count: int, pictured: bool = True) -> tuple[Person, ...]:
+    def persons(count: int, lasts: Iterator[str], pictured: bool = True) -> tuple[Person, ...]:
         columns = zip(
-            islice(names, count),
+            (f"{first} {last}" for first, last in zip(islice(firsts, count), lasts, strict=False)),
             cycle(GENDERS),
             balanced(rng, BIRTHPLACES, count),
             balanced(rng, PROFESSIONS, count),
@@ -164,10 +160,10 @@ def build_world(settings: MiniSettings) -> World:
             for name, gender, birthplace, father, mother, genre, book in columns
         )
 
-    fictitious = persons(names, settings.persons)
-    real = persons(real_names, settings.real_persons)
-    unpictured = persons(names, settings.unpictured_persons, pictured=False)
-    unused = list(names)
+    fictitious = persons(settings.persons, lasts)
+    real = persons(settings.real_persons, cycle(shuffled(rng, REAL_LAST_NAMES)))
+    unpictured = persons(settings.unpictured_persons, lasts, pictured=False)
+    unused = [f"{first} {last}" for first, last in zip(firsts, lasts, strict=False)]
     return World(
         fictitious,
         real,
