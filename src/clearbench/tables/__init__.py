@@ -1,4 +1,24 @@
-"""Comparison tables, from score files to CSV, Markdown and LaTeX.
+"""Comparison tables, from score files to CSV, Markdown and LaTeX, one file a table.
 
-No metric is computed here.
+A file that defines `build` is a table, named for the file; no list names it. No metric is computed
+here.
 """
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clearbench.tables.base import Table
+    from clearbench.tables.results import Results
+
+
+@cache
+def builders() -> "dict[str, Callable[[Results], Table]]":
+    """The functions that build the tables, by the tables' names, sorted."""
+    modules = {
+        file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)
+    }
+    return {name: module.build for name, module in modules.items() if hasattr(module, "build")}

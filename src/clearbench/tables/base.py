@@ -1,0 +1,166 @@
+"""What a table is: blocks of rows and columns, each entry knowing the runs that it is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean, stdev
+from typing import Literal
+
+from clearbench.metrics import better
+from clearbench.tables.results import DocumentName, Group, Results, Run, Source
+
+ARROWS = {"up": "↑", "down": "↓"}
+Status = Literal["ok", "partial", "diverged", "failed", "missing", "absent"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of every run: its key in one of the run's documents, and how people see it.
+
+    `header` is shown, `digits` are decimals, and the number is shown divided by `unit`.
+    """
+
+    key: str
+    header: str
+    document: DocumentName = "score"
+    digits: int = 3
+    unit: float = 1
+
+    @property
+    def metric(self) -> str:
+        """The column's name for machines; a score's is its key."""
+        return self.key if self.document == "score" else f"{self.document}/{self.key}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A column's number of a group: one value a run that has it."""
+
+    group: Group
+    column: Column
+    runs: tuple[Run, ...]
+
+    @cached_property
+    def values(self) -> list[float]:
+        """The number of each run that has it, in the order of the seeds."""
+        found = (self._number(run) for run in self.runs)
+        return [value for value in found if value is not None]
+
+    @property
+    def mean(self) -> float | None:
+        """Mean over the runs that have the number; None where none has."""
+        return fmean(self.values) if self.values else None
+
+    @property
+    def std(self) -> float | None:
+        """Sample standard deviation over the same runs; None where they are fewer than two."""
+        return stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def status(self) -> Status:
+        """`ok`: all runs have the number; `partial`: some; else the worst that befell a run.
+
+        `absent`: the runs are there, but nothing measured this number.
+        """
+        if self.values:
+            return "ok" if len(self.values) == len(self.runs) else "partial"
+        states = {run.state for run in self.runs}
+        worst: tuple[Status, ...] = ("failed", "diverged", "missing")
+        return next((state for state in worst if state in states), "absent")
+
+    @property
+    def sources(self) -> list[Source]:
+        """Where each run's number stands, or that the run has none."""
+        found = (self._source(run) for run in self.runs)
+        return [source for source in found if source is not None]
+
+    @property
+    def text(self) -> str:
+        """The entry as people read it, e.g. `0.512 ± 0.010` or `diverged (step 12)`."""
+        shown = f"z.{self.column.digits}f"
+        if self.mean is None:
+            return ", ".join(dict.fromkeys(map(_fate, self.runs)))
+        text = format(self.mean / self.column.unit, shown)
+        if self.std is not None:
+            text += " ± " + format(self.std / self.column.unit, shown)
+        if self.status == "partial":
+            text += f" ({len(self.values)}/{len(self.runs)} seeds)"
+        return text
+
+    def _number(self, run: Run) -> float | None:
+        document = run.documents.get(self.column.document)
+        return None if document is None else document.numbers.get(self.column.key)
+
+    def _source(self, run: Run) -> Source | None:
+        if self._number(run) is None:
+            return run.proof
+        return Source(run.documents[self.column.document].path, self.column.key)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of a block: its labels, then one entry a column."""
+
+    labels: tuple[str, ...]
+    entries: list[Entry]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The part of a table that is printed as one: of one forget size, and of one topic if any."""
+
+    forget_size: int
+    headers: list[str]
+    rows: list[Row]
+    topic: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its title, its blocks, and what a reader must know to read it."""
+
+    title: str
+    blocks: list[Block]
+    notes: list[str]
+
+    @property
+    def entries(self) -> dict[str, Entry]:
+        """Each entry once, by its name `GROUP:METRIC` (`npo/text/forget10:real`)."""
+        return {
+            f"{entry.group.name}:{entry.column.metric}": entry
+            for block in self.blocks
+            for row in block.rows
+            for entry in row.entries
+        }
+
+
+def score_column(key: str, header: str, digits: int = 3) -> Column:
+    """A column of a score, with the arrow of its better direction in the header."""
+    return Column(key, f"{header} {ARROWS[better(key)]}", digits=digits)
+
+
+def make_entry(results: Results, group: Group, column: Column) -> Entry:
+    """The entry of a group in a column."""
+    return Entry(group, column, tuple(results.runs[run] for run in group.runs))
+
+
+def make_block(
+    results: Results, forget_size: int, columns: Sequence[Column], topic: str = ""
+) -> Block:
+    """A block with one row for each group of a forget size, labelled by method and modality."""
+    rows = [
+        Row(
+            (group.method, group.modality),
+            [make_entry(results, group, column) for column in columns],
+        )
+        for group in results.of_size(forget_size)
+    ]
+    headers = ["method", "modality", *(column.header for column in columns)]
+    return Block(forget_size, headers, rows, topic)
+
+
+def _fate(run: Run) -> str:
+    """Why a run has no number, in a few words."""
+    if run.state == "ok":
+        return "–"
+    return f"{run.state} ({run.detail})" if run.detail else run.state

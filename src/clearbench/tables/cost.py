@@ -1,0 +1,33 @@
+"""Cost: time, memory and storage of each run.
+
+Read from provenance records, the only table that is: two runs that agree in every score still took
+different times, so this table's files differ between them while those of all others are the same.
+"""
+
+from clearbench.tables.base import Column, Table, make_block
+from clearbench.tables.results import DocumentName, Results
+
+MIB = 2**20
+
+
+def build(results: Results) -> Table:
+    """Seconds, samples a second, peak memory and stored bytes of training and evaluation."""
+    columns = [
+        *_stage("train", "train"),
+        Column("measures/stored_bytes", "stored (MiB)", "train", digits=2, unit=MIB),
+        *_stage("evaluate", "evaluate"),
+    ]
+    blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
+    notes = [
+        "Train is unlearning, and fine-tuning of a control. Seconds and peak main memory are of the"
+        " whole process, samples a second of its work without loading.",
+    ]
+    return Table("Cost", blocks, notes)
+
+
+def _stage(document: DocumentName, label: str) -> list[Column]:
+    return [
+        Column("seconds", f"{label} (s)", document, digits=1),
+        Column("measures/samples_per_second", f"{label} (samples/s)", document, digits=1),
+        Column("peak_memory_bytes", f"{label} (MiB)", document, digits=0, unit=MIB),
+    ]

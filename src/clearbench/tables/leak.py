@@ -1,0 +1,24 @@
+"""Leak: whether a face survives text-only unlearning, and a biography image-only unlearning."""
+
+from clearbench.tables.base import Table, make_block, score_column
+from clearbench.tables.results import Results
+
+SPLITS = ("forget", "retain")
+METRIC = "accuracy"
+
+
+def build(results: Results) -> Table:
+    """Accuracy of each task on the forget set, and for contrast on the retain set."""
+    keys = [key.split("/") for key in results.score_keys() if key.endswith(f"/{METRIC}")]
+    columns = [
+        score_column("/".join(key), f"{split}: {key[1]}")
+        for split in SPLITS
+        for key in keys
+        if key[0] == split
+    ]
+    blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
+    notes = [
+        "Modality is what was forgotten; gold shows what never having learnt it looks like.",
+        "A number is the share of samples whose true answer is the likeliest candidate.",
+    ]
+    return Table("Leak", blocks, notes)

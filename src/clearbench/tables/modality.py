@@ -1,0 +1,38 @@
+"""Table 3 of CLEAR (arXiv 2410.18057): what forgetting text, images or both does to one method."""
+
+from clearbench.tables.base import Block, Row, Table, make_entry, score_column
+from clearbench.tables.results import Group, Results
+
+COLUMNS = {
+    "real": "real",
+    "retain": "retain",
+    "forget": "forget",
+    "forget_quality_js": "quality",
+}
+
+
+def build(results: Results) -> Table:
+    """The headline numbers of every method, the modalities side by side."""
+    blocks = [_block(results, size) for size in results.suite.file.forget_sizes]
+    notes = ["Quality is forget quality. Controls forgot nothing: their numbers are repeated."]
+    return Table("Modality", blocks, notes)
+
+
+def _block(results: Results, size: int) -> Block:
+    columns = [
+        (modality, score_column(key, f"{modality}: {header}"))
+        for modality in results.suite.file.modalities
+        for key, header in COLUMNS.items()
+    ]
+    methods: dict[str, dict[str, Group]] = {}
+    for group in results.of_size(size):
+        covered = results.suite.file.modalities if group.control else [group.modality]
+        methods.setdefault(group.method, {}).update(dict.fromkeys(covered, group))
+    rows = [
+        Row(
+            (method,),
+            [make_entry(results, groups[modality], column) for modality, column in columns],
+        )
+        for method, groups in methods.items()
+    ]
+    return Block(size, ["method", *(column.header for _, column in columns)], rows)

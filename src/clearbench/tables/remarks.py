@@ -1,0 +1,39 @@
+"""Remarks: what a reader must know of single runs, numbered, below every table."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clearbench.tables.results import Results
+
+NAMED_RUNS = 6
+
+
+@dataclass(frozen=True)
+class Remarks:
+    """The remarks, and the marks (`[1]`) of those on a run by the run's name."""
+
+    texts: list[str]
+    marks: Mapping[str, list[str]]
+
+
+def make_remarks(results: Results) -> Remarks:
+    """Bit-identical runs, then runs without a number, those of one reason together."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    for name, run in results.runs.items():
+        if run.state != "ok":
+            reasons[run.reason].append(name)
+    remarks = [("bit-identical outputs", list(runs)) for runs in results.twins]
+    remarks += reasons.items()
+    texts: list[str] = []
+    marks: dict[str, list[str]] = defaultdict(list)
+    for number, (reason, names) in enumerate(remarks, start=1):
+        texts.append(f"[{number}] {reason}: {_listed(names)}")
+        for name in names:
+            marks[name].append(f"[{number}]")
+    return Remarks(texts, marks)
+
+
+def _listed(runs: list[str]) -> str:
+    names, more = ", ".join(runs[:NAMED_RUNS]), len(runs) - NAMED_RUNS
+    return f"{names} and {more} more" if more > 0 else names

@@ -1,0 +1,121 @@
+"""Rendering: a table as CSV for machines, Markdown for a terminal, LaTeX for a paper."""
+
+import csv
+import io
+
+from tabulate import LATEX_ESCAPE_RULES, tabulate
+
+from clearbench.tables.base import Block, Row, Table
+from clearbench.tables.remarks import Remarks
+from clearbench.tables.results import Results
+
+CSV_HEADER = (
+    "method",
+    "modality",
+    "forget_size",
+    "metric",
+    "mean",
+    "std",
+    "n",
+    "seeds",
+    "status",
+    "detail",
+)
+_LATEX_SYMBOLS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$", "–": "--"}
+
+
+def to_csv(table: Table) -> str:
+    """One line an entry, in full precision; `n` of the `seeds` asked for have the number.
+
+    `detail` says of each of the others, separated by semicolons, why not.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_HEADER)
+    for entry in table.entries.values():
+        group, runs = entry.group, zip(entry.group.runs, entry.runs, strict=True)
+        detail = "; ".join(f"{name}: {run.reason}" for name, run in runs if run.state != "ok")
+        writer.writerow(
+            [
+                group.method,
+                group.modality,
+                group.forget_size,
+                entry.column.metric,
+                entry.mean,
+                entry.std,
+                len(entry.values),
+                len(entry.runs),
+                entry.status,
+                detail,
+            ]
+        )
+    return text.getvalue()
+
+
+def to_markdown(table: Table, results: Results, remarks: Remarks) -> str:
+    """A heading and an aligned grid a block, then the notes."""
+    parts = []
+    for block in table.blocks:
+        parts.append(f"## {_title(table, block, results)}")
+        parts.append(_grid(block, remarks, "pipe"))
+    parts.append("\n".join(f"- {note}" for note in _notes(table, results, remarks)))
+    return "\n\n".join(parts) + "\n"
+
+
+def to_latex(table: Table, results: Results, remarks: Remarks) -> str:
+    """A `table` environment a block (it needs the package booktabs), then the notes."""
+    parts = ["% \\usepackage{booktabs}"]
+    for block in table.blocks:
+        caption = _escape(_title(table, block, results))
+        grid = _symbols(_grid(block, remarks, "latex_booktabs"))
+        parts.append(
+            f"\\begin{{table}}\n\\centering\n\\caption{{{caption}}}\n{grid}\n\\end{{table}}"
+        )
+    # A paragraph a note: after a line break, LaTeX would take a mark such as [1] for a length.
+    notes = "\n".join(
+        f"\\noindent {_escape(note)}\\par" for note in _notes(table, results, remarks)
+    )
+    parts.append(f"{{\\footnotesize\n{notes}\n}}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(table: Table, block: Block, results: Results) -> str:
+    suite = results.suite
+    title = (
+        f"{table.title}: suite {suite.name}, model {suite.file.model},"
+        f" dataset {suite.file.dataset}, forget {block.forget_size} %"
+    )
+    return f"{title}, {block.topic}" if block.topic else title
+
+
+def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
+    seeds = results.suite.file.seeds
+    spread = f"One seed ({seeds[0]}), so no spread."
+    if len(seeds) > 1:
+        listed = ", ".join(map(str, seeds))
+        spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
+    return [spread, *table.notes, *remarks.texts]
+
+
+def _grid(block: Block, remarks: Remarks, style: str) -> str:
+    labels = len(block.rows[0].labels)
+    lines = [[*_labels(row, remarks), *(entry.text for entry in row.entries)] for row in block.rows]
+    alignment = ["left"] * labels + ["right"] * (len(block.headers) - labels)
+    return tabulate(
+        lines, headers=block.headers, tablefmt=style, disable_numparse=True, colalign=alignment
+    )
+
+
+def _labels(row: Row, remarks: Remarks) -> list[str]:
+    """The row's labels, the first with the marks of the remarks on any of its runs."""
+    runs = dict.fromkeys(run for entry in row.entries for run in entry.group.runs)
+    marks = dict.fromkeys(mark for run in runs for mark in remarks.marks.get(run, []))
+    return [" ".join([row.labels[0], *marks]), *row.labels[1:]]
+
+
+def _escape(text: str) -> str:
+    return _symbols("".join(LATEX_ESCAPE_RULES.get(letter, letter) for letter in text))
+
+
+def _symbols(text: str) -> str:
+    return "".join(_LATEX_SYMBOLS.get(letter, letter) for letter in text)

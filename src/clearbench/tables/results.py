@@ -1,0 +1,115 @@
+"""What a table is made of: a suite's runs, each as far as it came, and the groups it averages."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from clearbench.layout import GOLD_SEEDS, gold_run, original_run
+from clearbench.suite import Suite
+
+NO_MODALITY = "-"
+"""The modality of a control row, which forgot nothing."""
+
+State = Literal["ok", "diverged", "failed", "missing"]
+DocumentName = Literal["score", "train", "evaluate"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a number stands: a JSON file below the suite's results, and the key in it.
+
+    In a provenance record `measures/NAME` is the key NAME of its `measures`.
+    """
+
+    path: str
+    key: str
+
+
+@dataclass(frozen=True)
+class Document:
+    """The numbers of a JSON file below the suite's results, by key."""
+
+    path: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One evaluated model, as far as it came.
+
+    `documents` hold the numbers of a run that is ok: its scores, and what its training (fine-tuning
+    for a control) and its evaluation cost. Of any other, `state` with `detail` says in a few words
+    where it ended, `reason` in a sentence, and `proof` where that stands.
+    """
+
+    state: State = "ok"
+    documents: Mapping[DocumentName, Document] = field(default_factory=dict)
+    detail: str = ""
+    reason: str = ""
+    proof: Source | None = None
+
+
+@dataclass(frozen=True)
+class Group:
+    """The runs that a row averages: a control's one, or those of a method, one a seed.
+
+    `modality` is what was forgotten, `forget_size` is in percent, `runs` are names of runs.
+    """
+
+    name: str
+    method: str
+    modality: str
+    forget_size: int
+    runs: tuple[str, ...]
+
+    @property
+    def control(self) -> bool:
+        """Whether nothing was unlearned."""
+        return self.modality == NO_MODALITY
+
+
+@dataclass(frozen=True)
+class Results:
+    """All runs of a suite by name, finished or not.
+
+    `twins` are the runs, two or more each, whose records or weights are the same bit by bit.
+    """
+
+    suite: Suite
+    groups: tuple[Group, ...]
+    runs: Mapping[str, Run]
+    twins: tuple[tuple[str, ...], ...]
+
+    def of_size(self, forget_size: int) -> list[Group]:
+        """The groups of a forget size: the controls, then the cells in the suite's order."""
+        return [group for group in self.groups if group.forget_size == forget_size]
+
+    def score_keys(self) -> list[str]:
+        """The keys that any score file has, in the files' order."""
+        scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
+        return list(dict.fromkeys(key for document in scores for key in document.numbers))
+
+
+def plan(suite: Suite) -> tuple[Group, ...]:
+    """All groups that a suite asks for."""
+    return tuple(
+        group
+        for size in suite.file.forget_sizes
+        for group in (*_controls(size), *_unlearned(suite, size))
+    )
+
+
+def _controls(size: int) -> Iterator[Group]:
+    names = {"original": original_run(size), "gold": gold_run(size, GOLD_SEEDS[0])}
+    names |= {f"gold (seed {seed})": gold_run(size, seed) for seed in GOLD_SEEDS[1:]}
+    for method, run in names.items():
+        yield Group(run, method, NO_MODALITY, size, (run,))
+
+
+def _unlearned(suite: Suite, size: int) -> Iterator[Group]:
+    runs: dict[tuple[str, str], list[str]] = {}
+    for cell in suite.cells:
+        if cell.forget_size == size:
+            runs.setdefault((cell.method, cell.modality), []).append(cell.run)
+    for (method, modality), names in runs.items():
+        yield Group(names[0].rpartition("/")[0], method, modality, size, tuple(names))

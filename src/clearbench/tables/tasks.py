@@ -1,0 +1,21 @@
+"""Tasks: every metric of every task, and those of the whole model."""
+
+from clearbench.tables.base import Table, make_block, score_column
+from clearbench.tables.results import Results
+
+WHOLE_MODEL = "whole model"
+
+
+def build(results: Results) -> Table:
+    """A block a task, so that a block is as narrow as a task has metrics."""
+    topics: dict[str, list[str]] = {}
+    for key in results.score_keys():
+        topics.setdefault(key.rpartition("/")[0] or WHOLE_MODEL, []).append(key)
+    blocks = [
+        make_block(
+            results, size, [score_column(key, key.rpartition("/")[2]) for key in keys], topic
+        )
+        for size in results.suite.file.forget_sizes
+        for topic, keys in topics.items()
+    ]
+    return Table("Tasks", blocks, [])
