@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import clearbench.tables
 from clearbench.artifacts import FAILURE, MANIFEST, Manifest, publish
 from clearbench.errors import UserError
 from clearbench.evaluation.records import RECORDS
-from clearbench.layout import Layout
+from clearbench.layout import GOLD_SEEDS, Layout
 from clearbench.stages import tabulate
 from clearbench.stages.score import SCORES
 from clearbench.suite import load_suite
@@ -43,6 +45,9 @@ def make_tree(
     )
     suite = load_suite(str(path), ROOT)
     layout = Layout(folder / "results/small")
+    golds = [layout.gold(size, seed) for size in sizes for seed in GOLD_SEEDS]
+    for model in (layout.generated, layout.dataset, layout.base, layout.original, *golds):
+        put(model, "any", {})
     runs = [run for group in plan(suite) for run in group.runs]
     return SimpleNamespace(suite=suite, layout=layout, runs=runs, out=folder / "tables")
 
@@ -103,7 +108,7 @@ def line(frame, method, modality="-", metric="real"):
 def row(tree, method, modality="-", table="comparison"):
     """The cells of a row of a Markdown table, without its method and modality."""
     text = (tree.out / f"{table}.md").read_text()
-    rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in text.splitlines() if line[:1] == "|"]
+    rows = [re.split(r"\s*\|\s*", row)[1:-1] for row in text.splitlines() if row[:1] == "|"]
     (found,) = (row[2:] for row in rows if row[0].split(" [")[0] == method and row[1] == modality)
     return found
 
@@ -223,7 +228,18 @@ def test_scores_left_over_from_before_a_failure_are_not_shown(tree):
     assert "evaluate failed" in found.detail
 
 
+def test_scores_left_over_from_before_a_killed_job_are_not_shown(tree):
+    for run in tree.runs:
+        finish(tree, run)
+    run = "ga/text/forget10/seed0"
+    (tree.layout.evaluated(run) / MANIFEST).unlink()
+    found = line(make_tables(tree, partial=True)["comparison"], "ga", "text")
+    assert (found.status, found.n) == ("partial", 2)
+    assert f"- [1] evaluate not finished: {run}" in notes(tree)
+
+
 def test_a_failure_above_all_cells_is_told_in_one_remark(tree):
+    (tree.layout.original / MANIFEST).unlink()
     fail(tree.layout.original, "finetune", "no data")
     for run in tree.runs:
         if run.startswith("gold"):
@@ -246,7 +262,7 @@ def test_missing_scores_stop_the_tables_unless_they_may_be_partial(tree):
     assert not (tree.out / MANIFEST).exists()
     found = line(make_tables(tree, partial=True)["comparison"], "retain_ft", "visual")
     assert (found.status, found.n, found.seeds) == ("partial", 2, 3)
-    assert f"- [1] missing: {missing}" in notes(tree)
+    assert f"- [1] unlearn not finished: {missing}" in notes(tree)
 
 
 def test_partial_tables_of_nothing_say_that_all_is_missing(tree):
@@ -278,17 +294,15 @@ def test_every_number_leads_to_its_score_files(tree):
         else:
             finish(tree, run)
     frames = make_tables(tree)
+    groups = {(group.method, group.modality): group.name for group in plan(tree.suite)}
     for name, frame in frames.items():
         sources = json.loads((tree.out / f"{name}.sources.json").read_text())
         assert len(sources) == len(frame)
-        for found in frame.itertuples():
-            run = next(run for run in tree.runs if run.startswith(_prefix(found)))
-            places = sources[f"{_prefix(found)}:{found.metric}"]
-            read = [_read(tree, path, key) for path, key in places]
-            numbers = [value for value in read if not isinstance(value, str)]
-            assert len(numbers) == found.n, run
-            if numbers:
-                assert np.mean(numbers) == pytest.approx(found.mean, rel=1e-14)
+        for found in frame[frame.n > 0].itertuples():
+            entry = f"{groups[found.method, found.modality]}:{found.metric}"
+            numbers = [read(tree, *source) for source in sources[entry] if "status" not in source]
+            assert len(numbers) == found.n
+            assert np.mean(numbers) == pytest.approx(found.mean, rel=1e-14)
     sources = json.loads((tree.out / "comparison.sources.json").read_text())
     assert sources["ga/text/forget10:real"] == [
         ["score/ga/text/forget10/seed0/scores.json", "real"],
@@ -297,18 +311,9 @@ def test_every_number_leads_to_its_score_files(tree):
     ]
 
 
-def _prefix(found):
-    size = f"forget{found.forget_size:02d}"
-    controls = {"original": f"original/{size}", "gold": f"gold/{size}/seed0"}
-    controls["gold (seed 1)"] = f"gold/{size}/seed1"
-    return controls.get(found.method, f"{found.method}/{found.modality}/{size}")
-
-
-def _read(tree, path, key):
+def read(tree, path, key):
     data = json.loads((tree.layout.root / path).read_text())
-    if path.endswith("provenance.json") and key.startswith("measures/"):
-        return data["measures"][key.removeprefix("measures/")]
-    return data[key]
+    return data[key] if key in data else data["measures"][key.removeprefix("measures/")]
 
 
 def test_costs_are_read_from_the_records_of_the_runs(tree):
@@ -379,10 +384,10 @@ def test_latex_is_balanced_and_escaped(tree):
         plain = re.sub(r"\\\^{}", "", plain)
         assert not re.search(r"(?<!\\)[%_$#^~]", plain), name
         assert plain.count("{") - plain.count(r"\{") == plain.count("}") - plain.count(r"\}")
-        lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+        rows = [row for row in body.splitlines() if row.endswith(r"\\")]
         columns = re.search(r"\\begin{tabular}{(\w+)}", text)[1]
         if name != "tasks":
-            assert {len(re.findall(r"(?<!\\)&", line)) for line in lines} == {len(columns) - 1}
+            assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {len(columns) - 1}
     assert r"retain\_ft" in (tree.out / "comparison.tex").read_text()
 
 
@@ -396,13 +401,32 @@ def test_scores_give_the_same_bytes_twice(tree):
     assert {name: (tree.out / name).read_bytes() for name in first} == first
 
 
-def test_a_thousand_cells_are_tabulated(tmp_path):
+def test_a_file_dropped_into_the_folder_is_a_table(tree, tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(
+        "from clearbench.tables.base import Table, make_block, score_column\n\n\n"
+        "def build(results):\n"
+        "    return Table('Mine', [make_block(results, 10, [score_column('real', 'real')])], [])\n"
+    )
+    monkeypatch.setattr(clearbench.tables, "__path__", [*clearbench.tables.__path__, str(tmp_path)])
+    builders.cache_clear()
+    for run in tree.runs:
+        finish(tree, run)
+    try:
+        make_tables(tree)
+    finally:
+        builders.cache_clear()
+        sys.modules.pop("clearbench.tables.mine", None)
+    assert (tree.out / "mine.md").read_text().startswith("## Mine: suite small")
+
+
+def test_a_thousand_cells_are_tabulated(tmp_path, monkeypatch):
+    # Flushing six thousand files to disk would take longer than the rest of this module.
+    monkeypatch.setattr("clearbench.artifacts._flush", lambda path: None)
     methods = ["retain_ft", "ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "rmu", "sku"]
     tree = make_tree(tmp_path, methods, seeds=range(15), sizes=[1, 5, 10])
     assert len(tree.suite.cells) == 990
-    done = tree.runs[::50]
-    for run in done:
+    for run in tree.runs:
         finish(tree, run)
-    frame = make_tables(tree, partial=True)["comparison"]
+    frame = make_tables(tree)["comparison"]
     assert len(frame) == 5 * len(plan(tree.suite))
-    assert frame[frame.metric == "real"].n.sum() == len(done)
+    assert frame[frame.metric == "real"].n.sum() == len(tree.runs)

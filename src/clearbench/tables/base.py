@@ -46,12 +46,12 @@ class Entry:
         found = (self._number(run) for run in self.runs)
         return [value for value in found if value is not None]
 
-    @property
+    @cached_property
     def mean(self) -> float | None:
         """Mean over the runs that have the number; None where none has."""
         return fmean(self.values) if self.values else None
 
-    @property
+    @cached_property
     def std(self) -> float | None:
         """Sample standard deviation over the same runs; None where they are fewer than two."""
         return stdev(self.values) if len(self.values) > 1 else None

@@ -17,26 +17,27 @@ SCORES = "scores.json"
 
 
 def read_results(suite: Suite, layout: Layout, scores: Mapping[str, Manifest]) -> Results:
-    """Read what there is of a suite's runs.
+    """Read what there is of a suite's runs; `scores` are the manifests of their scores.
 
-    `scores` are the manifests of the score artifacts by run. A run without one is missing, or
-    failed where a stage that it needs left a note of its failure. Such a note also outweighs
-    scores, which are then left over from before. Raises UserError for a damaged file.
+    A run is failed where a stage that it needs left a note of its failure, and missing where one
+    has not finished, even if the run has scores: these are left over from before. Raises UserError
+    for a damaged file.
     """
     groups = plan(suite)
-    # Most runs need the same few stages, and a look at a network disk is slow.
-    failed_run = cache(_failed_run)
+    # Most runs need the same few artifacts, and a look at a network disk is slow.
+    obstacle = cache(_obstacle)
     runs: dict[str, Run] = {}
-    trained: dict[str, Path] = {}
+    weights: dict[str, Path] = {}
     for group in groups:
         for name in group.runs:
-            weights = _weights(layout, group, name)
-            needed = _needed(layout, group, name, weights)
-            failures = filter(None, (failed_run(layout, folder) for folder in needed))
-            runs[name] = next(failures, None) or _read_run(layout, name, weights, scores.get(name))
-            trained[name] = weights
-    finished = [name for name, run in runs.items() if run.state == "ok"]
-    return Results(suite, groups, runs, _twins(layout, {name: trained[name] for name in finished}))
+            weights[name] = _weights(layout, group, name)
+            needed = _needed(suite, layout, group, name)
+            obstacles = filter(None, (obstacle(layout, folder) for folder in needed))
+            runs[name] = next(obstacles, None) or _read_run(
+                layout, name, weights[name], scores[name]
+            )
+    finished = {name: weights[name] for name, run in runs.items() if run.state == "ok"}
+    return Results(suite, groups, runs, _twins(layout, finished))
 
 
 def _weights(layout: Layout, group: Group, run: str) -> Path:
@@ -46,37 +47,37 @@ def _weights(layout: Layout, group: Group, run: str) -> Path:
     return layout.original if group.method == "original" else layout.root / run
 
 
-def _needed(layout: Layout, group: Group, run: str, weights: Path) -> list[Path]:
-    """The artifacts that a run's scores are made of, in the flow's order."""
+def _needed(suite: Suite, layout: Layout, group: Group, run: str) -> list[Path]:
+    """The artifacts that a run's scores are made of, in the flow's order, and the scores."""
     gold = gold_run(group.forget_size, GOLD_SEEDS[0])
     is_gold = group.control and group.method != "original"
     return [
-        layout.generated,
+        *([layout.generated] if suite.dataset.generator is not None else []),
         layout.dataset,
         layout.base,
         *([] if is_gold else [layout.original]),
         layout.root / gold,
         layout.evaluated(gold),
-        weights,
+        _weights(layout, group, run),
         layout.evaluated(run),
         layout.scored(run),
     ]
 
 
-def _failed_run(layout: Layout, folder: Path) -> Run | None:
-    """What a run that needs an artifact is, if the artifact's stage left a note of its failure."""
+def _obstacle(layout: Layout, folder: Path) -> Run | None:
+    """What a run that needs an artifact is, if the artifact is not there."""
     path = folder / FAILURE
-    if not path.is_file():
-        return None
-    note = _read_json(path)
-    reason = f"{note['stage']} failed: {note['error']}: {note['message']}"
-    proof = Source(_below(layout, path), "message")
-    return Run("failed", detail=note["stage"], reason=reason, proof=proof)
+    if path.is_file():
+        note = _read_json(path)
+        reason = f"{note['stage']} failed: {note['error']}: {note['message']}"
+        proof = Source(_below(layout, path), "message")
+        return Run("failed", detail=note["stage"], reason=reason, proof=proof)
+    if not (folder / MANIFEST).is_file():
+        return Run("missing", reason=f"{folder.relative_to(layout.root).parts[0]} not finished")
+    return None
 
 
-def _read_run(layout: Layout, run: str, weights: Path, manifest: Manifest | None) -> Run:
-    if manifest is None:
-        return Run("missing", reason="missing")
+def _read_run(layout: Layout, run: str, weights: Path, manifest: Manifest) -> Run:
     scored = layout.scored(run)
     if manifest.diverged:
         when = "evaluation" if manifest.step is None else f"step {manifest.step}"
