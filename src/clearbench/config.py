@@ -26,6 +26,9 @@ class Training(Strict):
     accumulation: Positive = Field(1, description="forward passes an optimiser step")
     lr: float = Field(1e-5, gt=0, description="peak learning rate")
     weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
+    adam_epsilon: float = Field(
+        1e-8, gt=0, description="AdamW's epsilon: smaller gradients than this barely move a weight"
+    )
     warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps with a rising rate")
     schedule: Literal["constant", "linear", "cosine"] = Field(
         "constant", description="the rate after warm-up"
