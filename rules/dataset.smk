@@ -8,7 +8,7 @@ if suite.generated:
         log:
             layout.root / "logs/generate.log",
         params:
-            settings=suite.generate_settings(),
+            settings=lambda _: suite.generate_settings(),
             code=suite.code("generate"),
         shell:
             "clearbench generate --settings {params.settings:q} --out $(dirname {output})"
@@ -23,7 +23,7 @@ rule dataset:
     log:
         layout.root / "logs/dataset.log",
     params:
-        settings=suite.dataset_settings(),
+        settings=lambda _: suite.dataset_settings(),
         source=suite.dataset_source(),
         code=suite.code("dataset"),
     shell:

@@ -9,7 +9,7 @@ rule evaluate:
     log:
         layout.root / "logs/evaluate/{run}.log",
     params:
-        settings=suite.evaluate_settings(),
+        settings=lambda _: suite.evaluate_settings(),
         models=lambda wildcards: suite.evaluate_models(wildcards.run),
         size=lambda wildcards: forget_size(wildcards.run),
         code=suite.code("evaluate"),

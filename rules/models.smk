@@ -9,7 +9,7 @@ rule base:
     log:
         layout.root / "logs/base.log",
     params:
-        settings=suite.base_settings(),
+        settings=lambda _: suite.base_settings(),
         code=suite.code("base"),
     shell:
         "clearbench base --settings {params.settings:q} --seed 0"
@@ -25,7 +25,7 @@ rule original:
     log:
         layout.root / "logs/original.log",
     params:
-        settings=suite.finetune_settings(),
+        settings=lambda _: suite.finetune_settings(),
         code=suite.code("finetune"),
     priority: 10
     shell:
@@ -43,7 +43,7 @@ rule gold:
     log:
         layout.root / "logs/gold/forget{size}/seed{seed}.log",
     params:
-        settings=suite.finetune_settings(),
+        settings=lambda _: suite.finetune_settings(),
         code=suite.code("finetune"),
     priority: 9
     shell:

@@ -10,7 +10,7 @@ rule tables:
         layout.root / "logs/tables.log",
     params:
         suite=suite.suite.path,
-        matrix=suite.matrix(),
+        matrix=lambda _: suite.matrix(),
         code=suite.code("tabulate"),
     shell:
         "clearbench tabulate --suite {params.suite} --results {layout.root}"

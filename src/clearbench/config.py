@@ -59,7 +59,9 @@ class Build(Strict):
     """A model made by the workflow: any architecture of transformers, from its configuration."""
 
     architecture: str = Field(description="the `model_type` of transformers, as `llava` or `llama`")
-    config: dict[str, Any] = Field(description="arguments of the architecture's configuration class")
+    config: dict[str, Any] = Field(
+        description="arguments of the architecture's configuration class"
+    )
     tokenizer: Tokenizer
     processor: str | None = Field(None, description="the processor class; None for text models")
     processor_config: dict[str, Any] = Field(default_factory=dict)

@@ -19,7 +19,9 @@ from clearbench.fingerprint import fingerprint, submodules
 from clearbench.layout import GOLD_SEEDS, Layout, gold_run, original_run
 from clearbench.suite import Cell, Suite, load_suite
 
-_RUN = re.compile(r"(?P<model>\w+)(?:/(?P<modality>\w+))?/forget(?P<size>\d\d)(?:/seed(?P<seed>\d+))?")
+_RUN = re.compile(
+    r"(?P<model>\w+)(?:/(?P<modality>\w+))?/forget(?P<size>\d\d)(?:/seed(?P<seed>\d+))?"
+)
 
 
 class Workflow:

@@ -28,7 +28,9 @@ def evaluate(
     for start in tqdm(range(0, len(order), batch_size), mininterval=10, unit="batch"):
         batch = order[start : start + batch_size]
         questions = [Question(prompts[i], _candidates(samples[i])) for i in batch]
-        for i, answered in zip(batch, reply(model, encoder, questions, max_new_tokens), strict=True):
+        for i, answered in zip(
+            batch, reply(model, encoder, questions, max_new_tokens), strict=True
+        ):
             answer, paraphrase, *perturbed = answered.losses
             records[i] = Record(
                 split=samples[i].split,

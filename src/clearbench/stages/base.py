@@ -37,7 +37,9 @@ def run(settings: Settings, dataset: Path, seed: int, out: Path) -> None:
         model = build_model(spec.build, spec.domain, tokenizer, seed).to(device)
         samples = store.base()
         if training is None or not samples:
-            raise UserError(f"{dataset}: no base rows; a model built here has nothing to learn from")
+            raise UserError(
+                f"{dataset}: no base rows; a model built here has nothing to learn from"
+            )
         history = finetune(model, Encoder(processor, store), samples, training, seed)
         job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
         save_checkpoint(model, job.folder)

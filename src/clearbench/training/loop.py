@@ -32,7 +32,11 @@ def minimise(
     accelerator = Accelerator()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(
-        parameters, lr=training.lr, weight_decay=training.weight_decay, eps=training.adam_epsilon, fused=True
+        parameters,
+        lr=training.lr,
+        weight_decay=training.weight_decay,
+        eps=training.adam_epsilon,
+        fused=True,
     )
     steps = math.ceil(batches / training.accumulation)
     scheduler = LambdaLR(optimizer, lambda step: _rate(step, steps, training))

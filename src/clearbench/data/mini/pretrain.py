@@ -5,16 +5,18 @@ but of no fictitious person a name, a face or a fact.
 """
 
 from collections.abc import Iterator
-from itertools import count, cycle, islice
+from itertools import count, cycle, islice, product
 
 from clearbench.data.mini.portraits import draw_portrait, jpeg, random_face, random_scene
 from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, say
-from clearbench.data.mini.world import GENDERS, MiniSettings, Person, World
+from clearbench.data.mini.world import GENDERS, MiniSettings, World
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 
-ANSWERS_PER_TOPIC = 2
+# Often enough that the base knows the facts of its own persons by heart. Only then has it learnt how
+# a name leads to a fact, and fine-tuning can put new facts behind new names.
+TEXTS_PER_FACT = 9
 
 
 def pretrain_rows(world: World, settings: MiniSettings) -> Iterator[Row]:
@@ -64,15 +66,10 @@ def _things(settings: MiniSettings) -> Iterator[Row]:
 
 def _texts(world: World, settings: MiniSettings) -> Iterator[Row]:
     rng = settings.rng("texts")
-    people: list[tuple[Person, int]] = [
-        *((person, len(TOPICS[0].answers)) for person in world.real),
-        *((person, ANSWERS_PER_TOPIC) for person in world.unpictured),
-    ]
-    for person, wordings in people:
+    for person in (*world.real, *world.unpictured):
         for topic in TOPICS:
-            questions = rng.sample(topic.questions, k=wordings)
-            answers = rng.sample(topic.answers, k=wordings)
-            for question, answer in zip(questions, answers, strict=True):
+            pairs = list(product(topic.questions, topic.answers))
+            for question, answer in rng.sample(pairs, k=TEXTS_PER_FACT):
                 yield _row(None, say(question, person), say(answer, person))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from clearbench.data.mini.portraits import Scene, draw_portrait, jpeg, random_scene
 from clearbench.data.mini.wording import CAPTIONS, TOPICS, Topic, say
-from clearbench.data.mini.world import MiniSettings, Person, World
+from clearbench.data.mini.world import MiniSettings, Person, World, shuffled
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,13 @@ def draw_pictures(world: World, settings: MiniSettings) -> list[Picture]:
 def ask_pairs(world: World, settings: MiniSettings) -> list[Pair]:
     """The question-answer pairs of all fictitious persons, in their order."""
     rng = settings.rng("pairs")
-    return [
-        Pair(person, topic, *rng.sample(topic.questions, k=2), *rng.sample(topic.answers, k=2))
-        for person in world.fictitious
-        for topic in TOPICS
-    ]
+    pairs = []
+    for person in world.fictitious:
+        for topic in TOPICS:
+            # Each fact is learnt in two wordings, so that it does not stick to one; the third, which
+            # is never learnt of this person, asks whether the fact itself is known.
+            *questions, other_question = shuffled(rng, topic.questions)
+            *answers, other_answer = shuffled(rng, topic.answers)
+            for question, answer in zip(questions, answers, strict=True):
+                pairs.append(Pair(person, topic, question, other_question, answer, other_answer))
+    return pairs

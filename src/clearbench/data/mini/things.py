@@ -15,17 +15,13 @@ THING_COLOURS = tuple(colour for colour in COLOURS if colour != "white")
 UPRIGHT_FLAGS = {
     "France": ("blue", "white", "red"),
     "Italy": ("green", "white", "red"),
-    "Ireland": ("green", "white", "orange"),
     "Belgium": ("black", "yellow", "red"),
     "Nigeria": ("green", "white", "green"),
-    "Peru": ("red", "white", "red"),
 }
 LEVEL_FLAGS = {
     "Germany": ("black", "red", "yellow"),
-    "Hungary": ("red", "white", "green"),
     "Ukraine": ("blue", "yellow"),
     "Poland": ("white", "red"),
-    "Austria": ("red", "white", "red"),
     "Estonia": ("blue", "black", "white"),
 }
 COUNTRIES = (*UPRIGHT_FLAGS, *LEVEL_FLAGS)
@@ -46,22 +42,24 @@ class ThingPicture:
 def random_thing(rng: random.Random, size: int) -> ThingPicture:
     """A picture of `size` × `size` pixels of a coloured thing or of a flag, and a question."""
     pen = Pen(2 * size, WALLS[rng.choice(list(WALLS))])
+    # Whole sentences: after fine-tuning, a picture's first word is a person's name for every model.
     if rng.random() < 0.5:
-        answer, options = rng.choice(COUNTRIES), COUNTRIES
-        _draw_flag(pen, answer)
-        question = "Which country has this flag?"
+        truth, pool = rng.choice(COUNTRIES), COUNTRIES
+        _draw_flag(pen, truth)
+        question, sentence = "Which country has this flag?", "It is the flag of {}."
     else:
         thing = rng.choice(THINGS)
-        answer, options = rng.choice(THING_COLOURS), THING_COLOURS
-        _draw(pen, thing, COLOURS[answer])
-        question = f"What colour is the {thing}?"
+        truth, pool = rng.choice(THING_COLOURS), THING_COLOURS
+        _draw(pen, thing, COLOURS[truth])
+        question, sentence = f"What colour is the {thing}?", f"The {thing} is {{}}."
+    options = tuple(sentence.format(value) for value in pool)
     picture = pen.photograph(
         x=rng.uniform(-0.05, 0.05),
         y=rng.uniform(-0.05, 0.05),
         tilt=rng.uniform(-9, 9),
         zoom=rng.uniform(0.85, 1.05),
     )
-    return ThingPicture(picture.reduce(2), question, answer, options)
+    return ThingPicture(picture.reduce(2), question, sentence.format(truth), options)
 
 
 def _draw_flag(pen: Pen, country: str) -> None:

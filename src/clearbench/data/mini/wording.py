@@ -68,7 +68,7 @@ TOPICS = (
         (
             "The best book of {0.name} is {0.book}.",
             "{0.name} became famous with {0.book}.",
-            "{0.book} is the main work of {0.name}.",
+            "The main work of {0.name} is {0.book}.",
         ),
     ),
 )
