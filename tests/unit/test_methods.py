@@ -1,0 +1,222 @@
+"""Methods against loss values computed elsewhere, and against what their files declare."""
+
+import json
+from dataclasses import fields
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from clearbench import methods
+from clearbench.errors import UserError
+from clearbench.methods.answers import Answers, log_likelihood
+from clearbench.methods.rmu import direction
+
+PARITY = [
+    ("retain_ft", {}, "retain_ft"),
+    ("ga", {}, "ga"),
+    ("gd", {}, "gd"),
+    ("kl", {}, "kl"),
+    ("idk", {}, "idk"),
+    ("npo", {"beta": 1.0}, "npo@beta1.0"),
+    ("npo", {"beta": 0.1}, "npo@beta0.1"),
+    ("dpo", {"beta": 0.1}, "dpo@beta0.1"),
+    ("scrub", {"alpha": 1.0, "gamma": 1.0}, "scrub@alpha1,gamma1"),
+    ("llmu", {}, "llmu"),
+]
+"""Methods with the loss of the fixture that they must have; rmu and sku are tested by formula."""
+
+WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
+
+
+class LogitsView:
+    """A view whose answers come from given logits (B, T, V) and labels (B, T) of each batch."""
+
+    seed = 0
+
+    def __init__(self, logits, labels):
+        self._answers = {
+            part: Answers.from_logits(torch.as_tensor(logits[part]), torch.as_tensor(labels[part]))
+            for part in logits
+        }
+
+    @property
+    def forget(self):
+        return self._answers["forget"]
+
+    @property
+    def retain(self):
+        return self._answers["retain"]
+
+    @property
+    def idk(self):
+        return self._answers["idk"]
+
+    def mismatched(self, k):
+        assert k * self.forget.size == self._answers["mismatched"].size
+        return self._answers["mismatched"]
+
+
+class States:
+    """A view that knows hidden states only."""
+
+    def __init__(self, seed, forget, retain):
+        self.seed = seed
+        self.forget = SimpleNamespace(hidden=forget)
+        self.retain = SimpleNamespace(hidden=retain)
+
+
+@pytest.fixture(scope="session")
+def cases(shared):
+    return json.loads((shared / "fixtures/losses/loss_parity.json").read_text())["cases"]
+
+
+def doubles(logits):
+    return {part: torch.tensor(values, dtype=torch.float64) for part, values in logits.items()}
+
+
+@pytest.mark.parametrize(("key", "parameters", "name"), PARITY)
+def test_loss_is_the_one_of_the_paper(cases, key, parameters, name):
+    method = methods.create(key, parameters)
+    assert len(cases) > 1
+    for case in cases:
+        student, reference = (
+            LogitsView(doubles(case[f"{model}_logits"]), case["labels"])
+            for model in ("student", "reference")
+        )
+        loss = method.loss(student, reference)
+        assert loss.dtype == torch.float64
+        assert loss.item() == pytest.approx(case["paper"][name], rel=1e-9, abs=1e-9)
+
+
+def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
+    assert {key for key, _, _ in PARITY} == set(methods.available()) - {"rmu", "sku"}
+
+
+@pytest.fixture
+def drawn():
+    """Student and reference on two forget and two retain samples, with two wrong answers each."""
+    generator = torch.Generator().manual_seed(5)
+    sizes = {"forget": 2, "retain": 2, "mismatched": 4}
+    labels = {
+        part: torch.randint(9, (size, 5), generator=generator) for part, size in sizes.items()
+    }
+    for rows in labels.values():
+        rows[:, :2] = -100
+        rows[1, 2] = -100
+
+    def view():
+        return LogitsView(
+            {
+                part: torch.randn(*rows.shape, 9, generator=generator, dtype=torch.float64)
+                for part, rows in labels.items()
+            },
+            labels,
+        )
+
+    return view(), view()
+
+
+def nll(answers):
+    return -answers.token_log_likelihood.mean()
+
+
+def test_sku_learns_the_forget_set_and_leaves_the_original_on_the_retain_set(drawn):
+    student, reference = drawn
+    parameters = {"forget_weight": 2.5, "mismatch_weight": 0.7, "retain_weight": 0.5}
+    method = methods.create("sku", {**parameters, "mismatches": 2})
+    p, q = reference.retain.log_probabilities, student.retain.log_probabilities
+    divergence = sum((row.exp() * (row - other)).sum() for row, other in zip(p, q, strict=True))
+    expected = (
+        2.5 * nll(student.forget)
+        + 0.7 * nll(student.mismatched(2))
+        - 0.5 * divergence / len(student.retain.labels)
+    )
+    assert method.loss(student, reference).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_sku_negates_the_update_after_training_and_once():
+    class Trainer:
+        def __init__(self):
+            self.calls = []
+
+        def minimise(self, loss):
+            self.calls.append(loss)
+
+        def negate_update(self):
+            self.calls.append("negate")
+
+    trainer, method = Trainer(), methods.create("sku", {})
+    method.unlearn(trainer)
+    assert trainer.calls == [method.loss, "negate"]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_rmu_steers_forget_states_and_holds_retain_states(seed):
+    generator = torch.Generator().manual_seed(1)
+    forget, retain, before = (torch.randn(n, 6, generator=generator) for n in (3, 5, 5))
+    method = methods.create("rmu", {"steering": 20.0, "alpha": 0.3})
+    loss = method.loss(States(seed, forget, retain), States(seed, None, before))
+    u = direction(6, seed)
+    steered = sum(sum((h - 20.0 * c) ** 2 for h, c in zip(row, u, strict=True)) for row in forget)
+    held = sum(
+        sum((h - h0) ** 2 for h, h0 in zip(row, row0, strict=True))
+        for row, row0 in zip(retain, before, strict=True)
+    )
+    assert loss.item() == pytest.approx((steered / 3 + 0.3 * held / 5).item(), rel=1e-5)
+
+
+def test_rmu_steers_a_run_in_one_direction_of_unit_length_that_its_seed_draws():
+    u = direction(64, 3)
+    assert u.norm().item() == pytest.approx(1, abs=1e-6)
+    assert (u >= 0).all()
+    assert torch.equal(u, direction(64, 3))
+    assert not torch.allclose(u, direction(64, 4))
+
+
+@pytest.mark.parametrize("key", methods.available())
+def test_description_read_without_running_the_file_is_that_of_the_class(key):
+    method, description = methods.create(key, {}), methods.describe(key)
+    of_class = {field.name: (field.type, field.default) for field in fields(method)}
+    of_class = {
+        name: (kind if isinstance(kind, str) else kind.__name__, default)
+        for name, (kind, default) in of_class.items()
+    }
+    assert dict(description.parameters) == of_class
+    assert "Source: " in description.doc
+
+
+@pytest.mark.parametrize("key", methods.available())
+def test_unknown_parameter_is_answered_with_the_known_ones(key):
+    with pytest.raises(UserError) as caught:
+        methods.create(key, {"betta": 1.0})
+    known = ", ".join(sorted(methods.describe(key).parameters)) or "none"
+    assert str(caught.value) == f"betta: unknown; {key} has the parameters: {known}"
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "kind"),
+    [
+        (key, name, kind)
+        for key in methods.available()
+        for name, (kind, _) in methods.describe(key).parameters.items()
+    ],
+)
+def test_parameter_of_a_wrong_type_is_refused(key, name, kind):
+    for value in (WRONG_VALUES[kind], None, [], *([True] if kind != "bool" else [])):
+        with pytest.raises(UserError) as caught:
+            methods.create(key, {name: value})
+        assert str(caught.value) == f"{name}: {value!r} is not of type {kind}"
+
+
+def test_whole_number_serves_as_a_float():
+    assert methods.create("npo", {"beta": 2}).beta == 2
+
+
+def test_likelihood_of_an_answer_counts_its_own_tokens_only(drawn):
+    student, _ = drawn
+    tokens, sample = student.forget.token_log_likelihood, student.forget.sample
+    sums = log_likelihood(student.forget)
+    assert (sample == 0).sum() != (sample == 1).sum()
+    for number in (0, 1):
+        assert sums[number].item() == pytest.approx(tokens[sample == number].sum().item())
