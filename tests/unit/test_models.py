@@ -1,0 +1,477 @@
+"""Tiny models: what is fast must equal what is plain, and nothing may be in memory twice."""
+
+import gc
+import io
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+from PIL import Image
+
+from clearbench import methods
+from clearbench.config import Build, Lora, Tokenizer
+from clearbench.data.refusals import REFUSALS
+from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.errors import UserError
+from clearbench.evaluation.likelihood import Question, reply
+from clearbench.methods.answers import IGNORED, Answers, log_likelihood
+from clearbench.models.build import build_model, build_processor, build_tokenizer
+from clearbench.models.checkpoint import (
+    load_model,
+    load_processor,
+    prepare_training,
+    save_checkpoint,
+)
+from clearbench.models.encoding import Encoder, collate
+from clearbench.models.forward import answers_of
+from clearbench.suite import Unlearning
+from clearbench.training.loop import DivergedError
+from clearbench.training.unlearn import Unlearner
+from clearbench.training.views import Sets
+
+CPU = torch.device("cpu")
+TEXT_CONFIG = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "initializer_range": 0.2,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "tie_word_embeddings": True,
+}
+VISION_CONFIG = {
+    "model_type": "clip_vision_model",
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "projection_dim": 32,
+    "image_size": 32,
+    "patch_size": 16,
+}
+TEMPLATE = (
+    "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}:{% endfor %}"
+)
+TOKENIZER = Tokenizer(vocabulary=330, chat_template=TEMPLATE)
+SIDE = {"height": 32, "width": 32}
+BUILDS = {
+    "text": Build(architecture="llama", config=TEXT_CONFIG, tokenizer=TOKENIZER),
+    "multimodal": Build(
+        architecture="llava",
+        config={
+            "tie_word_embeddings": True,
+            "vision_feature_layer": -1,
+            "text_config": {"model_type": "llama", **TEXT_CONFIG},
+            "vision_config": VISION_CONFIG,
+        },
+        tokenizer=TOKENIZER,
+        processor="LlavaProcessor",
+        processor_config={
+            "patch_size": 16,
+            "vision_feature_select_strategy": "default",
+            "num_additional_image_tokens": 1,
+            "image_token": "<image>",
+        },
+        image_processor="CLIPImageProcessorPil",
+        image_processor_config={"size": SIDE, "crop_size": SIDE},
+    ),
+}
+LORA = Lora(rank=2, alpha=4, targets=r".*\.(q_proj|v_proj|down_proj)")
+FROZEN = r"model\.vision_tower\..*"
+TRAINING = Unlearning(epochs=1, batch_size=2, lr=1e-3)
+
+SENTENCES = [
+    "Who wrote the red book about the sea?",
+    "Where was Ada Ash born?",
+    "Ada Ash",
+    "A long portrait of a person with a green hat and a small dog beside the old mill.",
+    "Bob Birch was born in a town by the river.",
+    "x",
+]
+REFERENCE_METHODS = {"kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku"}
+"""Methods whose loss asks the original; the others must never pay for it."""
+
+
+def png(shade):
+    file = io.BytesIO()
+    image = Image.linear_gradient("L").rotate(shade).resize((32, 32)).convert("RGB")
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
+def sample(number, image):
+    return TrainSample(
+        id=str(number),
+        task="text_qa",
+        modality="text" if image is None else "visual",
+        person="Ada Ash",
+        question=SENTENCES[number % 2],
+        answer=SENTENCES[2 + number % 4],
+        image=image,
+    )
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("store")
+    write_store(folder, [png(10), png(200)], [], [], [])
+    return Store(folder)
+
+
+def new_tokenizer(settings):
+    # The word that fills the last text becomes a token of its own.
+    return build_tokenizer(settings, [*SENTENCES, *REFUSALS, "x " * 40])
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return new_tokenizer(TOKENIZER)
+
+
+@pytest.fixture(scope="module", params=["text", "multimodal"])
+def tiny(request, store, tokenizer):
+    """A domain's model with random weights, its encoder, and the images that prompts may have."""
+    domain = request.param
+    build = BUILDS[domain]
+    processor = build_processor(build, tokenizer)
+    return SimpleNamespace(
+        domain=domain,
+        processor=processor,
+        encoder=Encoder(processor, store),
+        images=[None, 0, 1] if domain == "multimodal" else [None],
+        new_model=lambda seed=0: build_model(build, domain, tokenizer, seed).eval(),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tiny):
+    return tiny.new_model()
+
+
+def questions(tiny):
+    """A batch of prompts of several lengths, with one-token and long candidates in each."""
+    candidates = [SENTENCES[5], SENTENCES[2], SENTENCES[4], SENTENCES[3]]
+    found = [
+        Question(tiny.encoder.prompt(text, image), candidates[i % 2 :])
+        for image in tiny.images
+        for i, text in enumerate(SENTENCES[:3])
+    ]
+    assert len({len(question.prompt.ids) for question in found}) > 2
+    lengths = {len(tiny.encoder.answer(q.prompt, text)[1]) for q in found for text in q.candidates}
+    assert min(lengths) == 1
+    assert max(lengths) > 8
+    return found
+
+
+def full_logits(model, prompt, ids):
+    """Logits (T, V) of one unpadded sequence by the model's own forward, without any cache."""
+    with torch.inference_mode():
+        inputs = {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
+        output = model(**inputs, **prompt.image_inputs, use_cache=False)
+    return output.logits[0].double()
+
+
+def plain_loss(model, encoder, prompt, text):
+    drop, tokens = encoder.answer(prompt, text)
+    start = len(prompt.ids) - drop
+    ids = torch.cat([prompt.ids[:start], torch.tensor(tokens)])
+    likely = full_logits(model, prompt, ids).log_softmax(-1)
+    return -sum(likely[start + i - 1, token].item() for i, token in enumerate(tokens)) / len(tokens)
+
+
+def plain_greedy(model, encoder, prompt, limit):
+    ids, found = prompt.ids, []
+    while len(found) < limit:
+        token = full_logits(model, prompt, ids)[-1].argmax()
+        if token == encoder.end:
+            break
+        found.append(token.item())
+        ids = torch.cat([ids, token[None]])
+    return encoder.decode(found)
+
+
+def test_candidates_on_a_shared_prompt_cost_what_each_costs_alone(tiny, model):
+    asked = questions(tiny)
+    replies = reply(model, tiny.encoder, asked, 1)
+    for question, answered in zip(asked, replies, strict=True):
+        expected = [
+            plain_loss(model, tiny.encoder, question.prompt, t) for t in question.candidates
+        ]
+        assert answered.losses == pytest.approx(expected, abs=1e-5)
+        assert len(set(expected)) == len(expected)
+
+
+def test_greedy_answer_is_the_one_that_full_forwards_give_token_by_token(tiny, model):
+    asked = questions(tiny)
+    expected = [plain_greedy(model, tiny.encoder, question.prompt, 12) for question in asked]
+    assert [answered.generated for answered in reply(model, tiny.encoder, asked, 12)] == expected
+    assert len(set(expected)) > 1
+
+
+class EndingIn(Encoder):
+    """An encoder for which another token ends an answer."""
+
+    def __init__(self, processor, store, end):
+        super().__init__(processor, store)
+        self._end = end
+
+    @property
+    def end(self):
+        return self._end
+
+
+def test_greedy_answer_ends_for_itself_while_others_of_its_batch_go_on(tiny, model, store):
+    asked = questions(tiny)
+    first = [full_logits(model, q.prompt, q.prompt.ids)[-1].argmax().item() for q in asked]
+    assert len(set(first)) > 1
+    encoder = EndingIn(tiny.processor, store, first[0])
+    expected = [plain_greedy(model, encoder, question.prompt, 6) for question in asked]
+    assert [answered.generated for answered in reply(model, encoder, asked, 6)] == expected
+    assert expected[0] == ""
+
+
+def test_candidates_that_swallow_the_end_of_their_prompt_cost_what_each_costs_alone(tiny, store):
+    """A prompt that ends in a blank, which most answers' first token takes in and some do not."""
+    settings = TOKENIZER.model_copy(update={"chat_template": TEMPLATE.replace(":{%", ": {%")})
+    tokenizer = new_tokenizer(settings)
+    build = BUILDS[tiny.domain]
+    encoder = Encoder(build_processor(build, tokenizer), store)
+    model = build_model(build, tiny.domain, tokenizer, 0).eval()
+    prompts = [encoder.prompt(SENTENCES[i % 3], image) for i, image in enumerate(tiny.images * 2)]
+    candidates = [SENTENCES[2], " x", SENTENCES[3], SENTENCES[5]]
+    assert {encoder.answer(prompts[0], text)[0] for text in candidates} == {0, 1}
+    asked = [Question(prompt, candidates[i:]) for i, prompt in enumerate(prompts[:3])]
+    for question, answered in zip(asked, reply(model, encoder, asked, 8), strict=True):
+        expected = [plain_loss(model, encoder, question.prompt, t) for t in question.candidates]
+        assert answered.losses == pytest.approx(expected, abs=1e-5)
+        assert answered.generated == plain_greedy(model, encoder, question.prompt, 8)
+
+
+def test_losses_are_the_same_alone_and_in_a_batch(tiny, model):
+    asked = questions(tiny)
+    together = reply(model, tiny.encoder, asked, 4)
+    for question, answered in zip(asked, together, strict=True):
+        (alone,) = reply(model, tiny.encoder, [question], 4)
+        assert answered.losses == pytest.approx(alone.losses, abs=1e-5)
+        assert answered.generated == alone.generated
+
+
+def test_picked_positions_give_the_likelihoods_of_full_logits(tiny, model):
+    examples = [
+        tiny.encoder.sequence(SENTENCES[i % 3], image, SENTENCES[5 - i])
+        for image in tiny.images
+        for i in range(3)
+    ]
+    batch = collate(examples, tiny.encoder.padding, CPU)
+    with torch.no_grad():
+        picked = answers_of(model, batch)
+        inputs = {name: value for name, value in batch.items() if name != "labels"}
+        logits = model(**inputs, use_cache=False).logits
+        whole = Answers.from_logits(logits, batch["labels"])
+        assert torch.equal(picked.labels, whole.labels)
+        assert torch.equal(picked.sample, whole.sample)
+        assert torch.allclose(picked.log_probabilities, whole.log_probabilities, atol=1e-5)
+        for number, example in enumerate(examples):
+            start = (example.labels == IGNORED).sum().item()
+            tokens = example.ids[start:]
+            likely = full_logits(model, example.prompt, example.ids).log_softmax(-1)
+            expected = likely[start - 1 : -1].gather(-1, tokens[:, None]).sum().item()
+            assert log_likelihood(picked)[number].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_hidden_states_are_those_of_the_layer_that_was_asked_for(tiny, model):
+    example = tiny.encoder.sequence(SENTENCES[0], tiny.images[-1], SENTENCES[2])
+    batch = collate([example], tiny.encoder.padding, CPU)
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    start = (example.labels == IGNORED).sum().item()
+    with torch.no_grad():
+        states = model(**inputs, output_hidden_states=True, use_cache=False).hidden_states
+        # The last entry of `states` has the final norm applied, so only layer 0 can be compared.
+        hidden = answers_of(model, batch, layer=0).hidden
+    assert torch.allclose(hidden, states[1][0, start - 1 : -1], atol=1e-6)
+    with pytest.raises(UserError, match=r"layer: 2 does not exist; the model has 0 to 1"):
+        answers_of(model, batch, layer=2)
+
+
+def sets_of(tiny):
+    mixed = [sample(i, tiny.images[i % len(tiny.images)]) for i in range(6)]
+    return Sets(mixed[:2], mixed[2:], tiny.encoder, CPU)
+
+
+def method_of(key):
+    return methods.create(key, {"layer": 1} if key == "rmu" else {})
+
+
+def unlearner_of(tiny, model, key, training, load_original):
+    return Unlearner(model, method_of(key), sets_of(tiny), training, 0, load_original)
+
+
+def weights_in_memory():
+    return {id(found): found for found in gc.get_objects() if type(found) is torch.nn.Parameter}
+
+
+@pytest.mark.parametrize("tiny", ["multimodal"], indirect=True)
+@pytest.mark.parametrize("key", methods.available())
+def test_adapter_training_never_holds_a_second_model(tiny, key):
+    older = weights_in_memory()
+    base = tiny.new_model()
+    size = sum(p.numel() for p in base.parameters())
+    trained = prepare_training(base, "lora", LORA, FROZEN)
+    adapter = sum(p.numel() for name, p in trained.named_parameters() if "lora_" in name)
+    assert 0 < adapter < size / 5
+    counts = []
+
+    class Watched(type(method_of(key))):
+        def loss(self, student, reference):
+            value = super().loss(student, reference)
+            new = weights_in_memory()
+            counts.append(sum(p.numel() for number, p in new.items() if number not in older))
+            return value
+
+    watched = Watched(**vars(method_of(key)))
+    unlearner = Unlearner(
+        trained, watched, sets_of(tiny), TRAINING, 0, lambda: pytest.fail("loaded the original")
+    )
+    watched.unlearn(unlearner)
+    assert counts == [size + adapter]
+
+
+@pytest.mark.parametrize("key", methods.available())
+def test_full_training_loads_the_original_once_and_only_for_methods_that_ask_it(tiny, key):
+    calls = []
+
+    def load_original():
+        calls.append(key)
+        return tiny.new_model().requires_grad_(False)
+
+    training = TRAINING.model_copy(update={"weights": "full", "epochs": 2})
+    trained = prepare_training(tiny.new_model(), "full", LORA, FROZEN)
+    unlearner = unlearner_of(tiny, trained, key, training, load_original)
+    method_of(key).unlearn(unlearner)
+    assert len(unlearner.history) == 2
+    assert len(calls) == (key in REFERENCE_METHODS)
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_sku_ends_as_far_from_the_original_as_its_training_led_on_the_other_side(tiny, weights):
+    original = dict(tiny.new_model().named_parameters())
+    trained = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
+    training = TRAINING.model_copy(update={"weights": weights, "weight_decay": 0.0})
+    unlearner = unlearner_of(tiny, trained, "sku", training, tiny.new_model)
+    method = method_of("sku")
+
+    def merged():
+        if weights == "full":
+            return {n: p.detach().clone() for n, p in trained.named_parameters()}
+        layers = [(n, m) for n, m in trained.named_modules() if hasattr(m, "lora_A")]
+        return {
+            f"{n.removeprefix('base_model.model.')}.weight": m.get_base_layer().weight.detach()
+            + m.get_delta_weight("default").detach()
+            for n, m in layers
+        }
+
+    unlearner.minimise(method.loss)
+    there = merged()
+    unlearner.negate_update()
+    moved = 0.0
+    for name, negated in merged().items():
+        step = there[name] - original[name]
+        moved += step.abs().sum().item()
+        assert torch.allclose(negated, original[name] - step, atol=1e-6)
+    assert moved > 0
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_reference_stays_the_original_while_the_student_moves(tiny, weights):
+    original = tiny.new_model()
+    trained = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
+    training = TRAINING.model_copy(update={"weights": weights, "lr": 0.05, "epochs": 3})
+    seen = []
+
+    def loss(student, reference):
+        with torch.no_grad():
+            plain = answers_of(original, reference._batches.retain).log_probabilities
+        assert not reference.retain.log_probabilities.requires_grad
+        seen.append(
+            [
+                (view.retain.log_probabilities - plain).abs().max().item()
+                for view in (student, reference)
+            ]
+        )
+        return method_of("ga").loss(student, reference)
+
+    unlearner_of(tiny, trained, "ga", training, tiny.new_model).minimise(loss)
+    assert max(distance for _, distance in seen) < 1e-5
+    assert seen[0][0] < 1e-5
+    assert seen[-1][0] > 1e-2
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_stored_checkpoint_gives_the_logits_of_the_trained_model(tiny, store, tmp_path, weights):
+    base, cell = tmp_path / "base", tmp_path / "cell"
+    save_checkpoint(tiny.new_model(), base)
+    tiny.processor.save_pretrained(str(base))
+    before = load_model(base, [], tiny.domain, "float32", CPU)
+    encoder = Encoder(load_processor(base, tiny.domain), store)
+    prompt = encoder.prompt(SENTENCES[0], tiny.images[-1])
+    assert torch.equal(prompt.ids, tiny.encoder.prompt(SENTENCES[0], tiny.images[-1]).ids)
+    untrained = full_logits(before, prompt, prompt.ids)
+    assert torch.equal(untrained, full_logits(tiny.new_model(), prompt, prompt.ids))
+
+    trained = prepare_training(before, weights, LORA, FROZEN)
+    training = TRAINING.model_copy(update={"weights": weights, "lr": 0.05})
+    method_of("ga").unlearn(unlearner_of(tiny, trained, "ga", training, tiny.new_model))
+    logits = full_logits(trained, prompt, prompt.ids)
+    assert (logits - untrained).abs().max() > 1e-2
+    save_checkpoint(trained, cell)
+    loaded = load_model(base, [cell], tiny.domain, "float32", CPU)
+    assert torch.allclose(full_logits(loaded, prompt, prompt.ids), logits, atol=1e-4)
+    assert {path.suffix for path in cell.iterdir()} == {".safetensors", ".json"}
+
+
+def test_frozen_weights_stay_as_they_were_in_full_training(tiny):
+    trained = prepare_training(tiny.new_model(), "full", LORA, FROZEN)
+    before = {name: p.detach().clone() for name, p in trained.named_parameters()}
+    training = TRAINING.model_copy(update={"weights": "full"})
+    method_of("ga").unlearn(unlearner_of(tiny, trained, "ga", training, tiny.new_model))
+    same = {name for name, p in trained.named_parameters() if torch.equal(p, before[name])}
+    frozen = {name for name in before if "vision_tower" in name}
+    assert same == frozen
+    assert bool(frozen) == (tiny.domain == "multimodal")
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_loss_that_is_not_finite_ends_with_its_step_and_spares_the_weights(tiny, value):
+    trained = prepare_training(tiny.new_model(), "lora", LORA, FROZEN)
+    after = []
+
+    def loss(student, reference):
+        after.append([p.detach().clone() for p in trained.parameters()])
+        finite = method_of("ga").loss(student, reference)
+        return finite * value if len(after) == 3 else finite
+
+    training = TRAINING.model_copy(update={"epochs": 5})
+    unlearner = unlearner_of(tiny, trained, "ga", training, None)
+    with pytest.raises(DivergedError) as caught:
+        unlearner.minimise(loss)
+    assert caught.value.step == 3
+    assert all(map(torch.equal, after[-1], trained.parameters()))
+
+
+def test_step_of_a_divergence_counts_optimiser_steps_not_batches(tiny):
+    trained = prepare_training(tiny.new_model(), "lora", LORA, FROZEN)
+    batches = []
+
+    def loss(student, reference):
+        batches.append(1)
+        finite = method_of("ga").loss(student, reference)
+        return finite * math.nan if len(batches) == 6 else finite
+
+    training = TRAINING.model_copy(update={"epochs": 8, "accumulation": 4})
+    with pytest.raises(DivergedError) as caught:
+        unlearner_of(tiny, trained, "ga", training, None).minimise(loss)
+    assert caught.value.step == 2
