@@ -1,0 +1,193 @@
+"""Suite files: a mistake is one line that names the file, the key and what is allowed."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clearbench import methods
+from clearbench.config import DatasetSpec, ModelSpec, read_yaml, validate
+from clearbench.errors import UserError
+from clearbench.suite import SuiteFile, Unlearning, load_suite
+
+ROOT = Path(__file__).resolve().parents[2]
+SUITES = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
+SMALL = """\
+description: small
+dataset: mini
+model: tiny-llava
+modalities: [text, visual]
+forget_sizes: [1, 10]
+seeds: [0, 1]
+retain_modality: both
+base: { epochs: 1 }
+unlearn: { lr: 1.0e-3 }
+methods:
+  ga: {}
+  npo: { beta: 0.5, epochs: 2 }
+evaluate: { batch_size: 4 }
+"""
+ALL_METHODS = ", ".join(methods.available())
+MODELS = ", ".join(sorted(path.stem for path in (ROOT / "config/models").glob("*.yaml")))
+DATASETS = ", ".join(sorted(path.stem for path in (ROOT / "config/datasets").glob("*.yaml")))
+TRAINING = ", ".join(Unlearning.model_fields)
+
+# What is edited in SMALL, what it becomes, and what the message must say after the file's name.
+MISTAKES = {
+    "unknown key": (
+        "seeds:",
+        "modes: []\nseeds:",
+        f"modes: unknown key; allowed: {', '.join(sorted(SuiteFile.model_fields))}",
+    ),
+    "unknown key below another": (
+        "batch_size: 4",
+        "batchsize: 4",
+        "evaluate.batchsize: unknown key; allowed: batch_size, max_new_tokens",
+    ),
+    "unknown key of an optional part": (
+        "base: { epochs: 1 }",
+        "base: { epoch: 1 }",
+        "base.epoch: unknown key; allowed: accumulation, adam_epsilon, batch_size, epochs, ",
+    ),
+    "missing key": ("seeds: [0, 1]\n", "", "seeds: missing"),
+    "unknown method": ("ga: {}", "gaa: {}", f"methods: unknown: gaa; allowed: {ALL_METHODS}"),
+    "unknown modality": (
+        "[text, visual]",
+        "[text, images]",
+        "modalities: unknown: images; allowed: text, visual, both",
+    ),
+    "unknown model": ("tiny-llava", "llava", f"model: unknown: llava; allowed: {MODELS}"),
+    "unknown dataset": ("mini", "maxi", f"dataset: unknown: maxi; allowed: {DATASETS}"),
+    "unknown forget size": ("[1, 10]", "[1, 20]", "forget_sizes: unknown: 20; allowed: 1, 5, 10"),
+    "unknown retain modality": (
+        "retain_modality: both",
+        "retain_modality: text",
+        "retain_modality: unknown: text; allowed: same, both",
+    ),
+    "seed twice": ("[0, 1]", "[1, 1]", "seeds: 1 stands twice"),
+    "negative seed": ("[0, 1]", "[0, -1]", "seeds: -1 is negative; allowed: 0 and above"),
+    "modality twice": ("[text, visual]", "[text, text]", "modalities: text stands twice"),
+    "unknown parameter": (
+        "beta: 0.5",
+        "gamma: 0.5",
+        f"methods.npo.gamma: unknown; npo has the parameters: beta; training keys: {TRAINING}",
+    ),
+    "parameter of a wrong type": (
+        "beta: 0.5",
+        "beta: half",
+        "methods.npo.beta: 'half' is not of type float",
+    ),
+    "training key of a wrong type": (
+        "epochs: 2",
+        "epochs: two",
+        "methods.npo: epochs: input should be a valid integer",
+    ),
+    "training key out of range": (
+        "lr: 1.0e-3",
+        "lr: -1",
+        "unlearn.lr: input should be greater than 0, not -1",
+    ),
+    "text for a number": ("[0, 1]", "[zero]", "seeds.0: input should be a valid integer"),
+    "list for a mapping": ("methods:\n  ga: {}\n", "methods: [ga]\nx:\n", "methods: input should"),
+    "one value for a list": ("[text, visual]", "text", "modalities: input should be a valid list"),
+    "empty list": ("[0, 1]", "[]", "seeds: list should have at least 1 item"),
+    "choice that is none": (
+        "lr: 1.0e-3",
+        "weights: some",
+        "unlearn.weights: input should be 'full' or 'lora', not 'some'",
+    ),
+    "key twice": ("seeds: [0, 1]", "seeds: [0]\nseeds: [1]", "line 7: key seeds stands twice"),
+    "method twice": ("  ga: {}", "  ga: {}\n  ga: {}", "line 12: key ga stands twice"),
+    "not YAML": ("[0, 1]", "[0, 1", "not YAML: "),
+    "images for a text model": (
+        "tiny-llava",
+        "tiny-llama",
+        "modalities: tiny-llama is a text model; allowed: text",
+    ),
+    "text dataset for a model of images": (
+        "dataset: mini",
+        "dataset: tofu",
+        "dataset: tofu has no images, tiny-llava needs them",
+    ),
+    "no base for a built model": (
+        "base: { epochs: 1 }\n",
+        "",
+        "base: missing; tiny-llava is built and trained by the workflow",
+    ),
+}
+
+
+@pytest.fixture
+def root(tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / "config/small.yaml").write_text(SMALL)
+    return tmp_path
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def told(root, name="small"):
+    """The message about the mistake in a suite, which is one line."""
+    with pytest.raises(UserError) as caught:
+        load_suite(name, root)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_suite_of_the_repository_is_valid(name):
+    suite = load_suite(name, ROOT)
+    file = suite.file
+    assert suite.name == name
+    counts = [len(part) for part in (file.methods, file.modalities, file.forget_sizes, file.seeds)]
+    assert len(suite.cells) == counts[0] * counts[1] * counts[2] * counts[3]
+    assert len({cell.run for cell in suite.cells}) == len(suite.cells)
+
+
+@pytest.mark.parametrize(("folder", "kind"), [("models", ModelSpec), ("datasets", DatasetSpec)])
+def test_every_model_and_dataset_of_the_repository_is_valid(folder, kind):
+    found = list((ROOT / "config" / folder).glob("*.yaml"))
+    assert found
+    for path in found:
+        assert validate(kind, read_yaml(path), str(path)).description
+
+
+def test_methods_keep_the_settings_of_the_suite_but_for_their_own(root):
+    suite = load_suite("small", root)
+    own, training = suite.unlearning("npo")
+    assert own == {"beta": 0.5}
+    assert (training.epochs, training.lr) == (2, 1e-3)
+    assert suite.unlearning("ga") == ({}, suite.file.unlearn)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_one_line_with_file_key_and_what_is_allowed(root, mistake):
+    old, new, expected = MISTAKES[mistake]
+    path = root / "config/small.yaml"
+    edit(path, old, new)
+    assert told(root).startswith(f"{path}: {expected}")
+
+
+def test_unknown_suite_is_answered_with_the_known_ones(root):
+    known = ", ".join(sorted([*SUITES, "small"]))
+    assert told(root, "smal").endswith(f"smal.yaml does not exist; suites here: {known}")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        ("models/tiny-llava", "precision:", "precission:", "precission: unknown key; allowed: "),
+        ("models/tiny-llava", "float32", "float8", "precision: input should be 'float32' or "),
+        ("models/tiny-llava", "rank: 16", "rank: 0", "lora.rank: input should be greater than 0"),
+        ("datasets/mini", "domain: multimodal", "domain: sound", "domain: input should be "),
+    ],
+)
+def test_mistake_in_a_model_or_dataset_names_its_own_file(root, file, old, new, expected):
+    path = root / f"config/{file}.yaml"
+    edit(path, old, new)
+    assert told(root).startswith(f"{path}: {expected}")
