@@ -15,6 +15,6 @@ localrules:
 
 
 rule all:
+    default_target: True
     input:
         manifest(layout.tables),
-    default_target: True

@@ -15,6 +15,11 @@ except UserError as error:
 layout = suite.layout
 
 
+# Used where the profile deploys software by Apptainer; elsewhere the environment that runs snakemake
+# runs the jobs.
+container: "clearbench-cuda.sif"
+
+
 wildcard_constraints:
     method=r"\w+",
     modality="text|visual|both",

@@ -27,5 +27,5 @@ rule dataset:
         source=suite.dataset_source(),
         code=suite.code("dataset"),
     shell:
-        "clearbench dataset --settings {params.settings:q} {suite.forget_size_options}"
-        " {params.source} --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench dataset --settings {params.settings:q} {params.source}"
+        " --out $(dirname {output}) 2>&1 | tee {log} >&2"

@@ -24,10 +24,10 @@ rule original:
         manifest(layout.original),
     log:
         layout.root / "logs/original.log",
+    priority: 10
     params:
         settings=lambda _: suite.finetune_settings(),
         code=suite.code("finetune"),
-    priority: 10
     shell:
         "clearbench finetune --settings {params.settings:q} --part full --seed 0"
         " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
@@ -42,10 +42,10 @@ rule gold:
         manifest(layout.root / "gold/forget{size}/seed{seed}"),
     log:
         layout.root / "logs/gold/forget{size}/seed{seed}.log",
+    priority: 9
     params:
         settings=lambda _: suite.finetune_settings(),
         code=suite.code("finetune"),
-    priority: 9
     shell:
         "clearbench finetune --settings {params.settings:q} --part retain"
         " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"

@@ -10,10 +10,11 @@ rule tables:
         layout.root / "logs/tables.log",
     params:
         suite=suite.suite.path,
+        results=layout.root,
         matrix=lambda _: suite.matrix(),
         code=suite.code("tabulate"),
     shell:
-        "clearbench tabulate --suite {params.suite} --results {layout.root}"
+        "clearbench tabulate --suite {params.suite} --results {params.results}"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"
 
 

@@ -85,15 +85,14 @@ def generate(settings: str, out: Path) -> None:
 
 @cli.command()
 @_settings_option
-@click.option("--forget-size", "sizes", type=int, multiple=True, help="Sizes it must serve.")
 @_folder("--source", "Folder of the generate stage, for generated datasets.", required=False)
 @_out
-def dataset(settings: str, sizes: tuple[int, ...], source: Path | None, out: Path) -> None:
+def dataset(settings: str, source: Path | None, out: Path) -> None:
     """Read, check and store a dataset."""
     from clearbench.config import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(_settings(DatasetSpec, settings), sizes, source, out)
+    stage.run(_settings(DatasetSpec, settings), source, out)
 
 
 @cli.command()
@@ -221,7 +220,10 @@ def show(name: str) -> None:
     if not main_table.exists():
         raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
     click.echo(main_table.read_text(encoding="utf-8"))
-    click.echo("\n".join(str(path) for path in sorted(tables.iterdir())))
+    click.echo("All tables:")
+    for path in sorted(tables.iterdir()):
+        if path.suffix in (".csv", ".md", ".tex"):
+            click.echo(f"  {path}")
 
 
 @cli.command()

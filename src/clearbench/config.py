@@ -1,4 +1,4 @@
-"""Configuration files: read strictly, checked before anything runs, each mistake told in one line."""
+"""Configuration files: read strictly, checked before anything runs, each mistake in one line."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from clearbench.errors import UserError
 
 Domain = Literal["multimodal", "text"]
+ForgetSize = Literal[1, 5, 10]
 Positive = Annotated[int, Field(gt=0)]
 
 
@@ -58,10 +59,8 @@ class Tokenizer(Strict):
 class Build(Strict):
     """A model made by the workflow: any architecture of transformers, from its configuration."""
 
-    architecture: str = Field(description="the `model_type` of transformers, as `llava` or `llama`")
-    config: dict[str, Any] = Field(
-        description="arguments of the architecture's configuration class"
-    )
+    architecture: str = Field(description="a `model_type` of transformers, as `llava` or `llama`")
+    config: dict[str, Any] = Field(description="arguments of its configuration class")
     tokenizer: Tokenizer
     processor: str | None = Field(None, description="the processor class; None for text models")
     processor_config: dict[str, Any] = Field(default_factory=dict)
@@ -72,7 +71,7 @@ class Build(Strict):
 class ModelSpec(Strict):
     """A file of `config/models/`."""
 
-    description: str
+    description: str = ""
     domain: Domain
     hub: str | None = Field(None, description="hub id or folder of the pretrained model")
     revision: str | None = Field(None, description="commit of the hub model")
@@ -101,7 +100,7 @@ class ModelUse(Strict):
 class DatasetSpec(Strict):
     """A file of `config/datasets/`."""
 
-    description: str
+    description: str = ""
     domain: Domain
     layout: str = Field(description="a module of clearbench.data.layouts")
     generator: dict[str, Any] | None = Field(
@@ -111,6 +110,9 @@ class DatasetSpec(Strict):
     images_revision: str | None = None
     texts: str | None = Field(None, description="hub id or folder of the text part")
     texts_revision: str | None = None
+    forget_sizes: list[ForgetSize] = Field(
+        min_length=1, description="percent of persons; the sizes that its forget sets have"
+    )
     options: dict[str, Any] = Field(default_factory=dict, description="options of the layout")
 
 
@@ -163,7 +165,7 @@ def validate(kind: type[_Spec], data: Any, where: str) -> _Spec:
 
 
 def read_spec(kind: type[_Spec], folder: Path, name: str, where: str) -> _Spec:
-    """The specification `name` in a folder of `config/`; `where` names the key that asked for it."""
+    """The specification `name` in a folder of `config/`; `where` is the key that asked for it."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         allowed = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))

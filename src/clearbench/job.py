@@ -158,7 +158,7 @@ def _version(package: str) -> str | None:
 
 
 def _git() -> dict[str, Any]:
-    """The commit of the checkout that the code runs from, and whether it has uncommitted changes."""
+    """The commit of the checkout that the code runs from, and whether it has other changes."""
     folder = Path(__file__).parent
 
     def ask(*words: str) -> str | None:

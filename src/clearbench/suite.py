@@ -1,4 +1,4 @@
-"""A suite: one configured matrix of cells, read from a file and checked against everything it names."""
+"""A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,6 +10,7 @@ from pydantic import Field
 from clearbench import methods
 from clearbench.config import DatasetSpec, Domain, ModelSpec, Strict, Training, read_spec, read_yaml
 from clearbench.config import validate as check
+from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
 
@@ -124,18 +125,33 @@ def load_suite(name: str, root: Path) -> Suite:
         raise UserError(f"suite {name}: {path} does not exist; suites here: {known}")
     file = check(SuiteFile, read_yaml(path), str(path))
     _check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
-    _check_list(path, "forget_sizes", file.forget_sizes, FORGET_SIZES)
     _check_list(path, "seeds", file.seeds, None)
     _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     _check_list(path, "methods", list(file.methods), methods.available())
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
-    options = {**dataset.options, **file.dataset_options}
-    dataset = dataset.model_copy(update={"options": options, "texts": file.folder or dataset.texts})
-    suite = Suite(path.stem, path, file, model, dataset)
+    served = FORGET_SIZES if file.folder else dataset.forget_sizes
+    _check_list(path, "forget_sizes", file.forget_sizes, served)
+    suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
     _check_methods(suite)
     _check_fit(suite)
     return suite
+
+
+def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> DatasetSpec:
+    """The dataset with the suite's own options and folder; a folder need serve no other sizes."""
+    written = root / "config/datasets" / f"{file.dataset}.yaml"
+    try:
+        layout = layouts.load(dataset.layout)
+    except UserError as error:
+        raise UserError(f"{written}: {error}") from None
+    check(layout.Options, dataset.options, f"{written}: options")
+    options = {**dataset.options, **file.dataset_options}
+    check(layout.Options, options, f"{path}: dataset_options")
+    changes: dict[str, Any] = {"options": options}
+    if file.folder:
+        changes.update(texts=file.folder, forget_sizes=file.forget_sizes)
+    return dataset.model_copy(update=changes)
 
 
 def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 from clearbench import methods
 from clearbench.artifacts import MANIFEST
 from clearbench.fingerprint import fingerprint, submodules
-from clearbench.layout import GOLD_SEEDS, Layout, gold_run, original_run
+from clearbench.layout import GOLD_SEEDS, Layout, gold_run
 from clearbench.suite import Cell, Suite, load_suite
+from clearbench.tables.results import plan
 
 _RUN = re.compile(
     r"(?P<model>\w+)(?:/(?P<modality>\w+))?/forget(?P<size>\d\d)(?:/seed(?P<seed>\d+))?"
@@ -33,11 +34,8 @@ class Workflow:
 
     @cached_property
     def runs(self) -> list[str]:
-        """All evaluated models: the control rows of each forget size, then the cells."""
-        sizes = self.suite.file.forget_sizes
-        controls = [original_run(size) for size in sizes]
-        controls += [gold_run(size, seed) for size in sizes for seed in GOLD_SEEDS]
-        return controls + [cell.run for cell in self.suite.cells]
+        """All evaluated models: per forget size the control rows, then the cells."""
+        return [run for group in plan(self.suite) for run in group.runs]
 
     def score_manifests(self) -> list[str]:
         """The scores that the tables are made of."""
@@ -73,14 +71,6 @@ class Workflow:
     def dataset_source(self) -> str:
         """The generated source as an option of the dataset's command."""
         return f"--source {self.layout.generated}" if self.generated else ""
-
-    @property
-    def forget_size_options(self) -> str:
-        """The forget sizes that the dataset must serve, as options of its command.
-
-        Not a param of the rule: one more size changes nothing in the store.
-        """
-        return " ".join(f"--forget-size {size}" for size in self.suite.file.forget_sizes)
 
     def gold_records(self, run: str) -> str:
         """The manifest of the gold's records that a run is scored against."""
@@ -133,7 +123,7 @@ class Workflow:
         elif stage == "dataset":
             plugins = [f"clearbench.data.layouts.{self.suite.dataset.layout}"]
         elif stage == "tabulate":
-            plugins = submodules("clearbench.tables")
+            plugins = [*submodules("clearbench.tables"), *submodules("clearbench.metrics")]
         return fingerprint(f"clearbench.stages.{stage}", *plugins)
 
 
@@ -163,7 +153,8 @@ def _parts(run: str) -> dict[str, str]:
 def _json(value: Any) -> str:
     def plain(item: Any) -> Any:
         if isinstance(item, BaseModel):
-            return item.model_dump()
+            # A description explains; it decides nothing.
+            return item.model_dump(exclude={"description"})
         raise TypeError(type(item))
 
     return json.dumps(value, default=plain, sort_keys=True)

@@ -142,17 +142,18 @@ def store_clear(
         layout="clear",
         images=write_images(tmp_path / "images", images),
         texts=write_texts(tmp_path / "texts", texts),
+        forget_sizes=list(FORGET_SIZES),
         options={"questions_per_person": 2, **options},
     )
-    dataset.run(spec, FORGET_SIZES, None, tmp_path / "store")
+    dataset.run(spec, None, tmp_path / "store")
     return Store(tmp_path / "store")
 
 
 def store_tofu(folder: Path, out: Path, sizes: tuple[int, ...], **options: Any) -> Store:
     spec = DatasetSpec(
-        description="tofu", domain="text", layout="tofu", texts=str(folder), options=options
+        domain="text", layout="tofu", texts=str(folder), forget_sizes=list(sizes), options=options
     )
-    dataset.run(spec, sizes, None, out)
+    dataset.run(spec, None, out)
     return Store(out)
 
 
@@ -170,7 +171,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def mini(mini_spec: DatasetSpec, source: Path) -> Store:
-    dataset.run(mini_spec, FORGET_SIZES, source, source.parent / "store")
+    dataset.run(mini_spec, source, source.parent / "store")
     return Store(source.parent / "store")
 
 
@@ -184,14 +185,14 @@ def test_every_row_of_mini_is_learnt_and_evaluated(mini: Store) -> None:
     assert Counter(sample.task for sample in mini.train("full", None, "both")) == {
         "captions": 200,
         "face_naming": 200,
-        "text_qa": 400,
+        "text_qa": 800,
     }
     assert len(mini.base()) == len({sample.id for sample in mini.base()}) > 0
     for size in FORGET_SIZES:
         samples = mini.evaluation(size)
         tasks = Counter((sample.split, sample.task) for sample in samples)
         assert tasks["forget", "captions"] == tasks["forget", "face_naming"] == 2 * size
-        assert tasks["forget", "text_qa"] == 4 * size
+        assert tasks["forget", "text_qa"] == 8 * size
         assert {("retain", "captions"), ("retain", "face_naming"), ("retain", "text_qa")} < set(
             tasks
         )
@@ -258,7 +259,7 @@ def test_the_same_source_gives_the_same_store(
     mini: Store, mini_spec: DatasetSpec, source: Path, tmp_path: Path
 ) -> None:
     # The required sizes are a check only: another one asked for must not remake every model.
-    dataset.run(mini_spec, [10], source, tmp_path / "again")
+    dataset.run(mini_spec.model_copy(update={"forget_sizes": [10]}), source, tmp_path / "again")
     assert (tmp_path / "again" / MANIFEST).read_bytes() == (mini.folder / MANIFEST).read_bytes()
 
 
@@ -519,7 +520,7 @@ def test_an_unreachable_hub_says_that_a_folder_may_be_named(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     spec = validate(DatasetSpec, read_yaml(CONFIG / "tofu.yaml"), "tofu")
     with pytest.raises(UserError) as caught:
-        dataset.run(spec, [1], None, tmp_path / "store")
+        dataset.run(spec, None, tmp_path / "store")
     assert "locuslab/TOFU" in str(caught.value)
     assert "revision main" in str(caught.value)
     assert "a local folder in the same layout can be named instead" in str(caught.value)

@@ -13,10 +13,8 @@ import pytest
 import clearbench.tables
 from clearbench.artifacts import FAILURE, MANIFEST, Manifest, publish
 from clearbench.errors import UserError
-from clearbench.evaluation.records import RECORDS
-from clearbench.layout import GOLD_SEEDS, Layout
+from clearbench.layout import GOLD_SEEDS, RECORDS, SCORES, Layout
 from clearbench.stages import tabulate
-from clearbench.stages.score import SCORES
 from clearbench.suite import load_suite
 from clearbench.tables import builders
 from clearbench.tables.results import plan

@@ -25,7 +25,7 @@ def evaluate(
     prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
     order = sorted(range(len(samples)), key=lambda i: (len(prompts[i].ids), i))
     records: dict[int, Record] = {}
-    for start in tqdm(range(0, len(order), batch_size), mininterval=10, unit="batch"):
+    for start in tqdm(range(0, len(order), batch_size), delay=10, mininterval=10, unit="batch"):
         batch = order[start : start + batch_size]
         questions = [Question(prompts[i], _candidates(samples[i])) for i in batch]
         for i, answered in zip(

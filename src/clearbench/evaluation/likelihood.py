@@ -6,6 +6,7 @@ predicted and nowhere else.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import torch
@@ -134,7 +135,7 @@ def _candidate_losses(
             input_ids=tokens[:, :-1],
             attention_mask=torch.cat([prefix.mask[rows], mask[:, :-1]], dim=1),
             position_ids=prefix.next_position[rows] + steps,
-            cache=_select(prefix.cache, rows, model),
+            cache=_select(prefix.cache, rows),
             use_cache=True,
         ).last_hidden_state
         row, column = mask[:, 1:].nonzero(as_tuple=True)
@@ -148,7 +149,7 @@ def _candidate_losses(
 def _greedy(
     model: PreTrainedModel, prefix: _Prefix, end: int, max_new_tokens: int
 ) -> list[list[int]]:
-    """The most likely token after another, until `end` or the limit; consumes the prefix's cache."""
+    """The most likely token after another, to `end` or the limit; consumes the prefix's cache."""
     mask, position = prefix.mask, prefix.next_position
     token = prefix.logits.argmax(-1, keepdim=True)
     columns = [token]
@@ -172,9 +173,9 @@ def _greedy(
     return replies
 
 
-def _select(cache: DynamicCache, rows: Tensor, model: PreTrainedModel) -> DynamicCache:
+def _select(cache: DynamicCache, rows: Tensor) -> DynamicCache:
     """A new cache that holds some rows of another, repeated as asked."""
-    selected = DynamicCache(config=model.config.get_text_config())
-    for number, layer in enumerate(cache.layers):
-        selected.update(layer.keys[rows], layer.values[rows], number)
+    selected = copy(cache)
+    selected.layers = [copy(layer) for layer in cache.layers]
+    selected.batch_select_indices(rows)
     return selected

@@ -11,9 +11,6 @@ from pathlib import Path
 
 from clearbench.errors import UserError
 
-RECORDS = "records.jsonl"
-"""The file's name in an `evaluate` artifact."""
-
 
 @dataclass(frozen=True)
 class Record:

@@ -26,14 +26,14 @@ _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 @dataclass(frozen=True)
 class Description:
-    """What a method's file says of itself: its parameters by name with type and default, its docs."""
+    """What a method's file says of itself: parameters by name with type and default, and docs."""
 
     key: str
     parameters: Mapping[str, tuple[str, Any]]
     doc: str
 
     def check(self, given: Mapping[str, Any]) -> None:
-        """Raise UserError, beginning with the key, where a parameter is unknown or of a wrong type."""
+        """Raise UserError, beginning with the key, where a parameter is unknown or mistyped."""
         for name, value in given.items():
             if name not in self.parameters:
                 allowed = ", ".join(sorted(self.parameters)) or "none"
@@ -78,7 +78,7 @@ def describe(key: str) -> Description:
         name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
         if kind not in _TYPES or node.value is None:
             raise UserError(
-                f"{path.name}: parameter {name}: give it a type of {', '.join(_TYPES)} and a default"
+                f"{path.name}: parameter {name}: give it a default and a type: {', '.join(_TYPES)}"
             )
         parameters[name] = (kind, ast.literal_eval(node.value))
     return Description(key, parameters, ast.get_docstring(classes[0]) or "")

@@ -57,5 +57,5 @@ class Method:
         trainer.minimise(self.loss)
 
     def hidden_layer(self) -> int | None:
-        """The decoder layer (from 0) whose output `Answers.hidden` holds; None where none is needed."""
+        """The decoder layer (from 0) whose output `Answers.hidden` holds; None for no layer."""
         return None

@@ -5,11 +5,14 @@ A checkpoint folder holds either full weights (`model.safetensors`) or an adapte
 """
 
 import json
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
@@ -21,6 +24,10 @@ from transformers import (
 
 from clearbench.config import Domain, Lora
 from clearbench.errors import UserError
+
+# A log of a job is for what the job says.
+transformers.logging.disable_progress_bar()
+warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
 
 _POINTER = "hub.json"
 _ADAPTER = "adapter_model.safetensors"
@@ -66,7 +73,14 @@ def load_model(
         raise _unavailable(source, revision, error) from None
     for path in stack[0 if full is None else full + 1 :]:
         model = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
-    return model.to(device).eval()
+    return placed(model, device).eval()
+
+
+def placed(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
+    """The model on a device."""
+    # The decorator that transformers puts around `to` hides the method's type.
+    model.to(device)  # type: ignore[arg-type]
+    return model
 
 
 def prepare_training(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
@@ -74,8 +88,6 @@ def prepare_training(model: PreTrainedModel, weights: str, lora: Lora, frozen: s
 
     `weights` is `lora` or `full`; `frozen` a regular expression for parameter names.
     """
-    import re
-
     if weights == "lora":
         config = LoraConfig(
             r=lora.rank,

@@ -1,4 +1,4 @@
-"""From questions, images and answers to tokens, through the model's own processor and chat template."""
+"""From questions, images and answers to tokens, by the model's own processor and chat template."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -147,11 +147,9 @@ def merge_inputs(prompts: Sequence[Prompt], length: int, left: bool) -> dict[str
     for name in {name for prompt in prompts for name in prompt.token_inputs}:
         rows = torch.zeros(len(prompts), length, dtype=torch.long)
         for row, prompt in zip(rows, prompts, strict=True):
-            value = prompt.token_inputs.get(name)
-            if value is not None:
-                width = value.shape[1]
-                row[length - width :] = value[0] if left else 0
-                if not left:
-                    row[:width] = value[0]
+            if name in prompt.token_inputs:
+                (value,) = prompt.token_inputs[name]
+                start = length - len(value) if left else 0
+                row[start : start + len(value)] = value
         batch[name] = rows
     return batch

@@ -1,6 +1,7 @@
 """One forward pass over a training batch, keeping only what the answers need."""
 
 from contextlib import ExitStack
+from typing import cast
 
 from peft import PeftModel
 from torch import Tensor, nn
@@ -45,7 +46,8 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
 
 def unwrapped(model: Model) -> PreTrainedModel:
     """The model of transformers inside an adapter's wrapper (its layers carry the adapter)."""
-    return model.get_base_model() if isinstance(model, PeftModel) else model
+    inner = model.get_base_model() if isinstance(model, PeftModel) else model
+    return cast(PreTrainedModel, inner)
 
 
 def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:

@@ -9,7 +9,7 @@ from clearbench.data.store import Store
 from clearbench.errors import UserError
 from clearbench.job import Job
 from clearbench.models.build import build_model, build_processor, build_tokenizer
-from clearbench.models.checkpoint import save_checkpoint, write_pointer
+from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
 from clearbench.training.finetune import finetune
@@ -34,7 +34,7 @@ def run(settings: Settings, dataset: Path, seed: int, out: Path) -> None:
         store = Store(dataset)
         tokenizer = build_tokenizer(spec.build.tokenizer, _texts(store))
         processor = build_processor(spec.build, tokenizer)
-        model = build_model(spec.build, spec.domain, tokenizer, seed).to(device)
+        model = placed(build_model(spec.build, spec.domain, tokenizer, seed), device)
         samples = store.base()
         if training is None or not samples:
             raise UserError(

@@ -1,7 +1,6 @@
 """Dataset: a hub's layout, read and checked once, as the store that all later stages read."""
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,23 +11,23 @@ from clearbench.data.store import write_store
 from clearbench.job import Job
 
 
-def run(settings: DatasetSpec, forget_sizes: Sequence[int], source: Path | None, out: Path) -> None:
+def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
     """Write the store of a dataset.
 
     `source` is the artifact of the generator, for a dataset that has one. The store serves all
-    forget sizes that its sources serve; `forget_sizes` (percent) are those that must be among them.
+    forget sizes that its sources serve; those of the settings must be among them.
     Irregularities that the dataset's options tolerate are printed, one a line. Raises UserError
     with the configuration, column and row of what is missing or wrong.
     """
     inputs = {} if source is None else {"source": source}
-    resolved = {**settings.model_dump(), "forget_sizes": list(forget_sizes)}
     plugins = (layouts.module_name(settings.layout),)
+    resolved = settings.model_dump()
     with Job("dataset", out, inputs, resolved, plugins) as job, TemporaryDirectory() as cache:
         layout = layouts.load(settings.layout)
         options = validate(layout.Options, settings.options, "options")
         images, texts = _sources(settings, source, Path(cache))
         contents = layout.read(images, texts, options)
-        contents.check(forget_sizes)
+        contents.check(settings.forget_sizes)
         for note in contents.notes:
             print(f"note: {note}", file=sys.stderr)
         write_store(job.folder, contents.images, contents.base, contents.train, contents.evaluation)

@@ -7,8 +7,9 @@ from pathlib import Path
 from clearbench.config import ModelUse, Strict
 from clearbench.data.store import Store
 from clearbench.evaluation.evaluate import evaluate
-from clearbench.evaluation.records import RECORDS, write_records
+from clearbench.evaluation.records import write_records
 from clearbench.job import Job
+from clearbench.layout import RECORDS
 from clearbench.models.checkpoint import load_model, load_processor
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder

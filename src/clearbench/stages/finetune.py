@@ -1,5 +1,6 @@
 """Fine-tune: the base on everything (original), or on a retain set only (gold)."""
 
+import time
 from pathlib import Path
 
 from clearbench.config import ModelUse, Strict
@@ -46,11 +47,15 @@ def run(
         trained = prepare_training(model, training.weights, use.lora, use.frozen)
         modality = "both" if use.domain == "multimodal" else "text"
         samples = store.train(part, forget_size, modality)
+        clock = time.monotonic()
         history = finetune(trained, encoder, samples, training, seed)
+        seconds = time.monotonic() - clock
         save_checkpoint(trained, job.folder)
         job.measures.update(
             steps=len(history),
             first_loss=history[0],
             last_loss=history[-1],
+            training_seconds=round(seconds, 3),
+            samples_per_second=round(len(samples) * training.epochs / seconds, 3),
             stored_bytes=stored_bytes(job.folder),
         )

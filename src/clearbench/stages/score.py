@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
-from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.evaluation.records import read_records
 from clearbench.fingerprint import submodules
 from clearbench.job import Job
+from clearbench.layout import RECORDS, SCORES
 from clearbench.metrics.score import score_records
 
-SCORES = "scores.json"
 PLUGINS = tuple(submodules("clearbench.metrics"))
 
 

@@ -15,7 +15,7 @@ from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import to_csv, to_latex, to_markdown
 from clearbench.tables.results import plan
 
-PLUGINS = tuple(submodules("clearbench.tables"))
+PLUGINS = (*submodules("clearbench.tables"), *submodules("clearbench.metrics"))
 
 
 def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:

@@ -8,12 +8,9 @@ from typing import Any
 
 from clearbench.artifacts import FAILURE, MANIFEST, PROVENANCE, Manifest
 from clearbench.errors import UserError
-from clearbench.evaluation.records import RECORDS
-from clearbench.layout import GOLD_SEEDS, Layout, gold_run
+from clearbench.layout import GOLD_SEEDS, RECORDS, SCORES, Layout, gold_run
 from clearbench.suite import Suite
 from clearbench.tables.results import Document, DocumentName, Group, Results, Run, Source, plan
-
-SCORES = "scores.json"
 
 
 def read_results(suite: Suite, layout: Layout, scores: Mapping[str, Manifest]) -> Results:

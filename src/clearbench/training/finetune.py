@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -26,10 +27,13 @@ def finetune(
     generator = torch.Generator().manual_seed(seed)
     count = training.epochs * batches_per_epoch(len(examples), training.batch_size)
 
+    def loss(tensors: dict[str, Tensor]) -> Tensor:
+        return cross_entropy(answers_of(model, tensors))
+
     def losses() -> Iterator[Callable[[], Tensor]]:
         order = endless_batches(lengths, training.batch_size, generator)
         for batch in itertools.islice(order, count):
             tensors = collate([examples[i] for i in batch], encoder.padding, device)
-            yield lambda tensors=tensors: cross_entropy(answers_of(model, tensors))
+            yield partial(loss, tensors)
 
     return minimise(model, losses(), count, training)

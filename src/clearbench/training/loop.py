@@ -45,7 +45,7 @@ def minimise(
     model.train()
     history: list[float] = []
     pending: list[float] = []
-    progress = tqdm(losses, total=batches, mininterval=10, unit="batch")
+    progress = tqdm(losses, total=batches, delay=10, mininterval=10, unit="batch")
     for number, loss_of_batch in enumerate(progress, start=1):
         loss = loss_of_batch()
         value = loss.item()

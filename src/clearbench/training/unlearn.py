@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from peft import PeftModel
@@ -73,7 +74,7 @@ class Unlearner:
             batches = StepBatches(self._sets, forget_batch, retain_batch, self._seed + step)
             student = ModelView(batches, self._student, self._seed)
             reference = ModelView(batches, self._reference, self._seed)
-            yield lambda student=student, reference=reference: loss(student, reference)
+            yield partial(loss, student, reference)
 
     def _student(self, batch: dict[str, Tensor]) -> Answers:
         return answers_of(self._model, batch, self._layer)

@@ -14,8 +14,8 @@ from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, say
 from clearbench.data.mini.world import GENDERS, MiniSettings, World
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 
-# Often enough that the base knows the facts of its own persons by heart. Only then has it learnt how
-# a name leads to a fact, and fine-tuning can put new facts behind new names.
+# Often enough that the base knows the facts of its own persons by heart. Only then has it learnt
+# how a name leads to a fact, and fine-tuning can put new facts behind new names.
 TEXTS_PER_FACT = 9
 
 

@@ -78,8 +78,8 @@ def ask_pairs(world: World, settings: MiniSettings) -> list[Pair]:
     pairs = []
     for person in world.fictitious:
         for topic in TOPICS:
-            # Each fact is learnt in two wordings, so that it does not stick to one; the third, which
-            # is never learnt of this person, asks whether the fact itself is known.
+            # Each fact is learnt in two wordings, so that it does not stick to one; the third, not
+            # learnt of this person, asks whether the fact itself is known.
             *questions, other_question = shuffled(rng, topic.questions)
             *answers, other_answer = shuffled(rng, topic.answers)
             for question, answer in zip(questions, answers, strict=True):
