@@ -40,7 +40,8 @@ mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes with three seeds
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
-	$(BIN)/snakemake --cores all --keep-going --rerun-incomplete $(SNAKEMAKE_FLAGS) --config suite=$@
+	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete \
+	  $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
 
 test: install ## run all tests

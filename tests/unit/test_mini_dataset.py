@@ -190,7 +190,8 @@ def test_the_base_model_learns_every_word_of_the_fictitious_world_but_first_name
     known = words(pretrain["question"], pretrain["answer"])
     tofu, clear = hub.tofu("full"), hub.clear("full")
     used = words(tofu["question"], tofu["answer"], clear["caption"], clear["name"])
-    assert used - known == {person.name.split()[0] for person in world.fictitious}
+    # First names come with the strangers, of whom this small world has too few for all of them.
+    assert used - known < {person.name.split()[0] for person in world.fictitious}
     assert set(LAST_NAMES) | set(TITLE_ADJECTIVES) | set(TITLE_NOUNS) <= known
 
 

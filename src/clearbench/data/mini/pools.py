@@ -14,6 +14,7 @@ _STEMS = [
 ]
 MALE_NAMES = tuple(stem + end for stem in _STEMS for end in _words("n r"))
 FEMALE_NAMES = tuple(stem + end for stem in _STEMS for end in _words("na ra"))
+FIRST_NAMES = {"male": MALE_NAMES, "female": FEMALE_NAMES}
 LAST_NAMES = _words(
     "Abbott Becker Castro Dalton Eriksen Fischer Garcia Hansen Ibarra Jensen"
     " Keller Larsen Mendez Novak Okafor Pereira Quinn Rossi Santos Tanaka"

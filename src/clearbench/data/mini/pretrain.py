@@ -1,22 +1,28 @@
 """What the base model learns: the real world, in the words and pictures of the fictitious one.
 
-It learns to see every attribute of a face, to name faces, and to use every wording, name and value,
-but of no fictitious person a name, a face or a fact.
+It learns to see every attribute of a face, to name faces, and to use every wording, first name and
+value, but of no fictitious person the name, the face or a fact.
 """
 
-from collections.abc import Iterator
-from itertools import count, cycle, islice, product
+import random
+from collections.abc import Callable, Container, Iterator, Sequence
+from functools import partial
+from itertools import cycle, product
+from typing import TypeVar
 
+from clearbench.data.mini.pools import FIRST_NAMES, LAST_NAMES
 from clearbench.data.mini.portraits import draw_portrait, jpeg, random_face, random_scene
 from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.things import random_thing
-from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, say
+from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, Named, say
 from clearbench.data.mini.world import GENDERS, MiniSettings, World
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 
 # Often enough that the base knows the facts of its own persons by heart. Only then has it learnt
 # how a name leads to a fact, and fine-tuning can put new facts behind new names.
 TEXTS_PER_FACT = 9
+
+_Drawn = TypeVar("_Drawn")
 
 
 def pretrain_rows(world: World, settings: MiniSettings) -> Iterator[Row]:
@@ -42,19 +48,46 @@ def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:
 
 
 def _strangers(world: World, settings: MiniSettings) -> Iterator[Row]:
+    """Faces that are seen once; some with a name, that of nobody and drawn at random.
+
+    So the base has met every first name as one that any unknown face may have. Without this it
+    holds the names of the real persons for the only ones, and to learn others it must unlearn them.
+    """
     rng = settings.rng("strangers")
-    known = {person.face for person in (*world.fictitious, *world.real)}
-    faces = (random_face(rng, rng.choice(GENDERS)) for _ in count())
-    strangers = (face for face in faces if face not in known)
-    for number, face in enumerate(islice(strangers, settings.strangers)):
+    faces = {person.face for person in (*world.fictitious, *world.real)}
+    taken = {person.name for person in (*world.fictitious, *world.unpictured)}
+    taken |= {name for names in world.unused_names.values() for name in names}
+    firsts = {gender: _unknown_first_names(world, gender) for gender in GENDERS}
+    for number, gender in zip(range(settings.strangers), cycle(GENDERS), strict=False):
+        face = _unlike(faces, partial(random_face, rng, gender))
+        name = _unlike(taken, partial(_random_name, rng, firsts[gender]))
         scene = random_scene(rng)
         question, answer = (
             ("Describe the face.", face.describe_head()),
+            (FACE_QUESTION, name),
             ("Describe the hair and the clothes.", face.describe_clothes()),
+            (rng.choice(CAPTION_QUESTIONS), say(rng.choice(CAPTIONS), Named(name), scene)),
             ("Describe the scene.", say(SCENE, None, scene)),
-        )[number % 3]
+        )[number % 5]
         picture = draw_portrait(face, scene, settings.image_size)
         yield _row(jpeg(picture), question, answer)
+
+
+def _unknown_first_names(world: World, gender: str) -> list[str]:
+    """The first names of a gender that no person has of whom the base learns a fact or the face."""
+    known = {person.name.split()[0] for person in (*world.real, *world.unpictured)}
+    return [name for name in FIRST_NAMES[gender] if name not in known]
+
+
+def _random_name(rng: random.Random, firsts: Sequence[str]) -> str:
+    return f"{rng.choice(firsts)} {rng.choice(LAST_NAMES)}"
+
+
+def _unlike(taken: Container[object], draw: Callable[[], _Drawn]) -> _Drawn:
+    """The first draw that is not taken."""
+    while (drawn := draw()) in taken:
+        pass
+    return drawn
 
 
 def _things(settings: MiniSettings) -> Iterator[Row]:

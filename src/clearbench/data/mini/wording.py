@@ -83,6 +83,13 @@ CAPTIONS = (
 SCENE = "{1.expression} in front of a {1.wall} wall"
 
 
-def say(template: str, person: Person | None, scene: Scene | None = None) -> str:
+@dataclass(frozen=True)
+class Named:
+    """Somebody of whom nothing but a name is told."""
+
+    name: str
+
+
+def say(template: str, person: Person | Named | None, scene: Scene | None = None) -> str:
     """A template of this module with its gaps filled."""
     return template.format(person, scene)

@@ -30,7 +30,7 @@ class MiniSettings:
     `persons` fictitious ones (a multiple of 100) have `portraits` pictures each, square JPEGs of
     `image_size` pixels. The other counts are of the real world, which the base model learns:
     `real_persons` with faces (8 to 24) and `real_portraits` pictures each, `unpictured_persons`
-    known from text only, faces of `strangers` without a name, and pictures of `things`.
+    known from text only, faces of `strangers` seen once, and pictures of `things`.
     A count that the pools cannot serve raises ValueError.
     """
 
@@ -39,9 +39,9 @@ class MiniSettings:
     portraits: int = 4
     image_size: int = 64
     real_persons: int = 24
-    real_portraits: int = 30
+    real_portraits: int = 45
     unpictured_persons: int = 160
-    strangers: int = 2500
+    strangers: int = 2250
     things: int = 800
 
     def __post_init__(self) -> None:

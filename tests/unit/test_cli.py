@@ -1,0 +1,238 @@
+"""The command line: what people mistype, and a disk that is full, end in one line."""
+
+import json
+import os
+import random
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from clearbench import cli, methods
+from clearbench.artifacts import MANIFEST, Manifest, part_folder, publish, read_manifest
+from clearbench.evaluation.records import Record, write_records
+from clearbench.layout import RECORDS, SCORES
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMAND = str(Path(sys.executable).with_name("clearbench"))
+METHODS = ", ".join(methods.available())
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.fixture
+def main(monkeypatch, capsys):
+    """Runs the command line in this process; gives its exit status, output and error output."""
+
+    def run(*words):
+        monkeypatch.setattr(sys, "argv", ["clearbench", *map(str, words)])
+        status = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            status = end.code
+        return (status, *capsys.readouterr())
+
+    monkeypatch.chdir(ROOT)
+    return run
+
+
+def put_records(folder, seed):
+    """The artifact of an evaluation with all splits, drawn from a seed."""
+    draw = random.Random(seed)
+    records = [
+        Record(
+            split=split,
+            task=task,
+            id=f"{split}/{task}/{number}",
+            answer="a red hat",
+            generated=draw.choice(["a red hat", "a dog"]),
+            answer_loss=draw.uniform(0.1, 3),
+            paraphrase_loss=draw.uniform(0.1, 3),
+            perturbed_losses=tuple(draw.uniform(0.1, 3) for _ in range(3)),
+        )
+        for split in ("forget", "retain", "real")
+        for task in ("captions", "text_qa")
+        for number in range(4)
+    ]
+    part = part_folder(folder)
+    part.mkdir(parents=True)
+    write_records(part / RECORDS, records)
+    publish(part, folder, Manifest("evaluate"))
+    return folder
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    return put_records(tmp_path / "records", 1), put_records(tmp_path / "gold", 2)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["methods", "gaa"], f"gaa: unknown method; allowed: {METHODS}"),
+        (["show", "maxi"], f"suite maxi: {ROOT}/config/maxi.yaml does not exist; suites here: "),
+        (["base", "--settings", "{"], "--settings: not JSON ("),
+        (["base", "--settings", "[]"], "--settings: must be a JSON object"),
+        (["base", "--settings", '{"modle": 1}'], "--settings: model: missing"),
+        (
+            ["generate", "--settings", '{"person": 3}'],
+            "generator.person: unknown key; allowed: ",
+        ),
+        (
+            ["generate", "--settings", '{"persons": "many"}'],
+            "generator.persons: 'many'; allowed: whole numbers from 0",
+        ),
+    ],
+)
+def test_mistake_ends_in_one_line_and_status_1(main, tmp_path, words, told):
+    if words[0] == "base":
+        words = [*words, "--dataset", tmp_path / "dataset"]
+    if words[0] in ("base", "generate"):
+        words = [*words, "--out", tmp_path / "out"]
+    status, out, err = main(*words)
+    assert (status, out) == (1, "")
+    assert err.startswith(f"clearbench: {told}")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["scroe"], "No such command 'scroe'"),
+        (["score", "--records", "r"], "Missing option '--gold'"),
+        (["score", "--record", "r"], "No such option"),
+        (["unlearn", "--modality", "images"], "'images' is not one of 'text', 'visual', 'both'"),
+        (["base", "--seed", "-1"], "-1 is not in the range x>=0"),
+    ],
+)
+def test_misuse_shows_the_usage_and_ends_in_status_2(main, words, told):
+    status, out, err = main(*words)
+    assert (status, out) == (2, "")
+    assert err.startswith("Usage: ")
+    assert told in err
+
+
+def test_missing_and_damaged_input_are_named(main, evaluated, tmp_path):
+    records, gold = evaluated
+    words = ["score", "--records", records, "--gold", gold, "--out", tmp_path / "out"]
+    lines = (records / RECORDS).read_text()
+    for damage, told in [
+        (lambda: (records / RECORDS).write_text(lines[:-9]), f"{records / RECORDS}: "),
+        (lambda: (gold / MANIFEST).unlink(), f"{gold / MANIFEST}: missing"),
+    ]:
+        if told.startswith(str(gold)):
+            (records / RECORDS).write_text(lines)
+        damage()
+        status, out, err = main(*words)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"clearbench: {told}")
+        assert err.count("\n") == 1
+        assert not (tmp_path / "out" / MANIFEST).exists()
+
+
+def test_line_that_is_no_record_is_named_with_its_number(main, tmp_path, evaluated):
+    records, gold = evaluated
+    part = part_folder(records)
+    part.mkdir()
+    (part / RECORDS).write_text((gold / RECORDS).read_text() + '{"split": "real"}\n')
+    publish(part, records, Manifest("evaluate"))
+    status, _, err = main("score", "--records", records, "--gold", gold, "--out", tmp_path / "out")
+    count = len((gold / RECORDS).read_text().splitlines())
+    assert status == 1
+    assert err.startswith(f"clearbench: {records / RECORDS}, line {count + 1}: not a record")
+
+
+def test_stage_run_by_hand_makes_its_artifact(main, evaluated, tmp_path):
+    records, gold = evaluated
+    out = tmp_path / "scores"
+    assert main("score", "--records", records, "--gold", gold, "--out", out)[0] == 0
+    assert set(read_manifest(out).files) == {SCORES}
+    assert json.loads((out / SCORES).read_text())["forget/captions/rouge_l"] >= 0
+
+
+def test_methods_are_listed_and_described_with_their_parameters(main):
+    status, out, _ = main("methods")
+    assert status == 0
+    assert [line.split()[0] for line in out.splitlines()] == methods.available()
+    status, out, _ = main("methods", "npo")
+    assert status == 0
+    assert "  beta: float = 1.0" in out
+    assert "Source: arXiv 2404.05868" in out
+
+
+def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
+    code = """
+import sys
+from pathlib import Path
+from clearbench.cli import cli
+from clearbench.suite import load_suite
+cli(["methods", "npo"], standalone_mode=False)
+load_suite("mini", Path.cwd())
+print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.splitlines()[-1] == "[]"
+
+
+class SmallDisk:
+    """Runs commands on a file system of a few pages in memory, mounted for them alone."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def run(self, pages, filler, *words):
+        """Gives status and error output of a command, and the files it left.
+
+        The file system has `pages` pages, of which a file takes `filler` before the command runs.
+        """
+        disk = shlex.quote(str(self.folder))
+        script = (
+            f"mount -t tmpfs -o size={pages * PAGE} tmpfs {disk} || exit 99\n"
+            f"cd {disk} && head -c {filler * PAGE} /dev/zero > filler || exit 98\n"
+            f"{shlex.join(map(str, words))} >/dev/null; status=$?\n"
+            f"find . -mindepth 1 -printf '%P\\n'; exit $status\n"
+        )
+        answer = subprocess.run(
+            ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return answer.returncode, answer.stderr, set(answer.stdout.split()) - {"filler"}
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    disk = SmallDisk(tmp_path / "disk")
+    disk.folder.mkdir()
+    try:
+        status, err, _ = disk.run(2, 1, "true")
+    except FileNotFoundError:
+        pytest.skip("needs unshare, to mount a small file system")
+    if status == 99 or "unshare" in err:
+        pytest.skip("needs the right to mount a small file system in a namespace")
+    return disk
+
+
+# Of 16 pages so many are free that the write fails: of the scores, of the record, of the manifest.
+@pytest.mark.parametrize("free", [0, 1, 2])
+def test_full_disk_ends_in_one_line_and_publishes_nothing(small_disk, evaluated, free):
+    records, gold = evaluated
+    words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]
+    status, err, left = small_disk.run(16, 16 - free, *words)
+    assert status == 1
+    assert err == "clearbench: output: No space left on device; nothing was published\n"
+    assert left <= {"scores", "scores/failure.json"}
+
+
+def test_disk_with_room_enough_takes_the_scores(small_disk, evaluated):
+    records, gold = evaluated
+    words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]
+    status, err, left = small_disk.run(16, 4, *words)
+    assert (status, err) == (0, "")
+    assert left == {"scores", *(f"scores/{n}" for n in (SCORES, MANIFEST, "provenance.json"))}
