@@ -242,3 +242,22 @@ def methods(method: str | None) -> None:
             click.echo(f"\n{description.doc}\n")
             for name, (kind, default) in description.parameters.items():
                 click.echo(f"  {name}: {kind} = {default}")
+
+
+@cli.command()
+@click.argument("file", type=click.Choice(["suite", "model", "dataset"]), default="suite")
+def options(file: str) -> None:
+    """List the keys of a suite file, or of a model's or dataset's file."""
+    from tabulate import tabulate
+
+    from clearbench.config import DatasetSpec, ModelSpec
+    from clearbench.options import describe
+    from clearbench.suite import SuiteFile
+
+    kinds: dict[str, type[BaseModel]] = {
+        "suite": SuiteFile,
+        "model": ModelSpec,
+        "dataset": DatasetSpec,
+    }
+    headers = ["key", "type", "default", "meaning"]
+    click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))

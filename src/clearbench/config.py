@@ -40,9 +40,9 @@ class Training(Strict):
 class Lora(Strict):
     """A low-rank adapter."""
 
-    rank: Positive = 8
-    alpha: Positive = 32
-    dropout: float = Field(0.0, ge=0, lt=1)
+    rank: Positive = Field(8, description="rank of an update")
+    alpha: Positive = Field(32, description="an update is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input, in training")
     targets: str = Field(
         r".*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
         description="regular expression that a module's whole name must match",
@@ -53,7 +53,7 @@ class Tokenizer(Strict):
     """A byte-level BPE tokenizer trained on the dataset's text."""
 
     vocabulary: Positive = Field(description="number of tokens, special ones included")
-    chat_template: str
+    chat_template: str = Field(description="how questions and answers are laid out, in Jinja")
 
 
 class Build(Strict):
@@ -62,21 +62,25 @@ class Build(Strict):
     architecture: str = Field(description="a `model_type` of transformers, as `llava` or `llama`")
     config: dict[str, Any] = Field(description="arguments of its configuration class")
     tokenizer: Tokenizer
-    processor: str | None = Field(None, description="the processor class; None for text models")
-    processor_config: dict[str, Any] = Field(default_factory=dict)
-    image_processor: str | None = None
-    image_processor_config: dict[str, Any] = Field(default_factory=dict)
+    processor: str | None = Field(None, description="the processor class; null for text models")
+    processor_config: dict[str, Any] = Field(default_factory=dict, description="its arguments")
+    image_processor: str | None = Field(None, description="the class of its image processor")
+    image_processor_config: dict[str, Any] = Field(
+        default_factory=dict, description="its arguments"
+    )
 
 
 class ModelSpec(Strict):
     """A file of `config/models/`."""
 
-    description: str = ""
-    domain: Domain
+    description: str = Field("", description="what it is, for people")
+    domain: Domain = Field(description="what kind of model it is")
     hub: str | None = Field(None, description="hub id or folder of the pretrained model")
     revision: str | None = Field(None, description="commit of the hub model")
     build: Build | None = Field(None, description="how the workflow makes the model instead")
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the weights and the arithmetic"
+    )
     frozen: str = Field("", description="regular expression for parameters that are never trained")
     lora: Lora = Lora()
 
@@ -100,16 +104,16 @@ class ModelUse(Strict):
 class DatasetSpec(Strict):
     """A file of `config/datasets/`."""
 
-    description: str = ""
-    domain: Domain
+    description: str = Field("", description="what it is, for people")
+    domain: Domain = Field(description="multimodal where it has images")
     layout: str = Field(description="a module of clearbench.data.layouts")
     generator: dict[str, Any] | None = Field(
         None, description="settings of the mini generator, whose output then is the source"
     )
     images: str | None = Field(None, description="hub id or folder of the image part")
-    images_revision: str | None = None
+    images_revision: str | None = Field(None, description="commit of the image part on the hub")
     texts: str | None = Field(None, description="hub id or folder of the text part")
-    texts_revision: str | None = None
+    texts_revision: str | None = Field(None, description="commit of the text part on the hub")
     forget_sizes: list[ForgetSize] = Field(
         min_length=1, description="percent of persons; the sizes that its forget sets have"
     )

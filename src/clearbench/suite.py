@@ -39,7 +39,7 @@ class Evaluation(Strict):
 class SuiteFile(Strict):
     """The keys of a suite file."""
 
-    description: str
+    description: str = Field(description="what the suite is for, in a sentence")
     dataset: str = Field(description="a file of config/datasets")
     folder: str | None = Field(
         None, description="a local folder to read the dataset's text part from, instead of the hub"
@@ -48,9 +48,11 @@ class SuiteFile(Strict):
         default_factory=dict, description="options of the dataset's layout that differ here"
     )
     model: str = Field(description="a file of config/models")
-    modalities: list[str] = Field(min_length=1)
+    modalities: list[str] = Field(
+        min_length=1, description="what is forgotten, of: text, visual, both"
+    )
     forget_sizes: list[int] = Field(min_length=1, description="percent of persons")
-    seeds: list[int] = Field(min_length=1)
+    seeds: list[int] = Field(min_length=1, description="of unlearning; each is a cell of its own")
     retain_modality: str = Field(
         "same", description="what is retained while forgetting: the forgotten modality, or both"
     )

@@ -163,6 +163,16 @@ def test_methods_are_listed_and_described_with_their_parameters(main):
     assert "Source: arXiv 2404.05868" in out
 
 
+@pytest.mark.parametrize("file", ["suite", "model", "dataset"])
+def test_every_key_of_a_configuration_file_is_explained(main, file):
+    status, out, _ = main("options", file)
+    assert status == 0
+    heading, _, *keys = out.splitlines()
+    assert len(keys) > 5
+    for line in keys:
+        assert line[heading.index("meaning") :].strip(), f"no description: {line}"
+
+
 def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
     code = """
 import sys

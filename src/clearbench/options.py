@@ -1,0 +1,48 @@
+"""The keys of configuration files as text, read from the specifications that check them."""
+
+from collections.abc import Iterator
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+
+def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
+    """Key, type, default (empty where the key is required) and description of every key.
+
+    Keys inside another one follow it, as `finetune.lr`.
+    """
+    for name, field in kind.model_fields.items():
+        inner = _specification(field.annotation)
+        default = "" if field.default is PydanticUndefined or inner else repr(field.default)
+        own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
+        yield prefix + name, _name(field.annotation), default, field.description or own
+        if inner:
+            yield from describe(inner, f"{prefix}{name}.")
+
+
+def _specification(annotation: Any) -> type[BaseModel] | None:
+    """The specification that a key holds, or None where it holds a plain value."""
+    for option in (annotation, *get_args(annotation)):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None
+
+
+def _name(annotation: Any) -> str:
+    """A type as a person writes it in YAML."""
+    options = get_args(annotation)
+    if _specification(annotation) is not None:
+        return "keys"
+    if get_origin(annotation) in (Union, UnionType):
+        return " or ".join("null" if o is type(None) else _name(o) for o in options)
+    if get_origin(annotation) is list:
+        return f"list of {_name(options[0])}"
+    if get_origin(annotation) is dict:
+        return "keys"
+    if options and isinstance(options[0], type):
+        return _name(options[0])
+    if options:
+        return ", ".join(map(str, options))
+    return getattr(annotation, "__name__", str(annotation))
