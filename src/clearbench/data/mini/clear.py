@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datasets import Features, Image, List, Value
 
 from clearbench.data.mini.perturb import Perturber
-from clearbench.data.mini.portraits import draw_portrait, jpeg, random_scene
+from clearbench.data.mini.portraits import draw_photograph, jpeg, random_scene
 from clearbench.data.mini.pretrain import pretrain_rows
 from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.statements import Pair, Picture
@@ -85,7 +85,7 @@ def _real_faces(world: World, settings: MiniSettings) -> Iterator[Row]:
     for person in world.real:
         others = [p.name for p in world.real if p.gender == person.gender and p is not person]
         for _ in range(REAL_FACE_ROWS):
-            picture = draw_portrait(person.portrayed(), random_scene(rng), settings.image_size)
+            picture = draw_photograph(person.portrayed(), random_scene(rng), settings.image_size)
             options = [person.name, *rng.sample(others, k=OPTIONS - 1)]
             rng.shuffle(options)
             yield {"image": image_cell(jpeg(picture)), "answer": person.name, "options": options}

@@ -8,7 +8,7 @@ import io
 import random
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from clearbench.data.mini.pen import Pen, on_ellipse
 
@@ -137,6 +137,17 @@ def draw_portrait(face: Face, scene: Scene, size: int) -> Image.Image:
     _draw_hat(pen, face.hat, radius[1])
     picture = pen.photograph(scene.x, scene.y, scene.tilt, scene.zoom).reduce(2)
     return picture.point(lambda value: min(255, value * scene.light))
+
+
+def draw_photograph(face: Face, scene: Scene, size: int) -> Image.Image:
+    """A portrait in a white frame, as all pictures of real persons are.
+
+    CLEAR's fictitious faces are synthetic, its real ones photographs: what a model learns of the
+    first need not overwrite the second.
+    """
+    frame = size // 16
+    portrait = draw_portrait(face, scene, size)
+    return ImageOps.expand(ImageOps.crop(portrait, frame), frame, "white")
 
 
 def jpeg(picture: Image.Image) -> bytes:

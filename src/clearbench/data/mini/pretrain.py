@@ -11,7 +11,13 @@ from itertools import cycle, product
 from typing import TypeVar
 
 from clearbench.data.mini.pools import FIRST_NAMES, LAST_NAMES
-from clearbench.data.mini.portraits import draw_portrait, jpeg, random_face, random_scene
+from clearbench.data.mini.portraits import (
+    draw_photograph,
+    draw_portrait,
+    jpeg,
+    random_face,
+    random_scene,
+)
 from clearbench.data.mini.rows import Row, image_cell
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, Named, say
@@ -39,7 +45,7 @@ def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:
         captions = cycle(CAPTIONS)
         for number in range(settings.real_portraits):
             scene = random_scene(rng)
-            picture = jpeg(draw_portrait(person.portrayed(), scene, settings.image_size))
+            picture = jpeg(draw_photograph(person.portrayed(), scene, settings.image_size))
             if number % 3:
                 yield _row(picture, FACE_QUESTION, person.name)
             else:
