@@ -240,6 +240,24 @@ def test_full_disk_ends_in_one_line_and_publishes_nothing(small_disk, evaluated,
     assert left <= {"scores", "scores/failure.json"}
 
 
+def test_weights_that_do_not_fit_on_the_disk_are_told_as_such(small_disk):
+    code = """
+import errno
+from pathlib import Path
+from transformers import LlamaConfig, LlamaForCausalLM
+from clearbench.models.checkpoint import save_checkpoint
+size = dict(hidden_size=64, intermediate_size=64, num_hidden_layers=1, vocab_size=2000)
+try:
+    save_checkpoint(LlamaForCausalLM(LlamaConfig(**size)), Path("weights"))
+except OSError as error:
+    assert error.errno == errno.ENOSPC
+else:
+    raise SystemExit("weights larger than the disk were taken")
+"""
+    status, err, _ = small_disk.run(16, 4, sys.executable, "-c", code)
+    assert status == 0, err
+
+
 def test_disk_with_room_enough_takes_the_scores(small_disk, evaluated):
     records, gold = evaluated
     words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]

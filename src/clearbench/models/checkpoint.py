@@ -5,6 +5,7 @@ A checkpoint folder holds either full weights (`model.safetensors`) or an adapte
 """
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -106,16 +108,25 @@ def prepare_training(model: PreTrainedModel, weights: str, lora: Lora, frozen: s
 
 
 def save_checkpoint(model: Model, folder: Path) -> None:
-    """Write the adapter, or the full weights, of a trained model as safetensors."""
-    if isinstance(model, PeftModel):
+    """Write the adapter, or the full weights, of a trained model as safetensors.
+
+    Raises OSError where the disk does not take them.
+    """
+    try:
         model.save_pretrained(str(folder))
+    except SafetensorError as error:
+        # The library tells the operating system's error in words only.
+        number = re.search(r"os error (\d+)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(folder)) from None
+    if isinstance(model, PeftModel):
         # PEFT's card is a form with nothing filled in, and its configuration names a path.
         (folder / "README.md").unlink(missing_ok=True)
         config = folder / "adapter_config.json"
         settings = {**json.loads(config.read_text()), "base_model_name_or_path": None}
         config.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
-    else:
-        model.save_pretrained(str(folder))
 
 
 def stored_bytes(folder: Path) -> int:
