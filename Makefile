@@ -40,7 +40,7 @@ mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes with three seeds
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
-	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete \
+	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete --quiet host reason \
 	  $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
 
