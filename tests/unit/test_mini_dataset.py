@@ -311,6 +311,20 @@ def test_pictures_of_a_person_vary(hub):
     assert all(np.abs(a - b).mean() > 5 for a, b in combinations(pictures, 2))
 
 
+def test_real_persons_are_told_from_fictitious_ones_by_their_frame(hub, world):
+    def framed(picture):
+        # No wall is as bright; JPEG leaves no pixel quite white.
+        pixels = np.asarray(picture, int)
+        return bool(pixels[0].mean() > 240 and pixels[:, -1].mean() > 240)
+
+    assert all(map(framed, hub.clear("real_faces")["image"]))
+    assert not any(map(framed, hub.clear("full")["image"]))
+    names = {person.name for person in world.real}
+    for row in hub.clear("pretrain"):
+        if row["image"] and row["answer"] in names:
+            assert framed(row["image"])
+
+
 @pytest.mark.parametrize(
     "counts", [{"persons": 150}, {"persons": 0}, {"real_persons": 25}, {"persons": 400}]
 )
