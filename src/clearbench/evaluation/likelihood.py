@@ -81,7 +81,7 @@ def _encode(encoder: Encoder, question: Question) -> tuple[Tensor, list[_Candida
     They differ from the whole prompt only where a tokenizer joins its end with an answer.
     """
     prompt = question.prompt
-    parts = [encoder.answer(prompt, text) for text in question.candidates]
+    parts = encoder.answers(prompt, question.candidates)
     dropped = max(drop for drop, _ in parts)
     start = len(prompt.ids) - dropped
     rows = []
@@ -119,16 +119,36 @@ def _candidate_losses(
     owner: Sequence[int],
     padding: int,
 ) -> list[float]:
+    """The losses of candidates, each on the cache of the prompt (a row of the prefix) it owns."""
+    # As many at a time as there are prompts, so that no pass needs far more memory than theirs;
+    # of like length, so that little is computed for padding.
+    order = sorted(range(len(candidates)), key=lambda i: len(candidates[i].tokens))
+    size = len(prefix.mask)
+    losses = [0.0] * len(candidates)
+    for start in range(0, len(order), size):
+        group = order[start : start + size]
+        rows = torch.tensor([owner[i] for i in group], device=prefix.mask.device)
+        found = _group_losses(model, prefix, [candidates[i] for i in group], rows, padding)
+        for i, loss in zip(group, found, strict=True):
+            losses[i] = loss
+    return losses
+
+
+def _group_losses(
+    model: PreTrainedModel,
+    prefix: _Prefix,
+    candidates: Sequence[_Candidate],
+    rows: Tensor,
+    padding: int,
+) -> list[float]:
     device = prefix.mask.device
-    rows = torch.tensor(owner, device=device)
     tokens = pad_sequence([c.tokens for c in candidates], True, padding).to(device)
     mask = pad_sequence([torch.ones_like(c.tokens) for c in candidates], True, 0).to(device)
     context = torch.tensor([c.context for c in candidates], device=device).unsqueeze(-1)
     counted = mask * (torch.arange(tokens.shape[1], device=device) >= context)
 
     likely = torch.zeros(tokens.shape, device=device)
-    first = prefix.logits.float().log_softmax(-1)[rows]
-    likely[:, :1] = first.gather(-1, tokens[:, :1])
+    likely[:, 0] = _log_probabilities(prefix.logits[rows], tokens[:, 0])
     if tokens.shape[1] > 1:
         steps = torch.arange(tokens.shape[1] - 1, device=device)
         states = model.model(
@@ -139,11 +159,15 @@ def _candidate_losses(
             use_cache=True,
         ).last_hidden_state
         row, column = mask[:, 1:].nonzero(as_tuple=True)
-        logits = model.get_output_embeddings()(states[row, column]).float()
-        following = tokens[row, column + 1].unsqueeze(-1)
-        likely[row, column + 1] = logits.log_softmax(-1).gather(-1, following).squeeze(-1)
+        logits = model.get_output_embeddings()(states[row, column])
+        likely[row, column + 1] = _log_probabilities(logits, tokens[row, column + 1])
     means: list[float] = (-(likely * counted).sum(-1) / counted.sum(-1)).tolist()
     return means
+
+
+def _log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
+    """The log-probabilities (N,) of tokens (N,) under logits (N, V)."""
+    return logits.float().log_softmax(-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
 
 
 def _greedy(

@@ -70,12 +70,20 @@ class Encoder:
         A tokenizer may join the prompt's end with the answer's beginning; the answer then starts
         at the first token that differs.
         """
-        before = self._tokens(prompt.text)
-        joined = self._tokens(prompt.text + self._separator(prompt.text) + answer)
-        common = 0
-        while common < min(len(before), len(joined)) and before[common] == joined[common]:
-            common += 1
-        return len(before) - common, joined[common:]
+        (found,) = self.answers(prompt, [answer])
+        return found
+
+    def answers(self, prompt: Prompt, answers: Sequence[str]) -> list[tuple[int, list[int]]]:
+        """As `answer`, for many answers to a prompt in one call of the tokenizer."""
+        start = prompt.text + self._separator(prompt.text)
+        before, *joined = self._tokens([prompt.text, *(start + answer for answer in answers)])
+        found = []
+        for tokens in joined:
+            common = 0
+            while common < min(len(before), len(tokens)) and before[common] == tokens[common]:
+                common += 1
+            found.append((len(before) - common, tokens[common:]))
+        return found
 
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
         """A training sequence: prompt, answer and end of text, the last two with labels."""
@@ -101,7 +109,8 @@ class Encoder:
             [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
         )
         if image is None:
-            return Prompt(text, torch.tensor(self._tokens(text)))
+            (ids,) = self._tokens([text])
+            return Prompt(text, torch.tensor(ids))
         encoded = self.processor(
             text=[text],
             images=[self._store.image(image)],
@@ -114,9 +123,9 @@ class Encoder:
         images = {k: v for k, v in encoded.items() if k not in per_token}
         return Prompt(text, ids[0], per_token, images)
 
-    def _tokens(self, text: str) -> list[int]:
+    def _tokens(self, texts: list[str]) -> list[list[int]]:
         # The chat template writes the special tokens itself.
-        tokens: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        tokens: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
         return tokens
 
     @staticmethod
