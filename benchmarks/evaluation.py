@@ -3,8 +3,8 @@
 A suite's original model answers its evaluation samples in two ways, in one process and thread, in
 alternating rounds. *Plain*: each candidate answer is a sequence of its own behind its prompt, with
 logits at every position, and the greedy answer is `generate` of transformers. *Shared*:
-`clearbench.evaluation`, which runs a prompt once. Both have the same batches of prompts; plain
-forwards hold as many sequences as a shared batch has candidates, or fewer by --sequences.
+`clearbench.evaluation`, which runs a prompt once. Both have the same batches of prompts and as many
+sequences a forward; neither is charged for encoding prompts, which both do once.
 """
 
 import argparse
@@ -33,8 +33,7 @@ def main() -> None:
     parser.add_argument("--domain", choices=["text", "multimodal"], default="multimodal")
     parser.add_argument("--forget-size", type=int, default=10)
     parser.add_argument("--samples", type=int, default=256, help="so many, spread over all tasks")
-    parser.add_argument("--batch-size", type=int, default=32, help="prompts a batch")
-    parser.add_argument("--sequences", type=int, help="most sequences of a plain forward")
+    parser.add_argument("--batch-size", type=int, default=32, help="sequences a forward")
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -45,12 +44,11 @@ def main() -> None:
     model = load_model(base, [original], options.domain, "float32", device)
     encoder = Encoder(load_processor(base, options.domain), store)
     samples = spread(store.evaluation(options.forget_size), options.samples)
-    for sample in samples:  # Both ways encode a prompt once; neither is charged for it.
+    for sample in samples:
         encoder.prompt(sample.question, sample.image)
 
     def plain(limit: int) -> Answered:
-        size, sequences = options.batch_size, options.sequences
-        return plainly(model, encoder, samples, size, sequences, limit)
+        return plainly(model, encoder, samples, options.batch_size, limit)
 
     def shared(limit: int) -> Answered:
         # One new token is read off the prompt's own logits, so that nothing is generated.
@@ -100,7 +98,6 @@ def plainly(
     encoder: Encoder,
     samples: Sequence[EvalSample],
     batch_size: int,
-    sequences: int | None,
     max_new_tokens: int,
 ) -> Answered:
     """The losses of all candidates and, with a limit above 0, the greedy answers."""
@@ -110,7 +107,7 @@ def plainly(
     texts = [""] * len(samples)
     for batch in chunks(order, batch_size):
         rows = [(i, text) for i in batch for text in candidates(samples[i])]
-        for part in chunks(rows, sequences or len(rows)):
+        for part in chunks(rows, batch_size):
             examples = [example(encoder, prompts[i], text) for i, text in part]
             for (i, _), loss in zip(part, plain_losses(model, encoder, examples), strict=True):
                 losses[i].append(loss)

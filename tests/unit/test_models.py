@@ -224,8 +224,10 @@ class EndingIn(Encoder):
         return self._end
 
 
-def test_greedy_answer_ends_for_itself_while_others_of_its_batch_go_on(tiny, model, store):
-    asked = questions(tiny)
+@pytest.mark.parametrize("copies", [1, 20])
+def test_greedy_answer_ends_for_itself_while_others_of_its_batch_go_on(tiny, model, store, copies):
+    first, *others = questions(tiny)
+    asked = [first] * copies + others
     first = [full_logits(model, q.prompt, q.prompt.ids)[-1].argmax().item() for q in asked]
     assert len(set(first)) > 1
     encoder = EndingIn(tiny.processor, store, first[0])

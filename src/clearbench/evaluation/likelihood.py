@@ -176,9 +176,21 @@ def _greedy(
     """The most likely token after another, to `end` or the limit; consumes the prefix's cache."""
     mask, position = prefix.mask, prefix.next_position
     token = prefix.logits.argmax(-1, keepdim=True)
-    columns = [token]
-    finished = token.squeeze(-1) == end
-    while len(columns) < max_new_tokens and not bool(finished.all()):
+    replies: list[list[int]] = [[] for _ in mask]
+    running = list(range(len(replies)))
+    for length in range(1, max_new_tokens + 1):
+        found = token.squeeze(-1).tolist()
+        going = [i for i, new in enumerate(found) if new != end]
+        for i in going:
+            replies[running[i]].append(found[i])
+        if not going or length == max_new_tokens:
+            break
+        if len(going) < len(running):
+            # Answers end at very different lengths; what has ended is not computed any further.
+            rows = torch.tensor(going, device=mask.device)
+            running = [running[i] for i in going]
+            mask, position, token = mask[rows], position[rows], token[rows]
+            prefix.cache.batch_select_indices(rows)
         mask = torch.cat([mask, torch.ones_like(token)], dim=1)
         states = model.model(
             input_ids=token,
@@ -189,11 +201,6 @@ def _greedy(
         ).last_hidden_state
         position = position + 1
         token = model.get_output_embeddings()(states[:, -1]).argmax(-1, keepdim=True)
-        columns.append(token)
-        finished |= token.squeeze(-1) == end
-    replies = []
-    for row in torch.cat(columns, dim=1).tolist():
-        replies.append(row[: row.index(end)] if end in row else row)
     return replies
 
 
