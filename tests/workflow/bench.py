@@ -1,0 +1,140 @@
+"""A folder to run Snakemake in: a copy of the workflow with a world and models of seconds."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TRAINING = {"epochs": 1, "batch_size": 32, "lr": 2.0e-3}
+SUITE = {
+    "description": "Two methods on two modalities, as small as they go.",
+    "dataset": "small",
+    "model": "small-llava",
+    "modalities": ["text", "both"],
+    "forget_sizes": [10],
+    "seeds": [0],
+    "base": TRAINING,
+    "finetune": TRAINING,
+    "unlearn": {**TRAINING, "lr": 1.0e-3},
+    "methods": {"retain_ft": {}, "npo": {}},
+    "evaluate": {"batch_size": 64, "max_new_tokens": 4},
+}
+WORLD = {
+    "persons": 100,
+    "portraits": 1,
+    "image_size": 32,
+    "real_persons": 8,
+    "real_portraits": 2,
+    "unpictured_persons": 10,
+    "strangers": 30,
+    "things": 20,
+}
+NARROW = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+}
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A working directory; `src` is the folder of the package that its jobs run."""
+
+    folder: Path
+    src: Path = ROOT / "src"
+
+    def fill(self) -> "Bench":
+        """Copy the workflow, and write the small dataset and models beside those of the suites."""
+        for name in ("rules", "config"):
+            shutil.copytree(ROOT / name, self.folder / name)
+        shutil.copy(ROOT / "Snakefile", self.folder)
+        self._derive(
+            "datasets/mini", "datasets/small", lambda data: data["generator"].update(WORLD)
+        )
+        self._derive("models/tiny-llava", "models/small-llava", _shrink)
+        self._derive("models/tiny-llama", "models/small-llama", _shrink)
+        return self
+
+    def copy(self, folder: Path) -> "Bench":
+        """The same with all results, for a test that goes on from them."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        return replace(self, folder=folder)
+
+    def write(self, suite: str = "suite", **changes: object) -> None:
+        """Write a suite file: the small suite, except for the keys given."""
+        (self.folder / f"{suite}.yaml").write_text(yaml.safe_dump({**SUITE, **changes}))
+
+    def command(self, *options: str, suite: str = "suite") -> list[str]:
+        config = ["--config", f"suite={suite}.yaml", f"results={self.folder / 'results'}"]
+        return [sys.executable, "-m", "snakemake", "--cores", "2", *options, *config]
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of a user who has activated the environment; nothing goes to the user's caches."""
+        return {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(self.src),
+            "XDG_CACHE_HOME": str(self.folder / "cache"),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def snakemake(self, *options: str, suite: str = "suite", warm: bool = True) -> "Finished":
+        """Run Snakemake to its end, beside a warm process as `make` does."""
+        prefix = [sys.executable, "-m", "clearbench.warm"] if warm else []
+        done = subprocess.run(
+            [*prefix, *self.command(*options, suite=suite)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout + done.stderr)
+
+    def results(self, suite: str = "suite") -> Path:
+        return self.folder / "results" / suite
+
+    def table(
+        self, name: str = "comparison", suite: str = "suite", kind: str = "tables"
+    ) -> pd.DataFrame:
+        return pd.read_csv(self.results(suite) / kind / f"{name}.csv")
+
+    def _derive(self, source: str, target: str, change: Callable[[dict], None]) -> None:
+        data = yaml.safe_load((ROOT / "config" / f"{source}.yaml").read_text())
+        change(data)
+        (self.folder / "config" / f"{target}.yaml").write_text(yaml.safe_dump(data))
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a call of Snakemake ended, and all that it wrote."""
+
+    status: int
+    output: str
+
+    @property
+    def jobs(self) -> list[str]:
+        """The rules of the jobs that it finished, sorted."""
+        rules = re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.output, re.M)
+        return sorted(rule for rule in rules if rule != "all")
+
+
+def _shrink(model: dict) -> None:
+    build = model["build"]
+    config = build["config"]
+    config.get("text_config", config).update(NARROW)
+    if "vision_config" in config:
+        narrow = {key: value for key, value in NARROW.items() if key != "num_key_value_heads"}
+        config["vision_config"].update(narrow, projection_dim=32, image_size=32)
+        size = {"height": 32, "width": 32}
+        build["image_processor_config"] = {"size": size, "crop_size": size}

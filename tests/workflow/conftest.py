@@ -1,0 +1,45 @@
+"""One run of the small suite from nothing, which many tests look at or go on from."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from .bench import Bench
+
+
+@pytest.fixture
+def fresh(tmp_path) -> Bench:
+    """A working directory without results."""
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    return Bench(folder).fill()
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, request) -> Bench:
+    """The small suite, run from nothing to its tables: once, whatever the number of workers.
+
+    Tests may look at it but not change it.
+    """
+    parent = tmp_path_factory.getbasetemp()
+    if hasattr(request.config, "workerinput"):
+        parent = parent.parent
+    bench = Bench(parent / "finished")
+    with Path(parent / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not bench.folder.exists():
+            bench.folder.mkdir()
+            bench.fill().write()
+            done = bench.snakemake()
+            (bench.folder / "output").write_text(done.output)
+    assert (bench.results() / "tables/manifest.json").exists(), (
+        bench.folder / "output"
+    ).read_text()
+    return bench
+
+
+@pytest.fixture
+def bench(finished, tmp_path) -> Bench:
+    """A copy of the finished run, to go on from."""
+    return finished.copy(tmp_path / "bench")

@@ -1,0 +1,68 @@
+"""From nothing to tables, by the real Snakemake."""
+
+import json
+import subprocess
+
+import pytest
+
+from clearbench.layout import SCORES, Layout
+from clearbench.suite import load_suite
+from clearbench.tables.results import plan
+
+TABLES = ("comparison", "modality", "leak", "tasks", "cost")
+CELL = "npo/both/forget10/seed0"
+
+
+@pytest.fixture(scope="module")
+def runs(finished):
+    suite = load_suite(str(finished.folder / "suite.yaml"), finished.folder)
+    return [run for group in plan(suite) for run in group.runs]
+
+
+def test_every_table_is_there_in_every_format(finished):
+    for name in TABLES:
+        for ending in ("csv", "md", "tex"):
+            assert (finished.results() / f"tables/{name}.{ending}").stat().st_size > 0
+
+
+def test_every_row_has_its_numbers(finished):
+    cells = [(method, modality) for method in ("retain_ft", "npo") for modality in ("text", "both")]
+    controls = [(name, "-") for name in ("original", "gold", "gold (seed 1)")]
+    for name in TABLES:
+        frame = finished.table(name)
+        rows = frame[["method", "modality"]].drop_duplicates()
+        assert list(rows.itertuples(index=False, name=None)) == [*controls, *cells]
+        # A control is no cell: what a cell's training alone has is absent there.
+        assert set(frame[frame.modality != "-"].status) == {"ok"}
+    for name in ("comparison", "modality", "leak", "tasks"):
+        frame = finished.table(name)
+        assert set(frame.status) == {"ok"}
+        assert frame["mean"].notna().all()
+
+
+def test_every_score_file_is_named_by_the_tables_and_every_name_leads_to_its_number(finished, runs):
+    layout = Layout(finished.results())
+    sources = json.loads((layout.tables / "comparison.sources.json").read_text())
+    named = {path for entry in sources.values() for path, _ in entry}
+    assert named == {f"score/{run}/{SCORES}" for run in runs}
+    frame = finished.table()
+    for row in frame[frame.modality != "-"].itertuples():
+        ((path, key),) = sources[f"{row.method}/{row.modality}/forget10:{row.metric}"]
+        value = json.loads((layout.root / path).read_text())[key]
+        assert value == pytest.approx(row.mean, rel=1e-14)
+
+
+def test_a_second_run_has_nothing_to_do(finished):
+    done = finished.snakemake(warm=False)
+    assert (done.status, done.jobs) == (0, [])
+    assert "Nothing to be done" in done.output
+
+
+def test_the_recorded_command_of_a_cell_makes_the_same_cell_again(finished, tmp_path):
+    folder = finished.results() / "unlearn" / CELL
+    command = json.loads((folder / "provenance.json").read_text())["command"]
+    out = command.index("--out") + 1
+    command[out] = str(tmp_path / "again")
+    subprocess.run(command, cwd=finished.folder, env=finished.environment, check=True)
+    manifests = [(path / "manifest.json").read_bytes() for path in (folder, tmp_path / "again")]
+    assert manifests[0] == manifests[1]
