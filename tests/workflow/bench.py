@@ -71,11 +71,13 @@ class Bench:
 
     def write(self, suite: str = "suite", **changes: object) -> None:
         """Write a suite file: the small suite, except for the keys given."""
-        (self.folder / f"{suite}.yaml").write_text(yaml.safe_dump({**SUITE, **changes}))
+        text = yaml.safe_dump({**SUITE, **changes}, sort_keys=False)
+        (self.folder / f"config/{suite}.yaml").write_text(text)
 
     def command(self, *options: str, suite: str = "suite") -> list[str]:
-        config = ["--config", f"suite={suite}.yaml", f"results={self.folder / 'results'}"]
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *options, *config]
+        """A call of Snakemake; results are named relatively, so that a copy knows its own."""
+        call = [sys.executable, "-m", "snakemake", "--cores", "2", *options]
+        return [*call, "--config", f"suite={suite}"]
 
     @property
     def environment(self) -> dict[str, str]:

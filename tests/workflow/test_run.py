@@ -15,7 +15,7 @@ CELL = "npo/both/forget10/seed0"
 
 @pytest.fixture(scope="module")
 def runs(finished):
-    suite = load_suite(str(finished.folder / "suite.yaml"), finished.folder)
+    suite = load_suite("suite", finished.folder)
     return [run for group in plan(suite) for run in group.runs]
 
 
