@@ -117,6 +117,8 @@ def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()
+        # Told its status, the call goes away at once; that must not interrupt a job that is done.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         connection.send(bytes([status & 0xFF]))
     return status
 
