@@ -25,6 +25,9 @@ from typing import Any
 VARIABLE = "CLEARBENCH_WARM"
 """The environment variable that names the socket."""
 
+_IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
+"""What stages import only where they use it, at the price of seconds."""
+
 _LONGEST_REQUEST = 2**20
 _GRACE = 10.0
 """Seconds that an interrupted job has to clean up."""
@@ -138,7 +141,7 @@ def _import_libraries() -> None:
 
     from clearbench.fingerprint import submodules
 
-    for name in submodules("clearbench.stages"):
+    for name in (*submodules("clearbench.stages"), *_IMPORTED_LATE):
         import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == "clearbench"]:
         del sys.modules[name]
