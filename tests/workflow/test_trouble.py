@@ -1,12 +1,14 @@
 """Cells that diverge, jobs that fail or are killed: what is done stays, nothing false appears."""
 
+import shutil
 import subprocess
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
 
-from clearbench.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.artifacts import FAILURE, MANIFEST, PROVENANCE, part_folder
 
 METHODS = {"retain_ft": {}, "npo": {}}
 EVALUATED = ["evaluate", "score", "tables", "unlearn"]
@@ -46,9 +48,10 @@ def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(benc
     assert status_of(bench.table(), "rmu") == "ok"
 
 
-def kill_in_the_middle(bench, stage, part):
-    """Start Snakemake and kill a job of a stage once it has begun to write; gives the status."""
-    # Not warm, for the job is then the process that carries its name.
+@contextmanager
+def run_to_the_middle(bench, part):
+    """Start Snakemake and wait until a job has begun to write its part folder."""
+    # Not warm, for a job is then the process that carries its stage's name.
     with subprocess.Popen(
         bench.command("--keep-going"),
         cwd=bench.folder,
@@ -57,30 +60,50 @@ def kill_in_the_middle(bench, stage, part):
         stderr=subprocess.DEVNULL,
     ) as snakemake:
         while not part.exists():
-            assert snakemake.poll() is None, f"no {stage} job wrote to {part}"
+            assert snakemake.poll() is None, f"no job wrote to {part}"
             time.sleep(0.02)
-        (job,) = (
-            process
-            for process in psutil.Process(snakemake.pid).children(recursive=True)
-            if any(
-                word.endswith("/clearbench") and following == stage
-                for word, following in zip(process.cmdline(), process.cmdline()[1:], strict=False)
-            )
-        )
-        job.kill()
-        return snakemake.wait()
+        yield snakemake
+
+
+def is_job(process, stage):
+    words = process.cmdline()
+    return stage in words and any(word.endswith("/clearbench") for word in words)
 
 
 def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finished):
     fresh.write()
-    status = kill_in_the_middle(fresh, "base", fresh.results() / ".base.part")
-    assert status != 0
+    with run_to_the_middle(fresh, part_folder(fresh.results() / "base")) as snakemake:
+        processes = psutil.Process(snakemake.pid).children(recursive=True)
+        (job,) = (process for process in processes if is_job(process, "base"))
+        job.kill()
+        assert snakemake.wait() != 0
     assert not (fresh.results() / "base").exists()
 
     done = fresh.snakemake("--rerun-incomplete")
     assert done.status == 0, done.output
     assert "generate" not in done.jobs
     assert contents(fresh) == contents(finished)
+
+
+def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell(bench, finished):
+    run = "npo/text/forget10/seed0"
+    for gone in ("tables", f"unlearn/{run}", f"evaluate/{run}", f"score/{run}"):
+        shutil.rmtree(bench.results() / gone)
+    cell = bench.results() / "unlearn" / run
+    part = part_folder(cell)
+    with run_to_the_middle(bench, part) as snakemake:
+        process = psutil.Process(snakemake.pid)
+        for each in [process, *process.children(recursive=True)]:
+            # One that waited for another may be gone by itself.
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+    assert part.exists()
+    assert not (cell / MANIFEST).exists()
+
+    assert bench.snakemake("--unlock", warm=False).status == 0
+    done = bench.snakemake("--rerun-incomplete")
+    assert (done.status, done.jobs) == (0, EVALUATED), done.output
+    assert contents(bench) == contents(finished)
 
 
 def contents(bench):
