@@ -1,0 +1,85 @@
+"""Killed jobs and runs: nothing unfinished is taken for a result, nothing done is redone."""
+
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import psutil
+
+from clearbench.artifacts import MANIFEST, PROVENANCE, part_folder
+
+
+@contextmanager
+def run_to_the_middle(bench, part):
+    """Start Snakemake and wait until a job has begun to write its part folder."""
+    # Not warm, for a job is then the process that carries its stage's name.
+    with subprocess.Popen(
+        bench.command("--keep-going"),
+        cwd=bench.folder,
+        env=bench.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as snakemake:
+        while not part.exists():
+            assert snakemake.poll() is None, f"no job wrote to {part}"
+            time.sleep(0.02)
+        yield snakemake
+
+
+def is_job(process, stage):
+    words = process.cmdline()
+    return stage in words and any(word.endswith("/clearbench") for word in words)
+
+
+def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finished):
+    fresh.write()
+    with run_to_the_middle(fresh, part_folder(fresh.results() / "base")) as snakemake:
+        processes = psutil.Process(snakemake.pid).children(recursive=True)
+        (job,) = (process for process in processes if is_job(process, "base"))
+        job.kill()
+        assert snakemake.wait() != 0
+    assert not (fresh.results() / "base").exists()
+
+    done = fresh.snakemake("--rerun-incomplete")
+    assert done.status == 0, done.output
+    assert "generate" not in done.jobs
+    assert contents(fresh) == contents(finished)
+
+
+def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell(bench, finished):
+    run = "npo/text/forget10/seed0"
+    for gone in ("tables", f"unlearn/{run}", f"evaluate/{run}", f"score/{run}"):
+        shutil.rmtree(bench.results() / gone)
+    cell = bench.results() / "unlearn" / run
+    part = part_folder(cell)
+    with run_to_the_middle(bench, part) as snakemake:
+        process = psutil.Process(snakemake.pid)
+        for each in [process, *process.children(recursive=True)]:
+            # One that waited for another may be gone by itself.
+            with suppress(psutil.NoSuchProcess):
+                each.kill()
+    assert part.exists()
+    assert not (cell / MANIFEST).exists()
+
+    assert bench.snakemake("--unlock", warm=False).status == 0
+    done = bench.snakemake("--rerun-incomplete")
+    assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables", "unlearn"]), done.output
+    assert contents(bench) == contents(finished)
+
+
+def contents(bench):
+    """The bytes of every artifact's files by path, without what tells one run from another."""
+    root = bench.results()
+    found = {
+        path.relative_to(root).as_posix(): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and path.name != PROVENANCE
+    }
+    # Tables show what the runs cost, also those of the run that was killed.
+    other = ("logs/", "tables/", "partial-tables/")
+    kept = {name: data for name, data in found.items() if not name.startswith(other)}
+    kinds = {Path(name).name for name in kept}
+    assert {"records.jsonl", "scores.json", "adapter_model.safetensors", MANIFEST} <= kinds
+    return kept
