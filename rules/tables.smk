@@ -24,3 +24,7 @@ onerror:
         " --out {layout.partial_tables} && echo"
         " 'Tables of what is done, the rest marked: {layout.partial_tables}' >&2"
     )
+
+
+onsuccess:
+    shell("rm -rf {layout.partial_tables}")

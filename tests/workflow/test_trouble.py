@@ -38,3 +38,4 @@ def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(benc
     mended = bench.snakemake("--keep-going")
     assert (mended.status, mended.jobs) == (0, EVALUATED), mended.output
     assert status_of(bench.table(), "rmu") == "ok"
+    assert not (bench.results() / "partial-tables").exists(), "tables of the failed run remain"
