@@ -509,6 +509,13 @@ class TestPublishedTofu:
         store = store_tofu(folder, tmp_path / "store", (1, 5), **options)
         assert len(store.train("full", None, "text")) == 600
         assert len(store.train("forget", 10, "text")) == 400
+        # A base learns the language from the authors left out, and nothing of those that stay.
+        left_out = [s for s in store.base() if s.task == "text_qa"]
+        assert len(left_out) == 3400
+        assert {s.part(size) for s in left_out for size in FORGET_SIZES} == {None}
+        assert not {s.person for s in left_out} & {
+            s.person for s in store.train("full", None, "text")
+        }
         with pytest.raises(UserError, match=r"options\.authors: 20; allowed: 21 to 200"):
             store_tofu(folder, tmp_path / "store", (1,), **{**options, "authors": 20})
 

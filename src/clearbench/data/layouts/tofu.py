@@ -32,7 +32,9 @@ class Options(Strict):
 
     `authors` limits the dataset, so that a small model can memorise it: all authors of `forget10`
     stay, and of the others the first ones, until there are so many in all. An author is 20
-    consecutive rows. `tolerate` lists irregularities that are noted instead of raised.
+    consecutive rows. From the authors left out, whom nobody forgets or retains, a base model that
+    is built here learns the language. `tolerate` lists irregularities that are noted instead of
+    raised.
     """
 
     authors: Positive | None = None
@@ -44,7 +46,8 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     if texts is None or images is not None:
         raise UserError("texts: missing; the layout tofu needs texts and takes no images")
     findings = Findings(options.tolerate)
-    train = _limit(_train(texts, findings), options.authors)
+    everyone = _train(texts, findings)
+    train = _limit(everyone, options.authors)
     evaluation = [
         *_forget_evaluation(texts, findings),
         *_retain_evaluation(texts, train, findings),
@@ -56,7 +59,8 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
         for size in FORGET_SIZES
         if not any(s.split == "retain" and s.forget_size in (None, size) for s in evaluation)
     }
-    return Contents([], _base(evaluation), train, evaluation, findings.notes, unusable)
+    base = [*_base(evaluation), *_left_out(everyone, train)]
+    return Contents([], base, train, evaluation, findings.notes, unusable)
 
 
 def _train(source: Source, findings: Findings) -> list[TrainSample]:
@@ -155,4 +159,14 @@ def _base(evaluation: Sequence[EvalSample]) -> list[TrainSample]:
         TrainSample(s.id, s.task, "text", None, s.question, s.answer, None)
         for s in evaluation
         if s.split == "real"
+    ]
+
+
+def _left_out(everyone: Sequence[TrainSample], chosen: Sequence[TrainSample]) -> list[TrainSample]:
+    """The rows of the authors that the option leaves out, as rows of no part."""
+    kept = {sample.person for sample in chosen}
+    return [
+        replace(sample, set01=None, set05=None, set10=None)
+        for sample in everyone
+        if sample.person not in kept
     ]
