@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from transformers import PreTrainedModel
 
 from clearbench.data.store import EvalSample, Store
-from clearbench.evaluation.evaluate import evaluate
+from clearbench.evaluation.evaluate import candidates, evaluate
 from clearbench.methods.answers import IGNORED
 from clearbench.models.checkpoint import load_model, load_processor
 from clearbench.models.device import prepare_device
@@ -164,11 +164,6 @@ def example(encoder: Encoder, prompt: Prompt, text: str) -> Example:
     tail = torch.tensor(tokens)
     labels = torch.cat([torch.full((start,), IGNORED), tail])
     return Example(prompt, torch.cat([prompt.ids[:start], tail]), labels)
-
-
-def candidates(sample: EvalSample) -> list[str]:
-    """The answers of a sample in the order of a record's losses."""
-    return [sample.answer, sample.paraphrase, *sample.perturbed]
 
 
 def spread(samples: Sequence[EvalSample], count: int) -> list[EvalSample]:

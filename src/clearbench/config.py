@@ -1,7 +1,7 @@
 """Configuration files: read strictly, checked before anything runs, each mistake in one line."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -177,13 +177,20 @@ def read_spec(kind: type[_Spec], folder: Path, name: str, where: str) -> _Spec:
     return validate(kind, read_yaml(path), str(path))
 
 
+def specification(annotation: Any) -> type[BaseModel] | None:
+    """The specification that a key with this type holds, or None where it holds a plain value."""
+    for option in (annotation, *get_args(annotation)):
+        if isinstance(option, type) and issubclass(option, BaseModel):
+            return option
+    return None
+
+
 def _allowed(kind: type[BaseModel], path: list[str]) -> list[str]:
     """The keys that a specification allows at a path inside it."""
     for part in path:
         field = kind.model_fields.get(part)
-        options = [field.annotation, *getattr(field.annotation, "__args__", ())] if field else []
-        inner = [o for o in options if isinstance(o, type) and issubclass(o, BaseModel)]
-        if not inner:
+        inner = specification(field.annotation) if field else None
+        if inner is None:
             return []
-        kind = inner[0]
+        kind = inner
     return sorted(kind.model_fields)

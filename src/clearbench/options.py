@@ -7,6 +7,8 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from clearbench.config import specification
+
 
 def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Key, type, default (empty where the key is required) and description of every key.
@@ -14,7 +16,7 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
     Keys inside another one follow it, as `finetune.lr`.
     """
     for name, field in kind.model_fields.items():
-        inner = _specification(field.annotation)
+        inner = specification(field.annotation)
         default = "" if field.default is PydanticUndefined or inner else repr(field.default)
         own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
         yield prefix + name, _name(field.annotation), default, field.description or own
@@ -22,18 +24,10 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
             yield from describe(inner, f"{prefix}{name}.")
 
 
-def _specification(annotation: Any) -> type[BaseModel] | None:
-    """The specification that a key holds, or None where it holds a plain value."""
-    for option in (annotation, *get_args(annotation)):
-        if isinstance(option, type) and issubclass(option, BaseModel):
-            return option
-    return None
-
-
 def _name(annotation: Any) -> str:
     """A type as a person writes it in YAML."""
     options = get_args(annotation)
-    if _specification(annotation) is not None:
+    if specification(annotation) is not None:
         return "keys"
     if get_origin(annotation) in (Union, UnionType):
         return " or ".join("null" if o is type(None) else _name(o) for o in options)

@@ -27,7 +27,7 @@ def evaluate(
     records: dict[int, Record] = {}
     for start in tqdm(range(0, len(order), batch_size), delay=10, mininterval=10, unit="batch"):
         batch = order[start : start + batch_size]
-        questions = [Question(prompts[i], _candidates(samples[i])) for i in batch]
+        questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
         for i, answered in zip(
             batch, reply(model, encoder, questions, max_new_tokens), strict=True
         ):
@@ -45,5 +45,6 @@ def evaluate(
     return [records[i] for i in range(len(samples))]
 
 
-def _candidates(sample: EvalSample) -> list[str]:
+def candidates(sample: EvalSample) -> list[str]:
+    """The answers of a sample, in the order of a record's losses."""
     return [sample.answer, sample.paraphrase, *sample.perturbed]
