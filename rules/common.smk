@@ -1,7 +1,7 @@
 # The matrix of the suite and the helpers that all rules use.
 
 from clearbench.errors import UserError
-from clearbench.workflow import Workflow, cell_of, forget_size, manifest
+from clearbench.workflow import Workflow, forget_size, manifest
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 

@@ -17,7 +17,7 @@ from clearbench import methods
 from clearbench.artifacts import MANIFEST
 from clearbench.fingerprint import fingerprint, submodules
 from clearbench.layout import GOLD_SEEDS, Layout, gold_run
-from clearbench.suite import Cell, Suite, load_suite
+from clearbench.suite import Suite, load_suite
 from clearbench.tables.results import plan
 
 _RUN = re.compile(
@@ -135,12 +135,6 @@ def manifest(folder: Path) -> str:
 def forget_size(run: str) -> int:
     """The forget size of a run, in percent."""
     return int(_parts(run)["size"])
-
-
-def cell_of(run: str) -> Cell:
-    """The cell that a run below `unlearn/` belongs to."""
-    found = _parts(run)
-    return Cell(found["model"], found["modality"], int(found["size"]), int(found["seed"]))
 
 
 def _parts(run: str) -> dict[str, str]:

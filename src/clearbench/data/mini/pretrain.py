@@ -61,7 +61,7 @@ def _strangers(world: World, settings: MiniSettings) -> Iterator[Row]:
     """
     rng = settings.rng("strangers")
     faces = {person.face for person in (*world.fictitious, *world.real)}
-    taken = {person.name for person in (*world.fictitious, *world.unpictured)}
+    taken = {person.name for person in world.fictitious}
     taken |= {name for names in world.unused_names.values() for name in names}
     firsts = {gender: _unknown_first_names(world, gender) for gender in GENDERS}
     for number, gender in zip(range(settings.strangers), cycle(GENDERS), strict=False):
