@@ -139,6 +139,12 @@ def told(root, name="small"):
     return message
 
 
+def test_mini_full_is_mini_at_more_sizes_and_seeds():
+    small, full = (load_suite(name, ROOT).file.model_dump() for name in ("mini", "mini-full"))
+    changed = {key for key, value in small.items() if full[key] != value}
+    assert changed == {"description", "forget_sizes", "seeds"}
+
+
 @pytest.mark.parametrize("name", SUITES)
 def test_every_suite_of_the_repository_is_valid(name):
     suite = load_suite(name, ROOT)
