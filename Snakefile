@@ -17,4 +17,4 @@ localrules:
 rule all:
     default_target: True
     input:
-        manifest(layout.tables),
+        suite.everything(),

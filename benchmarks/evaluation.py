@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from clearbench.data.store import EvalSample, Store
 from clearbench.evaluation.evaluate import candidates, evaluate
-from clearbench.methods.answers import IGNORED
+from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import load_model, load_processor
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder, Example, Prompt, collate, merge_inputs

@@ -1,23 +1,23 @@
 # The matrix of the suite and the helpers that all rules use.
 
-from clearbench.errors import UserError
-from clearbench.workflow import Workflow, forget_size, manifest
-from snakemake.exceptions import WorkflowError
+from clearbench.workflow import IMAGE, Workflow, manifest
+from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-try:
-    suite = Workflow(config)
-except UserError as error:
-    raise WorkflowError(str(error)) from None
-
+suite = Workflow(
+    config,
+    starts_jobs=lambda: workflow.is_main_process,
+    in_image=lambda: DeploymentMethod.APPTAINER
+    in workflow.deployment_settings.deployment_method,
+)
 layout = suite.layout
 
 
 # Used where the profile deploys software by Apptainer; elsewhere the environment that runs snakemake
 # runs the jobs.
-container: "clearbench-cuda.sif"
+container: IMAGE
 
 
 wildcard_constraints:
@@ -26,3 +26,7 @@ wildcard_constraints:
     size=r"\d\d",
     seed=r"\d+",
     run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|\w+/(text|visual|both)/forget\d\d/seed\d+)",
+
+
+onstart:
+    suite.hold()

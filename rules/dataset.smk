@@ -3,13 +3,14 @@
 if suite.generated:
 
     rule generate:
+        input:
+            unpack(suite.inputs("generate")),
         output:
             manifest(layout.generated),
         log:
             layout.root / "logs/generate.log",
         params:
-            settings=lambda _: suite.generate_settings(),
-            code=suite.code("generate"),
+            settings=suite.settings("generate"),
         shell:
             "clearbench generate --settings {params.settings:q} --out $(dirname {output})"
             " 2>&1 | tee {log} >&2"
@@ -17,15 +18,14 @@ if suite.generated:
 
 rule dataset:
     input:
-        **suite.dataset_inputs(),
+        unpack(suite.inputs("dataset")),
     output:
         manifest(layout.dataset),
     log:
         layout.root / "logs/dataset.log",
     params:
-        settings=lambda _: suite.dataset_settings(),
-        source=suite.dataset_source(),
-        code=suite.code("dataset"),
+        settings=suite.settings("dataset"),
+        source=suite.dataset_source,
     shell:
         "clearbench dataset --settings {params.settings:q} {params.source}"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"

@@ -3,16 +3,15 @@
 
 rule evaluate:
     input:
-        unpack(lambda wildcards: suite.evaluate_inputs(wildcards.run)),
+        unpack(suite.inputs("evaluate/{run}")),
     output:
         manifest(layout.evaluated("{run}")),
     log:
         layout.root / "logs/evaluate/{run}.log",
     params:
-        settings=lambda _: suite.evaluate_settings(),
-        models=lambda wildcards: suite.evaluate_models(wildcards.run),
-        size=lambda wildcards: forget_size(wildcards.run),
-        code=suite.code("evaluate"),
+        settings=suite.settings("evaluate/{run}"),
+        models=suite.evaluated_models,
+        size=suite.forget_size,
     shell:
         "clearbench evaluate --settings {params.settings:q} --forget-size {params.size}"
         " --base $(dirname {input.base}) {params.models} --dataset $(dirname {input.dataset})"

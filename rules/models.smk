@@ -3,14 +3,13 @@
 
 rule base:
     input:
-        dataset=manifest(layout.dataset),
+        unpack(suite.inputs("base")),
     output:
         manifest(layout.base),
     log:
         layout.root / "logs/base.log",
     params:
-        settings=lambda _: suite.base_settings(),
-        code=suite.code("base"),
+        settings=suite.settings("base"),
     shell:
         "clearbench base --settings {params.settings:q} --seed 0"
         " --dataset $(dirname {input.dataset}) --out $(dirname {output}) 2>&1 | tee {log} >&2"
@@ -18,16 +17,14 @@ rule base:
 
 rule original:
     input:
-        base=manifest(layout.base),
-        dataset=manifest(layout.dataset),
+        unpack(suite.inputs("original")),
     output:
         manifest(layout.original),
     log:
         layout.root / "logs/original.log",
     priority: 10
     params:
-        settings=lambda _: suite.finetune_settings(),
-        code=suite.code("finetune"),
+        settings=suite.settings("original"),
     shell:
         "clearbench finetune --settings {params.settings:q} --part full --seed 0"
         " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
@@ -36,16 +33,14 @@ rule original:
 
 rule gold:
     input:
-        base=manifest(layout.base),
-        dataset=manifest(layout.dataset),
+        unpack(suite.inputs("gold/forget{size}/seed{seed}")),
     output:
         manifest(layout.root / "gold/forget{size}/seed{seed}"),
     log:
         layout.root / "logs/gold/forget{size}/seed{seed}.log",
     priority: 9
     params:
-        settings=lambda _: suite.finetune_settings(),
-        code=suite.code("finetune"),
+        settings=suite.settings("gold/forget{size}/seed{seed}"),
     shell:
         "clearbench finetune --settings {params.settings:q} --part retain"
         " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"

@@ -3,7 +3,7 @@
 
 rule tables:
     input:
-        suite.score_manifests(),
+        unpack(suite.inputs("tables")),
     output:
         manifest(layout.tables),
     log:
@@ -11,8 +11,6 @@ rule tables:
     params:
         suite=suite.suite.path,
         results=layout.root,
-        matrix=lambda _: suite.matrix(),
-        code=suite.code("tabulate"),
     shell:
         "clearbench tabulate --suite {params.suite} --results {params.results}"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"

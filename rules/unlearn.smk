@@ -3,16 +3,13 @@
 
 rule unlearn:
     input:
-        base=manifest(layout.base),
-        original=manifest(layout.original),
-        dataset=manifest(layout.dataset),
+        unpack(suite.inputs("unlearn/{method}/{modality}/forget{size}/seed{seed}")),
     output:
         manifest(layout.unlearned("{method}/{modality}/forget{size}/seed{seed}")),
     log:
         layout.root / "logs/unlearn/{method}/{modality}/forget{size}/seed{seed}.log",
     params:
-        settings=lambda wildcards: suite.unlearn_settings(wildcards.method),
-        code=lambda wildcards: suite.code("unlearn", wildcards.method),
+        settings=suite.settings("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     shell:
         "clearbench unlearn --settings {params.settings:q} --method {wildcards.method}"
         " --modality {wildcards.modality} --forget-size $((10#{wildcards.size}))"

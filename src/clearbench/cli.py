@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
-from clearbench.config import validate
 from clearbench.errors import UserError
+from clearbench.strict import validate
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 _Folder = click.Path(path_type=Path)
@@ -102,9 +102,10 @@ def dataset(settings: str, source: Path | None, out: Path) -> None:
 @_out
 def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
     """Make the base model, or point to one on the hub."""
+    from clearbench.config import BaseSettings
     from clearbench.stages import base as stage
 
-    stage.run(_settings(stage.Settings, settings), dataset, seed, out)
+    stage.run(_settings(BaseSettings, settings), dataset, seed, out)
 
 
 @cli.command()
@@ -125,9 +126,10 @@ def finetune(
     out: Path,
 ) -> None:
     """Fine-tune the base on everything (original) or on a retain set (gold)."""
+    from clearbench.settings import FinetuneSettings
     from clearbench.stages import finetune as stage
 
-    stage.run(_settings(stage.Settings, settings), part, forget_size, seed, base, dataset, out)
+    stage.run(_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out)
 
 
 @cli.command()
@@ -152,11 +154,11 @@ def unlearn(
     out: Path,
 ) -> None:
     """Unlearn one cell."""
+    from clearbench.settings import Cell, UnlearnSettings
     from clearbench.stages import unlearn as stage
-    from clearbench.suite import Cell
 
     cell = Cell(method, modality, forget_size, seed)
-    stage.run(_settings(stage.Settings, settings), cell, base, original, dataset, out)
+    stage.run(_settings(UnlearnSettings, settings), cell, base, original, dataset, out)
 
 
 @cli.command()
@@ -177,10 +179,11 @@ def evaluate(
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
+    from clearbench.settings import EvaluateSettings
     from clearbench.stages import evaluate as stage
 
     stage.run(
-        _settings(stage.Settings, settings), forget_size, base, finetuned, unlearned, dataset, out
+        _settings(EvaluateSettings, settings), forget_size, base, finetuned, unlearned, dataset, out
     )
 
 

@@ -8,9 +8,6 @@ A *run* names an evaluated model: `original/forget10`, `gold/forget10/seed0`, or
 from dataclasses import dataclass
 from pathlib import Path
 
-RECORDS = "records.jsonl"
-SCORES = "scores.json"
-
 GOLD_SEEDS = (0, 1)
 """The gold that scores are compared with, and the second one that gives the noise ceiling."""
 

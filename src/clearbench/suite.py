@@ -3,37 +3,20 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from clearbench import methods
-from clearbench.config import DatasetSpec, Domain, ModelSpec, Strict, Training, read_spec, read_yaml
-from clearbench.config import validate as check
+from clearbench.config import DatasetSpec, ModelSpec, read_spec, read_yaml
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
+from clearbench.settings import Cell, Domain, Evaluation, Finetuning, Training, Unlearning
+from clearbench.strict import Strict
+from clearbench.strict import validate as check
 
 RETAIN_MODALITIES = ("same", "both")
-
-
-class Finetuning(Training):
-    """Training of the base, the original and the golds: which weights, and how."""
-
-    weights: Literal["full", "lora"] = Field("full", description="all weights or an adapter")
-
-
-class Unlearning(Training):
-    """Training of the cells; a method's own entry overrides any key."""
-
-    weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
-
-
-class Evaluation(Strict):
-    """How models are evaluated."""
-
-    batch_size: int = Field(32, gt=0, description="prompts a batch")
-    max_new_tokens: int = Field(64, gt=0, description="longest greedy answer, in tokens")
 
 
 class SuiteFile(Strict):
@@ -63,21 +46,6 @@ class SuiteFile(Strict):
         min_length=1, description="method: its parameters, and training keys that differ"
     )
     evaluate: Evaluation = Evaluation()
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One row's run: a method on a modality at a forget size with a seed."""
-
-    method: str
-    modality: str
-    forget_size: int
-    seed: int
-
-    @property
-    def run(self) -> str:
-        """The cell's path below each stage's folder."""
-        return f"{self.method}/{self.modality}/forget{self.forget_size:02d}/seed{self.seed}"
 
 
 @dataclass(frozen=True)

@@ -139,7 +139,7 @@ def _import_libraries() -> None:
     """Import what the stages import, and forget this package again."""
     from importlib import import_module
 
-    from clearbench.fingerprint import submodules
+    from clearbench.provenance.fingerprint import submodules
 
     for name in (*submodules("clearbench.stages"), *_IMPORTED_LATE):
         import_module(name)

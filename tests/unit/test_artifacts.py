@@ -14,7 +14,8 @@ import pytest
 
 import clearbench
 from clearbench import methods
-from clearbench.artifacts import (
+from clearbench.errors import UserError
+from clearbench.provenance.artifacts import (
     FAILURE,
     MANIFEST,
     PROVENANCE,
@@ -25,9 +26,8 @@ from clearbench.artifacts import (
     read_manifest,
     sha256,
 )
-from clearbench.errors import UserError
-from clearbench.fingerprint import fingerprint, reachable, submodules
-from clearbench.job import Job
+from clearbench.provenance.fingerprint import fingerprint, reachable, submodules
+from clearbench.provenance.job import Job
 
 PACKAGE = Path(clearbench.__file__).parent
 
@@ -184,7 +184,7 @@ def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, momen
         import os, signal, sys
         from pathlib import Path
         from clearbench import artifacts
-        from clearbench.job import Job
+        from clearbench.provenance.job import Job
 
         def die(*_):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -217,7 +217,7 @@ class Copy:
     def fingerprints(self):
         code = """
             import json
-            from clearbench.fingerprint import fingerprint
+            from clearbench.provenance.fingerprint import fingerprint
             from clearbench.methods import available, module_name
             stages = ["dataset", "evaluate", "score"]
             found = {name: fingerprint(f"clearbench.stages.{name}") for name in stages}

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from clearbench import cli, methods
-from clearbench.artifacts import MANIFEST, Manifest, part_folder, publish, read_manifest
 from clearbench.evaluation.records import Record, write_records
 from clearbench.layout import RECORDS, SCORES
+from clearbench.provenance.artifacts import MANIFEST, Manifest, part_folder, publish, read_manifest
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sys.executable).with_name("clearbench"))

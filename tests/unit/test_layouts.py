@@ -10,12 +10,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from clearbench.artifacts import MANIFEST
 from clearbench.config import DatasetSpec, read_yaml, validate
 from clearbench.data import layouts
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store
 from clearbench.errors import UserError
+from clearbench.provenance.artifacts import MANIFEST
 from clearbench.stages import dataset, generate
 
 Tables = dict[str, list[dict[str, Any]]]

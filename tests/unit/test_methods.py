@@ -9,8 +9,8 @@ import torch
 
 from clearbench import methods
 from clearbench.errors import UserError
-from clearbench.methods.answers import Answers, log_likelihood
 from clearbench.methods.rmu import direction
+from clearbench.models.answers import Answers, log_likelihood
 
 PARITY = [
     ("retain_ft", {}, "retain_ft"),

@@ -15,7 +15,7 @@ from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
-from clearbench.methods.answers import IGNORED, Answers, log_likelihood
+from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import (
     load_model,

@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 import clearbench.tables
-from clearbench.artifacts import FAILURE, MANIFEST, Manifest, publish
 from clearbench.errors import UserError
 from clearbench.layout import GOLD_SEEDS, RECORDS, SCORES, Layout
+from clearbench.provenance.artifacts import FAILURE, MANIFEST, Manifest, publish
 from clearbench.stages import tabulate
 from clearbench.suite import load_suite
 from clearbench.tables import builders
@@ -419,7 +419,7 @@ def test_a_file_dropped_into_the_folder_is_a_table(tree, tmp_path, monkeypatch):
 
 def test_a_thousand_cells_are_tabulated(tmp_path, monkeypatch):
     # Flushing six thousand files to disk would take longer than the rest of this module.
-    monkeypatch.setattr("clearbench.artifacts._flush", lambda path: None)
+    monkeypatch.setattr("clearbench.provenance.artifacts._flush", lambda path: None)
     methods = ["retain_ft", "ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "rmu", "sku"]
     tree = make_tree(tmp_path, methods, seeds=range(15), sizes=[1, 5, 10])
     assert len(tree.suite.cells) == 990

@@ -54,7 +54,7 @@ class Bench:
 
     def fill(self) -> "Bench":
         """Copy the workflow, and write the small dataset and models beside those of the suites."""
-        for name in ("rules", "config"):
+        for name in ("rules", "config", "envs"):
             shutil.copytree(ROOT / name, self.folder / name)
         shutil.copy(ROOT / "Snakefile", self.folder)
         self._derive(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from clearbench.artifacts import MANIFEST, PROVENANCE, part_folder
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, part_folder
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Cells that diverge or fail: what is done stays, what is not is shown."""
 
-from clearbench.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
 
 METHODS = {"retain_ft": {}, "npo": {}}
 EVALUATED = ["evaluate", "score", "tables", "unlearn"]

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from clearbench.errors import UserError
 
+RECORDS = "records.jsonl"
+"""The file's name in an artifact."""
+
 
 @dataclass(frozen=True)
 class Record:

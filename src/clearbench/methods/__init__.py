@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from clearbench.methods.base import Method
 
 _FOLDER = Path(__file__).parent
-_SHARED = ("__init__", "base", "answers")
+_SHARED = ("__init__", "base")
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from clearbench.methods.answers import Answers
+from clearbench.models.answers import Answers
 
 
 class View(Protocol):

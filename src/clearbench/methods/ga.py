@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clearbench.methods.answers import cross_entropy
 from clearbench.methods.base import Method, View
+from clearbench.models.answers import cross_entropy
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clearbench.methods.answers import cross_entropy, kl_divergence
 from clearbench.methods.base import Method, View
+from clearbench.models.answers import cross_entropy, kl_divergence
 
 
 @dataclass(frozen=True)

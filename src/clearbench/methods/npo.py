@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from clearbench.methods.answers import log_likelihood
 from clearbench.methods.base import Method, View
+from clearbench.models.answers import log_likelihood
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,9 @@ from clearbench.evaluation.records import Record
 from clearbench.metrics import model_metrics, task_metrics
 from clearbench.metrics.base import Evaluation, Records, check
 
+SCORES = "scores.json"
+"""The file's name in an artifact: metric key to value."""
+
 
 def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.

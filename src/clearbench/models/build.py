@@ -9,9 +9,10 @@ import transformers
 from tokenizers import decoders, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from clearbench.config import Build, Domain, Tokenizer
+from clearbench.config import Build, Tokenizer
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import auto_class
+from clearbench.settings import Domain
 
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"

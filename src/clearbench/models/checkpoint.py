@@ -24,8 +24,8 @@ from transformers import (
     PreTrainedModel,
 )
 
-from clearbench.config import Domain, Lora
 from clearbench.errors import UserError
+from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()

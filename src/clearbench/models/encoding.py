@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from clearbench.data.store import Store
-from clearbench.methods.answers import IGNORED
+from clearbench.models.answers import IGNORED
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from clearbench.errors import UserError
-from clearbench.methods.answers import IGNORED, Answers
+from clearbench.models.answers import IGNORED, Answers
 from clearbench.models.checkpoint import Model
 
 

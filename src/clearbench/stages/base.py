@@ -3,38 +3,31 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from clearbench.config import ModelSpec, Strict, Training
+from clearbench.config import BaseSettings
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import Store
 from clearbench.errors import UserError
-from clearbench.job import Job
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
+from clearbench.provenance.job import Job
 from clearbench.training.finetune import finetune
 
 
-class Settings(Strict):
-    """The model's specification, and its training where it is built here."""
-
-    model: ModelSpec
-    training: Training | None = None
-
-
-def run(settings: Settings, dataset: Path, seed: int, out: Path) -> None:
+def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
     """Write the base model with its processor; for a hub model, a pointer to it."""
-    spec, training = settings.model, settings.training
-    inputs = {"dataset": dataset}
-    with Job("base", out, inputs, {**settings.model_dump(), "seed": seed}) as job:
-        if spec.build is None:
-            write_pointer(job.folder, spec.hub or "", spec.revision)
+    source, training = settings.model, settings.training
+
+    def work(job: Job) -> None:
+        if source.build is None:
+            write_pointer(job.folder, source.hub or "", source.revision)
             return
         device = prepare_device(seed)
         store = Store(dataset)
-        tokenizer = build_tokenizer(spec.build.tokenizer, _texts(store))
-        processor = build_processor(spec.build, tokenizer)
-        model = placed(build_model(spec.build, spec.domain, tokenizer, seed), device)
+        tokenizer = build_tokenizer(source.build.tokenizer, _texts(store))
+        processor = build_processor(source.build, tokenizer)
+        model = placed(build_model(source.build, source.domain, tokenizer, seed), device)
         samples = store.base()
         if training is None or not samples:
             raise UserError(
@@ -44,6 +37,9 @@ def run(settings: Settings, dataset: Path, seed: int, out: Path) -> None:
         job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
         save_checkpoint(model, job.folder)
         processor.save_pretrained(str(job.folder))
+
+    resolved = {**settings.model_dump(), "seed": seed}
+    Job("base", out, {"dataset": dataset}, resolved).run(work)
 
 
 def _texts(store: Store) -> Iterable[str]:

@@ -4,11 +4,12 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clearbench.config import DatasetSpec, validate
+from clearbench.config import DatasetSpec
 from clearbench.data import layouts
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
-from clearbench.job import Job
+from clearbench.provenance.job import Job
+from clearbench.strict import validate
 
 
 def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
@@ -19,24 +20,28 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
     Irregularities that the dataset's options tolerate are printed, one a line. Raises UserError
     with the configuration, column and row of what is missing or wrong.
     """
-    inputs = {} if source is None else {"source": source}
-    plugins = (layouts.module_name(settings.layout),)
-    resolved = settings.model_dump()
-    with Job("dataset", out, inputs, resolved, plugins) as job, TemporaryDirectory() as cache:
+
+    def work(job: Job) -> None:
         layout = layouts.load(settings.layout)
         options = validate(layout.Options, settings.options, "options")
-        images, texts = _sources(settings, source, Path(cache))
-        contents = layout.read(images, texts, options)
-        contents.check(settings.forget_sizes)
-        for note in contents.notes:
-            print(f"note: {note}", file=sys.stderr)
-        write_store(job.folder, contents.images, contents.base, contents.train, contents.evaluation)
+        with TemporaryDirectory() as cache:
+            images, texts = _sources(settings, source, Path(cache))
+            contents = layout.read(images, texts, options)
+            contents.check(settings.forget_sizes)
+            for note in contents.notes:
+                print(f"note: {note}", file=sys.stderr)
+            write_store(
+                job.folder, contents.images, contents.base, contents.train, contents.evaluation
+            )
         job.measures.update(
             images=len(contents.images),
             base_rows=len(contents.base),
             train_rows=len(contents.train),
             evaluation_rows=len(contents.evaluation),
         )
+
+    inputs = {} if source is None else {"source": source}
+    Job("dataset", out, inputs, settings.model_dump()).run(work)
 
 
 def _sources(

@@ -4,27 +4,18 @@ import math
 import time
 from pathlib import Path
 
-from clearbench.config import ModelUse, Strict
 from clearbench.data.store import Store
 from clearbench.evaluation.evaluate import evaluate
-from clearbench.evaluation.records import write_records
-from clearbench.job import Job
-from clearbench.layout import RECORDS
+from clearbench.evaluation.records import RECORDS, write_records
 from clearbench.models.checkpoint import load_model, load_processor
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
-from clearbench.suite import Evaluation
-
-
-class Settings(Strict):
-    """The model and how it is evaluated."""
-
-    model: ModelUse
-    evaluation: Evaluation
+from clearbench.provenance.job import Job
+from clearbench.settings import EvaluateSettings
 
 
 def run(
-    settings: Settings,
+    settings: EvaluateSettings,
     forget_size: int,
     base: Path,
     finetuned: Path,
@@ -33,16 +24,9 @@ def run(
     out: Path,
 ) -> None:
     """Write the records of a fine-tuned model, with a cell's result on it where one is given."""
-    inputs = {"base": base, "finetuned": finetuned, "dataset": dataset}
-    if unlearned is not None:
-        inputs["unlearned"] = unlearned
-    resolved = {**settings.model_dump(), "forget_size": forget_size}
-    with Job("evaluate", out, inputs, resolved) as job:
-        for manifest in job.inputs.values():
-            if manifest.diverged:
-                job.diverged(manifest.step)
-                return
-        use, evaluation = settings.model, settings.evaluation
+    use, evaluation = settings.model, settings.evaluation
+
+    def work(job: Job) -> None:
         device = prepare_device(0)
         store = Store(dataset)
         stack = [finetuned, *([unlearned] if unlearned else [])]
@@ -61,3 +45,8 @@ def run(
         job.measures.update(
             samples=len(records), samples_per_second=round(len(records) / seconds, 3)
         )
+
+    inputs = {"base": base, "finetuned": finetuned, "dataset": dataset}
+    if unlearned is not None:
+        inputs["unlearned"] = unlearned
+    Job("evaluate", out, inputs, {**settings.model_dump(), "forget_size": forget_size}).run(work)

@@ -3,9 +3,7 @@
 import time
 from pathlib import Path
 
-from clearbench.config import ModelUse, Strict
 from clearbench.data.store import Store
-from clearbench.job import Job
 from clearbench.models.checkpoint import (
     load_model,
     load_processor,
@@ -15,19 +13,13 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
-from clearbench.suite import Finetuning
+from clearbench.provenance.job import Job
+from clearbench.settings import FinetuneSettings
 from clearbench.training.finetune import finetune
 
 
-class Settings(Strict):
-    """The model and how it is trained."""
-
-    model: ModelUse
-    training: Finetuning
-
-
 def run(
-    settings: Settings,
+    settings: FinetuneSettings,
     part: str,
     forget_size: int | None,
     seed: int,
@@ -36,10 +28,9 @@ def run(
     out: Path,
 ) -> None:
     """Write the fine-tuned weights; `part` is `full`, or `retain` with a forget size in percent."""
-    inputs = {"base": base, "dataset": dataset}
-    resolved = {**settings.model_dump(), "part": part, "forget_size": forget_size, "seed": seed}
-    with Job("finetune", out, inputs, resolved) as job:
-        use, training = settings.model, settings.training
+    use, training = settings.model, settings.training
+
+    def work(job: Job) -> None:
         device = prepare_device(seed)
         store = Store(dataset)
         encoder = Encoder(load_processor(base, use.domain), store)
@@ -59,3 +50,6 @@ def run(
             samples_per_second=round(len(samples) * training.epochs / seconds, 3),
             stored_bytes=stored_bytes(job.folder),
         )
+
+    resolved = {**settings.model_dump(), "part": part, "forget_size": forget_size, "seed": seed}
+    Job("finetune", out, {"base": base, "dataset": dataset}, resolved).run(work)

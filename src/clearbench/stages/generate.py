@@ -1,13 +1,14 @@
 """Generate: the source of the suites whose world is drawn here, in the layouts of the hubs."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from clearbench.data.mini import MiniSettings, generate
+from clearbench.data.mini import MiniSettings
+from clearbench.data.mini import generate as write
 from clearbench.errors import UserError
-from clearbench.job import Job
+from clearbench.provenance.job import Job
 
 
 def run(settings: Mapping[str, Any], out: Path) -> None:
@@ -16,8 +17,7 @@ def run(settings: Mapping[str, Any], out: Path) -> None:
     Raises UserError for a setting that the generator does not have or cannot serve.
     """
     checked = _check(settings)
-    with Job("generate", out, {}, asdict(checked)) as job:
-        generate(job.folder, checked)
+    Job("generate", out, {}, settings).run(lambda job: write(job.folder, checked))
 
 
 def _check(settings: Mapping[str, Any]) -> MiniSettings:

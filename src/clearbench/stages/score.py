@@ -3,22 +3,17 @@
 import json
 from pathlib import Path
 
-from clearbench.evaluation.records import read_records
-from clearbench.fingerprint import submodules
-from clearbench.job import Job
-from clearbench.layout import RECORDS, SCORES
-from clearbench.metrics.score import score_records
-
-PLUGINS = tuple(submodules("clearbench.metrics"))
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.metrics.score import SCORES, score_records
+from clearbench.provenance.job import Job
 
 
 def run(records: Path, gold: Path, out: Path) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none."""
-    with Job("score", out, {"records": records, "gold": gold}, {}, PLUGINS) as job:
-        for manifest in job.inputs.values():
-            if manifest.diverged:
-                job.diverged(manifest.step)
-                return
+
+    def work(job: Job) -> None:
         scores = score_records(read_records(records / RECORDS), read_records(gold / RECORDS))
         text = json.dumps(scores, indent=1) + "\n"
         (job.folder / SCORES).write_text(text, encoding="utf-8")
+
+    Job("score", out, {"records": records, "gold": gold}, {}).run(work)

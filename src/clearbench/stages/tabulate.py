@@ -1,21 +1,13 @@
 """Tabulate: all tables of a suite, as CSV, Markdown and LaTeX, and where their numbers stand."""
 
-import json
 from pathlib import Path
 
-from clearbench.artifacts import MANIFEST
-from clearbench.fingerprint import submodules
-from clearbench.job import Job
-from clearbench.layout import Layout
+from clearbench.graph import TABLES, Graph
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
+from clearbench.provenance.job import Job
 from clearbench.suite import Suite
-from clearbench.tables import builders
-from clearbench.tables.base import Table
+from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
-from clearbench.tables.remarks import make_remarks
-from clearbench.tables.render import to_csv, to_latex, to_markdown
-from clearbench.tables.results import plan
-
-PLUGINS = (*submodules("clearbench.tables"), *submodules("clearbench.metrics"))
 
 
 def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
@@ -24,31 +16,17 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
     `results` is the suite's results tree. Every run that the suite asks for must have its scores,
     or UserError names the first that has not; if `partial`, the tables show it as missing.
     """
-    layout = Layout(results)
-    runs = [name for group in plan(suite) for name in group.runs]
-    inputs = {name: layout.scored(name) for name in runs}
+    graph = Graph(suite)
+    tables = graph[TABLES]
+    inputs = {name: results / source for name, source in tables.inputs.items()}
+    reads = {f"{name}/{PROVENANCE}": results / name / PROVENANCE for name in tables.reads}
     if partial:
         inputs = {name: folder for name, folder in inputs.items() if (folder / MANIFEST).is_file()}
-    settings = {"suite": suite.name, "partial": partial, "runs": runs}
-    with Job("tabulate", out, inputs, settings, PLUGINS) as job:
-        found = read_results(suite, layout, job.inputs)
-        remarks = make_remarks(found)
-        for name, build in builders().items():
-            table = build(found)
-            texts = {
-                "csv": to_csv(table),
-                "md": to_markdown(table, found, remarks),
-                "tex": to_latex(table, found, remarks),
-                "sources.json": _sources(table),
-            }
-            for ending, text in texts.items():
-                (job.folder / f"{name}.{ending}").write_text(text, encoding="utf-8")
+        reads = {name: path for name, path in reads.items() if path.is_file()}
 
+    def work(job: Job) -> None:
+        for name, text in documents(read_results(graph, results)).items():
+            (job.folder / name).write_text(text, encoding="utf-8")
 
-def _sources(table: Table) -> str:
-    """The path below the results and the key of every number, by the names of the entries."""
-    sources = {
-        name: [[source.path, source.key] for source in entry.sources]
-        for name, entry in table.entries.items()
-    }
-    return json.dumps(sources, indent=1) + "\n"
+    settings = {**tables.options, "partial": True} if partial else tables.options
+    Job("tabulate", out, inputs, settings, reads).run(work)

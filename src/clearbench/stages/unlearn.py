@@ -1,13 +1,11 @@
 """Unlearn: one method, on one modality of one forget set, with one seed."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from clearbench import methods
-from clearbench.config import ModelUse, Strict
 from clearbench.data.store import Store
-from clearbench.job import Job
 from clearbench.models.checkpoint import (
     load_model,
     load_processor,
@@ -17,32 +15,22 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
-from clearbench.suite import Cell, Unlearning
+from clearbench.provenance.job import Job
+from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training.loop import DivergedError
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 
 
-class Settings(Strict):
-    """The model, the method's parameters and how the model is trained."""
-
-    model: ModelUse
-    parameters: dict[str, Any]
-    training: Unlearning
-    retain_modality: str = "same"
-
-
 def run(
-    settings: Settings, cell: Cell, base: Path, original: Path, dataset: Path, out: Path
+    settings: UnlearnSettings, cell: Cell, base: Path, original: Path, dataset: Path, out: Path
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged."""
     method = methods.create(cell.method, settings.parameters)
+    use, training = settings.model, settings.training
     retained = cell.modality if settings.retain_modality == "same" else "both"
-    resolved = {**settings.model_dump(), "parameters": vars(method), **vars(cell)}
-    inputs = {"base": base, "original": original, "dataset": dataset}
-    plugins = (methods.module_name(cell.method),)
-    with Job("unlearn", out, inputs, resolved, plugins) as job:
-        use, training = settings.model, settings.training
+
+    def work(job: Job) -> None:
         device = prepare_device(cell.seed)
         store = Store(dataset)
         model = load_model(base, [original], use.domain, use.precision, device)
@@ -79,3 +67,7 @@ def run(
             samples_per_second=round(len(sets.forget) * training.epochs / seconds, 3),
             stored_bytes=stored_bytes(job.folder),
         )
+
+    resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}
+    inputs = {"base": base, "original": original, "dataset": dataset}
+    Job("unlearn", out, inputs, resolved).run(work)

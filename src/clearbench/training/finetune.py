@@ -7,12 +7,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from clearbench.config import Training
 from clearbench.data.store import TrainSample
-from clearbench.methods.answers import cross_entropy
+from clearbench.models.answers import cross_entropy
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
+from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from clearbench.config import Training
 from clearbench.models.checkpoint import Model
+from clearbench.settings import Training
 
 
 class DivergedError(Exception):

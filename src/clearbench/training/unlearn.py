@@ -8,11 +8,11 @@ import torch
 from peft import PeftModel
 from torch import Tensor
 
-from clearbench.config import Training
-from clearbench.methods.answers import Answers
 from clearbench.methods.base import Loss, Method
+from clearbench.models.answers import Answers
 from clearbench.models.checkpoint import Model
 from clearbench.models.forward import answers_of
+from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
 from clearbench.training.views import ModelView, Sets, StepBatches

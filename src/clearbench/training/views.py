@@ -9,7 +9,7 @@ from torch import Tensor
 
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
-from clearbench.methods.answers import Answers
+from clearbench.models.answers import Answers
 from clearbench.models.encoding import Encoder, collate
 
 Forward = Callable[[dict[str, Tensor]], Answers]

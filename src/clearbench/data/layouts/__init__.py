@@ -8,10 +8,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
-from clearbench.config import Strict
 from clearbench.data.contents import Contents
 from clearbench.data.sources import Source
 from clearbench.errors import UserError
+from clearbench.strict import Strict
 
 
 class Layout(Protocol):

@@ -13,7 +13,6 @@ from zlib import crc32
 
 from pydantic import Field
 
-from clearbench.config import Positive, Strict
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings, Irregularity
 from clearbench.data.parts import (
@@ -29,6 +28,7 @@ from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
 from clearbench.data.texts import PAIR, text_evaluation, wrong_answers
 from clearbench.errors import UserError
+from clearbench.strict import Positive, Strict
 
 _PICTURED: dict[str, Kind] = {"name": "text?", "caption": "text"}
 _PERTURBED: dict[str, Kind] = {

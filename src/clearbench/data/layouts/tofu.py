@@ -13,7 +13,6 @@ Read are `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`, `retain_perturbed
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from clearbench.config import Positive, Strict
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings, Irregularity
 from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
@@ -21,6 +20,7 @@ from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
 from clearbench.data.texts import PAIR, PERTURBED, text_evaluation, wrong_answers
 from clearbench.errors import UserError
+from clearbench.strict import Positive, Strict
 
 QUESTIONS_PER_AUTHOR = 20
 _REAL = {"real_authors": "real_authors_perturbed", "real_world": "world_facts_perturbed"}

@@ -1,31 +1,41 @@
-"""Fingerprints: the code that a stage can reach, as one hash.
+"""Fingerprints: the code that a stage can reach, hashed so that only a change of meaning shows.
 
-A stage's fingerprint covers its module and everything it imports inside the package, also imports
-inside functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their
-syntax trees without docstrings, so that comments, docstrings and formatting change nothing.
-Plug-ins that are found by name (methods, metrics) are given as further roots by the caller: a
-method's file is reached by its own cells only.
+A stage reaches its module and everything it imports inside the package, also imports inside
+functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their syntax
+trees without docstrings, so that comments, docstrings and formatting change nothing. Plug-ins that
+are found by name (methods, layouts, metrics, tables) are reached by the jobs whose settings ask for
+them: a method's file by its own cells only.
+
+Code that only tells of results, and cannot change their bytes, is left out: this package and the
+errors.
 """
 
 import ast
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 PACKAGE = "clearbench"
-_ROOT = Path(__file__).parent
+_ROOT = Path(__file__).parent.parent
+_TELLING = (f"{PACKAGE}.provenance", f"{PACKAGE}.errors")
+_DIGITS = 16
+"""Hexadecimal digits of a module's hash: 64 bits, for a few hundred files."""
 
 
-def fingerprint(*modules: str) -> str:
-    """The fingerprint of the code reachable from modules, as 64 hexadecimal digits.
+def code_of(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """The modules that a stage's job with these settings reaches, each with the hash of its code.
 
-    A module is named absolutely (`clearbench.stages.unlearn`). Raises ModuleNotFoundError for a
-    name outside the package.
+    Raises ModuleNotFoundError for a stage, method or layout that does not exist.
     """
-    digest = hashlib.sha256()
-    for name in sorted(reachable(*modules)):
-        digest.update(f"{name}\0{_module(name)[0]}\0".encode())
-    return digest.hexdigest()
+    return dict(_digests((f"{PACKAGE}.stages.{stage}", *_plugins(stage, settings))))
+
+
+def fingerprint(code: Mapping[str, str]) -> str:
+    """The modules and their hashes as one hash of 64 hexadecimal digits."""
+    text = "\n".join(f"{name} {digest}" for name, digest in sorted(code.items()))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def reachable(*modules: str) -> set[str]:
@@ -34,7 +44,7 @@ def reachable(*modules: str) -> set[str]:
     queue = list(modules)
     while queue:
         name = queue.pop()
-        if name in found:
+        if name in found or name.startswith(_TELLING):
             continue
         found.add(name)
         queue.extend(_module(name)[1])
@@ -45,6 +55,23 @@ def submodules(package: str) -> list[str]:
     """The modules directly inside a package, by absolute name, sorted."""
     folder = _ROOT.joinpath(*package.split(".")[1:])
     return sorted(f"{package}.{path.stem}" for path in folder.glob("[!_]*.py"))
+
+
+def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
+    if stage == "unlearn":
+        return (f"{PACKAGE}.methods.{settings['method']}",)
+    if stage == "dataset":
+        return (f"{PACKAGE}.data.layouts.{settings['layout']}",)
+    if stage == "score":
+        return tuple(submodules(f"{PACKAGE}.metrics"))
+    if stage == "tabulate":
+        return (*submodules(f"{PACKAGE}.tables"), *submodules(f"{PACKAGE}.metrics"))
+    return ()
+
+
+@cache
+def _digests(modules: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, _module(name)[0]) for name in sorted(reachable(*modules)))
 
 
 @cache
@@ -61,7 +88,8 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
         imported.add(parent)
     for node in ast.walk(tree):
         _drop_docstring(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), frozenset(imported)
+    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    return digest[:_DIGITS], frozenset(imported)
 
 
 def _imports(node: ast.AST) -> list[str]:

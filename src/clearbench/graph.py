@@ -1,0 +1,189 @@
+"""A suite's artifacts: what each is made of and how. Rules, tables and audits read it off here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from clearbench import methods
+from clearbench.config import BaseSettings
+from clearbench.layout import GOLD_SEEDS, gold_run, original_run
+from clearbench.settings import (
+    Cell,
+    EvaluateSettings,
+    FinetuneSettings,
+    UnlearnSettings,
+)
+from clearbench.suite import Suite
+
+TABLES = "tables"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One artifact of a suite.
+
+    `name` is its path below the suite's results. `settings` go to the stage as `--settings`,
+    `options` are the other options that its bytes depend on. `inputs` are the artifacts that it is
+    made from, by the names that the stage gives them; of those in `reads` the job reads the
+    provenance record. `cell` is the one that the artifact belongs to, if it is of one.
+    """
+
+    name: str
+    stage: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    reads: tuple[str, ...] = ()
+    cell: Cell | None = None
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """All settings that a job records."""
+        return {**self.settings, **self.options}
+
+
+@dataclass(frozen=True)
+class Run:
+    """An evaluated model: its name, and the artifact that holds its own weights."""
+
+    name: str
+    weights: str
+    forget_size: int
+    cell: Cell | None = None
+
+
+class Graph:
+    """The artifacts of a suite by name, each after those that it is made from."""
+
+    def __init__(self, suite: Suite):
+        self.suite = suite
+        self.artifacts: dict[str, Artifact] = {found.name: found for found in self._all()}
+
+    def __getitem__(self, name: str) -> Artifact:
+        return self.artifacts[name]
+
+    def __iter__(self) -> Iterator[Artifact]:
+        return iter(self.artifacts.values())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.artifacts
+
+    @cached_property
+    def runs(self) -> dict[str, Run]:
+        """All evaluated models by name: per forget size the controls, then the cells."""
+        found = []
+        for size in self.suite.file.forget_sizes:
+            found.append(Run(original_run(size), "original", size))
+            found += [Run(run, run, size) for run in (gold_run(size, seed) for seed in GOLD_SEEDS)]
+            found += [
+                Run(cell.run, f"unlearn/{cell.run}", size, cell)
+                for cell in self.suite.cells
+                if cell.forget_size == size
+            ]
+        return {run.name: run for run in found}
+
+    def ancestors(self, name: str) -> list[Artifact]:
+        """An artifact after all that it is made from, in the flow's order."""
+        found: dict[str, Artifact] = {}
+
+        def visit(name: str) -> None:
+            if name not in found:
+                for source in self[name].inputs.values():
+                    visit(source)
+                found[name] = self[name]
+
+        visit(name)
+        return list(found.values())
+
+    def descendants(self, *names: str) -> list[Artifact]:
+        """Some artifacts and all that are made from them, in the flow's order."""
+        found = set(names)
+        for artifact in self:
+            if not found.isdisjoint(artifact.inputs.values()):
+                found.add(artifact.name)
+        return [artifact for artifact in self if artifact.name in found]
+
+    def _all(self) -> Iterator[Artifact]:
+        yield from self._data()
+        yield from self._shared_models()
+        for cell in self.suite.cells:
+            yield self._unlearned(cell)
+        for run in self.runs.values():
+            yield self._evaluated(run)
+        for run in self.runs.values():
+            gold = gold_run(run.forget_size, GOLD_SEEDS[0])
+            inputs = {"records": f"evaluate/{run.name}", "gold": f"evaluate/{gold}"}
+            yield Artifact(f"score/{run.name}", "score", inputs=inputs, cell=run.cell)
+        yield self._tables()
+
+    def _data(self) -> Iterator[Artifact]:
+        dataset = self.suite.dataset
+        inputs = {}
+        if dataset.generator is not None:
+            yield Artifact("generate", "generate", dataset.generator)
+            inputs["source"] = "generate"
+        yield Artifact("dataset", "dataset", dataset.model_dump(), inputs=inputs)
+
+    def _shared_models(self) -> Iterator[Artifact]:
+        file, model = self.suite.file, self.suite.model
+        base = BaseSettings(model=model.source, training=file.base).model_dump()
+        yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"})
+        training = FinetuneSettings(model=model.use, training=file.finetune).model_dump()
+        inputs = {"base": "base", "dataset": "dataset"}
+        options = {"part": "full", "forget_size": None, "seed": 0}
+        yield Artifact("original", "finetune", training, options, inputs)
+        for size in file.forget_sizes:
+            for seed in GOLD_SEEDS:
+                options = {"part": "retain", "forget_size": size, "seed": seed}
+                yield Artifact(gold_run(size, seed), "finetune", training, options, inputs)
+
+    def _unlearned(self, cell: Cell) -> Artifact:
+        given, training = self.suite.unlearning(cell.method)
+        known = methods.describe(cell.method).parameters
+        settings = UnlearnSettings(
+            model=self.suite.model.use,
+            parameters={name: default for name, (_, default) in known.items()} | given,
+            training=training,
+            retain_modality=self.suite.file.retain_modality,
+        )
+        inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+        options = vars(cell)
+        name = f"unlearn/{cell.run}"
+        return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)
+
+    def _evaluated(self, run: Run) -> Artifact:
+        file, model = self.suite.file, self.suite.model
+        settings = EvaluateSettings(model=model.use, evaluation=file.evaluate).model_dump()
+        inputs = {"base": "base", "finetuned": run.weights, "dataset": "dataset"}
+        if run.cell is not None:
+            inputs.update(finetuned="original", unlearned=run.weights)
+        options = {"forget_size": run.forget_size}
+        name = f"evaluate/{run.name}"
+        return Artifact(name, "evaluate", settings, options, inputs, cell=run.cell)
+
+    def _tables(self) -> Artifact:
+        reads = {
+            name for run in self.runs.values() for name in (run.weights, f"evaluate/{run.name}")
+        }
+        return Artifact(
+            TABLES,
+            "tabulate",
+            options=shown(self.suite),
+            inputs={f"score/{run}": f"score/{run}" for run in self.runs},
+            reads=tuple(sorted(reads)),
+        )
+
+
+def shown(suite: Suite) -> dict[str, Any]:
+    """What the tables show of a suite besides its scores."""
+    file = suite.file
+    return {
+        "suite": suite.name,
+        "model": file.model,
+        "dataset": file.dataset,
+        "methods": list(file.methods),
+        "modalities": file.modalities,
+        "forget_sizes": file.forget_sizes,
+        "seeds": file.seeds,
+    }

@@ -1,0 +1,149 @@
+"""What a job ran in: lock, image, packages, commit, machine."""
+
+import contextlib
+import hashlib
+import json
+import os
+import platform
+import re
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from clearbench.errors import UserError
+
+LOCKS = Path("envs")
+"""The folder of the locks, below the folder that Snakemake runs in."""
+
+_KINDS = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """The environments whose results count as current here.
+
+    A suite may be run in an image on a cluster and looked at on a machine without one, so each lock
+    of the checkout is accepted; `images` are the sha256 of images, and None for "in no image".
+    """
+
+    locks: frozenset[str | None]
+    images: frozenset[str | None]
+
+
+def accepted(image: Path, in_image: bool) -> Accepted:
+    """What is accepted here: the checkout's locks, and the image of the rules.
+
+    If `in_image`, jobs run in the image, and nothing made outside it counts. Raises UserError where
+    it is then missing.
+    """
+    locks = frozenset(_lock_digest(kind) for kind in _KINDS)
+    if in_image:
+        if not image.is_file():
+            raise UserError(f"{image}: no such image; make it with `make container`")
+        return Accepted(locks, frozenset({image_digest(image)}))
+    found = {image_digest(image)} if image.is_file() else set()
+    return Accepted(locks, frozenset({None, *found}))
+
+
+def lock() -> str | None:
+    """The digest of the lock that this environment was installed from; None without lock files.
+
+    It covers names and versions, not comments or order. The two locks differ in the CUDA libraries;
+    where one of these is installed, it is the CUDA lock.
+    """
+    only_cuda = _pins("cuda").keys() - _pins("cpu").keys()
+    return _lock_digest("cuda" if any(_version(name) for name in only_cuda) else "cpu")
+
+
+def image() -> str | None:
+    """The digest of the image that this process runs in; None outside of one."""
+    path = os.environ.get("APPTAINER_CONTAINER")
+    return image_digest(Path(path)) if path else None
+
+
+def image_digest(path: Path) -> str:
+    """The sha256 of an image file; kept beside it, since an image has gigabytes."""
+    stat = path.stat()
+    known = path.with_name(f"{path.name}.sha256")
+    state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        data = json.loads(known.read_text(encoding="utf-8"))
+        if {key: data[key] for key in state} == state:
+            return str(data["sha256"])
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    # Where the image's folder is read-only, only time is lost.
+    with contextlib.suppress(OSError):
+        known.write_text(json.dumps({**state, "sha256": digest}) + "\n", encoding="utf-8")
+    return digest
+
+
+def describe() -> dict[str, Any]:
+    """Commit, packages and machine, as a provenance record holds them.
+
+    `packages` are the locked ones with the versions found here; `commit` and `dirty` are of the
+    checkout that the code runs from (None where it is none).
+    """
+    return {
+        **_git(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in sorted(_pins("cuda")) if _version(name)},
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "gpu": _gpu(),
+        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+    }
+
+
+@cache
+def _pins(kind: str) -> dict[str, str]:
+    """The versions of a lock by package."""
+    path = LOCKS / f"{kind}.lock"
+    if not path.is_file():
+        return {}
+    text = path.read_text(encoding="utf-8")
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
+
+
+def _lock_digest(kind: str) -> str | None:
+    pins = _pins(kind)
+    text = "\n".join(f"{name}=={version}" for name, version in sorted(pins.items()))
+    return hashlib.sha256(text.encode()).hexdigest() if pins else None
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _git() -> dict[str, Any]:
+    folder = Path(__file__).parent
+
+    def ask(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=20
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    status = ask("status", "--porcelain")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
+
+
+def _gpu() -> str | None:
+    """The name of the GPU in use; torch is asked only where the stage has loaded it."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return None
+    name: str = torch.cuda.get_device_name()
+    return name

@@ -1,0 +1,192 @@
+"""A job: one run of a stage, from its inputs to a published artifact with its provenance record."""
+
+import contextlib
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
+from typing import Any, Self
+
+from clearbench.errors import UserError
+from clearbench.provenance import environment
+from clearbench.provenance.artifacts import (
+    FAILURE,
+    INVALID,
+    MANIFEST,
+    PROVENANCE,
+    Manifest,
+    held,
+    manifest_text,
+    part_folder,
+    publish,
+    read_manifest,
+    sha256,
+    take_stock,
+)
+from clearbench.provenance.differences import differences
+from clearbench.provenance.environment import Accepted
+from clearbench.provenance.fingerprint import code_of
+from clearbench.provenance.record import Recipe, Record, digest, read_record
+
+
+class Job:
+    """Makes an artifact: the work fills a folder, which is then published with its record.
+
+    ::
+
+        def work(job: Job) -> None:
+            (job.folder / "scores.json").write_text(...)
+
+        Job("score", out, inputs={"records": folder}, settings={}).run(work)
+
+    `inputs` are artifacts, `reads` single files that count as well. An artifact that was made by
+    the same code with the same settings from the same inputs stays as it is: the job says so and
+    does no work. One whose inputs diverged is diverged itself. Work that fails leaves `out` without
+    files, except for `failure.json` that says what went wrong.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        out: Path,
+        inputs: Mapping[str, Path],
+        settings: Mapping[str, Any],
+        reads: Mapping[str, Path] | None = None,
+    ):
+        self.out = out
+        self.folder = part_folder(out)
+        """The folder to fill."""
+        self.inputs: dict[str, Manifest] = {}
+        """The manifests of the inputs."""
+        self.measures: dict[str, float | int | str] = {}
+        """Figures of this run for the `cost` table, by name (`samples_per_second`, …)."""
+        self._stage = stage
+        self._paths = dict(inputs)
+        self._reads = dict(reads or {})
+        self._settings = dict(settings)
+        self._manifest = Manifest(stage)
+
+    def run(self, work: Callable[[Self], None]) -> None:
+        """Do the work and publish, unless the artifact is what the work would make."""
+        with held(self.out):
+            shutil.rmtree(self.folder, ignore_errors=True)
+            try:
+                self._begin()
+                if self._kept():
+                    return
+                for stale in (MANIFEST, FAILURE):
+                    (self.out / stale).unlink(missing_ok=True)
+                self.folder.mkdir(parents=True)
+                diverged = next((m for m in self.inputs.values() if m.diverged), None)
+                if diverged is None:
+                    work(self)
+                else:
+                    self.diverged(diverged.step)
+                self._finish()
+            except Exception as error:
+                self._leave_failure(error)
+                raise
+            finally:
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def diverged(self, step: int | None) -> None:
+        """Publish the cell as diverged at an optimiser step, without the files written so far."""
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        self._manifest = Manifest(self._stage, status="diverged", step=step)
+
+    def _begin(self) -> None:
+        self._started = datetime.now(UTC)
+        self._invalidations = _invalidations(self.out)
+        self._clock = time.monotonic()
+        self.inputs = {name: read_manifest(path) for name, path in self._paths.items()}
+        edges = {name: path / MANIFEST for name, path in self._paths.items()} | self._reads
+        self._recipe = Recipe(
+            self._stage,
+            self._settings,
+            {name: sha256(path) for name, path in edges.items()},
+            code_of(self._stage, self._settings),
+            environment.lock(),
+            environment.image(),
+        )
+
+    def _kept(self) -> bool:
+        """Whether the artifact is there, whole, and made by the same recipe; then it is kept.
+
+        Snakemake has removed the manifest of what it starts a job for; it is written again.
+        """
+        if (self.out / INVALID).exists():
+            return False
+        try:
+            record = read_record(self.out)
+        except UserError:
+            return False
+        here = Accepted(frozenset({self._recipe.lock}), frozenset({self._recipe.image}))
+        if differences(record.recipe, self._recipe, here):
+            return False
+        facts = record.facts
+        stock = take_stock(self.out, Manifest(self._stage, {}, facts["status"], facts["step"]))
+        text = manifest_text(stock)
+        if digest(text.encode()) != record.manifest:
+            return False
+        (self.out / MANIFEST).write_text(text, encoding="utf-8")
+        print(f"{self.out}: unchanged, kept", file=sys.stderr)
+        return True
+
+    def _finish(self) -> None:
+        stock = take_stock(self.folder, self._manifest)
+        text = manifest_text(stock)
+        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        paths = {name: str(path) for name, path in {**self._paths, **self._reads}.items()}
+        times = {name: (self.folder / name).stat().st_mtime_ns for name in stock.files}
+        record = Record(self._recipe, paths, digest(text.encode()), times, self._facts())
+        (self.folder / PROVENANCE).write_text(record.text(), encoding="utf-8")
+        publish(self.folder, self.out)
+
+    def _facts(self) -> dict[str, Any]:
+        return {
+            "status": self._manifest.status,
+            "step": self._manifest.step,
+            "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+            "started": self._started.isoformat(timespec="seconds"),
+            "seconds": round(time.monotonic() - self._clock, 3),
+            "peak_memory_bytes": getrusage(RUSAGE_SELF).ru_maxrss * 1024,
+            "measures": self.measures,
+            "invalidations": self._invalidations,
+            **environment.describe(),
+        }
+
+    def _leave_failure(self, error: Exception) -> None:
+        message = str(error).strip().splitlines() or [""]
+        note = {
+            "stage": self._stage,
+            "error": type(error).__name__,
+            "message": message[0],
+            "invalidations": self._invalidations,
+        }
+        shutil.rmtree(self.out, ignore_errors=True)
+        try:
+            self.out.mkdir(parents=True)
+            text = json.dumps(note, indent=1, sort_keys=True) + "\n"
+            (self.out / FAILURE).write_text(text, encoding="utf-8")
+        except OSError:
+            # On a full disk the note is lost; the error itself is what the user must see.
+            shutil.rmtree(self.out, ignore_errors=True)
+
+
+def _invalidations(folder: Path) -> list[dict[str, str]]:
+    """Why an artifact was marked as untrusted, the latest last; failed attempts pass it on."""
+    found: list[dict[str, str]] = []
+    # Without a record there is no history to carry on.
+    with contextlib.suppress(UserError):
+        found += read_record(folder).facts["invalidations"]
+    for name in (FAILURE, INVALID):
+        path = folder / name
+        if path.is_file():
+            data = json.loads(path.read_text(encoding="utf-8"))
+            found += data["invalidations"] if name == FAILURE else [data]
+    return found

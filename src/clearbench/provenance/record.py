@@ -1,0 +1,115 @@
+"""The provenance record of an artifact, and the recipe in it: all that its bytes depend on."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from clearbench.errors import UserError
+from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.provenance.fingerprint import fingerprint
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an artifact is made of, and so what its bytes depend on.
+
+    `inputs` are the sha256 of the files that it was made from, by name: manifests, mostly. `code`
+    are the modules with the hashes of their code, `lock` and `image` digests, None where there is
+    none.
+    """
+
+    stage: str
+    settings: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    code: Mapping[str, str]
+    lock: str | None
+    image: str | None
+
+    @property
+    def key(self) -> str:
+        """All of it as one hash of 64 hexadecimal digits."""
+        return _digest(asdict(self))
+
+
+@dataclass(frozen=True)
+class Record:
+    """A provenance record, as the job writes it beside its artifact.
+
+    `paths` are those of the inputs by name, as the command names them; `manifest` the sha256 of the
+    artifact's manifest; `times` the modification times of its files in nanoseconds, so that a look
+    tells whether a file was written to since. `facts` is what else is told: command, commit,
+    packages, machine, start, seconds, peak memory, measures, reasons of invalidations.
+    """
+
+    recipe: Recipe
+    paths: Mapping[str, str]
+    manifest: str
+    times: Mapping[str, int]
+    facts: Mapping[str, Any]
+
+    def text(self) -> str:
+        """The record as its file holds it, sealed: its own checksum is part of it."""
+        data: dict[str, Any] = {
+            "stage": self.recipe.stage,
+            "settings": dict(self.recipe.settings),
+            "inputs": {
+                name: {"path": self.paths[name], "sha256": digest}
+                for name, digest in self.recipe.inputs.items()
+            },
+            "code": dict(self.recipe.code),
+            "fingerprint": fingerprint(self.recipe.code),
+            "lock": self.recipe.lock,
+            "image": self.recipe.image,
+            "manifest": self.manifest,
+            "times": dict(self.times),
+            **self.facts,
+        }
+        return json.dumps({**data, "seal": _digest(data)}, indent=1, sort_keys=True) + "\n"
+
+
+def parse_record(text: bytes, path: Path) -> Record:
+    """A record from its file's bytes.
+
+    Raises UserError, naming `path`, for what is not a record and for one whose seal is broken.
+    """
+    try:
+        data = json.loads(text)
+        seal = data.pop("seal")
+        sealed = seal == _digest(data)
+        inputs = data.pop("inputs")
+        recipe = Recipe(
+            data.pop("stage"),
+            data.pop("settings"),
+            {name: entry["sha256"] for name, entry in inputs.items()},
+            data.pop("code"),
+            data.pop("lock"),
+            data.pop("image"),
+        )
+        paths = {name: entry["path"] for name, entry in inputs.items()}
+        found = Record(recipe, paths, data.pop("manifest"), data.pop("times"), data)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a provenance record ({error})") from None
+    if not sealed:
+        raise UserError(f"{path}: edited since the job wrote it (its seal is broken)")
+    return found
+
+
+def read_record(folder: Path) -> Record:
+    """The record of an artifact; UserError where it is missing, damaged or edited."""
+    path = folder / PROVENANCE
+    try:
+        return parse_record(path.read_bytes(), path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; nothing tells how the artifact was made") from None
+
+
+def digest(content: bytes) -> str:
+    """The sha256 of some bytes, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest(data: Any) -> str:
+    return digest(json.dumps(data, sort_keys=True, separators=(",", ":")).encode())

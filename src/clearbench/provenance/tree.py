@@ -1,0 +1,147 @@
+"""A results tree as it lies on disk: manifests and records, each read once."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from clearbench.errors import UserError
+from clearbench.graph import Artifact
+from clearbench.provenance.artifacts import (
+    FAILURE,
+    INVALID,
+    MANIFEST,
+    PROVENANCE,
+    Manifest,
+    parse_manifest,
+    sha256,
+)
+from clearbench.provenance.record import Record, digest, parse_record
+
+CHECKED = ".checked.json"
+"""Modification times at which files were read and found whole, by path below the root."""
+
+
+class Tree:
+    """The artifacts below a suite's results, by name; what is read is kept until `forget`."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._bytes = cache(self._read)
+        self._checked: dict[str, int] | None = None
+
+    def manifest(self, name: str) -> Manifest:
+        """An artifact's manifest; UserError where it is missing or not one."""
+        path = self.root / name / MANIFEST
+        text = self._bytes(path)
+        if text is None:
+            raise UserError(f"{path}: missing; the stage that makes it has not finished")
+        return parse_manifest(text, path)
+
+    def manifest_digest(self, name: str) -> str | None:
+        """The sha256 of an artifact's manifest, or None without one."""
+        return self._digest(self.root / name / MANIFEST)
+
+    def record(self, name: str) -> Record:
+        """An artifact's provenance record; UserError where it is missing, damaged or edited."""
+        path = self.root / name / PROVENANCE
+        text = self._bytes(path)
+        if text is None:
+            raise UserError(f"{path}: missing; nothing tells how the artifact was made")
+        return parse_record(text, path)
+
+    def record_digest(self, name: str) -> str | None:
+        """The sha256 of an artifact's provenance record, or None without one."""
+        return self._digest(self.root / name / PROVENANCE)
+
+    def failure(self, name: str) -> str | None:
+        """What a failed job said, or None where none failed."""
+        note = self._json(self.root / name / FAILURE)
+        return f"{note['error']}: {note['message']}" if note else None
+
+    def invalidation(self, name: str) -> str | None:
+        """Why an artifact is marked as untrusted, or None."""
+        mark = self._json(self.root / name / INVALID)
+        return str(mark["reason"]) if mark else None
+
+    def inputs(self, artifact: Artifact) -> dict[str, str | None]:
+        """The digests of an artifact's inputs as its job would record them; None for a missing."""
+        found = {name: self.manifest_digest(source) for name, source in artifact.inputs.items()}
+        return found | {f"{name}/{PROVENANCE}": self.record_digest(name) for name in artifact.reads}
+
+    def broken_link(self, artifact: Artifact) -> str | None:
+        """Why an artifact is not proven by its record and its inputs as they are; None if it is."""
+        path = self.root / artifact.name
+        try:
+            record = self.record(artifact.name)
+        except UserError as error:
+            return str(error)
+        if self.manifest_digest(artifact.name) != record.manifest:
+            return f"{path / MANIFEST}: not the one that the job wrote"
+        for name, found in self.inputs(artifact).items():
+            if record.recipe.inputs.get(name) != found:
+                return f"{path}: made from another {name} than the one here"
+        return None
+
+    def damage(self, name: str, reread: bool = False) -> str | None:
+        """The first file of an artifact that is gone or not what the manifest says; None if whole.
+
+        A file whose size and time are as the job left them counts as whole, unless `reread`.
+        """
+        record = self.record(name)
+        for file, entry in self.manifest(name).files.items():
+            path = self.root / name / file
+            try:
+                stat = path.stat()
+            except FileNotFoundError:
+                return f"{path}: gone"
+            if stat.st_size != entry.size:
+                return f"{path}: {stat.st_size} bytes, the manifest says {entry.size}"
+            seen = (record.times.get(file), self._times().get(f"{name}/{file}"))
+            if reread or stat.st_mtime_ns not in seen:
+                if sha256(path) != entry.sha256:
+                    return f"{path}: other bytes than those that were made"
+                self._times()[f"{name}/{file}"] = stat.st_mtime_ns
+        return None
+
+    def remember(self) -> None:
+        """Write down which files were read and found whole, so that they need not be read again."""
+        if self._checked:
+            text = json.dumps(self._checked, indent=0, sort_keys=True) + "\n"
+            part = self.root / f"{CHECKED}.part"
+            try:
+                part.write_text(text, encoding="utf-8")
+                part.replace(self.root / CHECKED)
+            except OSError:
+                # Only time is lost.
+                part.unlink(missing_ok=True)
+
+    def _times(self) -> dict[str, int]:
+        if self._checked is None:
+            try:
+                self._checked = json.loads((self.root / CHECKED).read_text(encoding="utf-8"))
+            except (OSError, ValueError):
+                self._checked = {}
+        assert self._checked is not None
+        return self._checked
+
+    @staticmethod
+    def _read(path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _digest(self, path: Path) -> str | None:
+        text = self._bytes(path)
+        return None if text is None else digest(text)
+
+    def _json(self, path: Path) -> dict[str, Any] | None:
+        text = self._bytes(path)
+        if text is None:
+            return None
+        try:
+            data: dict[str, Any] = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{path}: not JSON ({error}); remove it") from None
+        return data

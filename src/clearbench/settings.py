@@ -1,0 +1,109 @@
+"""What jobs are told: the settings that rules pass to a stage as `--settings`, one class a stage.
+
+They hold only what a job's result depends on. Files of `config/` are made of them.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pydantic import Field
+
+from clearbench.strict import Positive, Strict
+
+Domain = Literal["multimodal", "text"]
+
+
+class Training(Strict):
+    """How a model is trained: AdamW, linear warm-up, then the schedule, gradients clipped."""
+
+    epochs: Positive = Field(3, description="passes over the training set (unlearning: forget set)")
+    batch_size: Positive = Field(16, description="samples a forward pass")
+    accumulation: Positive = Field(1, description="forward passes an optimiser step")
+    lr: float = Field(1e-5, gt=0, description="peak learning rate")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
+    adam_epsilon: float = Field(
+        1e-8, gt=0, description="AdamW's epsilon: smaller gradients than this barely move a weight"
+    )
+    warmup: float = Field(0.0, ge=0, lt=1, description="share of the steps with a rising rate")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "constant", description="the rate after warm-up"
+    )
+    max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+
+
+class Finetuning(Training):
+    """Training of the base, the original and the golds: which weights, and how."""
+
+    weights: Literal["full", "lora"] = Field("full", description="all weights or an adapter")
+
+
+class Unlearning(Training):
+    """Training of the cells; a method's own entry overrides any key."""
+
+    weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
+
+
+class Evaluation(Strict):
+    """How models are evaluated."""
+
+    batch_size: int = Field(32, gt=0, description="prompts a batch")
+    max_new_tokens: int = Field(64, gt=0, description="longest greedy answer, in tokens")
+
+
+class Lora(Strict):
+    """A low-rank adapter."""
+
+    rank: Positive = Field(8, description="rank of an update")
+    alpha: Positive = Field(32, description="an update is scaled by alpha / rank")
+    dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input, in training")
+    targets: str = Field(
+        r".*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
+        description="regular expression that a module's whole name must match",
+    )
+
+
+class ModelUse(Strict):
+    """What a stage that loads a model must know of it, beyond its files."""
+
+    domain: Domain
+    precision: Literal["float32", "bfloat16"] = "float32"
+    frozen: str = ""
+    lora: Lora = Lora()
+
+
+class FinetuneSettings(Strict):
+    """The model and how it is trained."""
+
+    model: ModelUse
+    training: Finetuning
+
+
+class UnlearnSettings(Strict):
+    """The model, the method's parameters and how the model is trained."""
+
+    model: ModelUse
+    parameters: dict[str, Any]
+    training: Unlearning
+    retain_modality: str = "same"
+
+
+class EvaluateSettings(Strict):
+    """The model and how it is evaluated."""
+
+    model: ModelUse
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row's run: a method on a modality at a forget size with a seed."""
+
+    method: str
+    modality: str
+    forget_size: int
+    seed: int
+
+    @property
+    def run(self) -> str:
+        """The cell's path below each stage's folder."""
+        return f"{self.method}/{self.modality}/forget{self.forget_size:02d}/seed{self.seed}"

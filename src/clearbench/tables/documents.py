@@ -1,0 +1,31 @@
+"""The files of all tables: every format of each, and where its numbers stand."""
+
+import json
+
+from clearbench.tables import builders
+from clearbench.tables.base import Table
+from clearbench.tables.remarks import make_remarks
+from clearbench.tables.render import to_csv, to_latex, to_markdown
+from clearbench.tables.results import Results
+
+
+def documents(results: Results) -> dict[str, str]:
+    """The text of every table file by its name."""
+    remarks = make_remarks(results)
+    found = {}
+    for name, build in builders().items():
+        table = build(results)
+        found[f"{name}.csv"] = to_csv(table)
+        found[f"{name}.md"] = to_markdown(table, results, remarks)
+        found[f"{name}.tex"] = to_latex(table, results, remarks)
+        found[f"{name}.sources.json"] = _sources(table)
+    return found
+
+
+def _sources(table: Table) -> str:
+    """The path below the results and the key of every number, by the names of the entries."""
+    sources = {
+        name: [[source.path, source.key] for source in entry.sources]
+        for name, entry in table.entries.items()
+    }
+    return json.dumps(sources, indent=1) + "\n"
