@@ -1,6 +1,7 @@
 # The matrix of the suite and the helpers that all rules use.
 
-from clearbench.workflow import IMAGE, Workflow, manifest
+from clearbench.provenance.environment import IMAGE
+from clearbench.workflow import Workflow, manifest
 from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
@@ -17,7 +18,7 @@ layout = suite.layout
 
 # Used where the profile deploys software by Apptainer; elsewhere the environment that runs snakemake
 # runs the jobs.
-container: IMAGE
+container: str(IMAGE)
 
 
 wildcard_constraints:

@@ -24,12 +24,11 @@ from clearbench.graph import Artifact, Graph
 from clearbench.layout import Layout
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
-from clearbench.provenance.environment import accepted
+from clearbench.provenance.environment import IMAGE, accepted
 from clearbench.provenance.tree import Tree
 from clearbench.suite import load_suite
 
 CHANGED = ".changed"
-IMAGE = "clearbench-cuda.sif"
 
 Wildcards = Mapping[str, str]
 
@@ -137,7 +136,7 @@ class Workflow:
         if not self._starts_jobs():
             return {}
         try:
-            environments = accepted(Path(IMAGE), self._in_image())
+            environments = accepted(IMAGE, self._in_image())
             found = assess(self.graph, Tree(root), environments)
         except UserError as error:
             raise WorkflowError(str(error)) from None

@@ -14,10 +14,14 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Cause:
-    """Why an artifact has to be made again: the kind of cause, and what exactly, in a line."""
+    """Why an artifact has to be made again: the kind of cause, and what exactly, in a line.
+
+    `subject` is the name of the input that changed, for this kind of cause.
+    """
 
     kind: Kind
     text: str
+    subject: str = ""
 
 
 def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause]:
@@ -68,7 +72,7 @@ def _inputs(then: Mapping[str, str], now: Mapping[str, str]) -> Iterator[Cause]:
         elif name not in then:
             yield Cause("input", f"{name}: new")
         elif then[name] != now[name]:
-            yield Cause("input", f"{name}: {_short(then[name])} → {_short(now[name])}")
+            yield Cause("input", f"{name}: {_short(then[name])} → {_short(now[name])}", name)
 
 
 def _short(digest: str | None) -> str:

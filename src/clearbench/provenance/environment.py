@@ -20,6 +20,9 @@ from clearbench.errors import UserError
 LOCKS = Path("envs")
 """The folder of the locks, below the folder that Snakemake runs in."""
 
+IMAGE = Path("clearbench-cuda.sif")
+"""The image that the rules name, below the same folder."""
+
 _KINDS = ("cpu", "cuda")
 
 

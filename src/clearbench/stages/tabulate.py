@@ -5,6 +5,7 @@ from pathlib import Path
 from clearbench.graph import TABLES, Graph
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.job import Job
+from clearbench.provenance.tree import Tree
 from clearbench.suite import Suite
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
@@ -25,7 +26,7 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
         reads = {name: path for name, path in reads.items() if path.is_file()}
 
     def work(job: Job) -> None:
-        for name, text in documents(read_results(graph, results)).items():
+        for name, text in documents(read_results(graph, Tree(results))).items():
             (job.folder / name).write_text(text, encoding="utf-8")
 
     settings = {**tables.options, "partial": True} if partial else tables.options

@@ -1,6 +1,7 @@
 """Reading a suite's results tree: the one file of the tables that reads files."""
 
 import json
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,25 @@ from clearbench.provenance.tree import Tree
 from clearbench.tables.results import Document, DocumentName, Results, Run, Source, plan
 
 
-def read_results(graph: Graph, root: Path) -> Results:
-    """Read what there is of a suite's runs below `root`, its results.
+def read_results(
+    graph: Graph, tree: Tree, broken: Callable[[str], str | None] | None = None
+) -> Results:
+    """Read what there is of a suite's runs in its results tree.
 
     A run is failed where a stage that it needs left a note of its failure. It is missing where one
-    has not finished, or is not proven: not what its record says, or made from something else than
-    what lies here. Raises UserError for a damaged file.
+    has not finished, or is not proven: by default, where it is not what its record says or was made
+    from something else than what lies here; `broken` tells it by an artifact's name. Raises
+    UserError for a damaged file.
     """
-    tree = Tree(root)
+
+    def unproven(name: str) -> str | None:
+        return tree.broken_link(graph[name])
 
     @cache
     def obstacle(name: str) -> Run | None:
         """What a run is that needs an artifact which is not there, or not proven."""
         before = filter(None, map(obstacle, graph[name].inputs.values()))
-        return next(before, None) or _obstacle(graph, tree, name)
+        return next(before, None) or _obstacle(tree, name, broken or unproven)
 
     runs = {
         name: obstacle(f"score/{name}") or _read_run(tree, run) for name, run in graph.runs.items()
@@ -37,7 +43,7 @@ def read_results(graph: Graph, root: Path) -> Results:
     return Results(graph.suite, plan(graph.suite), runs, _twins(tree, finished))
 
 
-def _obstacle(graph: Graph, tree: Tree, name: str) -> Run | None:
+def _obstacle(tree: Tree, name: str, broken: Callable[[str], str | None]) -> Run | None:
     failure = tree.failure(name)
     stage = name.partition("/")[0]
     if failure is not None:
@@ -45,8 +51,8 @@ def _obstacle(graph: Graph, tree: Tree, name: str) -> Run | None:
         return Run("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
     if tree.manifest_digest(name) is None:
         return Run("missing", reason=f"{stage} not finished")
-    broken = tree.broken_link(graph[name])
-    return None if broken is None else Run("missing", detail="unproven", reason=broken)
+    reason = broken(name)
+    return None if reason is None else Run("missing", detail="unproven", reason=reason)
 
 
 def _read_run(tree: Tree, run: Evaluated) -> Run:

@@ -1,11 +1,6 @@
-"""The command line: one subcommand a stage, used by the rules and by people alike.
+"""The stages of the workflow, as the rules call them."""
 
-Each stage is imported when it runs, so that `clearbench --help` needs neither torch nor pandas.
-"""
-
-import errno
 import json
-import sys
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,28 +12,6 @@ from clearbench.strict import validate
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 _Folder = click.Path(path_type=Path)
-
-
-def main() -> None:
-    """Run the command line; a user's mistake or a full disk ends in one line and exit status 1."""
-    try:
-        cli(standalone_mode=False)
-    except UserError as error:
-        _fail(str(error))
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-            raise
-        _fail(f"{error.filename or 'output'}: {error.strerror}; nothing was published")
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except click.Abort:
-        _fail("interrupted")
-
-
-def _fail(message: str) -> None:
-    click.echo(f"clearbench: {message}", err=True)
-    sys.exit(1)
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -67,13 +40,7 @@ _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_defau
 _forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="clearbench")
-def cli() -> None:
-    """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
-
-
-@cli.command()
+@click.command()
 @_settings_option
 @_out
 def generate(settings: str, out: Path) -> None:
@@ -83,7 +50,7 @@ def generate(settings: str, out: Path) -> None:
     stage.run(_json(settings), out)
 
 
-@cli.command()
+@click.command()
 @_settings_option
 @_folder("--source", "Folder of the generate stage, for generated datasets.", required=False)
 @_out
@@ -95,7 +62,7 @@ def dataset(settings: str, source: Path | None, out: Path) -> None:
     stage.run(_settings(DatasetSpec, settings), source, out)
 
 
-@cli.command()
+@click.command()
 @_settings_option
 @_dataset
 @_seed
@@ -108,7 +75,7 @@ def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
     stage.run(_settings(BaseSettings, settings), dataset, seed, out)
 
 
-@cli.command()
+@click.command()
 @_settings_option
 @click.option("--part", type=click.Choice(["full", "retain"]), required=True)
 @_forget_size
@@ -132,7 +99,7 @@ def finetune(
     stage.run(_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out)
 
 
-@cli.command()
+@click.command()
 @_settings_option
 @click.option("--method", required=True, help="A method; see `clearbench methods`.")
 @click.option("--modality", type=click.Choice(["text", "visual", "both"]), required=True)
@@ -161,7 +128,7 @@ def unlearn(
     stage.run(_settings(UnlearnSettings, settings), cell, base, original, dataset, out)
 
 
-@cli.command()
+@click.command()
 @_settings_option
 @_forget_size
 @_base
@@ -187,7 +154,7 @@ def evaluate(
     )
 
 
-@cli.command()
+@click.command()
 @_folder("--records", "Folder of the evaluated model.")
 @_folder("--gold", "Folder of its evaluated gold.")
 @_out
@@ -198,7 +165,7 @@ def score(records: Path, gold: Path, out: Path) -> None:
     stage.run(records, gold, out)
 
 
-@cli.command()
+@click.command()
 @click.option("--suite", "name", required=True, help="A suite's name or file.")
 @_folder("--results", "Folder of the suite's results.")
 @click.option("--partial", is_flag=True, help="Show missing cells instead of stopping at them.")
@@ -209,58 +176,3 @@ def tabulate(name: str, results: Path, partial: bool, out: Path) -> None:
     from clearbench.suite import load_suite
 
     stage.run(load_suite(name, Path.cwd()), results, partial, out)
-
-
-@cli.command()
-@click.argument("name", metavar="SUITE")
-def show(name: str) -> None:
-    """Print a suite's main table and the paths of all its tables."""
-    from clearbench.layout import Layout
-    from clearbench.suite import load_suite
-
-    tables = Layout(Path("results") / load_suite(name, Path.cwd()).name).tables
-    main_table = tables / "comparison.md"
-    if not main_table.exists():
-        raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
-    click.echo(main_table.read_text(encoding="utf-8"))
-    click.echo("All tables:")
-    for path in sorted(tables.iterdir()):
-        if path.suffix in (".csv", ".md", ".tex"):
-            click.echo(f"  {path}")
-
-
-@cli.command()
-@click.argument("method", required=False)
-def methods(method: str | None) -> None:
-    """List the methods, or show one with its parameters, formula and source."""
-    from clearbench import methods as registry
-
-    known = registry.available()
-    if method is not None and method not in known:
-        raise UserError(f"{method}: unknown method; allowed: {', '.join(known)}")
-    for key in known if method is None else [method]:
-        description = registry.describe(key)
-        click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
-        if method is not None:
-            click.echo(f"\n{description.doc}\n")
-            for name, (kind, default) in description.parameters.items():
-                click.echo(f"  {name}: {kind} = {default}")
-
-
-@cli.command()
-@click.argument("file", type=click.Choice(["suite", "model", "dataset"]), default="suite")
-def options(file: str) -> None:
-    """List the keys of a suite file, or of a model's or dataset's file."""
-    from tabulate import tabulate
-
-    from clearbench.config import DatasetSpec, ModelSpec
-    from clearbench.options import describe
-    from clearbench.suite import SuiteFile
-
-    kinds: dict[str, type[BaseModel]] = {
-        "suite": SuiteFile,
-        "model": ModelSpec,
-        "dataset": DatasetSpec,
-    }
-    headers = ["key", "type", "default", "meaning"]
-    click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))

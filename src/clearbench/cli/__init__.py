@@ -1,0 +1,47 @@
+"""The command line: one subcommand a stage, used by rules and people alike, and those that ask.
+
+What a command needs is imported when it runs, so that `clearbench --help` needs neither torch nor
+pandas.
+"""
+
+import errno
+import sys
+
+import click
+
+from clearbench.cli import ask, prove, stages
+from clearbench.errors import UserError
+
+
+def main() -> None:
+    """Run the command line; a user's mistake or a full disk ends in one line and exit status 1."""
+    try:
+        cli(standalone_mode=False)
+    except UserError as error:
+        _fail(str(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            raise
+        _fail(f"{error.filename or 'output'}: {error.strerror}; nothing was published")
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        _fail("interrupted")
+
+
+def _fail(message: str) -> None:
+    click.echo(f"clearbench: {message}", err=True)
+    sys.exit(1)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="clearbench")
+def cli() -> None:
+    """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
+
+
+for _module in (stages, ask, prove):
+    for _command in vars(_module).values():
+        if isinstance(_command, click.Command):
+            cli.add_command(_command)

@@ -1,0 +1,63 @@
+"""What is there: methods, keys of configuration files, tables."""
+
+from pathlib import Path
+
+import click
+from pydantic import BaseModel
+
+from clearbench.errors import UserError
+
+
+@click.command()
+@click.argument("name", metavar="SUITE")
+def show(name: str) -> None:
+    """Print a suite's main table and the paths of all its tables."""
+    from clearbench.layout import Layout
+    from clearbench.suite import load_suite
+
+    tables = Layout(Path("results") / load_suite(name, Path.cwd()).name).tables
+    main_table = tables / "comparison.md"
+    if not main_table.exists():
+        raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
+    click.echo(main_table.read_text(encoding="utf-8"))
+    click.echo("All tables:")
+    for path in sorted(tables.iterdir()):
+        if path.suffix in (".csv", ".md", ".tex"):
+            click.echo(f"  {path}")
+
+
+@click.command()
+@click.argument("method", required=False)
+def methods(method: str | None) -> None:
+    """List the methods, or show one with its parameters, formula and source."""
+    from clearbench import methods as registry
+
+    known = registry.available()
+    if method is not None and method not in known:
+        raise UserError(f"{method}: unknown method; allowed: {', '.join(known)}")
+    for key in known if method is None else [method]:
+        description = registry.describe(key)
+        click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
+        if method is not None:
+            click.echo(f"\n{description.doc}\n")
+            for name, (kind, default) in description.parameters.items():
+                click.echo(f"  {name}: {kind} = {default}")
+
+
+@click.command()
+@click.argument("file", type=click.Choice(["suite", "model", "dataset"]), default="suite")
+def options(file: str) -> None:
+    """List the keys of a suite file, or of a model's or dataset's file."""
+    from tabulate import tabulate
+
+    from clearbench.config import DatasetSpec, ModelSpec
+    from clearbench.options import describe
+    from clearbench.suite import SuiteFile
+
+    kinds: dict[str, type[BaseModel]] = {
+        "suite": SuiteFile,
+        "model": ModelSpec,
+        "dataset": DatasetSpec,
+    }
+    headers = ["key", "type", "default", "meaning"]
+    click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))

@@ -1,0 +1,235 @@
+"""Whether results are current and proven, what a run would do, and what is not to be trusted."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from clearbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clearbench.graph import Artifact, Graph
+    from clearbench.provenance.environment import Accepted
+    from clearbench.provenance.tree import Tree
+
+_suite = click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
+_results = click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    default=Path("results"),
+    show_default=True,
+    help="The folder of all suites' results.",
+)
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
+
+
+@click.command()
+@click.argument("target", required=False, metavar="[CELL|FILE]")
+@_suite
+@_results
+@_as_json
+def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
+    """Tell whether results are current, and if not, why.
+
+    CELL is a run as npo/text/forget10/seed0, FILE a file or folder of the results tree; without
+    either, the suite's cells are counted by cause.
+    """
+    from clearbench.provenance.currency import assess
+    from clearbench.provenance.why import explain, summarise
+
+    suite = _suite_of(target, results) or suite
+    graph, tree, environments = _open(suite, results)
+    statuses = assess(graph, tree, environments)
+    chosen = list(statuses)
+    if target is not None:
+        chosen = [found.name for found in graph.ancestors(_artifact(target, graph, tree).name)]
+    if as_json:
+        data = {
+            name: {
+                "current": statuses[name].current,
+                "causes": [vars(cause) for cause in statuses[name].causes],
+                "waits": list(statuses[name].waits),
+            }
+            for name in chosen
+        }
+        click.echo(json.dumps(data, indent=1))
+        return
+    if target is None:
+        lines = summarise(graph, statuses)
+    else:
+        last = statuses[chosen[-1]]
+        click.echo(f"{last.artifact.name}: {'current' if last.current else 'not current'}")
+        lines = explain((statuses[name] for name in chosen), tree)
+    for line in lines:
+        click.echo(line)
+
+
+@click.command()
+@_suite
+@_results
+@click.option("--workers", type=click.IntRange(min=1), help="Jobs at a time. [default: processors]")
+@_as_json
+def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
+    """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
+    from clearbench.provenance.currency import assess
+    from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
+
+    graph, tree, environments = _open(suite, results)
+    statuses = assess(graph, tree, environments)
+    stages, estimates = make_plan(statuses, Experience(sorted(results.glob("*/"))))
+    workers = workers or os.cpu_count() or 1
+    seconds = finishing_time(graph, estimates, workers)
+    if as_json:
+        data = {"stages": [vars(stage) for stage in stages], "seconds": seconds}
+        click.echo(json.dumps(data, indent=1, default=vars))
+        return
+    for line in report(stages, seconds, workers):
+        click.echo(line)
+
+
+@click.command()
+@click.option(
+    "--where",
+    multiple=True,
+    required=True,
+    metavar="KEY=VALUE",
+    help="Which results: by stage, method, modality, forget_size, seed; all given must hold.",
+)
+@click.option("--reason", required=True, help="Why they are not to be trusted; kept on record.")
+@click.option("--dry-run", is_flag=True, help="Tell which, and mark none.")
+@_suite
+@_results
+def invalidate(
+    where: tuple[str, ...], reason: str, dry_run: bool, suite: str, results: Path
+) -> None:
+    """Mark results as untrusted; the next run makes them and all that depends on them again."""
+    from clearbench.provenance.invalidate import made, mark, select
+
+    pairs = {}
+    for text in where:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--where {text}: write KEY=VALUE")
+        pairs[key] = value
+    graph, tree, _ = _open(suite, results)
+    names = made(tree, select(graph, pairs))
+    if not dry_run:
+        mark(tree, names, reason)
+    for name in names:
+        click.echo(name)
+    verb = "would be" if dry_run else "are"
+    click.echo(f"{len(names)} artifacts {verb} marked as untrusted", err=True)
+
+
+@click.command()
+@_suite
+@_results
+@click.option("--fast", is_flag=True, help="Take digests from manifests; read and compute nothing.")
+@click.option("--cell", metavar="RUN[:METRIC]", help="Show the chain of one cell.")
+@click.option("--reexecute", is_flag=True, help="Run the cell's jobs again, compare the bytes.")
+@_as_json
+def audit(
+    suite: str, results: Path, fast: bool, cell: str | None, reexecute: bool, as_json: bool
+) -> None:
+    """Prove every cell of every table, down to the data; exit status 1 if one is broken.
+
+    RUN is as npo/text/forget10/seed0 or gold/forget10/seed0.
+    """
+    from clearbench.provenance.audit import Audit
+
+    if reexecute and cell is None:
+        raise UserError("--reexecute: name the cell, with --cell")
+    graph, tree, environments = _open(suite, results)
+    proof = Audit(graph, tree, environments, fast)
+    if cell is None:
+        _audit_all(proof, as_json)
+    elif reexecute:
+        _reexecute(graph, tree, cell)
+    else:
+        _audit_cell(graph, tree, proof, cell, as_json)
+
+
+def _audit_all(proof: Any, as_json: bool) -> None:
+    cells = proof.cells()
+    broken = {f"{table} {cell}": link for (table, cell), link in cells.items() if link}
+    files = [] if broken else proof.files()
+    if as_json:
+        click.echo(json.dumps({"cells": len(cells), "broken": broken, "files": files}, indent=1))
+    else:
+        for name, link in broken.items():
+            click.echo(f"{name}: {link}")
+        for line in files:
+            click.echo(line)
+        ending = f"{len(broken)} broken" if broken else "all hold"
+        click.echo(f"{len(cells)} cells, {ending}", err=bool(broken or files))
+    if broken or files:
+        raise SystemExit(1)
+
+
+def _audit_cell(graph: "Graph", tree: "Tree", proof: Any, cell: str, as_json: bool) -> None:
+    from clearbench.provenance.chain import broken_links, chain, draw
+
+    found = chain(graph, tree, cell, proof.broken_link)
+    if as_json:
+        click.echo(json.dumps(found, indent=1))
+    else:
+        for line in draw(found):
+            click.echo(line)
+    if broken_links(found):
+        raise SystemExit(1)
+
+
+def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
+    from clearbench.provenance.reexecute import reexecute
+
+    differing = False
+    for line, same in reexecute(graph, tree, cell.partition(":")[0]):
+        click.echo(line)
+        differing |= not same
+    if differing:
+        raise SystemExit(1)
+
+
+def _open(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
+    from clearbench.graph import Graph
+    from clearbench.provenance.environment import IMAGE, accepted
+    from clearbench.provenance.tree import Tree
+    from clearbench.suite import load_suite
+
+    found = load_suite(suite, Path.cwd())
+    return Graph(found), Tree(results / found.name), accepted(IMAGE, in_image=False)
+
+
+def _suite_of(target: str | None, results: Path) -> str | None:
+    """The suite that a file belongs to, if the target is a file of the results tree."""
+    if target is None:
+        return None
+    path = Path(target).resolve()
+    root = results.resolve()
+    return path.relative_to(root).parts[0] if path.is_relative_to(root) and path != root else None
+
+
+def _artifact(target: str, graph: "Graph", tree: "Tree") -> "Artifact":
+    """The artifact that a target is, or is a file of; of a run, its scores."""
+    if target in graph.runs:
+        return graph[f"score/{target}"]
+    path, root = Path(target).resolve(), tree.root.resolve()
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else target
+    for candidate in _prefixes(name):
+        if candidate in graph:
+            return graph[candidate]
+    known = ", ".join(list(graph.runs)[:3])
+    raise UserError(
+        f"{target}: neither a file below {tree.root} that the suite makes, nor a run; runs are"
+        f" {known}, …"
+    )
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """A path and its parents, the longest first."""
+    parts = name.split("/")
+    for length in range(len(parts), 0, -1):
+        yield "/".join(parts[:length])

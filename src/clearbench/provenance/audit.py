@@ -1,0 +1,168 @@
+"""The proof of tables: each cell from its scores, the scores from the records, all to the data."""
+
+import csv
+import json
+from functools import cache, cached_property
+
+from clearbench.errors import UserError
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.graph import TABLES, Graph
+from clearbench.metrics.score import SCORES, score_records
+from clearbench.provenance.differences import differences
+from clearbench.provenance.environment import Accepted
+from clearbench.provenance.fingerprint import code_of
+from clearbench.provenance.record import Recipe
+from clearbench.provenance.tree import Tree
+from clearbench.tables.documents import documents
+from clearbench.tables.read import read_results
+from clearbench.tables.results import plan
+
+_KEY = 4
+"""The first columns of a table's CSV name the cell: method, modality, forget size, metric."""
+
+
+class Audit:
+    """Checks a suite's tables against its scores, records and models, and these against the data.
+
+    What counts is what lies on disk now, and the suite, code and environment of this checkout.
+    Where `fast`, digests are taken from manifests, files are looked at and not read, and scores are
+    not computed again.
+    """
+
+    def __init__(self, graph: Graph, tree: Tree, environments: Accepted, fast: bool = False):
+        self._graph = graph
+        self._tree = tree
+        self._environments = environments
+        self._fast = fast
+        self.broken_link = cache(self._broken_link)
+
+    def cells(self) -> dict[tuple[str, str], str | None]:
+        """What is broken of every cell of every table (`comparison`, `npo/text/forget10:real`).
+
+        The first broken link in the flow's order, or None for a cell that holds.
+        """
+        found: dict[tuple[str, str], str | None] = {}
+        for table in sorted(name[:-4] for name in self._recomputed if name.endswith(".csv")):
+            names = json.loads(self._recomputed[f"{table}.sources.json"])
+            given = _lines(self._recomputed[f"{table}.csv"])
+            said = _lines(self._published(f"{table}.csv"))
+            for (key, line), name in zip(given.items(), names, strict=True):
+                link = self._first_broken(name)
+                if link is None and said.get(key) != line:
+                    link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
+                found[table, name] = link or self._tables_broken(name)
+            for key in said.keys() - given.keys():
+                found[table, "/".join(key)] = f"{TABLES}/{table}.csv: not of this suite"
+        return found
+
+    def files(self) -> list[str]:
+        """What is broken of table files besides the cells of the CSV files: texts and sources.
+
+        Meant for tables whose cells hold; the texts of others tell what their sources were.
+        """
+        found = []
+        for name, text in self._recomputed.items():
+            line = _first_difference(self._published(name), text)
+            if line is not None and not name.endswith(".csv"):
+                found.append(f"{TABLES}/{name}, line {line}: not what the scores give")
+        return found
+
+    @cached_property
+    def _recomputed(self) -> dict[str, str]:
+        return documents(read_results(self._graph, self._tree, self.broken_link))
+
+    def _published(self, name: str) -> str:
+        path = self._tree.root / TABLES / name
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{path}: cannot be read ({error}); run snakemake first") from None
+
+    @cached_property
+    def _runs(self) -> dict[str, tuple[str, ...]]:
+        return {group.name: group.runs for group in plan(self._graph.suite)}
+
+    def _first_broken(self, cell: str) -> str | None:
+        for run in self._runs[cell.rpartition(":")[0]]:
+            for artifact in self._graph.ancestors(f"score/{run}"):
+                link = self.broken_link(artifact.name)
+                if link is not None:
+                    return link
+        return None
+
+    def _broken_link(self, name: str) -> str | None:
+        """What is broken of one artifact: record, inputs, files, settings, code, environment."""
+        tree = self._tree
+        if tree.failure(name) is not None:
+            return f"{name}: failed: {tree.failure(name)}"
+        if tree.invalidation(name) is not None:
+            return f"{name}: marked as untrusted: {tree.invalidation(name)}"
+        try:
+            broken = tree.broken_link(self._graph[name]) or tree.damage(name, not self._fast)
+            broken = broken or self._changed(name)
+            if broken is None and self._graph[name].stage == "score" and not self._fast:
+                broken = self._score_broken(name)
+        except UserError as error:
+            return str(error)
+        return broken
+
+    def _changed(self, name: str) -> str | None:
+        """What of an artifact's settings, code or environment is not this checkout's."""
+        artifact, then = self._graph[name], self._tree.record(name).recipe
+        settings = artifact.resolved
+        code = code_of(artifact.stage, settings)
+        now = Recipe(artifact.stage, settings, then.inputs, code, then.lock, then.image)
+        causes = differences(then, now, self._environments)
+        return f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None
+
+    def _score_broken(self, name: str) -> str | None:
+        """The first score that its records do not give."""
+        if self._tree.manifest(name).diverged:
+            return None
+        root, inputs = self._tree.root, self._graph[name].inputs
+        records, gold = (read_records(root / inputs[key] / RECORDS) for key in ("records", "gold"))
+        computed = score_records(records, gold)
+        said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
+        for key in sorted(said.keys() | computed.keys()):
+            if said.get(key) != computed.get(key):
+                both = f"{said.get(key)}, its records give {computed.get(key)}"
+                return f"{name}/{SCORES}: {key} is {both}"
+        return None
+
+    def _tables_broken(self, cell: str) -> str | None:
+        """Whether the tables are proven to be made from a cell's scores, by this code."""
+        try:
+            record = self._tree.record(TABLES)
+        except UserError as error:
+            return str(error)
+        if self._tree.manifest_digest(TABLES) != record.manifest:
+            return f"{TABLES}: its manifest is not the one that the job wrote"
+        for run in self._runs[cell.rpartition(":")[0]]:
+            name = f"score/{run}"
+            if record.recipe.inputs.get(name) != self._tree.manifest_digest(name):
+                return f"{TABLES}: made from another {name} than the one here"
+        return self._changed(TABLES)
+
+
+def _lines(text: str) -> dict[tuple[str, ...], list[str]]:
+    """The lines of a table's CSV by the columns that name the cell."""
+    rows = list(csv.reader(text.splitlines()))[1:]
+    return {tuple(row[:_KEY]): row[_KEY:] for row in rows}
+
+
+def _differs(said: list[str] | None, given: list[str]) -> str:
+    if said is None:
+        return "the line is gone"
+    said_one, given_one = next(
+        (pair for pair in zip(said, given, strict=False) if pair[0] != pair[1]), ("", "")
+    )
+    return f"says {said_one or 'nothing'}, the scores give {given_one or 'nothing'}"
+
+
+def _first_difference(one: str, other: str) -> int | None:
+    """The number of the first line that differs, from 1."""
+    lines = one.splitlines(), other.splitlines()
+    for number, (left, right) in enumerate(zip(*lines, strict=False), start=1):
+        if left != right:
+            return number
+    return None if one == other else min(map(len, lines)) + 1

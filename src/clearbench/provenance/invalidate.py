@@ -1,0 +1,65 @@
+"""Marking results as untrusted: the next run makes them and all that depends on them again."""
+
+import getpass
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from clearbench.errors import UserError
+from clearbench.graph import Artifact, Graph
+from clearbench.provenance.artifacts import INVALID
+from clearbench.provenance.tree import Tree
+
+
+def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
+    """The artifacts with some labels (`method`, `seed`, …), and all that are made from them.
+
+    Raises UserError for an unknown label, and where none is found.
+    """
+    known: dict[str, set[str]] = {}
+    for artifact in graph:
+        for key, value in labels(artifact).items():
+            known.setdefault(key, set()).add(value)
+    for key, value in where.items():
+        if key not in known:
+            raise UserError(f"--where {key}: unknown; allowed: {', '.join(sorted(known))}")
+        if value not in known[key]:
+            allowed = ", ".join(sorted(known[key]))
+            raise UserError(f"--where {key}={value}: none here; there are: {allowed}")
+    found = [a.name for a in graph if where.items() <= labels(a).items()]
+    if not found:
+        shown = " ".join(f"{key}={value}" for key, value in where.items())
+        raise UserError(f"--where {shown}: no artifact of the suite has all of these")
+    return graph.descendants(*found)
+
+
+def labels(artifact: Artifact) -> dict[str, str]:
+    """What an artifact is found by: its stage (the first part of its name) and what it is of."""
+    found: dict[str, object] = {"stage": artifact.name.partition("/")[0]}
+    if artifact.cell is not None:
+        found.update(vars(artifact.cell))
+    else:
+        names = ("forget_size", "seed")
+        options = {name: artifact.options.get(name) for name in names}
+        found.update({name: value for name, value in options.items() if value is not None})
+    return {key: str(value) for key, value in found.items()}
+
+
+def made(tree: Tree, artifacts: list[Artifact]) -> list[str]:
+    """The names of those artifacts that have been made."""
+    return [a.name for a in artifacts if tree.manifest_digest(a.name) is not None]
+
+
+def mark(tree: Tree, names: list[str], reason: str) -> None:
+    """Mark artifacts as untrusted.
+
+    The reason, the time and the user go on into the provenance record of what replaces them.
+    """
+    note = {
+        "reason": reason,
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "by": getpass.getuser(),
+    }
+    for name in names:
+        path = tree.root / name / INVALID
+        path.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n", encoding="utf-8")

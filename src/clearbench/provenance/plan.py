@@ -1,0 +1,182 @@
+"""What a run would do: its jobs, and their time and storage by those of similar jobs before."""
+
+import heapq
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from tabulate import tabulate
+
+from clearbench.errors import UserError
+from clearbench.graph import Artifact, Graph
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, parse_manifest
+from clearbench.provenance.currency import Status
+from clearbench.provenance.record import parse_record
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a job took: wall seconds, bytes of its artifact, and whether it had a GPU."""
+
+    seconds: float
+    size: float
+    gpu: bool
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """The jobs of a stage that a run would start.
+
+    Of `jobs`, `certain` are known to work; the others end at once if their inputs turn out
+    unchanged. `costs` are the estimates of those that have one.
+    """
+
+    stage: str
+    jobs: int
+    certain: int
+    costs: list[Cost]
+
+    @property
+    def unknown(self) -> int:
+        """Jobs with nothing like them on record."""
+        return self.jobs - len(self.costs)
+
+
+class Experience:
+    """What jobs took so far, from the provenance records below some results trees."""
+
+    def __init__(self, roots: Iterable[Path]):
+        self._costs: dict[tuple[str, ...], list[Cost]] = defaultdict(list)
+        for root in roots:
+            for path in root.rglob(PROVENANCE):
+                self._learn(path)
+
+    def _learn(self, path: Path) -> None:
+        try:
+            record = parse_record(path.read_bytes(), path)
+            manifest_path = path.with_name(MANIFEST)
+            manifest = parse_manifest(manifest_path.read_bytes(), manifest_path)
+        except (UserError, FileNotFoundError):
+            # What is damaged teaches nothing; `audit` complains of it.
+            return
+        if manifest.diverged:
+            return
+        size = sum(entry.size for entry in manifest.files.values())
+        cost = Cost(record.facts["seconds"], size, record.facts["gpu"] is not None)
+        for kind in _kinds(record.recipe.stage, record.recipe.settings):
+            self._costs[kind].append(cost)
+
+    def estimate(self, artifact: Artifact) -> Cost | None:
+        """The mean over the most similar jobs; None if no job was similar."""
+        for kind in _kinds(artifact.stage, artifact.resolved):
+            costs = self._costs.get(kind)
+            if costs:
+                return Cost(
+                    fmean(cost.seconds for cost in costs),
+                    fmean(cost.size for cost in costs),
+                    any(cost.gpu for cost in costs),
+                )
+        return None
+
+
+def _kinds(stage: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """What a job is like, the narrowest kind first; a job with a model is like none of another."""
+    model = json.dumps(settings.get("model"), sort_keys=True)
+    training = json.dumps(settings.get("training"), sort_keys=True)
+    parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]
+    for length in range(len(parts), -1, -1):
+        yield (stage, model, training, *parts[:length])
+    yield (stage, model)
+
+
+def make_plan(
+    statuses: Mapping[str, Status], experience: Experience
+) -> tuple[list[StagePlan], dict[str, Cost | None]]:
+    """The jobs of a run by stage, in the flow's order, and the estimate of each by its artifact."""
+    estimates = {
+        name: experience.estimate(status.artifact)
+        for name, status in statuses.items()
+        if not status.current
+    }
+    stages: dict[str, list[str]] = defaultdict(list)
+    for name in estimates:
+        stages[name.partition("/")[0]].append(name)
+    found = []
+    for stage, names in stages.items():
+        certain = sum(bool(statuses[name].causes) for name in names)
+        costs = [cost for cost in map(estimates.get, names) if cost is not None]
+        found.append(StagePlan(stage, len(names), certain, costs))
+    return found, estimates
+
+
+def finishing_time(graph: Graph, estimates: Mapping[str, Cost | None], workers: int) -> float:
+    """Seconds until the last job ends if `workers` run at a time; unknown ones count as nothing."""
+    waiting = {
+        name: {source for source in graph[name].inputs.values() if source in estimates}
+        for name in estimates
+    }
+    users: dict[str, list[str]] = defaultdict(list)
+    for name, sources in waiting.items():
+        for source in sources:
+            users[source].append(name)
+    order = {name: number for number, name in enumerate(estimates)}
+    ready = [order[name] for name, sources in waiting.items() if not sources]
+    names = list(estimates)
+    heapq.heapify(ready)
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < workers:
+            number = heapq.heappop(ready)
+            cost = estimates[names[number]]
+            heapq.heappush(running, (now + (cost.seconds if cost else 0.0), number))
+        now, number = heapq.heappop(running)
+        for user in users[names[number]]:
+            waiting[user].discard(names[number])
+            if not waiting[user]:
+                heapq.heappush(ready, order[user])
+    return now
+
+
+def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterator[str]:
+    """The plan as lines for people."""
+    stages = list(stages)
+    if not stages:
+        yield "nothing to do"
+        return
+    rows = [_row(stage.stage, [stage]) for stage in stages]
+    rows.append(_row("all", stages))
+    headers = ["stage", "jobs", "certain", "unknown", "GPU time", "CPU time", "storage"]
+    yield tabulate(rows, headers, disable_numparse=True, colalign=("left", *["right"] * 6))
+    unknown = sum(stage.unknown for stage in stages)
+    least = "at least " if unknown else ""
+    yield f"finished after {least}{_duration(seconds)} with {workers} jobs at a time"
+    yield "certain: has a cause of its own; the others end at once if their inputs stay the same"
+    if unknown:
+        yield f"unknown: nothing like these {unknown} jobs is on record, they count as nothing"
+
+
+def _row(name: str, stages: list[StagePlan]) -> list[str]:
+    costs = [cost for stage in stages for cost in stage.costs]
+    jobs = sum(stage.jobs for stage in stages)
+    if not costs:
+        figures = ["?", "?", "?"]
+    else:
+        gpu, cpu = (sum(c.seconds for c in costs if c.gpu is kind) for kind in (True, False))
+        figures = [_duration(gpu), _duration(cpu), _size(sum(cost.size for cost in costs))]
+    certain, unknown = sum(s.certain for s in stages), sum(s.unknown for s in stages)
+    return [name, str(jobs), str(certain), str(unknown), *figures]
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def _size(size: float) -> str:
+    return f"{size / 2**30:.2f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"

@@ -1,0 +1,55 @@
+"""Running a cell's jobs again, beside the results, and comparing the bytes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from clearbench.errors import UserError
+from clearbench.graph import Artifact, Graph
+from clearbench.provenance import environment
+from clearbench.provenance.artifacts import MANIFEST, sha256
+from clearbench.provenance.tree import Tree
+
+
+def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
+    """Run the jobs of a run's weights, records and scores again from the inputs that lie here.
+
+    Gives, job by job, a line and whether the manifest came out the same. Raises UserError for an
+    unknown run, one that is not there, one made in another image than this process runs in, and a
+    job that fails.
+    """
+    if run not in graph.runs:
+        raise UserError(f"{run}: no run of suite {graph.suite.name}")
+    names = (graph.runs[run].weights, f"evaluate/{run}", f"score/{run}")
+    with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
+        for name in names:
+            made_in = tree.record(name).recipe.image
+            if made_in != environment.image():
+                here = environment.image() or "none"
+                raise UserError(f"{name}: made in image {made_in}, this is {here}; run it there")
+            out = Path(scratch) / name
+            words = command(graph[name], tree.root, out)
+            done = subprocess.run(
+                [sys.executable, "-m", *words], capture_output=True, text=True, check=False
+            )
+            if done.returncode != 0:
+                said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+                raise UserError(f"{name}: running it again failed: {said[-1]}")
+            same = sha256(out / MANIFEST) == tree.manifest_digest(name)
+            yield f"{name}: {'the same bytes' if same else 'DIFFERENT bytes'}", same
+
+
+def command(artifact: Artifact, root: Path, out: Path) -> list[str]:
+    """The command that makes an artifact into `out`, from the results below `root`."""
+    words = ["clearbench", artifact.stage]
+    if artifact.settings:
+        words += ["--settings", json.dumps(artifact.settings)]
+    for key, value in artifact.options.items():
+        if value is not None:
+            words += [f"--{key.replace('_', '-')}", str(value)]
+    for key, source in artifact.inputs.items():
+        words += [f"--{key}", str(root / source)]
+    return [*words, "--out", str(out)]

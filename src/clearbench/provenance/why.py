@@ -1,0 +1,59 @@
+"""Telling people whether results are current, and if not, why."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from clearbench.graph import Graph
+from clearbench.provenance.currency import Status
+from clearbench.provenance.differences import Cause
+from clearbench.provenance.tree import Tree
+
+_NAMED_CELLS = 3
+
+
+def explain(statuses: Iterable[Status], tree: Tree) -> Iterator[str]:
+    """Lines on each artifact that is not current: its causes, or what it waits for."""
+    for status in statuses:
+        if status.current:
+            continue
+        yield status.artifact.name
+        for cause in status.causes:
+            yield f"  {cause.kind}: {cause.text}{_maker(status, cause, tree)}"
+        for name in status.waits:
+            yield f"  waits for {name}"
+
+
+def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
+    """Lines on a whole suite: how many cells are current, the others by cause."""
+    of_cause: dict[str, list[str]] = defaultdict(list)
+    current = 0
+    for cell in graph.suite.cells:
+        chain = [statuses[found.name] for found in graph.ancestors(f"score/{cell.run}")]
+        found = {line for status in chain for line in _causes(status)}
+        current += not found
+        for line in found:
+            of_cause[line].append(cell.run)
+    made = sum(status.current for status in statuses.values())
+    yield f"{current} of {len(graph.suite.cells)} cells are current"
+    yield f"{made} of {len(statuses)} artifacts are current"
+    for line, cells in sorted(of_cause.items(), key=lambda item: (-len(item[1]), item[0])):
+        names = ", ".join(cells[:_NAMED_CELLS]) + (", …" if len(cells) > _NAMED_CELLS else "")
+        yield f"  {len(cells)} {'cell' if len(cells) == 1 else 'cells'}: {line} ({names})"
+    tables = [line for line in _causes(statuses["tables"]) if line not in of_cause]
+    yield from (f"  {line}" for line in tables)
+
+
+def _causes(status: Status) -> Iterator[str]:
+    """The causes of a status, those of all cells' artifacts of one stage in the same words."""
+    stage = status.artifact.name.partition("/")[0]
+    if status.artifact.cell is None:
+        stage = status.artifact.name
+    return (f"{stage}: {cause.kind}: {cause.text}" for cause in status.causes)
+
+
+def _maker(status: Status, cause: Cause, tree: Tree) -> str:
+    """Of a changed input, which job made it, and when."""
+    source = status.artifact.inputs.get(cause.subject)
+    if source is None:
+        return ""
+    return f", {source} as made at {tree.record(source).facts['started']}"
