@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from clearbench import methods
 from clearbench.config import BaseSettings
 from clearbench.layout import GOLD_SEEDS, gold_run, original_run
+from clearbench.provenance.artifacts import folders
 from clearbench.settings import (
     Cell,
     EvaluateSettings,
@@ -26,7 +28,7 @@ class Artifact:
     `name` is its path below the suite's results. `settings` go to the stage as `--settings`,
     `options` are the other options that its bytes depend on. `inputs` are the artifacts that it is
     made from, by the names that the stage gives them; of those in `reads` the job reads the
-    provenance record. `cell` is the one that the artifact belongs to, if it is of one.
+    provenance record. `outside` are folders of data that no job made. `cell` is the one that the artifact belongs to, if it is of one.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Artifact:
     options: Mapping[str, Any] = field(default_factory=dict)
     inputs: Mapping[str, str] = field(default_factory=dict)
     reads: tuple[str, ...] = ()
+    outside: Mapping[str, Path] = field(default_factory=dict)
     cell: Cell | None = None
 
     @property
@@ -123,12 +126,14 @@ class Graph:
         if dataset.generator is not None:
             yield Artifact("generate", "generate", dataset.generator)
             inputs["source"] = "generate"
-        yield Artifact("dataset", "dataset", dataset.model_dump(), inputs=inputs)
+        outside = folders(images=dataset.images, texts=dataset.texts)
+        yield Artifact("dataset", "dataset", dataset.model_dump(), inputs=inputs, outside=outside)
 
     def _shared_models(self) -> Iterator[Artifact]:
         file, model = self.suite.file, self.suite.model
         base = BaseSettings(model=model.source, training=file.base).model_dump()
-        yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"})
+        outside = folders(hub=model.hub)
+        yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
         training = FinetuneSettings(model=model.use, training=file.finetune).model_dump()
         inputs = {"base": "base", "dataset": "dataset"}
         options = {"part": "full", "forget_size": None, "seed": 0}

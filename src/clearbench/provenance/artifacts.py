@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -74,6 +74,19 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         return Manifest(files=files, **data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not a manifest ({error}); remove the folder and rerun") from None
+
+
+def folder_digest(folder: Path, digest_of: Callable[[Path], str] = sha256) -> str:
+    """The names and contents of a folder's files as one hash: of data that no job made."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{path.relative_to(folder).as_posix()} {digest_of(path)}" for path in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def folders(**names: str | None) -> dict[str, Path]:
+    """Those of some hub ids or folders that are folders here."""
+    paths = {key: Path(name) for key, name in names.items() if name}
+    return {key: path for key, path in paths.items() if path.is_dir()}
 
 
 def read_manifest(folder: Path) -> Manifest:

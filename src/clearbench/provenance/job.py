@@ -19,6 +19,7 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     Manifest,
+    folder_digest,
     held,
     manifest_text,
     part_folder,
@@ -43,7 +44,8 @@ class Job:
 
         Job("score", out, inputs={"records": folder}, settings={}).run(work)
 
-    `inputs` are artifacts, `reads` single files that count as well. An artifact that was made by
+    `inputs` are artifacts, `reads` single files that count as well, `outside` folders of data that
+    no job made. An artifact that was made by
     the same code with the same settings from the same inputs stays as it is: the job says so and
     does no work. One whose inputs diverged is diverged itself. Work that fails leaves `out` without
     files, except for `failure.json` that says what went wrong.
@@ -56,6 +58,7 @@ class Job:
         inputs: Mapping[str, Path],
         settings: Mapping[str, Any],
         reads: Mapping[str, Path] | None = None,
+        outside: Mapping[str, Path] | None = None,
     ):
         self.out = out
         self.folder = part_folder(out)
@@ -67,6 +70,7 @@ class Job:
         self._stage = stage
         self._paths = dict(inputs)
         self._reads = dict(reads or {})
+        self._outside = dict(outside or {})
         self._settings = dict(settings)
         self._manifest = Manifest(stage)
 
@@ -108,7 +112,8 @@ class Job:
         self._recipe = Recipe(
             self._stage,
             self._settings,
-            {name: sha256(path) for name, path in edges.items()},
+            {name: sha256(path) for name, path in edges.items()}
+            | {name: folder_digest(path) for name, path in self._outside.items()},
             code_of(self._stage, self._settings),
             environment.lock(),
             environment.image(),
@@ -141,9 +146,15 @@ class Job:
         stock = take_stock(self.folder, self._manifest)
         text = manifest_text(stock)
         (self.folder / MANIFEST).write_text(text, encoding="utf-8")
-        paths = {name: str(path) for name, path in {**self._paths, **self._reads}.items()}
+        paths = {**self._paths, **self._reads, **self._outside}
         times = {name: (self.folder / name).stat().st_mtime_ns for name in stock.files}
-        record = Record(self._recipe, paths, digest(text.encode()), times, self._facts())
+        record = Record(
+            self._recipe,
+            {name: str(path) for name, path in paths.items()},
+            digest(text.encode()),
+            times,
+            self._facts(),
+        )
         (self.folder / PROVENANCE).write_text(record.text(), encoding="utf-8")
         publish(self.folder, self.out)
 

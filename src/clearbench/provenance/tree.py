@@ -13,13 +13,14 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     Manifest,
+    folder_digest,
     parse_manifest,
     sha256,
 )
 from clearbench.provenance.record import Record, digest, parse_record
 
 CHECKED = ".checked.json"
-"""Modification times at which files were read and found whole, by path below the root."""
+"""Size, modification time and sha256 of files that were read, so that they are read once."""
 
 
 class Tree:
@@ -28,7 +29,8 @@ class Tree:
     def __init__(self, root: Path):
         self.root = root
         self._bytes = cache(self._read)
-        self._checked: dict[str, int] | None = None
+        self._folder_digest = cache(lambda path: folder_digest(path, self._sha256))
+        self._checked: dict[str, list[int | str]] | None = None
 
     def manifest(self, name: str) -> Manifest:
         """An artifact's manifest; UserError where it is missing or not one."""
@@ -67,7 +69,8 @@ class Tree:
     def inputs(self, artifact: Artifact) -> dict[str, str | None]:
         """The digests of an artifact's inputs as its job would record them; None for a missing."""
         found = {name: self.manifest_digest(source) for name, source in artifact.inputs.items()}
-        return found | {f"{name}/{PROVENANCE}": self.record_digest(name) for name in artifact.reads}
+        found |= {f"{name}/{PROVENANCE}": self.record_digest(name) for name in artifact.reads}
+        return found | {name: self._folder_digest(path) for name, path in artifact.outside.items()}
 
     def broken_link(self, artifact: Artifact) -> str | None:
         """Why an artifact is not proven by its record and its inputs as they are; None if it is."""
@@ -97,11 +100,14 @@ class Tree:
                 return f"{path}: gone"
             if stat.st_size != entry.size:
                 return f"{path}: {stat.st_size} bytes, the manifest says {entry.size}"
-            seen = (record.times.get(file), self._times().get(f"{name}/{file}"))
-            if reread or stat.st_mtime_ns not in seen:
-                if sha256(path) != entry.sha256:
-                    return f"{path}: other bytes than those that were made"
-                self._times()[f"{name}/{file}"] = stat.st_mtime_ns
+            if reread:
+                found = sha256(path)
+            elif stat.st_mtime_ns == record.times.get(file):
+                continue
+            else:
+                found = self._sha256(path)
+            if found != entry.sha256:
+                return f"{path}: other bytes than those that were made"
         return None
 
     def remember(self) -> None:
@@ -116,14 +122,26 @@ class Tree:
                 # Only time is lost.
                 part.unlink(missing_ok=True)
 
-    def _times(self) -> dict[str, int]:
+    def _sha256(self, path: Path) -> str:
+        """The sha256 of a file, read only if its size or time is not the one seen before."""
         if self._checked is None:
-            try:
-                self._checked = json.loads((self.root / CHECKED).read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                self._checked = {}
-        assert self._checked is not None
-        return self._checked
+            self._checked = self._remembered()
+        inside = path.is_relative_to(self.root)
+        name = path.relative_to(self.root).as_posix() if inside else str(path.absolute())
+        stat = path.stat()
+        state: list[int | str] = [stat.st_size, stat.st_mtime_ns]
+        if self._checked.get(name, [])[:2] != state:
+            self._checked[name] = [*state, sha256(path)]
+        return str(self._checked[name][2])
+
+    def _remembered(self) -> dict[str, list[int | str]]:
+        try:
+            found: dict[str, list[int | str]] = json.loads(
+                (self.root / CHECKED).read_text(encoding="utf-8")
+            )
+        except (OSError, ValueError):
+            return {}
+        return found
 
     @staticmethod
     def _read(path: Path) -> bytes | None:

@@ -11,6 +11,7 @@ from clearbench.models.build import build_model, build_processor, build_tokenize
 from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder
+from clearbench.provenance.artifacts import folders
 from clearbench.provenance.job import Job
 from clearbench.training.finetune import finetune
 
@@ -39,7 +40,8 @@ def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
         processor.save_pretrained(str(job.folder))
 
     resolved = {**settings.model_dump(), "seed": seed}
-    Job("base", out, {"dataset": dataset}, resolved).run(work)
+    outside = folders(hub=source.hub)
+    Job("base", out, {"dataset": dataset}, resolved, outside=outside).run(work)
 
 
 def _texts(store: Store) -> Iterable[str]:

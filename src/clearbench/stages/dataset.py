@@ -8,6 +8,7 @@ from clearbench.config import DatasetSpec
 from clearbench.data import layouts
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
+from clearbench.provenance.artifacts import folders
 from clearbench.provenance.job import Job
 from clearbench.strict import validate
 
@@ -41,7 +42,8 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
         )
 
     inputs = {} if source is None else {"source": source}
-    Job("dataset", out, inputs, settings.model_dump()).run(work)
+    outside = folders(images=settings.images, texts=settings.texts) if source is None else {}
+    Job("dataset", out, inputs, settings.model_dump(), outside=outside).run(work)
 
 
 def _sources(
