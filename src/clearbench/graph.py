@@ -28,7 +28,8 @@ class Artifact:
     `name` is its path below the suite's results. `settings` go to the stage as `--settings`,
     `options` are the other options that its bytes depend on. `inputs` are the artifacts that it is
     made from, by the names that the stage gives them; of those in `reads` the job reads the
-    provenance record. `outside` are folders of data that no job made. `cell` is the one that the artifact belongs to, if it is of one.
+    provenance record. `outside` are folders of data that no job made. `cell` is the one that the
+    artifact belongs to, if it is of one.
     """
 
     name: str

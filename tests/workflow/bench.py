@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
+from clearbench.provenance.artifacts import PROVENANCE
+
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = {"epochs": 1, "batch_size": 32, "lr": 2.0e-3}
 SUITE = {
@@ -69,6 +71,19 @@ class Bench:
         shutil.copytree(self.folder, folder, symlinks=True)
         return replace(self, folder=folder)
 
+    def with_own_code(self) -> "Bench":
+        """The same with a copy of the package, for a test that edits code."""
+        src = self.folder / "src"
+        shutil.copytree(self.src, src, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        return replace(self, src=src)
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace a text that stands once in a file of the package."""
+        file = self.src / "clearbench" / path
+        text = file.read_text()
+        assert text.count(old) == 1, f"{path}: {text.count(old)} times {old!r}"
+        file.write_text(text.replace(old, new))
+
     def write(self, suite: str = "suite", **changes: object) -> None:
         """Write a suite file: the small suite, except for the keys given."""
         text = yaml.safe_dump({**SUITE, **changes}, sort_keys=False)
@@ -103,8 +118,28 @@ class Bench:
         )
         return Finished(done.returncode, done.stdout + done.stderr)
 
+    def clearbench(self, *words: str, suite: str = "suite") -> "Finished":
+        """Call the command line on the suite."""
+        done = subprocess.run(
+            [sys.executable, "-m", "clearbench", *words, "--suite", suite],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout + done.stderr)
+
     def results(self, suite: str = "suite") -> Path:
         return self.folder / "results" / suite
+
+    def records(self, suite: str = "suite") -> dict[str, bytes]:
+        """The provenance records of all artifacts by name: each making of one writes another."""
+        root = self.results(suite)
+        return {
+            path.parent.relative_to(root).as_posix(): path.read_bytes()
+            for path in root.rglob(PROVENANCE)
+        }
 
     def table(
         self, name: str = "comparison", suite: str = "suite", kind: str = "tables"
@@ -129,6 +164,11 @@ class Finished:
         """The rules of the jobs that it finished, sorted."""
         rules = re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.output, re.M)
         return sorted(rule for rule in rules if rule != "all")
+
+    @property
+    def kept(self) -> set[str]:
+        """The artifacts, below the results, whose jobs found nothing to do."""
+        return set(re.findall(r"^results/\w+/(\S+): unchanged, kept$", self.output, re.M))
 
 
 def _shrink(model: dict) -> None:

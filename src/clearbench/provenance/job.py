@@ -146,15 +146,10 @@ class Job:
         stock = take_stock(self.folder, self._manifest)
         text = manifest_text(stock)
         (self.folder / MANIFEST).write_text(text, encoding="utf-8")
-        paths = {**self._paths, **self._reads, **self._outside}
+        inputs = {**self._paths, **self._reads, **self._outside}
+        paths = {name: str(path) for name, path in inputs.items()}
         times = {name: (self.folder / name).stat().st_mtime_ns for name in stock.files}
-        record = Record(
-            self._recipe,
-            {name: str(path) for name, path in paths.items()},
-            digest(text.encode()),
-            times,
-            self._facts(),
-        )
+        record = Record(self._recipe, paths, digest(text.encode()), times, self._facts())
         (self.folder / PROVENANCE).write_text(record.text(), encoding="utf-8")
         publish(self.folder, self.out)
 
