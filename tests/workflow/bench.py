@@ -165,11 +165,6 @@ class Finished:
         rules = re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", self.output, re.M)
         return sorted(rule for rule in rules if rule != "all")
 
-    @property
-    def kept(self) -> set[str]:
-        """The artifacts, below the results, whose jobs found nothing to do."""
-        return set(re.findall(r"^results/\w+/(\S+): unchanged, kept$", self.output, re.M))
-
 
 def _shrink(model: dict) -> None:
     build = model["build"]
