@@ -15,7 +15,7 @@ from clearbench.provenance.record import Recipe
 from clearbench.provenance.tree import Tree
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
-from clearbench.tables.results import plan
+from clearbench.tables.results import Group, plan
 
 _KEY = 4
 """The first columns of a table's CSV name the cell: method, modality, forget size, metric."""
@@ -52,7 +52,10 @@ class Audit:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
                 found[table, name] = link or self._tables_broken(name)
             for key in said.keys() - given.keys():
-                found[table, "/".join(key)] = f"{TABLES}/{table}.csv: not of this suite"
+                group = self._groups.get(key[:3])
+                name = f"{group.name if group else '/'.join(key[:3])}:{key[3]}"
+                link = self._first_broken(name) if group else None
+                found[table, name] = link or f"{TABLES}/{table}.csv: no score gives it"
         return found
 
     def files(self) -> list[str]:
@@ -79,8 +82,14 @@ class Audit:
             raise UserError(f"{path}: cannot be read ({error}); run snakemake first") from None
 
     @cached_property
+    def _groups(self) -> dict[tuple[str, ...], Group]:
+        """The rows of the tables by the columns that name them."""
+        groups = plan(self._graph.suite)
+        return {(group.method, group.modality, str(group.forget_size)): group for group in groups}
+
+    @cached_property
     def _runs(self) -> dict[str, tuple[str, ...]]:
-        return {group.name: group.runs for group in plan(self._graph.suite)}
+        return {group.name: group.runs for group in self._groups.values()}
 
     def _first_broken(self, cell: str) -> str | None:
         for run in self._runs[cell.rpartition(":")[0]]:
