@@ -27,6 +27,9 @@ from clearbench.provenance.artifacts import (
     FileEntry,
     Manifest,
     manifest_text,
+    part_folder,
+    publish,
+    take_stock,
 )
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.record import Recipe, digest
@@ -217,6 +220,27 @@ class SyntheticTree:
         self._manifests.pop(name, None)
         for key in (name, f"{name}/{PROVENANCE}"):
             self._digests.pop(key, None)
+
+
+def fill(folder: Path, files: Mapping[str, str]) -> Path:
+    """The part folder of an artifact with its files and its manifest, as a job publishes it."""
+    part = part_folder(folder)
+    part.mkdir(parents=True)
+    for name, text in files.items():
+        _write(part / name, text)
+    _write(part / MANIFEST, manifest_text(take_stock(part, Manifest("any"))))
+    return part
+
+
+def put_artifact(folder: Path, files: Mapping[str, str]) -> Path:
+    """Publish an artifact without provenance record, for a job that takes it as an input."""
+    publish(fill(folder, files), folder)
+    return folder
+
+
+def names(folder: Path) -> set[str]:
+    """The files below a folder, by path from there."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def write_suite(folder: Path, name: str = "small", **changes: Any) -> Suite:

@@ -1,200 +1,179 @@
-"""Artifacts and jobs: whole or not at all, whatever ends the process; and what counts as code."""
+"""Jobs: an artifact whole or not at all, made again where its recipe changed and only there."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import textwrap
-from dataclasses import replace
+import threading
 from pathlib import Path
 
 import pytest
+from synthetic import names, put_artifact
 
-import clearbench
-from clearbench import methods
 from clearbench.errors import UserError
+from clearbench.provenance import environment
+from clearbench.provenance import job as jobs
 from clearbench.provenance.artifacts import (
     FAILURE,
+    INVALID,
     MANIFEST,
     PROVENANCE,
-    FileEntry,
     Manifest,
     part_folder,
-    publish,
     read_manifest,
     sha256,
 )
-from clearbench.provenance.fingerprint import fingerprint, reachable, submodules
+from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.job import Job
+from clearbench.provenance.record import read_record
 
-PACKAGE = Path(clearbench.__file__).parent
-
-
-def filled(folder, files):
-    part = part_folder(folder)
-    for name, text in files.items():
-        (part / name).parent.mkdir(parents=True, exist_ok=True)
-        (part / name).write_text(text)
-    return part
+UNLEARN = {"method": "ga"}
 
 
-def published(folder, files):
-    publish(filled(folder, files), folder, Manifest("any"))
-    return folder
+def writing(**files):
+    """Work that writes files; `ran` counts how often it was done."""
+
+    def work(job):
+        work.ran += 1
+        for name, text in files.items():
+            (job.folder / name).write_text(text)
+
+    work.ran = 0
+    return work
 
 
-def names(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-def test_manifest_names_every_file_but_the_record_of_the_run(tmp_path):
-    files = {"a.txt": "alpha", "deep/b.txt": "", PROVENANCE: "{}"}
-    folder = published(tmp_path / "made", files)
-    manifest = read_manifest(folder)
-    assert manifest.files == {
-        "a.txt": FileEntry(5, sha256(folder / "a.txt")),
-        "deep/b.txt": FileEntry(0, sha256(folder / "deep/b.txt")),
+def state(folder):
+    """Bytes and times of all files, to see that nothing was touched."""
+    return {
+        name: ((folder / name).read_bytes(), (folder / name).stat().st_mtime_ns)
+        for name in names(folder)
+        if name != MANIFEST
     }
-    assert names(folder) == {*files, MANIFEST}
-    assert not part_folder(folder).exists()
-
-
-def test_same_bytes_give_the_same_manifest_whatever_the_record_says(tmp_path):
-    texts = [
-        (published(tmp_path / str(i), {"a": "same", PROVENANCE: str(i)}) / MANIFEST).read_bytes()
-        for i in range(2)
-    ]
-    other = published(tmp_path / "other", {"a": "some", PROVENANCE: "0"}) / MANIFEST
-    assert texts[0] == texts[1] != other.read_bytes()
-
-
-def test_publishing_leaves_nothing_of_an_older_artifact(tmp_path):
-    folder = published(tmp_path / "made", {"old.txt": "old", "both.txt": "old"})
-    published(folder, {"both.txt": "new"})
-    assert names(folder) == {"both.txt", MANIFEST}
-    assert (folder / "both.txt").read_text() == "new"
-
-
-def test_folder_is_there_only_with_all_of_its_files(tmp_path, monkeypatch):
-    """At the rename everything is in the part folder, and nothing where readers look."""
-    folder, seen = tmp_path / "made", []
-    rename = Path.rename
-
-    def watched(self, target):
-        seen.append((self, Path(target), names(self), folder.exists()))
-        return rename(self, target)
-
-    monkeypatch.setattr(Path, "rename", watched)
-    published(folder, {"a": "1", "b": "2"})
-    assert seen == [(part_folder(folder), folder, {"a", "b", MANIFEST}, False)]
-
-
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        (lambda folder: (folder / "a").unlink(), "a: named in the manifest but missing"),
-        (lambda folder: (folder / "a").write_text("alph"), "a: 4 bytes, the manifest says 5"),
-        (lambda folder: (folder / MANIFEST).unlink(), f"{MANIFEST}: missing; the stage"),
-        (lambda folder: (folder / MANIFEST).write_text("{}"), f"{MANIFEST}: not a manifest"),
-        (lambda folder: (folder / MANIFEST).write_text("[]"), f"{MANIFEST}: not a manifest"),
-        (
-            lambda folder: os.truncate(folder / MANIFEST, 40),
-            f"{MANIFEST}: not a manifest",
-        ),
-        (shutil.rmtree, f"{MANIFEST}: missing; the stage"),
-    ],
-)
-def test_damaged_artifact_is_found_before_it_is_used(tmp_path, damage, told):
-    folder = published(tmp_path / "made", {"a": "alpha"})
-    damage(folder)
-    with pytest.raises(UserError) as caught:
-        read_manifest(folder)
-    assert str(caught.value).startswith(f"{folder}/{told}")
-    assert "\n" not in str(caught.value)
 
 
 def test_job_publishes_its_files_with_where_they_came_from(tmp_path):
-    source = published(tmp_path / "source", {"a": "alpha"})
+    source = put_artifact(tmp_path / "source", {"a": "alpha"})
+    read = tmp_path / "read.json"
+    read.write_text("{}")
     out = tmp_path / "deep/out"
-    with Job("score", out, {"records": source}, {"key": 1}) as job:
+
+    def work(job):
         assert job.inputs == {"records": read_manifest(source)}
         assert not out.exists()
         (job.folder / "b").write_text("beta")
         job.measures["figure"] = 2.5
+
+    Job("score", out, {"records": source}, {"key": 1}, {"read": read}).run(work)
     assert set(read_manifest(out).files) == {"b"}
-    record = json.loads((out / PROVENANCE).read_text())
-    assert record["inputs"]["records"]["sha256"] == sha256(source / MANIFEST)
-    assert record["fingerprint"] == fingerprint("clearbench.stages.score")
-    assert (record["settings"], record["measures"]) == ({"key": 1}, {"figure": 2.5})
-    assert record["stage"] == "score"
+    record = read_record(out)
+    assert record.recipe.stage == "score"
+    assert record.recipe.settings == {"key": 1}
+    assert record.recipe.inputs == {"records": sha256(source / MANIFEST), "read": sha256(read)}
+    assert record.recipe.code == code_of("score", {})
+    assert (record.recipe.lock, record.recipe.image) == (environment.lock(), None)
+    assert record.paths == {"records": str(source), "read": str(read)}
+    assert record.manifest == sha256(out / MANIFEST)
+    assert record.times == {"b": (out / "b").stat().st_mtime_ns}
+    assert (record.facts["status"], record.facts["measures"]) == ("ok", {"figure": 2.5})
+    assert (out / PROVENANCE).read_text() == record.text()
 
 
-@pytest.mark.parametrize("error", [RuntimeError("first\nsecond"), KeyboardInterrupt(), UserError()])
-def test_exception_leaves_a_note_of_itself_and_no_file_of_the_job(tmp_path, error):
-    out = published(tmp_path / "out", {"older": "x"})
+@pytest.mark.parametrize("error", [RuntimeError("first\nsecond"), UserError()])
+def test_error_leaves_a_note_of_itself_and_no_file_of_the_job(tmp_path, error):
+    out = put_artifact(tmp_path / "out", {"older": "x"})
 
-    def run():
-        with Job("score", out, {}, {}) as job:
-            (job.folder / "half").write_text("half")
-            raise error
+    def work(job):
+        (job.folder / "half").write_text("half")
+        raise error
 
     with pytest.raises(type(error)):
-        run()
+        Job("score", out, {}, {}).run(work)
     assert names(tmp_path) == {f"out/{FAILURE}"}
-    note = json.loads((out / FAILURE).read_text())
-    message = str(error).partition("\n")[0]
-    assert note == {"stage": "score", "error": type(error).__name__, "message": message}
+    assert json.loads((out / FAILURE).read_text()) == {
+        "stage": "score",
+        "error": type(error).__name__,
+        "message": str(error).partition("\n")[0],
+        "invalidations": [],
+    }
     with pytest.raises(UserError):
         read_manifest(out)
 
 
+def test_interrupted_job_leaves_no_artifact_and_no_note(tmp_path):
+    out = put_artifact(tmp_path / "out", {"older": "x"})
+
+    def work(job):
+        (job.folder / "half").write_text("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Job("score", out, {}, {}).run(work)
+    assert names(tmp_path) == {"out/older"}
+
+
 def test_missing_input_fails_the_job_before_its_work(tmp_path):
-    out = tmp_path / "out"
-    with pytest.raises(UserError, match="missing"), Job("score", out, {"r": tmp_path / "r"}, {}):
-        pytest.fail("the body ran")
+    out, work = tmp_path / "out", writing()
+    with pytest.raises(UserError, match="missing"):
+        Job("score", out, {"r": tmp_path / "r"}, {}).run(work)
+    assert work.ran == 0
     assert names(tmp_path) == {f"out/{FAILURE}"}
 
 
 def test_job_that_succeeds_takes_the_note_of_its_failure_away(tmp_path):
-    out = tmp_path / "out"
-    with pytest.raises(RuntimeError), Job("score", out, {}, {}):
+    def fail(job):
         raise RuntimeError
-    with Job("score", out, {}, {}) as job:
-        (job.folder / "a").write_text("a")
-    assert names(out) == {"a", MANIFEST, PROVENANCE}
+
+    out = tmp_path / "out"
+    with pytest.raises(RuntimeError):
+        Job("score", out, {}, {}).run(fail)
+    Job("score", out, {}, {}).run(writing(a="a"))
+    assert names(tmp_path) == {f"out/{name}" for name in ("a", MANIFEST, PROVENANCE)}
+
+
+def diverging(job):
+    (job.folder / "weights").write_text("nan")
+    job.diverged(7)
 
 
 def test_diverged_job_publishes_its_step_and_none_of_its_files(tmp_path):
     out = tmp_path / "out"
-    with Job("unlearn", out, {}, {}, (methods.module_name("ga"),)) as job:
-        (job.folder / "weights").write_text("nan")
-        job.diverged(7)
+    Job("unlearn", out, {}, UNLEARN).run(diverging)
     manifest = read_manifest(out)
-    assert manifest == replace(Manifest("unlearn"), status="diverged", step=7)
+    assert manifest == Manifest("unlearn", {}, "diverged", 7)
     assert manifest.diverged
     assert names(out) == {MANIFEST, PROVENANCE}
+    assert (read_record(out).facts["status"], read_record(out).facts["step"]) == ("diverged", 7)
 
 
-@pytest.mark.parametrize("moment", ["in the body", "while publishing"])
+def test_what_is_made_from_a_diverged_artifact_is_diverged_without_work(tmp_path):
+    Job("unlearn", tmp_path / "cell", {}, UNLEARN).run(diverging)
+    work = writing(a="a")
+    Job("evaluate", tmp_path / "out", {"unlearned": tmp_path / "cell"}, {}).run(work)
+    assert work.ran == 0
+    assert read_manifest(tmp_path / "out") == Manifest("evaluate", {}, "diverged", 7)
+
+
+@pytest.mark.parametrize("moment", ["in the work", "while publishing"])
 def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, moment):
-    out = published(tmp_path / "out", {"older": "x"})
+    out = put_artifact(tmp_path / "out", {"older": "x"})
     code = """
         import os, signal, sys
         from pathlib import Path
-        from clearbench import artifacts
         from clearbench.provenance.job import Job
 
         def die(*_):
             os.kill(os.getpid(), signal.SIGKILL)
 
-        out, moment = Path(sys.argv[1]), sys.argv[2]
-        with Job("score", out, {}, {}) as job:
+        def work(job):
             (job.folder / "a").write_text("alpha")
-            if moment == "in the body":
+            if moment == "in the work":
                 die()
             Path.rename = die
+
+        out, moment = Path(sys.argv[1]), sys.argv[2]
+        Job("score", out, {}, {}).run(work)
     """
     command = [sys.executable, "-c", textwrap.dedent(code), str(out), moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
@@ -202,92 +181,186 @@ def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, momen
     with pytest.raises(UserError, match="missing; the stage that makes it has not finished"):
         read_manifest(out)
 
-    with Job("score", out, {}, {}) as job:
-        (job.folder / "b").write_text("beta")
+    Job("score", out, {}, {}).run(writing(b="beta"))
     assert names(tmp_path) == {f"out/{name}" for name in ("b", MANIFEST, PROVENANCE)}
 
 
-class Copy:
-    """A copy of the package, fingerprinted by its own code in a process of its own."""
+class Made:
+    """An artifact, how its job is run again, and what its recipe depends on."""
 
     def __init__(self, folder):
-        self.root = folder / "clearbench"
-        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+        self.folder = folder
+        self.out = folder / "out"
+        self.source = put_artifact(folder / "source", {"a": "alpha"})
+        self.read = folder / "read.json"
+        self.read.write_text("{}")
+        self.settings = {"key": {"deep": 1}}
+        self.run()
 
-    def fingerprints(self):
-        code = """
-            import json
-            from clearbench.provenance.fingerprint import fingerprint
-            from clearbench.methods import available, module_name
-            stages = ["dataset", "evaluate", "score"]
-            found = {name: fingerprint(f"clearbench.stages.{name}") for name in stages}
-            for key in available():
-                found[key] = fingerprint("clearbench.stages.unlearn", module_name(key))
-            print(json.dumps(found))
-        """
-        command = [sys.executable, "-c", textwrap.dedent(code)]
-        environment = {**os.environ, "PYTHONPATH": str(self.root.parent)}
-        answer = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=True
-        )
-        return json.loads(answer.stdout)
-
-    def edit(self, name, old, new):
-        path = self.root / name
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new, 1))
-
-    def changed(self, before):
-        return {key for key, value in self.fingerprints().items() if before.get(key) != value}
+    def run(self, work=None):
+        """Run the job; gives whether it did its work."""
+        work = work or writing(b="beta", c="gamma")
+        job = Job("score", self.out, {"records": self.source}, self.settings, {"read": self.read})
+        job.run(work)
+        return work.ran > 0
 
 
 @pytest.fixture
-def code(tmp_path):
-    return Copy(tmp_path)
+def made(tmp_path):
+    return Made(tmp_path)
 
 
-def test_comments_docstrings_and_layout_rerun_nothing(code):
-    before = code.fingerprints()
-    code.edit("methods/npo.py", "    beta: float = 1.0", "    # why\n    beta:float=1.0  # what")
-    code.edit("methods/npo.py", '"""Negative preference', '"""Another preference')
-    code.edit("methods/npo.py", '"""The softplus', '"""Some softplus')
-    code.edit("stages/unlearn.py", '"""Unlearn: one', '"""Unlearn:\n\none')
-    assert code.changed(before) == set()
+def test_artifact_of_the_same_recipe_is_kept_as_it_is(made, capsys):
+    before, manifest = state(made.out), (made.out / MANIFEST).read_bytes()
+    capsys.readouterr()
+    assert not made.run()
+    assert capsys.readouterr().err == f"{made.out}: unchanged, kept\n"
+    assert state(made.out) == before
+    assert (made.out / MANIFEST).read_bytes() == manifest
+    assert not part_folder(made.out).exists()
 
 
-def test_edited_method_reruns_its_own_cells_only(code):
-    before = code.fingerprints()
-    code.edit("methods/npo.py", "beta: float = 1.0", "beta: float = 0.9")
-    assert code.changed(before) == {"npo"}
+def test_kept_artifact_counts_as_new_for_what_goes_by_time(made):
+    os.utime(made.out / MANIFEST, (0, 0))
+    assert not made.run()
+    assert (made.out / MANIFEST).stat().st_mtime > 0
 
 
-def test_new_method_reruns_no_cell_of_another(code):
-    before = code.fingerprints()
-    text = (code.root / "methods/ga.py").read_text()
-    (code.root / "methods/new.py").write_text(text.replace("GradientAscent", "New"))
-    assert code.changed(before) == {"new"}
+def test_artifact_that_lost_its_manifest_is_restored_without_work(made):
+    before, manifest = state(made.out), (made.out / MANIFEST).read_bytes()
+    (made.out / MANIFEST).unlink()
+    assert not made.run()
+    assert (made.out / MANIFEST).read_bytes() == manifest
+    assert state(made.out) == before
 
 
-def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
-    before = code.fingerprints()
-    code.edit("models/encoding.py", "len(before) - common", "len(before) - common + 0")
-    assert code.changed(before) == {"evaluate", *methods.available()}
+def test_diverged_artifact_of_the_same_recipe_is_kept(tmp_path):
+    out, work = tmp_path / "out", writing()
+    Job("unlearn", out, {}, UNLEARN).run(diverging)
+    manifest = (out / MANIFEST).read_bytes()
+    (out / MANIFEST).unlink()
+    Job("unlearn", out, {}, UNLEARN).run(work)
+    assert work.ran == 0
+    assert (out / MANIFEST).read_bytes() == manifest
 
 
-def test_moved_package_has_the_same_fingerprints(code):
-    here = fingerprint("clearbench.stages.unlearn", methods.module_name("ga"))
-    assert code.fingerprints()["ga"] == here
+def change_code(made, monkeypatch):
+    monkeypatch.setattr(jobs, "code_of", lambda *_: {**code_of("score", {}), "clearbench.new": "1"})
 
 
-def test_stage_reaches_no_other_stage_and_no_method_but_the_one_asked_for():
-    for stage in submodules("clearbench.stages"):
-        found = reachable(stage)
-        assert {name for name in found if name.startswith("clearbench.stages.")} == {stage}
-        plugins = {methods.module_name(key) for key in methods.available()}
-        assert not found & plugins
+def change_image(made, monkeypatch):
+    image = made.folder / "image.sif"
+    image.write_text("image")
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
 
 
-def test_name_outside_the_package_has_no_fingerprint():
-    with pytest.raises(ModuleNotFoundError, match=r"json is not a module of clearbench"):
-        fingerprint("json")
+def edit_record(made, monkeypatch):
+    record = json.loads((made.out / PROVENANCE).read_text())
+    (made.out / PROVENANCE).write_text(json.dumps({**record, "seconds": 1}))
+
+
+CHANGES = {
+    "a setting": lambda made, _: made.settings.update(key={"deep": 2}),
+    "a new setting": lambda made, _: made.settings.update(new=None),
+    "code": change_code,
+    "an input": lambda made, _: put_artifact(made.source, {"a": "omega"}),
+    "a file that it reads": lambda made, _: made.read.write_text("[]"),
+    "the lock": lambda _, monkeypatch: monkeypatch.setattr(environment, "lock", lambda: "0" * 64),
+    "the image": change_image,
+    "a byte of a file": lambda made, _: (made.out / "b").write_text("bete"),
+    "a file that is gone": lambda made, _: (made.out / "b").unlink(),
+    "a file too many": lambda made, _: (made.out / "d").write_text(""),
+    "an edited record": edit_record,
+    "a record that is gone": lambda made, _: (made.out / PROVENANCE).unlink(),
+    "a mark that it is invalid": lambda made, _: (made.out / INVALID).write_text(
+        json.dumps({"reason": "the disk was bad"})
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_artifact_is_made_again_after_a_change_of(made, monkeypatch, change):
+    CHANGES[change](made, monkeypatch)
+    assert made.run()
+    assert names(made.out) == {"b", "c", MANIFEST, PROVENANCE}
+    assert (made.out / "b").read_text() == "beta"
+    assert read_record(made.out).manifest == sha256(made.out / MANIFEST)
+    assert not made.run(), "it is made again for ever"
+
+
+def test_a_setting_changed_back_after_an_interruption_costs_no_work(made):
+    def interrupted(job):
+        raise KeyboardInterrupt
+
+    settings, made.settings = made.settings, {"key": {"deep": 2}}
+    with pytest.raises(KeyboardInterrupt):
+        made.run(interrupted)
+    assert MANIFEST not in names(made.out), "an artifact of other settings looks finished"
+    made.settings = settings
+    assert not made.run()
+    assert read_manifest(made.out).files.keys() == {"b", "c"}
+
+
+def test_reasons_of_invalidations_outlive_failed_attempts(made):
+    def fail(job):
+        raise RuntimeError("once more")
+
+    reasons = []
+    for reason in ({"reason": "the disk was bad"}, {"reason": "the room was hot"}):
+        (made.out / INVALID).write_text(json.dumps(reason))
+        reasons.append(reason)
+        for _ in range(2):
+            with pytest.raises(RuntimeError):
+                made.run(fail)
+            assert json.loads((made.out / FAILURE).read_text())["invalidations"] == reasons
+        assert made.run()
+        assert read_record(made.out).facts["invalidations"] == reasons
+        assert not (made.out / INVALID).exists()
+
+
+def test_second_job_on_an_artifact_waits_for_the_first_and_keeps_what_it_made(tmp_path, capsys):
+    out, begun, go_on = tmp_path / "out", threading.Event(), threading.Event()
+    second = writing(a="alpha")
+
+    def first(job):
+        begun.set()
+        assert go_on.wait(60)
+        (job.folder / "a").write_text("alpha")
+
+    threads = [
+        threading.Thread(target=lambda work=work: Job("score", out, {}, {}).run(work))
+        for work in (first, second)
+    ]
+    threads[0].start()
+    assert begun.wait(60)
+    threads[1].start()
+    threads[1].join(0.3)
+    assert threads[1].is_alive()
+    assert names(tmp_path) <= {".out.lock"}, "the second job disturbs the first"
+    go_on.set()
+    for thread in threads:
+        thread.join(60)
+    told = capsys.readouterr().err.splitlines()
+    assert told == [
+        f"{out}: another job makes it; waiting for its end",
+        f"{out}: unchanged, kept",
+    ]
+    assert second.ran == 0
+    assert names(tmp_path) == {f"out/{name}" for name in ("a", MANIFEST, PROVENANCE)}
+    assert (out / "a").read_text() == "alpha"
+
+
+def test_measures_of_any_number_leave_a_record_that_holds(tmp_path):
+    def work(job):
+        job.measures.update(first_loss=float("inf"), last_loss=float("nan"), note="größer")
+
+    Job("score", tmp_path / "out", {}, {}).run(work)
+    assert read_record(tmp_path / "out").facts["measures"]["first_loss"] == float("inf")
+
+
+def test_paths_are_recorded_as_they_were_given(tmp_path, monkeypatch):
+    """So that a results tree that moves takes nothing of the old machine's folders with it."""
+    monkeypatch.chdir(tmp_path)
+    put_artifact(Path("source"), {"a": "alpha"})
+    Job("score", Path("out"), {"records": Path("source")}, {}).run(writing(b="beta"))
+    assert read_record(Path("out")).paths == {"records": "source"}

@@ -1,0 +1,149 @@
+"""What counts as code: an edit reruns the jobs that can notice it, and no other."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import clearbench
+from clearbench import methods
+from clearbench.provenance.fingerprint import code_of, fingerprint, reachable, submodules
+
+PACKAGE = Path(clearbench.__file__).parent
+
+
+class Copy:
+    """A copy of the package, fingerprinted by its own code in a process of its own."""
+
+    def __init__(self, folder):
+        self.root = folder / "clearbench"
+        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def fingerprints(self):
+        code = """
+            import json
+            from clearbench.provenance.fingerprint import code_of, fingerprint
+            from clearbench.methods import available
+            stages = ["generate", "base", "finetune", "evaluate", "score", "tabulate"]
+            asked = {name: (name, {}) for name in stages}
+            asked |= {key: ("dataset", {"layout": key}) for key in ("clear", "tofu")}
+            asked |= {key: ("unlearn", {"method": key}) for key in available()}
+            print(json.dumps({key: fingerprint(code_of(*job)) for key, job in asked.items()}))
+        """
+        command = [sys.executable, "-c", textwrap.dedent(code)]
+        environment = {**os.environ, "PYTHONPATH": str(self.root.parent)}
+        answer = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(answer.stdout)
+
+    def edit(self, name, old, new):
+        path = self.root / name
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def changed(self, before):
+        return {key for key, value in self.fingerprints().items() if before.get(key) != value}
+
+
+@pytest.fixture
+def code(tmp_path):
+    return Copy(tmp_path)
+
+
+def test_comments_docstrings_and_layout_rerun_nothing(code):
+    before = code.fingerprints()
+    code.edit("methods/npo.py", "    beta: float = 1.0", "    # why\n    beta:float=1.0  # what")
+    code.edit("methods/npo.py", '"""Negative preference', '"""Another preference')
+    code.edit("methods/npo.py", '"""The softplus', '"""Some softplus')
+    code.edit("stages/unlearn.py", '"""Unlearn: one', '"""Unlearn:\n\none')
+    assert code.changed(before) == set()
+
+
+def test_edits_of_what_only_tells_of_results_rerun_nothing(code):
+    before = code.fingerprints()
+    code.edit("provenance/job.py", "unchanged, kept", "the same as before")
+    code.edit("errors.py", "class UserError", "WORD = 1\n\n\nclass UserError")
+    assert code.changed(before) == set()
+
+
+def test_edited_method_reruns_its_own_cells_only(code):
+    before = code.fingerprints()
+    code.edit("methods/npo.py", "beta: float = 1.0", "beta: float = 0.9")
+    assert code.changed(before) == {"npo"}
+
+
+def test_new_method_reruns_no_cell_of_another(code):
+    before = code.fingerprints()
+    text = (code.root / "methods/ga.py").read_text()
+    (code.root / "methods/new.py").write_text(text.replace("GradientAscent", "New"))
+    assert code.changed(before) == {"new"}
+
+
+def test_edited_layout_reruns_its_own_datasets_only(code):
+    before = code.fingerprints()
+    code.edit("data/layouts/clear.py", "class Options", "WORD = 1\n\n\nclass Options")
+    assert code.changed(before) == {"clear"}
+
+
+def test_new_metric_reruns_scores_and_tables_and_no_model(code):
+    before = code.fingerprints()
+    text = (code.root / "metrics/accuracy.py").read_text()
+    (code.root / "metrics/exactness.py").write_text(text.replace("accuracy", "exactness"))
+    assert code.changed(before) == {"score", "tabulate"}
+
+
+def test_edited_table_reruns_the_tables_only(code):
+    before = code.fingerprints()
+    code.edit("tables/cost.py", '"""', 'WORD = 1\n"""')
+    assert code.changed(before) == {"tabulate"}
+
+
+def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
+    before = code.fingerprints()
+    code.edit("models/encoding.py", "len(before) - common", "len(before) - common + 0")
+    expected = {"base", "finetune", "evaluate", *methods.available()}
+    assert code.changed(before) == expected
+
+
+@pytest.mark.parametrize(
+    "imported",
+    [
+        "def late():\n    from clearbench.added import value\n    return value\n",
+        "import importlib\nlate = importlib.import_module('clearbench.added')\n",
+    ],
+)
+def test_code_that_is_imported_late_reruns_what_imports_it(code, imported):
+    (code.root / "added.py").write_text("value = 1\n")
+    code.edit("data/mini/write.py", '"""\n', f'"""\n{imported}')
+    before = code.fingerprints()
+    code.edit("added.py", "1", "2")
+    assert code.changed(before) == {"generate"}
+
+
+def test_moved_package_has_the_same_fingerprints(code):
+    here = fingerprint(code_of("unlearn", {"method": "ga"}))
+    assert code.fingerprints()["ga"] == here
+
+
+def test_stage_reaches_no_other_stage_and_no_method_but_the_one_asked_for():
+    for stage in submodules("clearbench.stages"):
+        found = reachable(stage)
+        assert {name for name in found if name.startswith("clearbench.stages.")} == {stage}
+        plugins = {methods.module_name(key) for key in methods.available()}
+        assert not found & plugins
+
+
+@pytest.mark.parametrize(
+    ("stage", "settings"),
+    [("nothing", {}), ("unlearn", {"method": "nothing"}), ("dataset", {"layout": "nothing"})],
+)
+def test_code_that_does_not_exist_has_no_fingerprint(stage, settings):
+    with pytest.raises(ModuleNotFoundError, match=r"\.nothing is not a module of clearbench"):
+        code_of(stage, settings)
