@@ -1,5 +1,6 @@
 """A results tree as it lies on disk: manifests and records, each read once."""
 
+import contextlib
 import json
 from functools import cache
 from pathlib import Path
@@ -115,12 +116,13 @@ class Tree:
         if self._checked:
             text = json.dumps(self._checked, indent=0, sort_keys=True) + "\n"
             part = self.root / f"{CHECKED}.part"
-            try:
-                part.write_text(text, encoding="utf-8")
-                part.replace(self.root / CHECKED)
-            except OSError:
-                # Only time is lost.
-                part.unlink(missing_ok=True)
+            # On a full or read-only disk only time is lost.
+            with contextlib.suppress(OSError):
+                try:
+                    part.write_text(text, encoding="utf-8")
+                    part.replace(self.root / CHECKED)
+                finally:
+                    part.unlink(missing_ok=True)
 
     def _sha256(self, path: Path) -> str:
         """The sha256 of a file, read only if its size or time is not the one seen before."""
@@ -135,13 +137,9 @@ class Tree:
         return str(self._checked[name][2])
 
     def _remembered(self) -> dict[str, list[int | str]]:
-        try:
-            found: dict[str, list[int | str]] = json.loads(
-                (self.root / CHECKED).read_text(encoding="utf-8")
-            )
-        except (OSError, ValueError):
-            return {}
-        return found
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            return dict(json.loads((self.root / CHECKED).read_text(encoding="utf-8")))
+        return {}
 
     @staticmethod
     def _read(path: Path) -> bytes | None:
