@@ -134,9 +134,9 @@ class SyntheticTree:
         elif isinstance(state, Made) and self._manifests.keys() >= set(artifact.inputs.values()):
             self._make(artifact, state)
 
-    def folder(self, name: str) -> Path:
-        """Where an artifact lies."""
-        return self.root / name
+    def manifest_digest(self, name: str) -> str:
+        """The sha256 of an artifact's manifest, as it was made last."""
+        return self._digests[name]
 
     def records(self, run: str) -> list[Record]:
         """The records of a run; they differ from run to run and are the same at every call."""

@@ -7,7 +7,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from synthetic import fill, names, put_artifact
 
 from clearbench.errors import UserError
 from clearbench.provenance.artifacts import (
@@ -22,6 +21,7 @@ from clearbench.provenance.artifacts import (
     read_manifest,
     sha256,
 )
+from synthetic import fill, names, put_artifact
 
 
 def test_manifest_names_every_file_but_what_is_told_of_the_run(tmp_path):
@@ -53,7 +53,7 @@ def test_publishing_leaves_nothing_of_an_older_artifact(tmp_path):
 
 
 def test_folder_is_there_only_with_all_of_its_files_flushed_to_the_disk(tmp_path, monkeypatch):
-    """At the rename everything is in the part folder and on disk, and nothing where readers look."""
+    """At the rename all is in the part folder and on disk, and nothing where readers look."""
     folder, seen, flushed = tmp_path / "made", [], set()
     rename, fsync = Path.rename, os.fsync
 

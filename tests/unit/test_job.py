@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from synthetic import names, put_artifact
 
 from clearbench.errors import UserError
 from clearbench.provenance import environment
@@ -28,6 +27,7 @@ from clearbench.provenance.artifacts import (
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.job import Job
 from clearbench.provenance.record import read_record
+from synthetic import names, put_artifact
 
 UNLEARN = {"method": "ga"}
 

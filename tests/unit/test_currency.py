@@ -1,0 +1,365 @@
+"""What of a results tree is current: every cause is found, and nothing else is called one."""
+
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.graph import TABLES, Graph
+from clearbench.metrics.score import SCORES
+from clearbench.provenance import currency, environment
+from clearbench.provenance import tree as trees
+from clearbench.provenance.artifacts import FAILURE, INVALID, MANIFEST, PROVENANCE
+from clearbench.provenance.currency import assess
+from clearbench.provenance.environment import Accepted, accepted
+from clearbench.provenance.tree import CHECKED, Tree
+from clearbench.stages import score, tabulate
+from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
+
+RUN = "npo/text/forget10/seed0"
+CELL, EVALUATED, SCORED = (f"{stage}/{RUN}" for stage in ("unlearn", "evaluate", "score"))
+WEIGHTS = "adapter_model.safetensors"
+OTHERS = "retain_ft/text/forget10/seed0"
+METHODS = {"retain_ft": {}, "npo": {}}
+
+
+def small_suite(folder, **changes):
+    settings = {"methods": METHODS, "modalities": ["text"], "seeds": [0], **changes}
+    return write_suite(folder, **settings)
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    """A finished results tree of two cells, of which all is current."""
+    monkeypatch.chdir(ROOT)
+    return SyntheticTree(small_suite(tmp_path), tmp_path / "results/small").build()
+
+
+def look(tree, graph=None, environments=None):
+    here = environments or accepted(Path("no.sif"), False)
+    return assess(graph or tree.graph, Tree(tree.root), here)
+
+
+def causes(statuses):
+    """The causes of those that have any: by name, the kinds with their texts."""
+    return {
+        name: [(cause.kind, cause.text) for cause in status.causes]
+        for name, status in statuses.items()
+        if status.causes
+    }
+
+
+def waiting(statuses):
+    return {name: list(status.waits) for name, status in statuses.items() if status.waits}
+
+
+@pytest.mark.parametrize("records", [False, True])
+@pytest.mark.parametrize("model", ["tiny-llava", "tiny-llama"])
+def test_nothing_of_a_finished_tree_is_made_again(tmp_path, monkeypatch, records, model):
+    monkeypatch.chdir(ROOT)
+    suite = small_suite(tmp_path, forget_sizes=[1, 10], seeds=[0, 3], model=model)
+    tree = SyntheticTree(suite, tmp_path / "results", records).build()
+    statuses = look(tree)
+    assert statuses.keys() == tree.graph.artifacts.keys()
+    assert all(status.current for status in statuses.values()), causes(statuses)
+    assert {
+        path.parent.relative_to(tree.root).as_posix() for path in tree.root.rglob(MANIFEST)
+    } == (statuses.keys())
+
+
+def test_a_job_on_a_current_artifact_has_nothing_to_do(tree, capsys):
+    """What `assess` expects of a record is what a job would write."""
+    score.run(tree.root / EVALUATED, tree.root / "evaluate/gold/forget10/seed0", tree.root / SCORED)
+    tabulate.run(tree.suite, tree.root, False, tree.root / TABLES)
+    told = [f"{tree.root / name}: unchanged, kept" for name in (SCORED, TABLES)]
+    assert capsys.readouterr().err.splitlines() == told
+
+
+def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results", records=True).build()
+    assert len(read_records(tree.root / EVALUATED / RECORDS)) > 1
+    again = tmp_path / "again"
+    score.run(tree.root / EVALUATED, tree.root / "evaluate/gold/forget10/seed0", again)
+    assert (again / SCORES).read_bytes() == (tree.root / SCORED / SCORES).read_bytes()
+
+
+@pytest.mark.parametrize("suite", ["mini", "mini-full", "tofu"])
+def test_settings_of_the_suites_survive_their_records(suite, monkeypatch):
+    """JSON turns a tuple into a list; a setting that it changes would rerun its job for ever."""
+    from clearbench.suite import load_suite
+
+    for artifact in Graph(load_suite(suite, ROOT)):
+        assert json.loads(json.dumps(artifact.resolved)) == artifact.resolved
+
+
+def test_absent_and_failed_artifacts_have_one_cause_and_all_below_them_wait(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    states = {CELL: Failed("out of memory"), f"unlearn/{OTHERS}": LeftOut()}
+    tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results").build(states)
+    statuses = look(tree)
+    missing = [("missing", "not made yet")]
+    assert causes(statuses) == {
+        f"unlearn/{OTHERS}": missing,
+        CELL: [("failed", "RuntimeError: out of memory")],
+        f"evaluate/{OTHERS}": missing,
+        EVALUATED: missing,
+        f"score/{OTHERS}": missing,
+        SCORED: missing,
+        TABLES: missing,
+    }
+    assert waiting(statuses) == {
+        f"evaluate/{OTHERS}": [f"unlearn/{OTHERS}"],
+        EVALUATED: [CELL],
+        f"score/{OTHERS}": [f"evaluate/{OTHERS}"],
+        SCORED: [EVALUATED],
+        TABLES: [f"score/{OTHERS}", SCORED],
+    }
+
+
+def test_a_missing_artifact_is_no_cause_of_what_was_made_from_it(tree):
+    """It may come out the same; then all below it stays."""
+    (tree.root / CELL / MANIFEST).unlink()
+    statuses = look(tree)
+    assert causes(statuses) == {CELL: [("missing", "not made yet")]}
+    assert waiting(statuses) == {EVALUATED: [CELL], SCORED: [EVALUATED], TABLES: [SCORED]}
+
+
+def test_an_empty_folder_lacks_everything(tmp_path):
+    tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results")
+    assert {kind for found in causes(look(tree)).values() for kind, _ in found} == {"missing"}
+
+
+def test_a_changed_setting_is_told_by_key_with_old_and_new_value(tree, tmp_path):
+    changed = small_suite(tmp_path, name="changed", methods={**METHODS, "npo": {"beta": 0.5}})
+    # The tables show the suite's name.
+    statuses = look(tree, Graph(changed))
+    assert causes(statuses) == {
+        CELL: [("settings", "parameters.beta: 1.0 → 0.5")],
+        TABLES: [("settings", "suite: 'small' → 'changed'")],
+    }
+    assert waiting(statuses) == {EVALUATED: [CELL], SCORED: [EVALUATED], TABLES: [SCORED]}
+
+
+def test_a_default_that_is_written_out_reruns_nothing(tree, tmp_path):
+    spelled = small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 1, "batch_size": 16}})
+    assert causes(look(tree, Graph(spelled))) == {}
+
+
+def test_changed_code_is_told_by_module(tree, monkeypatch):
+    code_of = currency.code_of
+
+    def edited(stage, settings):
+        code = code_of(stage, settings)
+        name = "clearbench.methods.npo"
+        return {**code, name: "0" * 16} if name in code else code
+
+    monkeypatch.setattr(currency, "code_of", edited)
+    statuses = look(tree)
+    assert causes(statuses) == {CELL: [("code", "clearbench.methods.npo changed")]}
+    assert waiting(statuses) == {EVALUATED: [CELL], SCORED: [EVALUATED], TABLES: [SCORED]}
+
+
+def test_an_input_of_other_bytes_reruns_what_was_made_from_it_and_the_rest_waits(tree):
+    def short(name):
+        return tree.manifest_digest(name)[:12]
+
+    old = short(CELL)
+    tree.put(CELL, Made(files={"adapter_model.safetensors": "other weights"}))
+    found = causes(look(tree))
+    assert found.pop(EVALUATED) == [("input", f"unlearned: {old} → {short(CELL)}")]
+    # The tables show what a run cost, so a new record is a new input of theirs.
+    assert found.keys() == {TABLES}
+    ((kind, text),) = found[TABLES]
+    assert (kind, text.partition(":")[0]) == ("input", f"{CELL}/{PROVENANCE}")
+    assert waiting(look(tree)) == {SCORED: [EVALUATED], TABLES: [SCORED]}
+
+
+def test_an_artifact_that_came_out_the_same_reruns_no_model(tree):
+    tree.put(CELL, Made(seconds=99.0))
+    assert causes(look(tree)).keys() == {TABLES}
+
+
+def test_a_new_cell_reruns_no_other(tree, tmp_path):
+    larger = small_suite(tmp_path, methods={**METHODS, "ga": {}})
+    found = causes(look(tree, Graph(larger)))
+    new = {f"{stage}/ga/text/forget10/seed0" for stage in ("unlearn", "evaluate", "score")}
+    assert found.keys() == {*new, TABLES}
+    assert ("input", "score/ga/text/forget10/seed0: new") in found[TABLES]
+    assert all(found[name] == [("missing", "not made yet")] for name in new)
+
+
+def test_a_cell_less_reruns_the_tables_only(tree, tmp_path):
+    smaller = small_suite(tmp_path, methods={"npo": {}})
+    statuses = look(tree, Graph(smaller))
+    assert causes(statuses).keys() == {TABLES}
+    texts = [text for _, text in causes(statuses)[TABLES]]
+    assert f"score/{OTHERS}: no longer an input" in texts
+    assert "methods: ['retain_ft', 'npo'] → ['npo']" in texts
+
+
+@pytest.mark.parametrize("kind", ["lock", "image"])
+def test_another_environment_reruns_everything_and_nothing_waits_unknown(tree, kind):
+    here = accepted(Path("no.sif"), False)
+    other = frozenset({"0" * 64})
+    here = Accepted(other, here.images) if kind == "lock" else Accepted(here.locks, other)
+    found = causes(look(tree, environments=here))
+    assert found.keys() == tree.graph.artifacts.keys()
+    assert {kind for each in found.values() for kind, _ in each} == {kind}
+
+
+def test_an_invalidated_artifact_is_told_with_the_reason(tree):
+    (tree.root / CELL / INVALID).write_text(json.dumps({"reason": "the disk was bad"}))
+    statuses = look(tree)
+    assert causes(statuses) == {CELL: [("invalidated", "the disk was bad")]}
+    assert waiting(statuses) == {EVALUATED: [CELL], SCORED: [EVALUATED], TABLES: [SCORED]}
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size - 1)
+
+
+def flip(path):
+    """Change one byte, as a bad disk would; whoever writes a file changes its time as well."""
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGES = {
+    "a file that is gone": (lambda cell: (cell / WEIGHTS).unlink(), f"{WEIGHTS}: gone"),
+    "a file cut short": (lambda cell: truncate(cell / WEIGHTS), "bytes, the manifest says"),
+    "a changed byte": (lambda cell: flip(cell / WEIGHTS), "other bytes than those that were made"),
+    "a missing record": (lambda cell: (cell / PROVENANCE).unlink(), "nothing tells how"),
+    "an edited record": (
+        lambda cell: (cell / PROVENANCE).write_text(
+            (cell / PROVENANCE).read_text().replace('"seconds": 2.5', '"seconds": 0.5')
+        ),
+        "its seal is broken",
+    ),
+    "a manifest cut short": (lambda cell: truncate(cell / MANIFEST), "not the one that the job"),
+    "an edited manifest": (
+        lambda cell: (cell / MANIFEST).write_text(
+            (cell / MANIFEST).read_text().replace('"size": ', '"size": 1')
+        ),
+        "not the one that the job wrote",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_found_and_told_in_a_line(tree, damage):
+    do, told = DAMAGES[damage]
+    do(tree.root / CELL)
+    found = causes(look(tree))
+    ((kind, text),) = found[CELL]
+    assert kind == "damaged"
+    assert told in text
+    assert "\n" not in text
+    # An edited manifest is another input of what was made from it, an edited record of the tables.
+    assert found.keys() <= {CELL, EVALUATED, TABLES}
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """The files whose bytes were read to check them."""
+    found = []
+    sha256 = trees.sha256
+
+    def counted(path):
+        found.append(path)
+        return sha256(path)
+
+    monkeypatch.setattr(trees, "sha256", counted)
+    return found
+
+
+def test_untouched_files_are_never_read_again(tree, reads):
+    look(tree)
+    assert reads == []
+    assert not (tree.root / CHECKED).exists()
+
+
+def test_touched_files_are_read_once_and_then_remembered(tree, reads):
+    """As all are in a results tree that was copied without its times."""
+    touched = [tree.root / CELL / WEIGHTS, tree.root / SCORED / SCORES]
+    for path in touched:
+        os.utime(path, (0, 0))
+    for _ in range(3):
+        assert causes(look(tree)) == {}
+        assert reads == touched
+    os.utime(touched[1], (1, 1))
+    assert causes(look(tree)) == {}
+    assert reads == [*touched, touched[1]]
+
+
+def test_a_file_that_was_checked_and_then_damaged_is_found(tree, reads):
+    path = tree.root / CELL / WEIGHTS
+    os.utime(path, (0, 0))
+    look(tree)
+    flip(path)
+    for _ in range(2):
+        assert causes(look(tree))[CELL][0][0] == "damaged"
+    assert len(reads) == 3, "a damaged file was remembered as whole"
+
+
+@pytest.mark.parametrize("text", ["", "{", "null", "[1]"])
+def test_a_damaged_list_of_checked_files_costs_time_only(tree, reads, text):
+    (tree.root / CHECKED).write_text(text)
+    os.utime(tree.root / CELL / WEIGHTS, (0, 0))
+    assert causes(look(tree)) == {}
+    assert causes(look(tree)) == {}
+    assert len(reads) == 1
+
+
+def test_a_tree_on_a_disk_that_takes_no_file_can_be_looked_at(tree, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    os.utime(tree.root / CELL / WEIGHTS, (0, 0))
+    for name in ("write_text", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    assert causes(look(tree)) == {}
+
+
+def test_a_copied_tree_is_current_where_it_lies(tree, tmp_path):
+    shutil.copytree(tree.root, tmp_path / "elsewhere", copy_function=shutil.copyfile)
+    shutil.rmtree(tree.root)
+    here = accepted(Path("no.sif"), False)
+    assert causes(assess(tree.graph, Tree(tmp_path / "elsewhere"), here)) == {}
+
+
+def test_a_diverged_cell_and_what_is_made_from_it_are_current(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    states = {CELL: Made(status="diverged", step=3)}
+    tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results").build(states)
+    assert causes(look(tree)) == {}
+    assert names(tree.root / SCORED) == {MANIFEST, PROVENANCE}
+    assert Tree(tree.root).manifest(SCORED).step == 3
+
+
+def test_a_lock_of_the_checkout_that_changed_is_a_cause(tmp_path, monkeypatch):
+    (tmp_path / "envs").mkdir()
+    (tmp_path / "envs/cpu.lock").write_text("numpy==2.0\n")
+    monkeypatch.chdir(tmp_path)
+    environment._pins.cache_clear()
+    try:
+        tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results").build()
+        assert causes(look(tree)) == {}
+        (tmp_path / "envs/cpu.lock").write_text("numpy==2.1\n")
+        environment._pins.cache_clear()
+        assert {kind for found in causes(look(tree)).values() for kind, _ in found} == {"lock"}
+    finally:
+        environment._pins.cache_clear()
+
+
+def test_a_note_of_failure_that_is_no_note_is_named(tree):
+    from clearbench.errors import UserError
+
+    (tree.root / CELL / FAILURE).write_text("{")
+    with pytest.raises(UserError, match=rf"{CELL}/{FAILURE}: not JSON \(.*\); remove it"):
+        look(tree)
