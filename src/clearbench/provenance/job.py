@@ -45,10 +45,10 @@ class Job:
         Job("score", out, inputs={"records": folder}, settings={}).run(work)
 
     `inputs` are artifacts, `reads` single files that count as well, `outside` folders of data that
-    no job made. An artifact that was made by
-    the same code with the same settings from the same inputs stays as it is: the job says so and
-    does no work. One whose inputs diverged is diverged itself. Work that fails leaves `out` without
-    files, except for `failure.json` that says what went wrong.
+    no job made. An artifact that was made by the same code with the same settings from the same
+    inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged itself, unless not `diverges`: tables tell
+    of what diverged. Work that fails leaves `out` without files, except for `failure.json` that
+    says what went wrong.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Job:
         settings: Mapping[str, Any],
         reads: Mapping[str, Path] | None = None,
         outside: Mapping[str, Path] | None = None,
+        diverges: bool = True,
     ):
         self.out = out
         self.folder = part_folder(out)
@@ -72,6 +73,7 @@ class Job:
         self._reads = dict(reads or {})
         self._outside = dict(outside or {})
         self._settings = dict(settings)
+        self._diverges = diverges
         self._manifest = Manifest(stage)
 
     def run(self, work: Callable[[Self], None]) -> None:
@@ -86,7 +88,7 @@ class Job:
                     (self.out / stale).unlink(missing_ok=True)
                 self.folder.mkdir(parents=True)
                 diverged = next((m for m in self.inputs.values() if m.diverged), None)
-                if diverged is None:
+                if diverged is None or not self._diverges:
                     work(self)
                 else:
                     self.diverged(diverged.step)

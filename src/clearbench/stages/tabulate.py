@@ -30,4 +30,4 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
             (job.folder / name).write_text(text, encoding="utf-8")
 
     settings = {**tables.options, "partial": True} if partial else tables.options
-    Job("tabulate", out, inputs, settings, reads).run(work)
+    Job("tabulate", out, inputs, settings, reads, diverges=False).run(work)
