@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.evaluation.records import RECORDS
@@ -12,6 +11,7 @@ from clearbench.graph import Graph
 from clearbench.graph import Run as Evaluated
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.provenance.record import digest
 from clearbench.provenance.tree import Tree
 from clearbench.tables.results import Document, DocumentName, Results, Run, Source, plan
 
@@ -63,8 +63,13 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
         proof = Source(f"{scored}/{MANIFEST}", "status")
         return Run("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
     path = f"{scored}/{SCORES}"
+    content = _read(tree.root / path)
+    known = manifest.files.get(SCORES)
+    if known is None or digest(content) != known.sha256:
+        reason = f"{tree.root / path}: not the file that the job wrote"
+        return Run("missing", detail="unproven", reason=reason)
     documents: dict[DocumentName, Document] = {
-        "score": Document(path, _read_json(tree.root / path)),
+        "score": Document(path, json.loads(content)),
         "train": _cost(tree, run.weights),
         "evaluate": _cost(tree, evaluated),
     }
@@ -99,9 +104,8 @@ def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
     return tuple(dict.fromkeys(tuple(names) for names in same.values() if len(names) > 1))
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> bytes:
     try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return path.read_bytes()
+    except OSError as error:
         raise UserError(f"{path}: cannot be read ({error}); rerun") from None
-    return data
