@@ -148,7 +148,8 @@ class SyntheticTree:
         sources = [self._manifests[source] for source in artifact.inputs.values()]
         diverged = next((source for source in sources if source.diverged), None)
         status, step = made.status, made.step
-        if diverged is not None and made.files is None:
+        # Tables tell of what diverged.
+        if diverged is not None and made.files is None and artifact.stage != "tabulate":
             status, step = diverged.status, diverged.step
         files = made.files
         if files is None:

@@ -340,6 +340,7 @@ def test_a_diverged_cell_and_what_is_made_from_it_are_current(tmp_path, monkeypa
     assert causes(look(tree)) == {}
     assert names(tree.root / SCORED) == {MANIFEST, PROVENANCE}
     assert Tree(tree.root).manifest(SCORED).step == 3
+    assert "diverged (step 3)" in (tree.root / TABLES / "comparison.md").read_text()
 
 
 def test_a_lock_of_the_checkout_that_changed_is_a_cause(tmp_path, monkeypatch):

@@ -155,6 +155,15 @@ def test_what_is_made_from_a_diverged_artifact_is_diverged_without_work(tmp_path
     assert read_manifest(tmp_path / "out") == Manifest("evaluate", {}, "diverged", 7)
 
 
+def test_what_tells_of_diverged_artifacts_is_made_from_them(tmp_path):
+    Job("unlearn", tmp_path / "cell", {}, UNLEARN).run(diverging)
+    work = writing(a="a")
+    job = Job("tabulate", tmp_path / "out", {"cell": tmp_path / "cell"}, {}, diverges=False)
+    job.run(work)
+    assert not read_manifest(tmp_path / "out").diverged
+    assert "a" in names(tmp_path / "out")
+
+
 @pytest.mark.parametrize("moment", ["in the work", "while publishing"])
 def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, moment):
     out = put_artifact(tmp_path / "out", {"older": "x"})
