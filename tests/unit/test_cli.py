@@ -2,18 +2,19 @@
 
 import json
 import os
-import random
 import shlex
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from clearbench import cli, methods
-from clearbench.evaluation.records import Record, write_records
-from clearbench.layout import RECORDS, SCORES
-from clearbench.provenance.artifacts import MANIFEST, Manifest, part_folder, publish, read_manifest
+from clearbench.evaluation.records import RECORDS
+from clearbench.metrics.score import SCORES
+from clearbench.provenance.artifacts import MANIFEST, read_manifest
+from synthetic import draw_records, put_artifact
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = str(Path(sys.executable).with_name("clearbench"))
@@ -38,34 +39,15 @@ def main(monkeypatch, capsys):
     return run
 
 
-def put_records(folder, seed):
-    """The artifact of an evaluation with all splits, drawn from a seed."""
-    draw = random.Random(seed)
-    records = [
-        Record(
-            split=split,
-            task=task,
-            id=f"{split}/{task}/{number}",
-            answer="a red hat",
-            generated=draw.choice(["a red hat", "a dog"]),
-            answer_loss=draw.uniform(0.1, 3),
-            paraphrase_loss=draw.uniform(0.1, 3),
-            perturbed_losses=tuple(draw.uniform(0.1, 3) for _ in range(3)),
-        )
-        for split in ("forget", "retain", "real")
-        for task in ("captions", "text_qa")
-        for number in range(4)
-    ]
-    part = part_folder(folder)
-    part.mkdir(parents=True)
-    write_records(part / RECORDS, records)
-    publish(part, folder, Manifest("evaluate"))
-    return folder
+def put_records(folder, run):
+    """The artifact of an evaluation, with the records of a run."""
+    text = "".join(json.dumps(asdict(record)) + "\n" for record in draw_records(run, samples=4))
+    return put_artifact(folder, {RECORDS: text})
 
 
 @pytest.fixture
 def evaluated(tmp_path):
-    return put_records(tmp_path / "records", 1), put_records(tmp_path / "gold", 2)
+    return put_records(tmp_path / "records", "1"), put_records(tmp_path / "gold", "2")
 
 
 @pytest.mark.parametrize(
@@ -135,10 +117,7 @@ def test_missing_and_damaged_input_are_named(main, evaluated, tmp_path):
 
 def test_line_that_is_no_record_is_named_with_its_number(main, tmp_path, evaluated):
     records, gold = evaluated
-    part = part_folder(records)
-    part.mkdir()
-    (part / RECORDS).write_text((gold / RECORDS).read_text() + '{"split": "real"}\n')
-    publish(part, records, Manifest("evaluate"))
+    put_artifact(records, {RECORDS: (gold / RECORDS).read_text() + '{"split": "real"}\n'})
     status, _, err = main("score", "--records", records, "--gold", gold, "--out", tmp_path / "out")
     count = len((gold / RECORDS).read_text().splitlines())
     assert status == 1
@@ -176,6 +155,7 @@ def test_every_key_of_a_configuration_file_is_explained(main, file):
 def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
     code = """
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from clearbench.cli import cli
 from clearbench.suite import load_suite
@@ -229,7 +209,7 @@ def small_disk(tmp_path):
     return disk
 
 
-# Of 16 pages so many are free that the write fails: of the scores, of the record, of the manifest.
+# Of 16 pages so many are free that the write fails: of the scores, of the manifest, of the record.
 @pytest.mark.parametrize("free", [0, 1, 2])
 def test_full_disk_ends_in_one_line_and_publishes_nothing(small_disk, evaluated, free):
     records, gold = evaluated
