@@ -34,6 +34,7 @@ from clearbench.provenance.artifacts import (
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.record import Recipe, digest
 from clearbench.provenance.record import Record as Provenance
+from clearbench.provenance.tree import Tree
 from clearbench.suite import Suite, load_suite
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
@@ -212,7 +213,7 @@ class SyntheticTree:
                 found = score_records(self.records(run), self.records(gold))
             return {SCORES: json.dumps(found, indent=1) + "\n"}
         if stage == "tabulate":
-            return documents(read_results(self.graph, self.root))
+            return documents(read_results(self.graph, Tree(self.root)))
         weights = {"unlearn": "adapter_model.safetensors", "base": "model.safetensors"}
         weights["finetune"] = weights["base"]
         return {weights.get(stage, "data/rows.txt"): f"{stage} {name}\n"}

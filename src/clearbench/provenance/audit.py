@@ -11,7 +11,7 @@ from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.record import Recipe
+from clearbench.provenance.record import Recipe, Record
 from clearbench.provenance.tree import Tree
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
@@ -35,6 +35,8 @@ class Audit:
         self._environments = environments
         self._fast = fast
         self.broken_link = cache(self._broken_link)
+        self.first_broken = cache(self._first_broken)
+        self.tables_broken = cache(self._tables_broken)
 
     def cells(self) -> dict[tuple[str, str], str | None]:
         """What is broken of every cell of every table (`comparison`, `npo/text/forget10:real`).
@@ -47,14 +49,15 @@ class Audit:
             given = _lines(self._recomputed[f"{table}.csv"])
             said = _lines(self._published(f"{table}.csv"))
             for (key, line), name in zip(given.items(), names, strict=True):
-                link = self._first_broken(name)
+                group = name.rpartition(":")[0]
+                link = self.first_broken(group)
                 if link is None and said.get(key) != line:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
-                found[table, name] = link or self._tables_broken(name)
+                found[table, name] = link or self.tables_broken(group)
             for key in said.keys() - given.keys():
                 group = self._groups.get(key[:3])
                 name = f"{group.name if group else '/'.join(key[:3])}:{key[3]}"
-                link = self._first_broken(name) if group else None
+                link = self.first_broken(group.name) if group else None
                 found[table, name] = link or f"{TABLES}/{table}.csv: no score gives it"
         return found
 
@@ -91,8 +94,9 @@ class Audit:
     def _runs(self) -> dict[str, tuple[str, ...]]:
         return {group.name: group.runs for group in self._groups.values()}
 
-    def _first_broken(self, cell: str) -> str | None:
-        for run in self._runs[cell.rpartition(":")[0]]:
+    def _first_broken(self, group: str) -> str | None:
+        """The first broken link below the scores of a row."""
+        for run in self._runs[group]:
             for artifact in self._graph.ancestors(f"score/{run}"):
                 link = self.broken_link(artifact.name)
                 if link is not None:
@@ -138,19 +142,26 @@ class Audit:
                 return f"{name}/{SCORES}: {key} is {both}"
         return None
 
-    def _tables_broken(self, cell: str) -> str | None:
-        """Whether the tables are proven to be made from a cell's scores, by this code."""
+    def _tables_broken(self, group: str) -> str | None:
+        """Whether the tables are not proven to be made from the scores of a row, by this code."""
+        if isinstance(self._tables_record, str):
+            return self._tables_record
+        for run in self._runs[group]:
+            name = f"score/{run}"
+            if self._tables_record.recipe.inputs.get(name) != self._tree.manifest_digest(name):
+                return f"{TABLES}: made from another {name} than the one here"
+        return None
+
+    @cached_property
+    def _tables_record(self) -> Record | str:
+        """The record of the tables, or why it proves none of them."""
         try:
             record = self._tree.record(TABLES)
         except UserError as error:
             return str(error)
         if self._tree.manifest_digest(TABLES) != record.manifest:
             return f"{TABLES}: its manifest is not the one that the job wrote"
-        for run in self._runs[cell.rpartition(":")[0]]:
-            name = f"score/{run}"
-            if record.recipe.inputs.get(name) != self._tree.manifest_digest(name):
-                return f"{TABLES}: made from another {name} than the one here"
-        return self._changed(TABLES)
+        return self._changed(TABLES) or record
 
 
 def _lines(text: str) -> dict[tuple[str, ...], list[str]]:

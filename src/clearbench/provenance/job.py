@@ -46,9 +46,9 @@ class Job:
 
     `inputs` are artifacts, `reads` single files that count as well, `outside` folders of data that
     no job made. An artifact that was made by the same code with the same settings from the same
-    inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged itself, unless not `diverges`: tables tell
-    of what diverged. Work that fails leaves `out` without files, except for `failure.json` that
-    says what went wrong.
+    inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged
+    itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves `out`
+    without files, except for `failure.json` that says what went wrong.
     """
 
     def __init__(

@@ -30,6 +30,7 @@ class Tree:
     def __init__(self, root: Path):
         self.root = root
         self._bytes = cache(self._read)
+        self._parsed = cache(parse_record)
         self._folder_digest = cache(lambda path: folder_digest(path, self._sha256))
         self._checked: dict[str, list[int | str]] | None = None
 
@@ -51,7 +52,7 @@ class Tree:
         text = self._bytes(path)
         if text is None:
             raise UserError(f"{path}: missing; nothing tells how the artifact was made")
-        return parse_record(text, path)
+        return self._parsed(text, path)
 
     def record_digest(self, name: str) -> str | None:
         """The sha256 of an artifact's provenance record, or None without one."""
