@@ -13,6 +13,11 @@ import pandas as pd
 import yaml
 
 from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.provenance.tree import CHECKED
+from clearbench.workflow import CHANGED
+
+OWN = {CHANGED, CHECKED, ".holder"}
+"""The files of a results tree that belong to no artifact, and differ from run to run."""
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = {"epochs": 1, "batch_size": 32, "lr": 2.0e-3}

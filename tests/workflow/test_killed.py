@@ -10,6 +10,8 @@ import psutil
 
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, part_folder
 
+from .bench import OWN
+
 
 @contextmanager
 def run_to_the_middle(bench, part):
@@ -75,7 +77,7 @@ def contents(bench):
     found = {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in root.rglob("*")
-        if path.is_file() and path.name != PROVENANCE
+        if path.is_file() and path.name not in {PROVENANCE, *OWN}
     }
     # Tables show what the runs cost, also those of the run that was killed.
     other = ("logs/", "tables/", "partial-tables/")

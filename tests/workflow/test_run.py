@@ -5,9 +5,14 @@ import subprocess
 
 import pytest
 
-from clearbench.layout import SCORES, Layout
+from clearbench.graph import Graph
+from clearbench.layout import Layout
+from clearbench.metrics.score import SCORES
+from clearbench.provenance.artifacts import MANIFEST
 from clearbench.suite import load_suite
 from clearbench.tables.results import plan
+
+from .bench import OWN
 
 TABLES = ("comparison", "modality", "leak", "tasks", "cost")
 CELL = "npo/both/forget10/seed0"
@@ -50,6 +55,17 @@ def test_every_score_file_is_named_by_the_tables_and_every_name_leads_to_its_num
         ((path, key),) = sources[f"{row.method}/{row.modality}/forget10:{row.metric}"]
         value = json.loads((layout.root / path).read_text())[key]
         assert value == pytest.approx(row.mean, rel=1e-14)
+
+
+def test_a_run_leaves_artifacts_and_logs_and_no_lock_or_part_of_a_job(finished):
+    root = finished.results()
+    folders = {
+        path.relative_to(root).as_posix() for path in root.rglob("*") if (path / MANIFEST).exists()
+    }
+    assert folders == Graph(load_suite("suite", finished.folder)).artifacts.keys()
+    hidden = {path.relative_to(root).as_posix() for path in root.rglob(".*")}
+    assert hidden <= OWN
+    assert {path.name for path in root.iterdir() if path.is_file()} <= OWN
 
 
 def test_a_second_run_has_nothing_to_do(finished):
