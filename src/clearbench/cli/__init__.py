@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from clearbench.cli import ask, prove, stages
+from clearbench.cli import ask, prove, publish, stages
 from clearbench.errors import UserError
 
 
@@ -41,7 +41,7 @@ def cli() -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
 
 
-for _module in (stages, ask, prove):
+for _module in (stages, ask, prove, publish):
     for _command in vars(_module).values():
         if isinstance(_command, click.Command):
             cli.add_command(_command)

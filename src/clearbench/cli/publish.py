@@ -1,0 +1,47 @@
+"""Results for others."""
+
+from pathlib import Path
+
+import click
+
+_folder = click.Path(path_type=Path)
+
+
+@click.command("export-crate")
+@click.argument("name", metavar="SUITE")
+@click.option("--out", type=_folder, help="Folder to make.  [default: results/SUITE-crate]")
+@click.option(
+    "--results",
+    type=_folder,
+    default=Path("results"),
+    show_default=True,
+    help="The folder of all suites' results.",
+)
+@click.option("--with-data", is_flag=True, help="Copy models, data and records as well.")
+@click.option("--author", help="The name of who ran the suite.")
+@click.option("--orcid", metavar="URL", help="The author's, as https://orcid.org/0000-….")
+@click.option(
+    "--licence",
+    metavar="URL",
+    default="https://spdx.org/licenses/MIT",
+    show_default=True,
+    help="Of the results.",
+)
+def export_crate(
+    name: str,
+    out: Path | None,
+    results: Path,
+    with_data: bool,
+    author: str | None,
+    orcid: str | None,
+    licence: str,
+) -> None:
+    """Write a finished suite as a Provenance Run Crate, to be published."""
+    from clearbench.provenance.crate.export import Publication, export
+    from clearbench.suite import load_suite
+
+    suite = load_suite(name, Path.cwd())
+    out = out or Path("results") / f"{suite.name}-crate"
+    publication = Publication(licence, author, orcid)
+    export(suite, Path.cwd(), results / suite.name, out, publication, with_data)
+    click.echo(out)
