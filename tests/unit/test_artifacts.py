@@ -98,23 +98,55 @@ def test_damaged_artifact_is_found_before_it_is_used(tmp_path, damage, told):
     assert "\n" not in str(caught.value)
 
 
-def test_artifact_is_held_by_one_at_a_time_and_nothing_is_left_behind(tmp_path):
-    """Each holder unlinks the lock that others wait on; those must not hold the unlinked one."""
-    folder, inside, most = tmp_path / "deep/out", [], []
+class Holder:
+    """Holds an artifact in a thread, until it is let go."""
+
+    def __init__(self, folder):
+        self.holds, self.go = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self._hold, args=(folder,))
+        self.thread.start()
+
+    def _hold(self, folder):
+        with held(folder):
+            self.holds.set()
+            self.go.wait(60)
+
+    def end(self):
+        self.go.set()
+        self.thread.join(60)
+
+
+def test_an_artifact_is_held_by_one_alone_also_after_another_waited_for_it(tmp_path):
+    """Who lets go removes the lock, and the one who waited must not hold the removed one."""
+    folder = tmp_path / "deep/out"
+    first = Holder(folder)
+    assert first.holds.wait(60)
+    second = Holder(folder)
+    assert not second.holds.wait(0.3)
+    first.end()
+    assert second.holds.wait(60)
+    third = Holder(folder)
+    assert not third.holds.wait(0.3), "two jobs hold one artifact"
+    second.end()
+    assert third.holds.wait(60)
+    third.end()
+    assert names(tmp_path) == set()
+
+
+def test_a_crowd_of_jobs_on_an_artifact_ends(tmp_path):
+    folder, done = tmp_path / "deep/out", []
 
     def hold():
         for _ in range(50):
             with held(folder):
-                inside.append(1)
-                most.append(len(inside))
-                inside.pop()
+                done.append(1)
 
     threads = [threading.Thread(target=hold) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
-    assert (len(most), max(most)) == (200, 1)
+    assert len(done) == 200
     assert names(tmp_path) == set()
 
 

@@ -112,6 +112,13 @@ def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
     assert code.changed(before) == expected
 
 
+def test_code_of_a_package_reruns_what_imports_anything_of_it(code):
+    before = code.fingerprints()
+    with (code.root / "training/__init__.py").open("a") as file:
+        file.write("word = 1\n")
+    assert code.changed(before) == {"base", "finetune", *methods.available()}
+
+
 @pytest.mark.parametrize(
     "imported",
     [
