@@ -59,7 +59,7 @@ def test_changed_code_is_told_by_module():
 
 def test_changed_inputs_are_told_by_name_with_old_and_new_digest():
     assert causes(inputs={"base": "9" * 64, "gold": "0" * 64}) == [
-        Cause("input", f"base: {'1' * 12} → {'9' * 12}"),
+        Cause("input", f"base: {'1' * 12} → {'9' * 12}", "base"),
         Cause("input", "dataset: no longer an input"),
         Cause("input", "gold: new"),
     ]

@@ -14,6 +14,7 @@ from clearbench.evaluation.records import RECORDS
 from clearbench.graph import TABLES as NAME
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
+from clearbench.provenance.tree import Tree
 from clearbench.stages import tabulate
 from clearbench.tables import builders
 from clearbench.tables.read import read_results
@@ -215,7 +216,7 @@ UNPROVEN = {
 def test_a_number_whose_origin_is_not_proven_is_not_shown(tree, change):
     reason, make = UNPROVEN[change]
     make(tree.build())
-    results = read_results(tree.graph, tree.root)
+    results = read_results(tree.graph, Tree(tree.root))
     run = results.runs[RUN]
     assert (run.state, run.detail, run.documents) == ("missing", "unproven", {})
     assert run.reason == f"{tree.root}/{reason}"

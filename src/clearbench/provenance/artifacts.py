@@ -24,7 +24,8 @@ PROVENANCE = "provenance.json"
 FAILURE = "failure.json"
 INVALID = "invalid.json"
 
-_BESIDE = (MANIFEST, PROVENANCE, FAILURE, INVALID)
+_PART = f".{MANIFEST}.part"
+_BESIDE = (MANIFEST, PROVENANCE, FAILURE, INVALID, _PART)
 """What lies beside an artifact's files and is not of them."""
 
 
@@ -64,6 +65,13 @@ def sha256(path: Path) -> str:
 def manifest_text(manifest: Manifest) -> str:
     """A manifest as its file holds it: one text for one content."""
     return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
+
+
+def write_manifest(folder: Path, text: str) -> None:
+    """Write an artifact's manifest, whole or not at all."""
+    part = folder / _PART
+    part.write_text(text, encoding="utf-8")
+    part.replace(folder / MANIFEST)
 
 
 def parse_manifest(text: bytes, path: Path) -> Manifest:

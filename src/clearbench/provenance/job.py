@@ -27,6 +27,7 @@ from clearbench.provenance.artifacts import (
     read_manifest,
     sha256,
     take_stock,
+    write_manifest,
 )
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
@@ -48,7 +49,8 @@ class Job:
     no job made. An artifact that was made by the same code with the same settings from the same
     inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged
     itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves `out`
-    without files, except for `failure.json` that says what went wrong.
+    without files, except for `failure.json` that says what went wrong; where it cannot begin, the
+    files of an older run stay beside that note.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class Job:
         self._settings = dict(settings)
         self._diverges = diverges
         self._manifest = Manifest(stage)
+        self._began = False
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
@@ -87,6 +90,7 @@ class Job:
                 for stale in (MANIFEST, FAILURE):
                     (self.out / stale).unlink(missing_ok=True)
                 self.folder.mkdir(parents=True)
+                self._began = True
                 diverged = next((m for m in self.inputs.values() if m.diverged), None)
                 if diverged is None or not self._diverges:
                     work(self)
@@ -140,14 +144,15 @@ class Job:
         text = manifest_text(stock)
         if digest(text.encode()) != record.manifest:
             return False
-        (self.out / MANIFEST).write_text(text, encoding="utf-8")
+        (self.out / FAILURE).unlink(missing_ok=True)
+        write_manifest(self.out, text)
         print(f"{self.out}: unchanged, kept", file=sys.stderr)
         return True
 
     def _finish(self) -> None:
         stock = take_stock(self.folder, self._manifest)
         text = manifest_text(stock)
-        (self.folder / MANIFEST).write_text(text, encoding="utf-8")
+        write_manifest(self.folder, text)
         inputs = {**self._paths, **self._reads, **self._outside}
         paths = {name: str(path) for name, path in inputs.items()}
         times = {name: (self.folder / name).stat().st_mtime_ns for name in stock.files}
@@ -176,14 +181,15 @@ class Job:
             "message": message[0],
             "invalidations": self._invalidations,
         }
-        shutil.rmtree(self.out, ignore_errors=True)
+        if self._began:
+            shutil.rmtree(self.out, ignore_errors=True)
         try:
-            self.out.mkdir(parents=True)
+            self.out.mkdir(parents=True, exist_ok=True)
             text = json.dumps(note, indent=1, sort_keys=True) + "\n"
             (self.out / FAILURE).write_text(text, encoding="utf-8")
         except OSError:
             # On a full disk the note is lost; the error itself is what the user must see.
-            shutil.rmtree(self.out, ignore_errors=True)
+            (self.out / FAILURE).unlink(missing_ok=True)
 
 
 def _invalidations(folder: Path) -> list[dict[str, str]]:
