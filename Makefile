@@ -26,15 +26,17 @@ help: ## list the targets
 
 install: $(INSTALLED) ## make .venv with everything in it, unless it is up to date
 
-$(INSTALLED): pyproject.toml envs/$(LOCK).lock
+$(INSTALLED): pyproject.toml envs/$(LOCK).lock | $(BIN)/python
+	@echo "installing into $(VENV): a few minutes"
+	$(BIN)/pip install --quiet -c envs/$(LOCK).lock -e '.[dev]'
+	@rm -f $(VENV)/.installed-*; touch $@
+
+$(BIN)/python:
 	@for python in $(PYTHON); do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	    echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); \
 	  fi; \
 	done; echo "make: no Python 3.11 or later among: $(PYTHON)" >&2; exit 1
-	@echo "installing into $(VENV): a few minutes"
-	$(BIN)/pip install --quiet -c envs/$(LOCK).lock -e '.[dev]'
-	@rm -f $(VENV)/.installed-*; touch $@
 
 mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes with three seeds
@@ -55,7 +57,7 @@ lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/mypy
 
 # The CPU lock is the CUDA lock without the libraries that only the CUDA build of torch asks for.
-lock: install ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)
+lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)
 	$(BIN)/pip install --quiet uv
 	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev \
 	  --no-header --no-annotate --output-file $(VENV)/new.lock - pyproject.toml
