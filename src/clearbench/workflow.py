@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -26,6 +27,7 @@ from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import IMAGE, accepted
 from clearbench.provenance.tree import Tree
+from clearbench.provenance.why import brief
 from clearbench.suite import load_suite
 
 CHANGED = ".changed"
@@ -150,6 +152,8 @@ class Workflow:
             # New content each time: Snakemake goes by the time first, then by the checksum.
             text = json.dumps({"at": time.time_ns(), "changed": causes}, indent=1)
             ticket.write_text(text + "\n", encoding="utf-8")
+        for line in brief(found.values()):
+            print(f"clearbench: {line}", file=sys.stderr)
         return found
 
     def _artifact(self, pattern: str, wildcards: Wildcards) -> Artifact:

@@ -67,18 +67,18 @@ def test_changed_inputs_are_told_by_name_with_old_and_new_digest():
 
 def test_another_lock_is_a_cause_unless_it_is_accepted_here():
     assert causes(then=replace(THEN, lock="7" * 64)) == []
-    told = f"lock {'8' * 12} then, here {'5' * 12}, {'7' * 12}"
+    told = f"{'8' * 12} then, here {'5' * 12}, {'7' * 12}"
     assert causes(then=replace(THEN, lock="8" * 64)) == [Cause("lock", told)]
-    told = f"lock none then, here {'5' * 12}, {'7' * 12}"
+    told = f"none then, here {'5' * 12}, {'7' * 12}"
     assert causes(then=replace(THEN, lock=None)) == [Cause("lock", told)]
 
 
 def test_another_image_is_a_cause_unless_it_is_accepted_here():
     assert causes(then=replace(THEN, image=None)) == []
-    told = f"image {'8' * 12} then, here {'6' * 12}, none"
+    told = f"{'8' * 12} then, here {'6' * 12}, none"
     assert causes(then=replace(THEN, image="8" * 64)) == [Cause("image", told)]
     in_image = Accepted(HERE.locks, frozenset({THEN.image}))
-    told = f"image none then, here {'6' * 12}"
+    told = f"none then, here {'6' * 12}"
     assert causes(in_image, replace(THEN, image=None)) == [Cause("image", told)]
 
 

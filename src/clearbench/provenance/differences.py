@@ -31,10 +31,10 @@ def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause
     causes += _inputs(then.inputs, now.inputs)
     if then.lock not in environments.locks:
         known = ", ".join(sorted(map(_short, environments.locks)))
-        causes.append(Cause("lock", f"lock {_short(then.lock)} then, here {known}"))
+        causes.append(Cause("lock", f"{_short(then.lock)} then, here {known}"))
     if then.image not in environments.images:
         known = ", ".join(sorted(map(_short, environments.images)))
-        causes.append(Cause("image", f"image {_short(then.image)} then, here {known}"))
+        causes.append(Cause("image", f"{_short(then.image)} then, here {known}"))
     return causes
 
 

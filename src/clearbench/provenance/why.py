@@ -43,12 +43,24 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     yield from (f"  {line}" for line in tables)
 
 
+def brief(statuses: Iterable[Status]) -> Iterator[str]:
+    """A line for each cause for which artifacts that are there have to be made again."""
+    of_cause: dict[str, int] = defaultdict(int)
+    for status in statuses:
+        for line in _causes(status):
+            of_cause[line] += status.causes[0].kind != "missing"
+    for line, count in of_cause.items():
+        if count:
+            yield line if count == 1 else f"{line} ({count} artifacts)"
+
+
 def _causes(status: Status) -> Iterator[str]:
     """The causes of a status, those of all cells' artifacts of one stage in the same words."""
     stage = status.artifact.name.partition("/")[0]
-    if status.artifact.cell is None:
-        stage = status.artifact.name
-    return (f"{stage}: {cause.kind}: {cause.text}" for cause in status.causes)
+    for cause in status.causes:
+        # A lock and an image are not of a stage.
+        where = "" if cause.kind in ("lock", "image") else f"{stage}: "
+        yield f"{where}{cause.kind}: {cause.text}"
 
 
 def _maker(status: Status, cause: Cause, tree: Tree) -> str:
