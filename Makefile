@@ -7,6 +7,9 @@ LOCK ?= cpu
 # Further options of snakemake, e.g. `make mini SNAKEMAKE_FLAGS=--dry-run`.
 SNAKEMAKE_FLAGS ?=
 
+# The base of the image and where it comes from, see containers/README.md; further options of the build.
+BOOTSTRAP ?= docker
+BASE ?= python@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 BUILD_FLAGS ?=
 TORCH := 2.13.0
 
@@ -65,8 +68,9 @@ lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadat
 	grep -vE '^(cuda|nvidia|triton)' envs/cuda.lock > envs/cpu.lock
 	rm $(VENV)/new.lock
 
-container: ## build clearbench-cpu.sif; LOCK=cuda builds the CUDA image
-	apptainer build $(BUILD_FLAGS) --build-arg lock=$(LOCK) clearbench-$(LOCK).sif containers/clearbench.def
+container: LOCK = cuda
+container: ## build clearbench-cuda.sif, the image that jobs run in on a cluster; needs apptainer
+	containers/build.sh $(LOCK) $(BOOTSTRAP) $(BASE) $(BUILD_FLAGS)
 
 clean: ## remove .venv and caches; results stay
 	rm -rf $(VENV) .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info

@@ -1,24 +1,17 @@
 # The matrix of the suite and the helpers that all rules use.
 
-from clearbench.provenance.environment import IMAGE
 from clearbench.workflow import Workflow, manifest
-from snakemake.settings.types import DeploymentMethod
 from snakemake.utils import min_version
 
 min_version("9.0")
 
-suite = Workflow(
-    config,
-    starts_jobs=lambda: workflow.is_main_process,
-    in_image=lambda: DeploymentMethod.APPTAINER
-    in workflow.deployment_settings.deployment_method,
-)
+suite = Workflow(config, workflow)
 layout = suite.layout
 
 
-# Used where the profile deploys software by Apptainer; elsewhere the environment that runs snakemake
-# runs the jobs.
-container: str(IMAGE)
+# Used where Snakemake deploys software by Apptainer, as the profile does; elsewhere the environment
+# that runs snakemake runs the jobs.
+container: suite.image
 
 
 wildcard_constraints:

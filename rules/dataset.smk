@@ -9,6 +9,8 @@ if suite.generated:
             manifest(layout.generated),
         log:
             layout.root / "logs/generate.log",
+        resources:
+            **suite.resources("generate"),
         params:
             settings=suite.settings("generate"),
         shell:
@@ -23,6 +25,8 @@ rule dataset:
         manifest(layout.dataset),
     log:
         layout.root / "logs/dataset.log",
+    resources:
+        **suite.resources("dataset"),
     params:
         settings=suite.settings("dataset"),
         source=suite.dataset_source,

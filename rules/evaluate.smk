@@ -8,6 +8,8 @@ rule evaluate:
         manifest(layout.evaluated("{run}")),
     log:
         layout.root / "logs/evaluate/{run}.log",
+    resources:
+        **suite.resources("evaluate"),
     params:
         settings=suite.settings("evaluate/{run}"),
         models=suite.evaluated_models,

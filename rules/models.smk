@@ -8,6 +8,8 @@ rule base:
         manifest(layout.base),
     log:
         layout.root / "logs/base.log",
+    resources:
+        **suite.resources("base"),
     params:
         settings=suite.settings("base"),
     shell:
@@ -23,6 +25,8 @@ rule original:
     log:
         layout.root / "logs/original.log",
     priority: 10
+    resources:
+        **suite.resources("finetune"),
     params:
         settings=suite.settings("original"),
     shell:
@@ -39,6 +43,8 @@ rule gold:
     log:
         layout.root / "logs/gold/forget{size}/seed{seed}.log",
     priority: 9
+    resources:
+        **suite.resources("finetune"),
     params:
         settings=suite.settings("gold/forget{size}/seed{seed}"),
     shell:

@@ -1,4 +1,5 @@
 # All metrics of a model, from its records and its gold's; a changed metric reruns this alone.
+# On a cluster, many run in one job, one after the other: `scoring` is theirs alone.
 
 
 rule score:
@@ -8,6 +9,11 @@ rule score:
         manifest(layout.scored("{run}")),
     log:
         layout.root / "logs/score/{run}.log",
+    group:
+        "score"
+    resources:
+        **suite.resources("score"),
+        scoring=1,
     shell:
         "clearbench score --records $(dirname {input.records}) --gold $(dirname {input.gold})"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"

@@ -8,6 +8,8 @@ rule tables:
         manifest(layout.tables),
     log:
         layout.root / "logs/tables.log",
+    resources:
+        **suite.resources("tabulate"),
     params:
         suite=suite.suite.path,
         results=layout.root,
@@ -18,7 +20,8 @@ rule tables:
 
 onerror:
     shell(
-        "clearbench tabulate --partial --suite {suite.suite.path} --results {layout.root}"
+        "env -u CLEARBENCH_IMAGE clearbench tabulate --partial"
+        " --suite {suite.suite.path} --results {layout.root}"
         " --out {layout.partial_tables} && echo"
         " 'Tables of what is done, the rest marked: {layout.partial_tables}' >&2"
     )

@@ -8,6 +8,8 @@ rule unlearn:
         manifest(layout.unlearned("{method}/{modality}/forget{size}/seed{seed}")),
     log:
         layout.root / "logs/unlearn/{method}/{modality}/forget{size}/seed{seed}.log",
+    resources:
+        **suite.resources("unlearn"),
     params:
         settings=suite.settings("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     shell:

@@ -35,6 +35,23 @@ class Build(Strict):
     )
 
 
+class Need(Strict):
+    """What a job asks of a cluster; memory and minutes double with each further attempt."""
+
+    gpus: int = Field(0, ge=0, description="GPUs")
+    mem_mb: Positive = Field(4000, description="memory in megabytes")
+    minutes: Positive = Field(60, description="time limit in minutes")
+
+
+class Resources(Strict):
+    """What the jobs with this model need, by stage."""
+
+    base: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
+    finetune: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
+    unlearn: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
+    evaluate: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
+
+
 class ModelSource(Strict):
     """Where a base model comes from."""
 
@@ -53,6 +70,7 @@ class ModelSpec(ModelSource):
     )
     frozen: str = Field("", description="regular expression for parameters that are never trained")
     lora: Lora = Lora()
+    resources: Resources = Resources()
 
     @property
     def source(self) -> ModelSource:

@@ -19,18 +19,29 @@ from typing import Any
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient
+from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
+from clearbench.config import Need
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.layout import Layout
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
-from clearbench.provenance.environment import IMAGE, accepted
+from clearbench.provenance.environment import PROMISE, accepted, image_digest
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
+from clearbench.site import SITE, enter, load_site
 from clearbench.suite import load_suite
 
 CHANGED = ".changed"
+
+_NEEDS = {
+    "generate": Need(mem_mb=3000),
+    "dataset": Need(mem_mb=8000),
+    "score": Need(mem_mb=2000, minutes=10),
+    "tabulate": Need(mem_mb=3000, minutes=30),
+}
+"""What the stages without a model ask of a cluster."""
 
 Wildcards = Mapping[str, str]
 
@@ -38,25 +49,19 @@ Wildcards = Mapping[str, str]
 class Workflow:
     """A suite as the rules see it.
 
-    `config` is Snakemake's. `starts_jobs` tells whether this process is the one that starts jobs
-    (and not one that Snakemake started for a job), `in_image` whether jobs run in the image; both
-    are asked while Snakemake lays out its jobs, and not known earlier.
+    `config` is Snakemake's, and `snakemake` its workflow, of which a part is not set before it
+    lays out its jobs.
     """
 
-    def __init__(
-        self,
-        config: Mapping[str, Any],
-        starts_jobs: Callable[[], bool],
-        in_image: Callable[[], bool],
-    ):
+    def __init__(self, config: Mapping[str, Any], snakemake: Any):
         try:
             self.suite = load_suite(str(config.get("suite", "mini")), Path.cwd())
+            self.site = load_site()
         except UserError as error:
             raise WorkflowError(str(error)) from None
         self.layout = Layout(Path(config.get("results", "results")) / self.suite.name)
         self.graph = Graph(self.suite)
-        self._starts_jobs = starts_jobs
-        self._in_image = in_image
+        self._snakemake = snakemake
 
     @property
     def generated(self) -> bool:
@@ -95,6 +100,24 @@ class Workflow:
             return json.dumps(self._artifact(pattern, wildcards).settings, sort_keys=True)
 
         return found
+
+    @property
+    def image(self) -> str:
+        """The image that jobs run in where Snakemake deploys software by Apptainer."""
+        return str(self.site.image.resolve())
+
+    def resources(self, stage: str) -> dict[str, Any]:
+        """The resources of a stage's jobs, as keywords of a rule's `resources`."""
+        need = _NEEDS.get(stage) or getattr(self.suite.model.resources, stage)
+
+        def growing(amount: int) -> Callable[[Wildcards, int], int]:
+            return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+        return {
+            "mem_mb": growing(need.mem_mb),
+            "runtime": growing(need.minutes),
+            **self.site.submission(need.gpus),
+        }
 
     def evaluated_models(self, wildcards: Wildcards) -> str:
         """The models of an evaluation as options of its command."""
@@ -135,10 +158,11 @@ class Workflow:
         """What is current; nothing in the processes of single jobs, which do not decide."""
         root = self.layout.root
         ticket = root / CHANGED
-        if not self._starts_jobs():
-            return {}
         try:
-            environments = accepted(IMAGE, self._in_image())
+            self._set_up()
+            if not self._snakemake.is_main_process:
+                return {}
+            environments = accepted(self.site.image, self._in_image)
             found = assess(self.graph, Tree(root), environments)
         except UserError as error:
             raise WorkflowError(str(error)) from None
@@ -155,6 +179,28 @@ class Workflow:
         for line in brief(found.values()):
             print(f"clearbench: {line}", file=sys.stderr)
         return found
+
+    @property
+    def _in_image(self) -> bool:
+        methods = self._snakemake.deployment_settings.deployment_method
+        return DeploymentMethod.APPTAINER in methods
+
+    def _set_up(self) -> None:
+        """Make this process one whose jobs find their image, and refuse to run in another."""
+        # Its notes do not decide: they go by the image's path, and whether there was one at all.
+        self._snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        if self._snakemake.is_main_process:
+            os.environ.pop(PROMISE, None)
+        if not self._in_image:
+            return
+        if not self.site.image.is_file():
+            raise UserError(
+                f"{self.site.image}: no such image; make it with `make container`, or name another"
+                f" in {SITE}"
+            )
+        # A job inherits the promise of the process that planned it.
+        os.environ.setdefault(PROMISE, image_digest(self.site.image))
+        enter(self.site)
 
     def _artifact(self, pattern: str, wildcards: Wildcards) -> Artifact:
         name = pattern.format(**dict(wildcards.items()))

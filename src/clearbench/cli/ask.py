@@ -45,18 +45,20 @@ def methods(method: str | None) -> None:
 
 
 @click.command()
-@click.argument("file", type=click.Choice(["suite", "model", "dataset"]), default="suite")
+@click.argument("file", type=click.Choice(["suite", "model", "dataset", "site"]), default="suite")
 def options(file: str) -> None:
     """List the keys of a suite file, or of a model's or dataset's file."""
     from tabulate import tabulate
 
     from clearbench.config import DatasetSpec, ModelSpec
     from clearbench.options import describe
+    from clearbench.site import Site
     from clearbench.suite import SuiteFile
 
     kinds: dict[str, type[BaseModel]] = {
         "suite": SuiteFile,
         "model": ModelSpec,
+        "site": Site,
         "dataset": DatasetSpec,
     }
     headers = ["key", "type", "default", "meaning"]

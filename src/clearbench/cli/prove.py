@@ -195,12 +195,13 @@ def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
 
 def _open(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     from clearbench.graph import Graph
-    from clearbench.provenance.environment import IMAGE, accepted
+    from clearbench.provenance.environment import accepted
     from clearbench.provenance.tree import Tree
+    from clearbench.site import load_site
     from clearbench.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
-    return Graph(found), Tree(results / found.name), accepted(IMAGE, in_image=False)
+    return Graph(found), Tree(results / found.name), accepted(load_site().image, in_image=False)
 
 
 def _suite_of(target: str | None, results: Path) -> str | None:

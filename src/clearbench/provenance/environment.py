@@ -20,8 +20,8 @@ from clearbench.errors import UserError
 LOCKS = Path("envs")
 """The folder of the locks, below the folder that Snakemake runs in."""
 
-IMAGE = Path("clearbench-cuda.sif")
-"""The image that the rules name, below the same folder."""
+PROMISE = "CLEARBENCH_IMAGE"
+"""The environment variable with the sha256 of the image that a job has to run in."""
 
 _KINDS = ("cpu", "cuda")
 
@@ -39,7 +39,7 @@ class Accepted:
 
 
 def accepted(image: Path, in_image: bool) -> Accepted:
-    """What is accepted here: the checkout's locks, and the image of the rules.
+    """What is accepted here: the checkout's locks, and the image of the site.
 
     If `in_image`, jobs run in the image, and nothing made outside it counts. Raises UserError where
     it is then missing.
@@ -64,13 +64,24 @@ def lock() -> str | None:
 
 
 def image() -> str | None:
-    """The digest of the image that this process runs in; None outside of one."""
+    """The digest of the image that this process runs in; None outside of one.
+
+    Raises UserError where the run was to start this job in another.
+    """
     path = os.environ.get("APPTAINER_CONTAINER")
-    return image_digest(Path(path)) if path else None
+    if path and not Path(path).is_file():
+        raise UserError(f"{path}: the image cannot be seen from within; bind its folder")
+    found = image_digest(Path(path)) if path else None
+    promised = os.environ.get(PROMISE)
+    if promised and found != promised:
+        inside = f"in the image {found[:12]}" if found else "in no image"
+        raise UserError(f"started {inside}; this run promises the image {promised[:12]}")
+    return found
 
 
 def image_digest(path: Path) -> str:
     """The sha256 of an image file; kept beside it, since an image has gigabytes."""
+    path = path.resolve()
     stat = path.stat()
     known = path.with_name(f"{path.name}.sha256")
     state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}

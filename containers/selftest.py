@@ -1,0 +1,65 @@
+"""Import all that the suite needs and unlearn for one step, from a drawn world: `%test` of an image.
+
+Run by the Python of the image in a minute; the code is the checkout's, as in any job.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from clearbench.config import BaseSettings
+from clearbench.graph import Graph
+from clearbench.provenance.artifacts import read_manifest
+from clearbench.provenance.fingerprint import submodules
+from clearbench.settings import Cell, Finetuning, FinetuneSettings, UnlearnSettings, Unlearning
+from clearbench.stages import base, dataset, finetune, generate, unlearn
+from clearbench.suite import load_suite
+
+WORLD = {
+    "persons": 100,
+    "portraits": 1,
+    "image_size": 32,
+    "real_persons": 8,
+    "real_portraits": 2,
+    "unpictured_persons": 10,
+    "strangers": 0,
+    "things": 8,
+}
+ONE_STEP = {"epochs": 1, "batch_size": 1000}
+
+
+def main() -> None:
+    """Run the stages up to a cell in a temporary folder."""
+    for package in ("stages", "methods", "metrics", "tables", "data.layouts"):
+        for name in submodules(f"clearbench.{package}"):
+            import_module(name)
+    suite = load_suite("mini", Path(__file__).parents[1])
+    cell = Cell("npo", "both", 10, 0)
+    use = suite.model.use
+    with TemporaryDirectory() as name:
+        root = Path(name)
+        generate.run({**Graph(suite)["generate"].settings, **WORLD}, root / "generate")
+        dataset.run(suite.dataset, root / "generate", root / "dataset")
+        settings = BaseSettings(model=suite.model.source, training=Finetuning(**ONE_STEP))
+        base.run(settings, root / "dataset", 0, root / "base")
+        finetune.run(
+            FinetuneSettings(model=use, training=Finetuning(**ONE_STEP)),
+            *("full", None, 0),
+            *(root / "base", root / "dataset", root / "original"),
+        )
+        unlearn.run(
+            UnlearnSettings(
+                model=use,
+                parameters={},
+                training=Unlearning(**ONE_STEP),
+                retain_modality="both",
+            ),
+            cell,
+            *(root / "base", root / "original", root / "dataset", root / "cell"),
+        )
+        files = read_manifest(root / "cell").files
+    print(f"unlearned: {', '.join(files)}")
+
+
+if __name__ == "__main__":
+    main()

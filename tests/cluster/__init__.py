@@ -1,0 +1,1 @@
+"""The suite on a real SLURM with a real Apptainer, both brought up on this machine."""

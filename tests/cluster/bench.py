@@ -1,0 +1,60 @@
+"""A folder to run Snakemake in, as an ordinary user on a cluster."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from workflow.bench import ROOT, Bench, Finished
+from .cluster import USER, Cluster
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClusterBench(Bench):
+    """A working directory that belongs to the cluster's user, with the profile and a site file."""
+
+    cluster: Cluster
+
+    def fill(self) -> "ClusterBench":
+        self.folder.mkdir()
+        super().fill()
+        shutil.copytree(ROOT / "slurm", self.folder / "slurm")
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / "src", self.folder / "src", ignore=ignored)
+        self.write_site()
+        self.write()
+        self.give()
+        return self
+
+    def write_site(self, **keys: object) -> None:
+        """Write the site file: the image, and the keys given."""
+        text = yaml.safe_dump({"image": str(self.cluster.image), **keys})
+        (self.folder / "slurm/site.yaml").write_text(text)
+
+    def give(self) -> None:
+        """Let all files be the user's."""
+        subprocess.run(["chown", "-R", f"{USER}:", str(self.folder)], check=True)
+
+    def run(self, *words: str) -> Finished:
+        """Run a command as the user."""
+        done = subprocess.run(
+            self.cluster.command(self.folder, *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout)
+
+    def snakemake(self, *options: str, suite: str = "suite") -> Finished:
+        """Run Snakemake to its end, as a user types it."""
+        return self.run("snakemake", *options, "--config", f"suite={suite}")
+
+    def logs(self) -> str:
+        """What the SLURM jobs wrote that failed."""
+        return "\n".join(path.read_text() for path in sorted(self.slurm_logs()))
+
+    def slurm_logs(self) -> list[Path]:
+        return list((self.folder / ".snakemake/slurm_logs").rglob("*.log"))

@@ -1,0 +1,166 @@
+"""SLURM on this machine's loopback: one node, one GPU that is none, and an ordinary user."""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+USER = "clearbench-ci"
+CONFIGURATION = """
+ClusterName=clearbench
+SlurmctldHost=localhost(127.0.0.1)
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CryptoType=crypto/munge
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort=16817
+SlurmdPort=16818
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd.log
+SwitchType=switch/none
+MpiDefault=none
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+ReturnToService=2
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+AccountingStorageType=accounting_storage/none
+MinJobAge=300
+InactiveLimit=0
+KillWait=2
+OverTimeLimit=0
+CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
+GresTypes=gpu
+NodeName=localhost NodeHostname=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:1 State=UNKNOWN
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
+PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
+"""
+_PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The daemons, with all their files in `folder`; `venv` and `image` are the user's."""
+
+    folder: Path
+    venv: Path
+    image: Path
+
+    def start(self) -> None:
+        """Start munge, the controller and the node's daemon, and wait until the node is idle."""
+        self.folder.mkdir(parents=True)
+        self.folder.chmod(0o755)
+        cpus = os.cpu_count() or 1
+        text = CONFIGURATION.format(folder=self.folder, cpus=cpus)
+        (self.folder / "slurm.conf").write_text(text)
+        gpu = "NodeName=localhost Name=gpu File=/dev/null\n"
+        (self.folder / "gres.conf").write_text(gpu)
+        self._start_munge()
+        self.start_controller()
+        self._run("slurmd")
+        deadline = time.monotonic() + _PATIENCE
+        while self.ask("sinfo", "--noheader", "--format=%T").split() != ["idle", "idle"]:
+            assert time.monotonic() < deadline, self._logs()
+            time.sleep(0.2)
+
+    def start_controller(self) -> None:
+        """Start the controller; a restarted one goes on from its saved state."""
+        self._run("slurmctld")
+
+    def stop_controller(self) -> None:
+        """Stop the controller as an administrator would."""
+        self._stop("slurmctld")
+
+    def stop(self) -> None:
+        """Cancel all jobs and stop the daemons, by their pid files."""
+        with suppress(subprocess.SubprocessError):
+            self.ask("scancel", "--user", USER, "--signal=KILL", "--full")
+            self.ask("scancel", "--user", USER)
+        for name in ("slurmctld", "slurmd", "munged"):
+            self._stop(name)
+
+    def ask(self, *words: str) -> str:
+        """What a command of SLURM prints, run as root."""
+        environment = {**os.environ, **self._variables}
+        done = subprocess.run(
+            words, env=environment, capture_output=True, text=True, check=True, timeout=30
+        )
+        return done.stdout
+
+    def command(self, folder: Path, *words: str) -> list[str]:
+        """A command line of the ordinary user in a folder, who has activated the venv."""
+        home = self.folder.parent / "home"
+        if not home.exists():
+            home.mkdir()
+            shutil.chown(home, USER, USER)
+        variables = {
+            "HOME": str(home),
+            "USER": USER,
+            "LANG": "C.UTF-8",
+            "PATH": f"{self.venv}/bin:/usr/local/bin:/usr/bin:/bin",
+            "PYTHONPATH": str(folder / "src"),
+            "OMP_NUM_THREADS": "1",
+            **self._variables,
+        }
+        clean = ["env", "-i", "-C", str(folder), *(f"{k}={v}" for k, v in variables.items())]
+        return ["runuser", "-u", USER, "--", *clean, *words]
+
+    @property
+    def _variables(self) -> Mapping[str, str]:
+        return {"SLURM_CONF": str(self.folder / "slurm.conf")}
+
+    def _start_munge(self) -> None:
+        folder = self.folder / "munge"
+        folder.mkdir()
+        (folder / "key").write_bytes(os.urandom(128))
+        (folder / "key").chmod(0o400)
+        munge = pwd.getpwnam("munge")
+        for path in (folder, folder / "key"):
+            os.chown(path, munge.pw_uid, munge.pw_gid)
+        options = {
+            "key-file": folder / "key",
+            "socket": folder / "socket",
+            "pid-file": folder / "munged.pid",
+            "log-file": folder / "munged.log",
+            "seed-file": folder / "seed",
+        }
+        words = [f"--{name}={value}" for name, value in options.items()]
+        subprocess.run(["runuser", "-u", "munge", "--", "munged", *words], check=True, timeout=30)
+        # Clients look for it beside the configuration.
+        (self.folder / "munge.socket").symlink_to(folder / "socket")
+        (self.folder / "munged.pid").symlink_to(folder / "munged.pid")
+
+    def _run(self, daemon: str) -> None:
+        configuration = str(self.folder / "slurm.conf")
+        subprocess.run([daemon, "-f", configuration], check=True, timeout=30)
+
+    def _stop(self, daemon: str) -> None:
+        path = self.folder / f"{daemon}.pid"
+        try:
+            number = int(path.read_text())
+            os.kill(number, signal.SIGTERM)
+        except (OSError, ValueError):
+            return
+        deadline = time.monotonic() + _PATIENCE
+        with suppress(ProcessLookupError):
+            while time.monotonic() < deadline:
+                os.kill(number, 0)
+                time.sleep(0.1)
+            os.kill(number, signal.SIGKILL)
+
+    def _logs(self) -> str:
+        return "\n".join(path.read_text()[-2000:] for path in self.folder.glob("*.log"))

@@ -1,0 +1,55 @@
+"""One cluster for all tests of this folder; skipped, with the reason, where none can be had."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .bench import ClusterBench
+from .cluster import Cluster
+
+STATE = Path("/var/lib/clearbench-cluster")
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory) -> Cluster:
+    """SLURM with an idle node, and the venv and the image of its user."""
+    reason = STATE / "unavailable"
+    if reason.exists():
+        pytest.skip(f"no cluster: {reason.read_text().strip()}")
+    if not (STATE / "ready").exists() or os.getuid() != 0:
+        pytest.skip("no cluster: tests/cluster/install.sh has not been run, as root")
+    made = subprocess.run(
+        [HERE / "environment.sh"], stdout=subprocess.PIPE, text=True, check=True
+    ).stdout.split()
+    folder = tmp_path_factory.mktemp("cluster")
+    # The ordinary user has to get in.
+    for parent in (folder, *folder.parents):
+        if parent.owner() == "root" and parent != Path("/") and parent.is_relative_to("/tmp"):
+            parent.chmod(parent.stat().st_mode | 0o055)
+    cluster = Cluster(folder / "slurm", Path(made[0]), Path(made[1]))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def finished(cluster) -> ClusterBench:
+    """The small suite, run on the cluster from nothing to its tables; tests only look at it."""
+    bench = ClusterBench(cluster.folder.parent / "finished", cluster=cluster).fill()
+    done = bench.snakemake("--profile", "slurm")
+    assert done.status == 0, done.output
+    return bench
+
+
+@pytest.fixture
+def fresh(cluster, request) -> ClusterBench:
+    """A working directory of the ordinary user without results."""
+    folder = cluster.folder.parent / request.node.name
+    yield ClusterBench(folder, cluster=cluster).fill()
+    shutil.rmtree(folder)

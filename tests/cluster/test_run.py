@@ -1,0 +1,34 @@
+"""The reduced suite by `snakemake --profile slurm`, as an ordinary user types it."""
+
+import json
+
+import pytest
+
+from clearbench.provenance.environment import image_digest
+
+from .bench import ClusterBench
+
+
+@pytest.fixture(scope="module")
+def local(cluster) -> ClusterBench:
+    """The same suite in the same image, on this machine without SLURM."""
+    bench = ClusterBench(cluster.folder.parent / "local", cluster=cluster).fill()
+    done = bench.snakemake("--cores", "2", "--software-deployment-method", "apptainer")
+    assert done.status == 0, done.output
+    return bench
+
+
+def test_a_cluster_gives_the_tables_of_a_local_run_byte_by_byte(finished, local):
+    there, here = finished.results() / "tables", local.results() / "tables"
+    names = {path.name for path in here.iterdir()}
+    assert names == {path.name for path in there.iterdir()}
+    # Times, and what is derived from the bytes of the table of times.
+    for name in {n for n in names if not n.startswith("cost.")} - {"manifest.json", "provenance.json"}:
+        assert (there / name).read_bytes() == (here / name).read_bytes(), name
+
+
+def test_every_job_ran_in_the_image_by_slurm_and_says_so(finished, cluster):
+    records = [json.loads(text) for text in finished.records().values()]
+    assert len(records) > 20
+    assert {record["image"] for record in records} == {image_digest(cluster.image)}
+    assert all(record["slurm_job"] for record in records)
