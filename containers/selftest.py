@@ -1,4 +1,4 @@
-"""Import all that the suite needs and unlearn for one step, from a drawn world: `%test` of an image.
+"""Import all that the suite needs and unlearn one step, from a drawn world: an image's `%test`.
 
 Run by the Python of the image in a minute; the code is the checkout's, as in any job.
 """
@@ -11,7 +11,7 @@ from clearbench.config import BaseSettings
 from clearbench.graph import Graph
 from clearbench.provenance.artifacts import read_manifest
 from clearbench.provenance.fingerprint import submodules
-from clearbench.settings import Cell, Finetuning, FinetuneSettings, UnlearnSettings, Unlearning
+from clearbench.settings import Cell, FinetuneSettings, Finetuning, Unlearning, UnlearnSettings
 from clearbench.stages import base, dataset, finetune, generate, unlearn
 from clearbench.suite import load_suite
 

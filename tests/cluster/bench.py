@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from workflow.bench import ROOT, Bench, Finished
+
 from .cluster import USER, Cluster
 
 
@@ -23,6 +24,7 @@ class ClusterBench(Bench):
         shutil.copytree(ROOT / "slurm", self.folder / "slurm")
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / "src", self.folder / "src", ignore=ignored)
+        self.ask_for_gpu("unlearn")
         self.write_site()
         self.write()
         self.give()
@@ -32,6 +34,13 @@ class ClusterBench(Bench):
         """Write the site file: the image, and the keys given."""
         text = yaml.safe_dump({"image": str(self.cluster.image), **keys})
         (self.folder / "slurm/site.yaml").write_text(text)
+
+    def ask_for_gpu(self, stage: str) -> None:
+        """Let the jobs of a stage ask for a GPU."""
+        path = self.folder / "config/models/small-llava.yaml"
+        model = yaml.safe_load(path.read_text())
+        model["resources"][stage]["gpus"] = 1
+        path.write_text(yaml.safe_dump(model))
 
     def give(self) -> None:
         """Let all files be the user's."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from .bench import ClusterBench
-from .cluster import Cluster
+from .cluster import SYSTEM, Cluster, foreign
 
 STATE = Path("/var/lib/clearbench-cluster")
 HERE = Path(__file__).parent
@@ -22,6 +22,8 @@ def cluster(tmp_path_factory) -> Cluster:
         pytest.skip(f"no cluster: {reason.read_text().strip()}")
     if not (STATE / "ready").exists() or os.getuid() != 0:
         pytest.skip("no cluster: tests/cluster/install.sh has not been run, as root")
+    if foreign():
+        pytest.skip(f"no cluster: this machine has one, by {SYSTEM}")
     made = subprocess.run(
         [HERE / "environment.sh"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.split()

@@ -43,5 +43,5 @@ mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Crea
   awk '$2 == "bookworm" && $3 == "Debian" { print $1; exit }')
 runuser -u "$user" -- env HOME="$cache" CLEARBENCH_IMAGES="$cache/images" \
   make --silent -C "$checkout" container LOCK=cpu BOOTSTRAP=debootstrap BASE="$mirror" \
-  BUILD_FLAGS="--fakeroot --bind $wheels:/mnt --build-arg pip='--no-index --find-links /mnt'" >&2
+  BUILD_FLAGS="--fakeroot --mksquashfs-args '-comp zstd -Xcompression-level 3' --bind $wheels:/mnt --build-arg pip='--no-index --find-links /mnt'" >&2
 echo "$venv $(readlink "$checkout/clearbench-cpu.sif")"

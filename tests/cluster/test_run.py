@@ -23,7 +23,10 @@ def test_a_cluster_gives_the_tables_of_a_local_run_byte_by_byte(finished, local)
     names = {path.name for path in here.iterdir()}
     assert names == {path.name for path in there.iterdir()}
     # Times, and what is derived from the bytes of the table of times.
-    for name in {n for n in names if not n.startswith("cost.")} - {"manifest.json", "provenance.json"}:
+    for name in {n for n in names if not n.startswith("cost.")} - {
+        "manifest.json",
+        "provenance.json",
+    }:
         assert (there / name).read_bytes() == (here / name).read_bytes(), name
 
 
@@ -32,3 +35,11 @@ def test_every_job_ran_in_the_image_by_slurm_and_says_so(finished, cluster):
     assert len(records) > 20
     assert {record["image"] for record in records} == {image_digest(cluster.image)}
     assert all(record["slurm_job"] for record in records)
+
+
+def test_a_gpu_is_asked_for_given_and_seen_inside_the_container(finished):
+    seen = {name: json.loads(text)["visible_gpus"] for name, text in finished.records().items()}
+    cells = {name for name in seen if name.startswith("unlearn/")}
+    assert len(cells) == 4
+    assert {seen[name] for name in cells} == {"0"}
+    assert {seen[name] for name in seen.keys() - cells} == {None}

@@ -108,6 +108,39 @@ def test_a_job_knows_the_image_that_it_runs_in(image, monkeypatch):
     assert environment.image() == image_digest(image)
 
 
+def test_a_job_in_no_image_fails_where_the_run_promises_one(image, monkeypatch):
+    monkeypatch.delenv("APPTAINER_CONTAINER", raising=False)
+    monkeypatch.setenv(environment.PROMISE, image_digest(image))
+    with pytest.raises(
+        UserError, match=r"^started in no image; this run promises the image \w{12}$"
+    ):
+        environment.image()
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
+    assert environment.image() == image_digest(image)
+
+
+def test_a_job_in_another_image_than_the_promised_one_fails(image, monkeypatch):
+    monkeypatch.setenv(environment.PROMISE, image_digest(image))
+    image.write_text("another")
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
+    found = image_digest(image)[:12]
+    with pytest.raises(UserError, match=f"^started in the image {found}; this run promises"):
+        environment.image()
+
+
+def test_an_image_that_a_job_cannot_see_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(tmp_path / "hidden.sif"))
+    with pytest.raises(UserError, match=r"hidden\.sif: the image cannot be seen from within"):
+        environment.image()
+
+
+def test_an_image_is_known_by_its_link_as_well(image, tmp_path):
+    link = tmp_path / "link.sif"
+    link.symlink_to(image)
+    assert image_digest(link) == image_digest(image)
+    assert not (tmp_path / "link.sif.sha256").exists()
+
+
 def test_results_of_every_lock_of_the_checkout_are_accepted(locks, tmp_path):
     cpu, cuda = locks(cpu=PINS, cuda=PINS + "extra==1\n")
     assert accepted(tmp_path / "no.sif", False).locks == {cpu, cuda}

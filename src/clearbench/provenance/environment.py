@@ -111,6 +111,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "gpu": _gpu(),
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
 
 

@@ -1,0 +1,79 @@
+"""The site file: what a cluster is told, and what the containers of jobs are."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from clearbench import site
+from clearbench.errors import UserError
+from clearbench.site import Site, load_site
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_without_a_site_file_slurm_chooses(tmp_path):
+    found = load_site(tmp_path / "site.yaml")
+    assert found.submission(gpus=0) == {}
+    assert found.submission(gpus=2) == {"gres": "gpu:2"}
+
+
+def test_the_example_is_a_valid_site_file_with_and_without_its_comments(tmp_path):
+    text = (ROOT / "slurm/site.example.yaml").read_text()
+    keys = [line[2:] for line in text.splitlines() if line.startswith("# ") and ": " in line]
+    keys = [line for line in keys if line.split(":")[0] in Site.model_fields]
+    assert {line.split(":")[0] for line in keys} == set(Site.model_fields)
+    path = tmp_path / "site.yaml"
+    path.write_text("\n".join(keys))
+    assert load_site(path).gpu_type == "a100"
+
+
+def test_gpu_jobs_and_others_go_to_their_partitions():
+    found = Site(partition="cpu", gpu_partition="gpu", gpu_type="a100", account="me", qos="high")
+    common = {"slurm_account": "me", "qos": "high"}
+    assert found.submission(gpus=0) == {**common, "slurm_partition": "cpu"}
+    gpu = {**common, "slurm_partition": "gpu", "gres": "gpu:a100:1"}
+    assert found.submission(gpus=1) == gpu
+    assert Site(partition="all").submission(gpus=1)["slurm_partition"] == "all"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("gpu: a100", "gpu: unknown key; allowed: account, binds, gpu_partition, gpu_type, image"),
+        ("partition: 3", "partition: input should be a valid string, not 3"),
+    ],
+)
+def test_a_mistake_in_the_site_file_is_one_line(tmp_path, text, told):
+    path = tmp_path / "site.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(text)))
+    with pytest.raises(UserError, match=told):
+        load_site(path)
+
+
+@pytest.fixture
+def driver(tmp_path, monkeypatch):
+    path = tmp_path / "nvidiactl"
+    path.touch()
+    monkeypatch.setattr(site, "_DRIVER", path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("environment", "there"),
+    [
+        ({}, True),
+        ({"SLURM_JOB_ID": "1", "CUDA_VISIBLE_DEVICES": "0"}, True),
+        ({"SLURM_JOB_ID": "1"}, False),
+    ],
+)
+def test_the_driver_is_brought_in_for_jobs_that_have_a_gpu(driver, environment, there):
+    assert ("APPTAINER_NV" in Site().container_environment(environment)) is there
+    driver.unlink()
+    assert "APPTAINER_NV" not in Site().container_environment(environment)
+
+
+def test_jobs_see_their_image_the_scratch_folder_and_the_data(tmp_path):
+    found = Site(image=tmp_path / "x.sif", binds=[Path("/data")], scratch=Path("/scratch"))
+    told = found.container_environment({"APPTAINER_BIND": "/mine"})
+    assert told["APPTAINER_BIND"] == f"/mine,{tmp_path},/data,/scratch"
