@@ -21,7 +21,7 @@ SUITES := mini mini-full tofu
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install $(SUITES) test lint lock container clean
+.PHONY: help install $(SUITES) test cluster lint lock container clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -49,8 +49,12 @@ $(SUITES): install
 	  $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
 
-test: install ## run all tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile
+test: install ## run all tests but those on a cluster
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
+
+cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them
+	tests/cluster/install.sh
+	$(BIN)/pytest tests/cluster
 
 lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/ruff check .

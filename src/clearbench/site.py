@@ -55,11 +55,9 @@ class Site(Strict):
         The image's own folder is bound, so that a job can tell which image it runs in. The driver
         is brought in where there is one, but not for a SLURM job that has asked for no GPU.
         """
-        bound = [
-            self.image.resolve().parent,
-            *self.binds,
-            *([self.scratch] if self.scratch else []),
-        ]
+        bound = [self.image.resolve().parent, *self.binds]
+        if self.scratch:
+            bound.append(self.scratch)
         given = [environment["APPTAINER_BIND"]] if environment.get("APPTAINER_BIND") else []
         found = {"APPTAINER_BIND": ",".join(dict.fromkeys([*given, *map(str, bound)]))}
         granted = "SLURM_JOB_ID" not in environment or environment.get("CUDA_VISIBLE_DEVICES")
