@@ -2,7 +2,8 @@
 # Build the image of a lock, unless it was built before from the same definition, lock and base.
 #   containers/build.sh LOCK BOOTSTRAP BASE [OPTION OF APPTAINER BUILD]...
 # Images lie in $CLEARBENCH_IMAGES (default ~/.cache/clearbench/images), and clearbench-LOCK.sif in the
-# checkout is a link to the one of now.
+# checkout is a link to the one of now. CLEARBENCH_COMMIT="HASH SECONDS" stands for git's answer where
+# this is a copy of a checkout.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=$1 bootstrap=$2 base=$3
@@ -17,16 +18,18 @@ mkdir -p "$folder"
 exec 9> "$folder/.building"
 flock 9
 if [ ! -e "$image" ]; then
-  # The commit that the sources were last changed in; the image is the same at any later one.
-  commit=$(git log -1 --format=%H -- "${sources[@]}" 2> /dev/null) || commit=
-  SOURCE_DATE_EPOCH=$(git log -1 --format=%ct -- "${sources[@]}" 2> /dev/null) || SOURCE_DATE_EPOCH=0
-  export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
+  # The commit that the sources were last changed in: the image is the same, byte by byte, at any later
+  # one, so that nothing is run again for a rebuilt one.
+  found=${CLEARBENCH_COMMIT:-$(git log -1 --format='%H %ct' -- "${sources[@]}" 2> /dev/null || true)}
+  read -r commit SOURCE_DATE_EPOCH <<< "${found:-unknown 0}"
+  export SOURCE_DATE_EPOCH
   apptainer build --force --bind "$PWD:/srv" "$@" \
     --build-arg "bootstrap=$bootstrap" --build-arg "from=$base" --build-arg "lock=$lock" \
     --build-arg "lock_digest=$(sha256sum < "envs/$lock.lock" | cut -d ' ' -f 1)" \
     --build-arg "version=$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)" \
-    --build-arg "commit=${commit:-unknown}" \
+    --build-arg "commit=$commit" --build-arg "date=$(date -u -d "@$SOURCE_DATE_EPOCH" +%FT%TZ)" \
     "$image.part" containers/clearbench.def
+  python3 containers/normalise.py "$image.part" "$SOURCE_DATE_EPOCH"
   mv "$image.part" "$image"
 fi
 ln -sfn "$image" "clearbench-$lock.sif"

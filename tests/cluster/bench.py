@@ -9,7 +9,7 @@ import yaml
 
 from workflow.bench import ROOT, Bench, Finished
 
-from .cluster import USER, Cluster
+from .cluster import USER, Cluster, wait_until
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +60,24 @@ class ClusterBench(Bench):
     def snakemake(self, *options: str, suite: str = "suite") -> Finished:
         """Run Snakemake to its end, as a user types it."""
         return self.run("snakemake", *options, "--config", f"suite={suite}")
+
+    def start(self, *options: str, suite: str = "suite") -> subprocess.Popen[bytes]:
+        """Start Snakemake, in a process group of its own; `output` tells what it wrote so far."""
+        words = ["snakemake", *options, "--config", f"suite={suite}"]
+        with (self.folder / "output").open("wb") as output:
+            return subprocess.Popen(
+                self.cluster.command(self.folder, *words),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def output(self) -> str:
+        return (self.folder / "output").read_text()
+
+    def wait_for_sleep(self) -> None:
+        """Wait until the trouble of a job has begun."""
+        wait_until(lambda: not any((self.folder / "trouble").iterdir()))
 
     def logs(self) -> str:
         """What the SLURM jobs wrote that failed."""

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +53,14 @@ PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=
 PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
 """
 _PATIENCE = 30.0
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
+    """Wait until something holds; AssertionError where it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
 
 
 def foreign() -> bool:
@@ -105,6 +114,18 @@ class Cluster:
             self._stop(name)
         for name in ("slurm.conf", "gres.conf"):
             (SYSTEM / name).unlink(missing_ok=True)
+
+    def jobs(self) -> list[str]:
+        """The ids of all jobs that are pending, running or ending."""
+        return self.ask("squeue", "--noheader", "--format=%i").split()
+
+    def wait_for_jobs(self) -> None:
+        """Wait until a job is there."""
+        wait_until(lambda: bool(self.jobs()))
+
+    def wait_for_no_jobs(self) -> None:
+        """Wait until all jobs have ended."""
+        wait_until(lambda: not self.jobs())
 
     def ask(self, *words: str) -> str:
         """What a command of SLURM prints, run as root."""

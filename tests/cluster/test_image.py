@@ -17,7 +17,7 @@ def test_a_rule_that_loses_its_container_fails_in_one_line(fresh, cluster):
     assert told in (fresh.results() / "logs/generate.log").read_text().splitlines()
     failure = json.loads((fresh.results() / "generate/failure.json").read_text())
     assert failure["message"] == told.removeprefix("clearbench: ")
-    assert not fresh.records()
+    assert set(fresh.records()) <= {"partial-tables"}
 
 
 def test_an_image_that_is_not_there_is_named_before_anything_runs(fresh):
@@ -33,11 +33,3 @@ def test_results_of_the_image_stay_with_the_profile_and_without(finished):
         done = finished.snakemake(*options, "--dry-run")
         assert done.status == 0, done.output
         assert "Nothing to be done" in done.output
-
-
-def test_a_gpu_is_asked_for_given_and_seen_inside_the_container(finished):
-    seen = {name: json.loads(text)["visible_gpus"] for name, text in finished.records().items()}
-    cells = {name for name in seen if name.startswith("unlearn/")}
-    assert len(cells) == 4
-    assert {seen[name] for name in cells} == {"0"}
-    assert {seen[name] for name in seen.keys() - cells} == {None}

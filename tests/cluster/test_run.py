@@ -41,3 +41,11 @@ def test_all_models_are_scored_in_one_slurm_job(finished):
     assert len(scores) == 1
     others = [job for name, job in jobs.items() if not name.startswith("score/")]
     assert len(set(others) | scores) == len(others) + 1
+
+
+def test_a_gpu_is_asked_for_given_and_seen_inside_the_container(finished):
+    seen = {name: json.loads(text)["visible_gpus"] for name, text in finished.records().items()}
+    cells = {name for name in seen if name.startswith("unlearn/")}
+    assert len(cells) == 4
+    assert {seen[name] for name in cells} == {"0"}
+    assert {seen[name] for name in seen.keys() - cells} == {None}
