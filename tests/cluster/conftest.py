@@ -3,7 +3,9 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -15,7 +17,7 @@ HERE = Path(__file__).parent
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory) -> Cluster:
+def cluster() -> Iterator[Cluster]:
     """SLURM with an idle node, and the venv and the image of its user."""
     reason = STATE / "unavailable"
     if reason.exists():
@@ -27,17 +29,16 @@ def cluster(tmp_path_factory) -> Cluster:
     made = subprocess.run(
         [HERE / "environment.sh"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.split()
-    folder = tmp_path_factory.mktemp("cluster")
-    # The ordinary user has to get in.
-    for parent in (folder, *folder.parents):
-        if parent.owner() == "root" and parent != Path("/") and parent.is_relative_to("/tmp"):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    cluster = Cluster(folder / "slurm", Path(made[0]), Path(made[1]))
-    try:
-        cluster.start()
-        yield cluster
-    finally:
-        cluster.stop()
+    # The ordinary user has to get in, and pytest shuts its own folders to all but root.
+    with TemporaryDirectory(prefix="clearbench-cluster-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        cluster = Cluster(folder / "slurm", Path(made[0]), Path(made[1]))
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +51,7 @@ def finished(cluster) -> ClusterBench:
 
 
 @pytest.fixture
-def fresh(cluster, request) -> ClusterBench:
+def fresh(cluster, request) -> Iterator[ClusterBench]:
     """A working directory of the ordinary user without results."""
     folder = cluster.folder.parent / request.node.name
     yield ClusterBench(folder, cluster=cluster).fill()

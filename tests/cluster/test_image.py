@@ -1,8 +1,12 @@
 """The image under the profile: what runs in none fails, and what ran in it stays."""
 
+import hashlib
 import json
+import re
+from importlib import metadata
 
 from clearbench.provenance.environment import image_digest
+from workflow.bench import ROOT
 
 
 def test_a_rule_that_loses_its_container_fails_in_one_line(fresh, cluster):
@@ -33,3 +37,12 @@ def test_results_of_the_image_stay_with_the_profile_and_without(finished):
         done = finished.snakemake(*options, "--dry-run")
         assert done.status == 0, done.output
         assert "Nothing to be done" in done.output
+
+
+def test_the_image_tells_its_version_commit_and_lock(fresh, cluster):
+    done = fresh.run("apptainer", "inspect", "--json", str(cluster.image))
+    labels = json.loads(done.output[done.output.index("{") :])["data"]["attributes"]["labels"]
+    lock = hashlib.sha256((ROOT / "envs/cpu.lock").read_bytes()).hexdigest()
+    assert labels["clearbench.lock.sha256"] == lock
+    assert labels["org.opencontainers.image.version"] == metadata.version("clearbench")
+    assert re.fullmatch(r"[0-9a-f]{40}", labels["org.opencontainers.image.revision"])
