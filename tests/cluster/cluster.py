@@ -8,7 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 USER = "clearbench-ci"
@@ -79,6 +79,10 @@ class Cluster:
 
     def start(self) -> None:
         """Start munge, the controller and the node's daemon, and wait until the node is idle."""
+        left = SYSTEM / "slurm.conf"
+        if left.is_file():
+            # Of tests that were killed.
+            replace(self, folder=left.resolve().parent).stop()
         self.folder.mkdir(parents=True)
         self.folder.chmod(0o755)
         cpus = os.cpu_count() or 1
@@ -176,6 +180,9 @@ class Cluster:
         path = self.folder / f"{daemon}.pid"
         try:
             number = int(path.read_text())
+            # Another process may have the number of one that died.
+            if Path(f"/proc/{number}/comm").read_text().strip() != daemon:
+                return
             os.kill(number, signal.SIGTERM)
         except (OSError, ValueError):
             return

@@ -45,4 +45,8 @@ commit=$(git log -1 --format='%H %ct' -- containers/clearbench.def envs/cpu.lock
 runuser -u "$user" -- env HOME="$cache" CLEARBENCH_IMAGES="$cache/images" CLEARBENCH_COMMIT="$commit" \
   make --silent -C "$checkout" container LOCK=cpu BOOTSTRAP=debootstrap BASE="$mirror" \
   BUILD_FLAGS="--fakeroot --mksquashfs-args '-comp zstd -Xcompression-level 3' --bind $wheels:/mnt --build-arg pip='--no-index --find-links /mnt'" >&2
-echo "$venv $(readlink "$checkout/clearbench-cpu.sif")"
+image=$(readlink "$checkout/clearbench-cpu.sif")
+# What was made more than two weeks ago for another lock or definition is not needed any more.
+find "$cache" "$cache/images" -mindepth 1 -maxdepth 1 -mtime +14 -not -name '.*' -not -name images \
+  -not -name "*$lock" -not -path "$image*" -exec rm -rf {} +
+echo "$venv $image"

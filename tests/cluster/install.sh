@@ -79,8 +79,6 @@ apptainer --version > /dev/null 2>&1 || {
 }
 
 chmod 666 /dev/fuse
-mkdir -p /run/munge /var/log/munge /var/lib/munge
-chown munge: /run/munge /var/log/munge /var/lib/munge
 add_user
 
 problem=$(runuser -u "$user" -- unshare --user --mount true 2>&1) ||
