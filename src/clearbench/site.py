@@ -58,7 +58,7 @@ class Site(Strict):
         bound = [self.image.resolve().parent, *self.binds]
         if self.scratch:
             bound.append(self.scratch)
-        given = [environment["APPTAINER_BIND"]] if environment.get("APPTAINER_BIND") else []
+        given = [path for path in environment.get("APPTAINER_BIND", "").split(",") if path]
         found = {"APPTAINER_BIND": ",".join(dict.fromkeys([*given, *map(str, bound)]))}
         granted = "SLURM_JOB_ID" not in environment or environment.get("CUDA_VISIBLE_DEVICES")
         if _DRIVER.exists() and granted:

@@ -77,3 +77,5 @@ def test_jobs_see_their_image_the_scratch_folder_and_the_data(tmp_path):
     found = Site(image=tmp_path / "x.sif", binds=[Path("/data")], scratch=Path("/scratch"))
     told = found.container_environment({"APPTAINER_BIND": "/mine"})
     assert told["APPTAINER_BIND"] == f"/mine,{tmp_path},/data,/scratch"
+    # The processes that Snakemake starts for a job say it again.
+    assert found.container_environment(told) == told
