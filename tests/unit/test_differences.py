@@ -77,6 +77,7 @@ def test_another_image_is_a_cause_unless_it_is_accepted_here():
     assert causes(then=replace(THEN, image=None)) == []
     told = f"{'8' * 12} then, here {'6' * 12}, none"
     assert causes(then=replace(THEN, image="8" * 64)) == [Cause("image", told)]
+    assert causes(Accepted(HERE.locks, None), replace(THEN, image="8" * 64)) == []
     in_image = Accepted(HERE.locks, frozenset({THEN.image}))
     told = f"none then, here {'6' * 12}"
     assert causes(in_image, replace(THEN, image=None)) == [Cause("image", told)]

@@ -32,7 +32,7 @@ def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause
     if then.lock not in environments.locks:
         known = ", ".join(sorted(map(_short, environments.locks)))
         causes.append(Cause("lock", f"{_short(then.lock)} then, here {known}"))
-    if then.image not in environments.images:
+    if environments.images is not None and then.image not in environments.images:
         known = ", ".join(sorted(map(_short, environments.images)))
         causes.append(Cause("image", f"{_short(then.image)} then, here {known}"))
     return causes

@@ -31,26 +31,27 @@ class Accepted:
     """The environments whose results count as current here.
 
     A suite may be run in an image on a cluster and looked at on a machine without one, so each lock
-    of the checkout is accepted; `images` are the sha256 of images, and None for "in no image".
+    of the checkout is accepted; `images` are the sha256 of images, and None for "in no image". All
+    are accepted where `images` is None.
     """
 
     locks: frozenset[str | None]
-    images: frozenset[str | None]
+    images: frozenset[str | None] | None
 
 
 def accepted(image: Path, in_image: bool) -> Accepted:
     """What is accepted here: the checkout's locks, and the image of the site.
 
     If `in_image`, jobs run in the image, and nothing made outside it counts. Raises UserError where
-    it is then missing.
+    it is then missing. If not, what was made in no image counts as well; and where the image is not
+    at hand, what was made in any: the lock tells what was in it.
     """
     locks = frozenset(_lock_digest(kind) for kind in _KINDS)
     if in_image:
         if not image.is_file():
             raise UserError(f"{image}: no such image; make it with `make container`")
         return Accepted(locks, frozenset({image_digest(image)}))
-    found = {image_digest(image)} if image.is_file() else set()
-    return Accepted(locks, frozenset({None, *found}))
+    return Accepted(locks, frozenset({None, image_digest(image)}) if image.is_file() else None)
 
 
 def lock() -> str | None:
