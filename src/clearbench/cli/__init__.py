@@ -11,6 +11,7 @@ import click
 
 from clearbench.cli import ask, prove, publish, stages
 from clearbench.errors import UserError
+from clearbench.provenance.interruption import Interrupted
 
 
 def main() -> None:
@@ -26,6 +27,9 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except Interrupted as end:
+        click.echo(f"clearbench: {end}", err=True)
+        sys.exit(end.status)
     except click.Abort:
         _fail("interrupted")
 
