@@ -34,7 +34,7 @@ def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
             raise UserError(
                 f"{dataset}: no base rows; a model built here has nothing to learn from"
             )
-        history = finetune(model, Encoder(processor, store), samples, training, seed)
+        history = finetune(model, Encoder(processor, store), samples, training, seed, job.state)
         job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
         save_checkpoint(model, job.folder)
         processor.save_pretrained(str(job.folder))
