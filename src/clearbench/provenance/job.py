@@ -1,6 +1,7 @@
 """A job: one run of a stage, from its inputs to a published artifact with its provenance record."""
 
 import contextlib
+import errno
 import json
 import shutil
 import sys
@@ -109,6 +110,9 @@ class Job:
             except Exception as error:
                 # What breaks after a signal, such as a pipe whose reader got it too, is no failure.
                 self._interruption.check()
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    # A write that fails knows no file, and the user must know the disk.
+                    error.filename = error.filename or str(self.out)
                 self._leave_failure(error)
                 raise
             finally:
