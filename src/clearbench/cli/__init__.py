@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `clearbench --help` needs
 pandas.
 """
 
+import contextlib
 import errno
 import sys
 
@@ -28,7 +29,9 @@ def main() -> None:
         error.show()
         sys.exit(2)
     except Interrupted as end:
-        click.echo(f"clearbench: {end}", err=True)
+        # The reader of the output may have got the signal as well, and be gone.
+        with contextlib.suppress(BrokenPipeError):
+            click.echo(f"clearbench: {end}", err=True)
         sys.exit(end.status)
     except click.Abort:
         _fail("interrupted")

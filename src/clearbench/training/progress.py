@@ -26,8 +26,11 @@ class Progress:
         found: dict[str, Tensor] = dict(self._moments())
         found |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
         found |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
-        # Cloned, for buffers may share their memory, which the file format does not take.
-        copies = {name: tensor.detach().cpu().clone() for name, tensor in found.items()}
+        # Copied, for buffers may share their memory, which the file format does not take.
+        copies = {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in found.items()
+        }
         copies["random/cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             copies["random/cuda"] = torch.cuda.get_rng_state()
