@@ -1,6 +1,5 @@
 """A run of Snakemake whose jobs can be met at a chosen moment: held at a gate, then let go."""
 
-import os
 import shutil
 import sys
 import time
@@ -11,7 +10,7 @@ from pathlib import Path
 import psutil
 
 from clearbench.graph import Graph
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, held
+from clearbench.provenance.artifacts import MANIFEST, held
 from clearbench.provenance.state import VARIABLE, state_folder
 from clearbench.suite import load_suite
 
@@ -130,19 +129,3 @@ def artifacts(bench: Bench, *stages: str) -> list[str]:
 def remove(bench: Bench, *names: str) -> None:
     for name in names:
         shutil.rmtree(bench.results() / name)
-
-
-def contents(bench: Bench) -> dict[str, bytes]:
-    """The bytes of all artifacts by path, but for what tells times: provenance and costs."""
-    root = bench.results()
-    found = {}
-    for folder, _, files in os.walk(root):
-        for name in files:
-            path = (Path(folder) / name).relative_to(root)
-            telling = path.parts[0] == "logs" or name == PROVENANCE or path.stem == "cost"
-            telling |= path.as_posix() in ("tables/cost.sources.json", f"tables/{MANIFEST}")
-            if not telling and name not in (".changed", ".holder"):
-                found[path.as_posix()] = (root / path).read_bytes()
-    kinds = {Path(name).name for name in found}
-    assert {"records.jsonl", "scores.json", "adapter_model.safetensors", "comparison.md"} <= kinds
-    return found

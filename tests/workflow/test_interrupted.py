@@ -15,7 +15,7 @@ import pytest
 from clearbench.provenance.artifacts import FAILURE, part_folder
 from clearbench.provenance.record import read_record
 
-from .disturbed import PATIENCE, Gate, artifacts, contents, disturbed, remove
+from .disturbed import PATIENCE, Gate, artifacts, disturbed, remove
 
 SEED = int(os.environ.get("CLEARBENCH_TEST_SEED", random.randrange(10**6)))
 """Of the random moments; the variable repeats a run."""
@@ -113,7 +113,7 @@ def test_a_run_that_is_ended_again_and_again_has_the_bytes_of_one_that_never_is(
         if read_record(fresh.results() / name).facts["resumed_at_steps"]
     }
     assert resumed == set(STEPS)
-    assert contents(fresh) == contents(finished)
+    assert fresh.contents() == finished.contents()
 
 
 def test_a_truncated_state_is_said_and_the_job_starts_again(bench, finished):
@@ -147,7 +147,7 @@ def test_a_truncated_state_is_said_and_the_job_starts_again(bench, finished):
     assert len(said) == len(names)
     for name in names:
         assert read_record(bench.results() / name).facts["resumed_at_steps"] == []
-    assert contents(bench) == contents(finished)
+    assert bench.contents() == finished.contents()
 
 
 @pytest.fixture
@@ -217,4 +217,4 @@ def test_a_full_disk_ends_each_job_in_one_line_and_costs_no_result(fresh, finish
     assert len(told) >= full
     assert all(line.startswith("clearbench: results/suite/") for line in told), told
     assert "Traceback" not in run.output, run.output
-    assert contents(fresh) == contents(finished)
+    assert fresh.contents() == finished.contents()
