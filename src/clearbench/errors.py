@@ -1,4 +1,10 @@
-"""The one exception that means "the user can mend this"."""
+"""Errors that the user can mend: a mistake in the input, or a disk that takes no more."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -7,3 +13,19 @@ class UserError(Exception):
     The message says what is wrong, where (file and key), and what is allowed. The command line
     prints it without a traceback and exits with 1.
     """
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise OSError, naming `path`, for an error of the disk that a library tells in words only."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        # The libraries written in Rust, safetensors and tokenizers, end their messages so.
+        number = re.search(r"\(os error (\d+)\)", str(error))
+        if number is None:
+            raise
+        code = int(number[1])
+        raise OSError(code, os.strerror(code), str(path)) from None

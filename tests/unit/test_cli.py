@@ -216,7 +216,7 @@ def test_full_disk_ends_in_one_line_and_publishes_nothing(small_disk, evaluated,
     words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]
     status, err, left = small_disk.run(16, 16 - free, *words)
     assert status == 1
-    assert err == "clearbench: output: No space left on device; nothing was published\n"
+    assert err == "clearbench: scores: No space left on device; nothing was published\n"
     assert left <= {"scores", "scores/failure.json"}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.tree import CHECKED
 from clearbench.workflow import CHANGED
 
@@ -113,27 +113,11 @@ class Bench:
     def snakemake(self, *options: str, suite: str = "suite", warm: bool = True) -> "Finished":
         """Run Snakemake to its end, beside a warm process as `make` does."""
         prefix = [sys.executable, "-m", "clearbench.warm"] if warm else []
-        done = subprocess.run(
-            [*prefix, *self.command(*options, suite=suite)],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout + done.stderr)
+        return self._run([*prefix, *self.command(*options, suite=suite)])
 
     def clearbench(self, *words: str, suite: str = "suite") -> "Finished":
         """Call the command line on the suite."""
-        done = subprocess.run(
-            [sys.executable, "-m", "clearbench", *words, "--suite", suite],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        return Finished(done.returncode, done.stdout + done.stderr)
+        return self._run([sys.executable, "-m", "clearbench", *words, "--suite", suite])
 
     def results(self, suite: str = "suite") -> Path:
         return self.folder / "results" / suite
@@ -150,6 +134,34 @@ class Bench:
         self, name: str = "comparison", suite: str = "suite", kind: str = "tables"
     ) -> pd.DataFrame:
         return pd.read_csv(self.results(suite) / kind / f"{name}.csv")
+
+    def contents(self) -> dict[str, bytes]:
+        """The bytes of all artifacts by path, but for what tells times: provenance and costs."""
+        root = self.results()
+        paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
+        found = {
+            path.as_posix(): (root / path).read_bytes()
+            for path in paths
+            if path.parts[0] not in ("logs", "partial-tables")
+            and path.name not in {PROVENANCE, *OWN}
+            and not path.match("tables/cost.*")
+            and path.as_posix() != f"tables/{MANIFEST}"
+        }
+        kinds = {Path(name).name for name in found}
+        kinds_of_a_run = {"records.jsonl", "scores.json", "adapter_model.safetensors", MANIFEST}
+        assert {*kinds_of_a_run, "comparison.md"} <= kinds
+        return found
+
+    def _run(self, command: list[str]) -> "Finished":
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        return Finished(done.returncode, done.stdout + done.stderr)
 
     def _derive(self, source: str, target: str, change: Callable[[dict], None]) -> None:
         data = yaml.safe_load((ROOT / "config" / f"{source}.yaml").read_text())

@@ -4,13 +4,10 @@ import shutil
 import subprocess
 import time
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import psutil
 
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, part_folder
-
-from .bench import OWN
+from clearbench.provenance.artifacts import MANIFEST, part_folder
 
 
 @contextmanager
@@ -47,7 +44,7 @@ def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finishe
     done = fresh.snakemake("--rerun-incomplete")
     assert done.status == 0, done.output
     assert "generate" not in done.jobs
-    assert contents(fresh) == contents(finished)
+    assert fresh.contents() == finished.contents()
 
 
 def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell(bench, finished):
@@ -68,20 +65,4 @@ def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell
     assert bench.snakemake("--unlock", warm=False).status == 0
     done = bench.snakemake("--rerun-incomplete")
     assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables", "unlearn"]), done.output
-    assert contents(bench) == contents(finished)
-
-
-def contents(bench):
-    """The bytes of every artifact's files by path, without what tells one run from another."""
-    root = bench.results()
-    found = {
-        path.relative_to(root).as_posix(): path.read_bytes()
-        for path in root.rglob("*")
-        if path.is_file() and path.name not in {PROVENANCE, *OWN}
-    }
-    # Tables show what the runs cost, also those of the run that was killed.
-    other = ("logs/", "tables/", "partial-tables/")
-    kept = {name: data for name, data in found.items() if not name.startswith(other)}
-    kinds = {Path(name).name for name in kept}
-    assert {"records.jsonl", "scores.json", "adapter_model.safetensors", MANIFEST} <= kinds
-    return kept
+    assert bench.contents() == finished.contents()

@@ -4,6 +4,7 @@ What a command needs is imported when it runs, so that `clearbench --help` needs
 pandas.
 """
 
+import contextlib
 import errno
 import sys
 
@@ -11,6 +12,7 @@ import click
 
 from clearbench.cli import ask, prove, publish, stages
 from clearbench.errors import UserError
+from clearbench.provenance.interruption import Interrupted
 
 
 def main() -> None:
@@ -26,6 +28,11 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2)
+    except Interrupted as end:
+        # The reader of the output may have got the signal as well, and be gone.
+        with contextlib.suppress(BrokenPipeError):
+            click.echo(f"clearbench: {end}", err=True)
+        sys.exit(end.status)
     except click.Abort:
         _fail("interrupted")
 

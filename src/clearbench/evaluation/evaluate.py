@@ -1,14 +1,16 @@
 """Evaluating a model on all samples of a suite's tasks: records, nothing aggregated."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from clearbench.data.store import EvalSample
-from clearbench.evaluation.likelihood import Question, reply
-from clearbench.evaluation.records import Record
+from clearbench.evaluation.likelihood import Question, Reply, reply
+from clearbench.evaluation.records import Record, parse_record
 from clearbench.models.encoding import Encoder
+from clearbench.provenance.state import State
 
 
 def evaluate(
@@ -17,34 +19,42 @@ def evaluate(
     samples: Sequence[EvalSample],
     batch_size: int,
     max_new_tokens: int,
+    state: State | None = None,
 ) -> list[Record]:
     """Records of all samples, in the samples' order.
 
     Samples of like length share a batch, which changes the speed and, beyond rounding, nothing.
+    Batches that `state` holds are not computed again.
     """
     prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
     order = sorted(range(len(samples)), key=lambda i: (len(prompts[i].ids), i))
-    records: dict[int, Record] = {}
-    for start in tqdm(range(0, len(order), batch_size), delay=10, mininterval=10, unit="batch"):
-        batch = order[start : start + batch_size]
-        questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
-        for i, answered in zip(
-            batch, reply(model, encoder, questions, max_new_tokens), strict=True
-        ):
-            answer, paraphrase, *perturbed = answered.losses
-            records[i] = Record(
-                split=samples[i].split,
-                task=samples[i].task,
-                id=samples[i].id,
-                answer=samples[i].answer,
-                generated=answered.generated,
-                answer_loss=answer,
-                paraphrase_loss=paraphrase,
-                perturbed_losses=tuple(perturbed),
-            )
+    with (state or State()).loop() as loop:
+        starts = range(len(loop.results), len(order), batch_size)
+        for start in tqdm(starts, delay=10, mininterval=10, unit="batch"):
+            batch = order[start : start + batch_size]
+            questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
+            replies = reply(model, encoder, questions, max_new_tokens)
+            found = map(_record, (samples[i] for i in batch), replies)
+            loop.results.extend(asdict(record) for record in found)
+            loop.end_step()
+    records = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
     return [records[i] for i in range(len(samples))]
 
 
 def candidates(sample: EvalSample) -> list[str]:
     """The answers of a sample, in the order of a record's losses."""
     return [sample.answer, sample.paraphrase, *sample.perturbed]
+
+
+def _record(sample: EvalSample, answered: Reply) -> Record:
+    answer, paraphrase, *perturbed = answered.losses
+    return Record(
+        split=sample.split,
+        task=sample.task,
+        id=sample.id,
+        answer=sample.answer,
+        generated=answered.generated,
+        answer_loss=answer,
+        paraphrase_loss=paraphrase,
+        perturbed_losses=tuple(perturbed),
+    )

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from clearbench.errors import UserError
 
@@ -39,6 +40,11 @@ class Record:
         return (self.answer_loss, self.paraphrase_loss, *self.perturbed_losses)
 
 
+def parse_record(fields: dict[str, Any]) -> Record:
+    """A record from its fields as JSON has them; TypeError or KeyError where they are others."""
+    return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records as JSON Lines."""
     with path.open("w", encoding="utf-8") as file:
@@ -52,9 +58,7 @@ def read_records(path: Path) -> list[Record]:
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, start=1):
             try:
-                fields = json.loads(line)
-                fields["perturbed_losses"] = tuple(fields["perturbed_losses"])
-                records.append(Record(**fields))
+                records.append(parse_record(json.loads(line)))
             except (ValueError, TypeError, KeyError) as error:
                 raise UserError(f"{path}, line {number}: not a record ({error})") from error
     return records

@@ -5,7 +5,6 @@ A checkpoint folder holds either full weights (`model.safetensors`) or an adapte
 """
 
 import json
-import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -15,7 +14,6 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -24,7 +22,7 @@ from transformers import (
     PreTrainedModel,
 )
 
-from clearbench.errors import UserError
+from clearbench.errors import UserError, disk_errors
 from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
@@ -112,15 +110,8 @@ def save_checkpoint(model: Model, folder: Path) -> None:
 
     Raises OSError where the disk does not take them.
     """
-    try:
+    with disk_errors(folder):
         model.save_pretrained(str(folder))
-    except SafetensorError as error:
-        # The library tells the operating system's error in words only.
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        code = int(number[1])
-        raise OSError(code, os.strerror(code), str(folder)) from None
     if isinstance(model, PeftModel):
         # PEFT's card is a form with nothing filled in, and its configuration names a path.
         (folder / "README.md").unlink(missing_ok=True)

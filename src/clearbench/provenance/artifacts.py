@@ -142,7 +142,7 @@ def publish(part: Path, folder: Path) -> None:
     """
     for path in sorted(part.rglob("*")):
         if path.is_file():
-            _flush(path)
+            flush(path)
     if folder.exists():
         shutil.rmtree(folder)
     part.rename(folder)
@@ -183,7 +183,8 @@ def _is_at(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file's bytes are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,10 +1,10 @@
 """A job: one run of a stage, from its inputs to a published artifact with its provenance record."""
 
 import contextlib
+import errno
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,9 @@ from clearbench.provenance.artifacts import (
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.fingerprint import code_of
+from clearbench.provenance.interruption import Interruption
 from clearbench.provenance.record import Recipe, Record, digest, read_record
+from clearbench.provenance.state import State, save_interval
 
 
 class Job:
@@ -50,7 +52,8 @@ class Job:
     inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged
     itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves `out`
     without files, except for `failure.json` that says what went wrong; where it cannot begin, the
-    files of an older run stay beside that note.
+    files of an older run stay beside that note. A job that is asked to end by a signal leaves
+    nothing but its state, from which the next attempt goes on.
     """
 
     def __init__(
@@ -70,6 +73,8 @@ class Job:
         """The manifests of the inputs."""
         self.measures: dict[str, float | int | str] = {}
         """Figures of this run for the `cost` table, by name (`samples_per_second`, …)."""
+        self.state = State()
+        """What an earlier attempt did already, and where this one saves what it does."""
         self._stage = stage
         self._paths = dict(inputs)
         self._reads = dict(reads or {})
@@ -78,15 +83,19 @@ class Job:
         self._diverges = diverges
         self._manifest = Manifest(stage)
         self._began = False
+        self._interruption = Interruption()
+        self._interval = save_interval()
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
-        with held(self.out):
+        with self._interruption.watched(), held(self.out):
             shutil.rmtree(self.folder, ignore_errors=True)
             try:
                 self._begin()
                 if self._kept():
+                    self.state.remove()
                     return
+                self.state.find()
                 for stale in (MANIFEST, FAILURE):
                     (self.out / stale).unlink(missing_ok=True)
                 self.folder.mkdir(parents=True)
@@ -97,7 +106,13 @@ class Job:
                 else:
                     self.diverged(diverged.step)
                 self._finish()
+                self.state.remove()
             except Exception as error:
+                # What breaks after a signal, such as a pipe whose reader got it too, is no failure.
+                self._interruption.check()
+                if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                    # A write that fails knows no file, and the user must know the disk.
+                    error.filename = error.filename or str(self.out)
                 self._leave_failure(error)
                 raise
             finally:
@@ -112,7 +127,6 @@ class Job:
     def _begin(self) -> None:
         self._started = datetime.now(UTC)
         self._invalidations = _invalidations(self.out)
-        self._clock = time.monotonic()
         self.inputs = {name: read_manifest(path) for name, path in self._paths.items()}
         edges = {name: path / MANIFEST for name, path in self._paths.items()} | self._reads
         self._recipe = Recipe(
@@ -124,6 +138,8 @@ class Job:
             environment.lock(),
             environment.image(),
         )
+        self.state = State(self.out, self._recipe.key, self._interval, self._interruption)
+        self.state.start("job")
 
     def _kept(self) -> bool:
         """Whether the artifact is there, whole, and made by the same recipe; then it is kept.
@@ -166,7 +182,8 @@ class Job:
             "step": self._manifest.step,
             "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
             "started": self._started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - self._clock, 3),
+            "seconds": round(self.state.seconds("job"), 3),
+            "resumed_at_steps": self.state.resumed_at,
             "peak_memory_bytes": getrusage(RUSAGE_SELF).ru_maxrss * 1024,
             "measures": self.measures,
             "invalidations": self._invalidations,

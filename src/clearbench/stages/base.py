@@ -6,7 +6,7 @@ from pathlib import Path
 from clearbench.config import BaseSettings
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import Store
-from clearbench.errors import UserError
+from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
 from clearbench.models.device import prepare_device
@@ -34,10 +34,11 @@ def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
             raise UserError(
                 f"{dataset}: no base rows; a model built here has nothing to learn from"
             )
-        history = finetune(model, Encoder(processor, store), samples, training, seed)
+        history = finetune(model, Encoder(processor, store), samples, training, seed, job.state)
         job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
         save_checkpoint(model, job.folder)
-        processor.save_pretrained(str(job.folder))
+        with disk_errors(job.folder):
+            processor.save_pretrained(str(job.folder))
 
     resolved = {**settings.model_dump(), "seed": seed}
     outside = folders(hub=source.hub)

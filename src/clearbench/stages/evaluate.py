@@ -1,7 +1,6 @@
 """Evaluate: per-sample records of one model on the tasks of one forget size."""
 
 import math
-import time
 from pathlib import Path
 
 from clearbench.data.store import Store
@@ -33,11 +32,11 @@ def run(
         model = load_model(base, stack, use.domain, use.precision, device)
         encoder = Encoder(load_processor(base, use.domain), store)
         samples = store.evaluation(forget_size)
-        clock = time.monotonic()
+        job.state.start("evaluation")
         records = evaluate(
-            model, encoder, samples, evaluation.batch_size, evaluation.max_new_tokens
+            model, encoder, samples, evaluation.batch_size, evaluation.max_new_tokens, job.state
         )
-        seconds = time.monotonic() - clock
+        seconds = job.state.seconds("evaluation")
         if any(math.isnan(loss) for record in records for loss in record.losses):
             job.diverged(None)
             return

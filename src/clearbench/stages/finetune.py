@@ -1,6 +1,5 @@
 """Fine-tune: the base on everything (original), or on a retain set only (gold)."""
 
-import time
 from pathlib import Path
 
 from clearbench.data.store import Store
@@ -38,9 +37,9 @@ def run(
         trained = prepare_training(model, training.weights, use.lora, use.frozen)
         modality = "both" if use.domain == "multimodal" else "text"
         samples = store.train(part, forget_size, modality)
-        clock = time.monotonic()
-        history = finetune(trained, encoder, samples, training, seed)
-        seconds = time.monotonic() - clock
+        job.state.start("training")
+        history = finetune(trained, encoder, samples, training, seed, job.state)
+        seconds = job.state.seconds("training")
         save_checkpoint(trained, job.folder)
         job.measures.update(
             steps=len(history),

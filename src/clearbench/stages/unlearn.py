@@ -1,6 +1,5 @@
 """Unlearn: one method, on one modality of one forget set, with one seed."""
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,14 +49,15 @@ def run(
             load_original=lambda: load_model(
                 base, [original], use.domain, use.precision, device
             ).requires_grad_(False),
+            state=job.state,
         )
-        clock = time.monotonic()
+        job.state.start("training")
         try:
             method.unlearn(unlearner)
         except DivergedError as error:
             job.diverged(error.step)
             return
-        seconds = time.monotonic() - clock
+        seconds = job.state.seconds("training")
         save_checkpoint(trained, job.folder)
         job.measures.update(
             steps=len(unlearner.history),

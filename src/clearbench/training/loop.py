@@ -1,5 +1,6 @@
 """The training loop: it minimises whatever scalar it is given."""
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 
@@ -10,7 +11,9 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from clearbench.models.checkpoint import Model
+from clearbench.provenance.state import State
 from clearbench.settings import Training
+from clearbench.training.progress import Progress
 
 
 class DivergedError(Exception):
@@ -22,45 +25,58 @@ class DivergedError(Exception):
 
 
 def minimise(
-    model: Model, losses: Iterable[Callable[[], Tensor]], batches: int, training: Training
+    model: Model,
+    losses: Iterable[Callable[[], Tensor]],
+    batches: int,
+    training: Training,
+    state: State,
 ) -> list[float]:
     """Train the model's trainable parameters; gives the mean loss of each optimiser step.
 
     `losses` gives one closure a batch, `batches` is their number; `training.accumulation` of them
-    make an optimiser step. Raises DivergedError before a non-finite loss reaches the weights.
+    make an optimiser step. Goes on from `state` where it holds a part of this training; closures of
+    that part are not called. Raises DivergedError before a non-finite loss reaches the weights.
     """
     accelerator = Accelerator()
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters,
+    adamw = torch.optim.AdamW(
+        # The scheduler goes on from a later step only where it is told the first rate.
+        [{"params": parameters, "initial_lr": training.lr}],
         lr=training.lr,
         weight_decay=training.weight_decay,
         eps=training.adam_epsilon,
         fused=True,
     )
+    optimizer = accelerator.prepare(adamw)
     steps = math.ceil(batches / training.accumulation)
-    scheduler = LambdaLR(optimizer, lambda step: _rate(step, steps, training))
-    prepared = accelerator.prepare(optimizer, scheduler)
-    optimizer, scheduler = prepared
-    model.train()
-    history: list[float] = []
-    pending: list[float] = []
-    progress = tqdm(losses, total=batches, delay=10, mininterval=10, unit="batch")
-    for number, loss_of_batch in enumerate(progress, start=1):
-        loss = loss_of_batch()
-        value = loss.item()
-        if not math.isfinite(value):
-            raise DivergedError(len(history) + 1)
-        accelerator.backward(loss / training.accumulation)
-        pending.append(value)
-        if number % training.accumulation == 0 or number == batches:
-            accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
-            optimizer.step()
-            scheduler.step()
-            optimizer.zero_grad(set_to_none=True)
-            history.append(sum(pending) / len(pending))
-            pending.clear()
-            progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
+    with state.loop(Progress(model, adamw)) as loop:
+        history: list[float] = loop.results
+        done = len(history)
+        rates = LambdaLR(adamw, lambda step: _rate(step, steps, training), last_epoch=done - 1)
+        scheduler = accelerator.prepare(rates)
+        skipped = min(done * training.accumulation, batches)
+        remaining = itertools.islice(losses, skipped, None)
+        pending: list[float] = []
+        progress = tqdm(
+            remaining, initial=skipped, total=batches, delay=10, mininterval=10, unit="batch"
+        )
+        model.train()
+        for number, loss_of_batch in enumerate(progress, start=skipped + 1):
+            loss = loss_of_batch()
+            value = loss.item()
+            if not math.isfinite(value):
+                raise DivergedError(len(history) + 1)
+            accelerator.backward(loss / training.accumulation)
+            pending.append(value)
+            if number % training.accumulation == 0 or number == batches:
+                accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
+                optimizer.step()
+                scheduler.step()
+                optimizer.zero_grad(set_to_none=True)
+                history.append(sum(pending) / len(pending))
+                pending.clear()
+                progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
+                loop.end_step()
     if not all(torch.isfinite(p).all() for p in parameters):
         raise DivergedError(len(history))
     model.eval()

@@ -12,6 +12,7 @@ from clearbench.methods.base import Loss, Method
 from clearbench.models.answers import Answers
 from clearbench.models.checkpoint import Model
 from clearbench.models.forward import answers_of
+from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
@@ -25,6 +26,9 @@ class Unlearner:
     size, so that all methods of a suite take the same number of steps. `load_original` gives the
     frozen original anew; with an adapter it is never called, since the original is the same
     weights with the adapter off.
+
+    Each call of `minimise` is a loop of `state`. One that an earlier attempt finished leaves the
+    weights alone, and so may whatever a method does after it: the last loop puts back all of them.
     """
 
     def __init__(
@@ -35,6 +39,7 @@ class Unlearner:
         training: Training,
         seed: int,
         load_original: Callable[[], Model],
+        state: State | None = None,
     ):
         self.history: list[float] = []
         """The loss of each optimiser step so far."""
@@ -44,13 +49,15 @@ class Unlearner:
         self._training = training
         self._seed = seed
         self._load_original = load_original
+        self._state = state or State()
         self._original: Model | None = None
 
     def minimise(self, loss: Loss) -> None:
         """Train by the suite's settings; raises DivergedError."""
         size = self._training.batch_size
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
-        self.history += minimise(self._model, self._losses(loss, count), count, self._training)
+        losses = self._losses(loss, count)
+        self.history += minimise(self._model, losses, count, self._training, self._state)
 
     def negate_update(self) -> None:
         """Replace θ by θ₀ - (θ - θ₀); of an adapter's product B·A it is enough to negate B."""
@@ -92,7 +99,10 @@ class Unlearner:
 
     def _reference_model(self) -> Model:
         if self._original is None:
-            self._original = self._load_original()
+            # Loading may draw random numbers, at another step in a job that goes on than in one
+            # that is never interrupted.
+            with torch.random.fork_rng():
+                self._original = self._load_original()
         return self._original
 
 

@@ -1,0 +1,59 @@
+"""What training changes beside its losses, as one flat dictionary of tensors and back."""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from clearbench.models.checkpoint import Model
+
+
+class Progress:
+    """Weights in training, buffers, AdamW's moments and torch's random numbers.
+
+    The learning rate and the order of the batches are not here: both follow from the number of
+    steps done. Between two steps there are no gradients.
+    """
+
+    def __init__(self, model: Model, optimizer: AdamW):
+        self._optimizer = optimizer
+        self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._buffers = dict(model.named_buffers())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """A copy of it all in main memory; to be called after at least one step."""
+        found: dict[str, Tensor] = dict(self._moments())
+        found |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
+        found |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
+        # Copied, for buffers may share their memory, which the file format does not take.
+        copies = {
+            name: tensor.detach().to("cpu", copy=True).contiguous()
+            for name, tensor in found.items()
+        }
+        copies["random/cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            copies["random/cuda"] = torch.cuda.get_rng_state()
+        return copies
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Put it all back."""
+        for name, buffer in self._buffers.items():
+            buffer.copy_(state[f"buffers/{name}"])
+        for name, parameter in self._trained.items():
+            parameter.copy_(state[f"weights/{name}"])
+            prefix = f"moments/{name}/"
+            self._optimizer.state[parameter] = {
+                key.removeprefix(prefix): tensor.to(parameter.device, copy=True)
+                for key, tensor in state.items()
+                if key.startswith(prefix)
+            }
+        torch.set_rng_state(state["random/cpu"])
+        if "random/cuda" in state:
+            torch.cuda.set_rng_state(state["random/cuda"])
+
+    def _moments(self) -> Iterator[tuple[str, Tensor]]:
+        for name, parameter in self._trained.items():
+            for key, tensor in self._optimizer.state[parameter].items():
+                yield f"moments/{name}/{key}", tensor
