@@ -27,7 +27,13 @@ from clearbench.graph import Artifact, Graph
 from clearbench.layout import Layout
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
-from clearbench.provenance.environment import PROMISE, accepted, image_digest
+from clearbench.provenance.environment import (
+    CHECKOUT,
+    PROMISE,
+    accepted,
+    checkout,
+    image_digest,
+)
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
 from clearbench.site import SITE, enter, load_site
@@ -190,7 +196,8 @@ class Workflow:
         # Its notes do not decide: they go by the image's path, and whether there was one at all.
         self._snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
         if self._snakemake.is_main_process:
-            os.environ.pop(PROMISE, None)
+            for name in (PROMISE, CHECKOUT):
+                os.environ.pop(name, None)
         if not self._in_image:
             return
         if not self.site.image.is_file():
@@ -198,8 +205,9 @@ class Workflow:
                 f"{self.site.image}: no such image; make it with `make container`, or name another"
                 f" in {SITE}"
             )
-        # A job inherits the promise of the process that planned it.
+        # A job inherits what the process that planned it promised, and found as the commit.
         os.environ.setdefault(PROMISE, image_digest(self.site.image))
+        os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
         enter(self.site)
 
     def _artifact(self, pattern: str, wildcards: Wildcards) -> Artifact:

@@ -46,6 +46,14 @@ class ClusterBench(Bench):
         """Let all files be the user's."""
         subprocess.run(["chown", "-R", f"{USER}:", str(self.folder)], check=True)
 
+    def commit(self) -> None:
+        """Let the working directory be a checkout with nothing changed."""
+        (self.folder / ".gitignore").write_text((ROOT / ".gitignore").read_text())
+        name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
+        for words in (("init", "--quiet"), ("add", "."), ("commit", "--quiet", "-m", "All")):
+            done = self.run("git", *name, *words)
+            assert done.status == 0, done.output
+
     def run(self, *words: str) -> Finished:
         """Run a command as the user."""
         done = subprocess.run(

@@ -45,6 +45,7 @@ def cluster() -> Iterator[Cluster]:
 def finished(cluster) -> ClusterBench:
     """The small suite, run on the cluster from nothing to its tables; tests only look at it."""
     bench = ClusterBench(cluster.folder.parent / "finished", cluster=cluster).fill()
+    bench.commit()
     done = bench.snakemake("--profile", "slurm")
     assert done.status == 0, done.output
     return bench

@@ -33,6 +33,9 @@ def test_every_job_ran_in_the_image_by_slurm_and_says_so(finished, cluster):
     assert len(records) > 20
     assert {record["image"] for record in records} == {image_digest(cluster.image)}
     assert all(record["slurm_job"] for record in records)
+    # No git is in the image.
+    commit = finished.run("git", "rev-parse", "HEAD").output.strip()
+    assert {(record["commit"], record["dirty"]) for record in records} == {(commit, False)}
 
 
 def test_all_models_are_scored_in_one_slurm_job(finished):

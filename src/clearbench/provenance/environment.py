@@ -23,6 +23,9 @@ LOCKS = Path("envs")
 PROMISE = "CLEARBENCH_IMAGE"
 """The environment variable with the sha256 of the image that a job has to run in."""
 
+CHECKOUT = "CLEARBENCH_CHECKOUT"
+"""The environment variable that tells a job in an image, where no git is, what `checkout` gives."""
+
 _KINDS = ("cpu", "cuda")
 
 
@@ -105,7 +108,7 @@ def describe() -> dict[str, Any]:
     checkout that the code runs from (None where it is none).
     """
     return {
-        **_git(),
+        **checkout(),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in sorted(_pins("cuda")) if _version(name)},
         "host": socket.gethostname(),
@@ -114,6 +117,27 @@ def describe() -> dict[str, Any]:
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
+
+
+def checkout() -> dict[str, Any]:
+    """The commit of the checkout that the code runs from, and whether files differ from it."""
+    told = os.environ.get(CHECKOUT)
+    if told and "APPTAINER_CONTAINER" in os.environ:
+        found: dict[str, Any] = json.loads(told)
+        return found
+    folder = Path(__file__).parent
+
+    def ask(*words: str) -> str | None:
+        try:
+            answer = subprocess.run(
+                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=20
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return answer.stdout.strip()
+
+    status = ask("status", "--porcelain")
+    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
 @cache
@@ -138,22 +162,6 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def _git() -> dict[str, Any]:
-    folder = Path(__file__).parent
-
-    def ask(*words: str) -> str | None:
-        try:
-            answer = subprocess.run(
-                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=20
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return answer.stdout.strip()
-
-    status = ask("status", "--porcelain")
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
 def _gpu() -> str | None:
