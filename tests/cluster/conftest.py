@@ -1,5 +1,6 @@
 """One cluster for all tests of this folder; skipped, with the reason, where none can be had."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -29,6 +30,9 @@ def cluster() -> Iterator[Cluster]:
     made = subprocess.run(
         [HERE / "environment.sh"], stdout=subprocess.PIPE, text=True, check=True
     ).stdout.split()
+    # One at a time: the ports and the configuration are the machine's.
+    lock = (STATE / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)
     # The ordinary user has to get in, and pytest shuts its own folders to all but root.
     with TemporaryDirectory(prefix="clearbench-cluster-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
