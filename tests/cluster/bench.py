@@ -12,6 +12,10 @@ from workflow.bench import ROOT, Bench, Finished
 from .cluster import USER, Cluster, wait_until
 
 
+LONGEST = 1800.0
+"""Seconds after which a run is taken to be stuck: several times what the small suite needs."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClusterBench(Bench):
     """A working directory that belongs to the cluster's user, with the profile and a site file."""
@@ -62,6 +66,7 @@ class ClusterBench(Bench):
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
+            timeout=LONGEST,
         )
         return Finished(done.returncode, done.stdout)
 
