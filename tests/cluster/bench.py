@@ -11,7 +11,6 @@ from workflow.bench import ROOT, Bench, Finished
 
 from .cluster import USER, Cluster, wait_until
 
-
 LONGEST = 1800.0
 """Seconds after which a run is taken to be stuck: several times what the small suite needs."""
 
