@@ -1,12 +1,11 @@
 # The matrix of the suite and the helpers that all rules use.
 
-from clearbench.workflow import Workflow, manifest
+from clearbench.workflow import Workflow
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 suite = Workflow(config, workflow)
-layout = suite.layout
 
 
 # Used where Snakemake deploys software by Apptainer, as the profile does; elsewhere the environment

@@ -6,9 +6,9 @@ if suite.generated:
         input:
             unpack(suite.inputs("generate")),
         output:
-            manifest(layout.generated),
+            suite.output("generate"),
         log:
-            layout.root / "logs/generate.log",
+            suite.log("generate"),
         resources:
             **suite.resources("generate"),
         params:
@@ -22,9 +22,9 @@ rule dataset:
     input:
         unpack(suite.inputs("dataset")),
     output:
-        manifest(layout.dataset),
+        suite.output("dataset"),
     log:
-        layout.root / "logs/dataset.log",
+        suite.log("dataset"),
     resources:
         **suite.resources("dataset"),
     params:

@@ -5,9 +5,9 @@ rule evaluate:
     input:
         unpack(suite.inputs("evaluate/{run}")),
     output:
-        manifest(layout.evaluated("{run}")),
+        suite.output("evaluate/{run}"),
     log:
-        layout.root / "logs/evaluate/{run}.log",
+        suite.log("evaluate/{run}"),
     resources:
         **suite.resources("evaluate"),
     params:

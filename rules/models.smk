@@ -5,9 +5,9 @@ rule base:
     input:
         unpack(suite.inputs("base")),
     output:
-        manifest(layout.base),
+        suite.output("base"),
     log:
-        layout.root / "logs/base.log",
+        suite.log("base"),
     resources:
         **suite.resources("base"),
     params:
@@ -21,9 +21,9 @@ rule original:
     input:
         unpack(suite.inputs("original")),
     output:
-        manifest(layout.original),
+        suite.output("original"),
     log:
-        layout.root / "logs/original.log",
+        suite.log("original"),
     priority: 10
     resources:
         **suite.resources("finetune"),
@@ -39,9 +39,9 @@ rule gold:
     input:
         unpack(suite.inputs("gold/forget{size}/seed{seed}")),
     output:
-        manifest(layout.root / "gold/forget{size}/seed{seed}"),
+        suite.output("gold/forget{size}/seed{seed}"),
     log:
-        layout.root / "logs/gold/forget{size}/seed{seed}.log",
+        suite.log("gold/forget{size}/seed{seed}"),
     priority: 9
     resources:
         **suite.resources("finetune"),

@@ -6,9 +6,9 @@ rule score:
     input:
         unpack(suite.inputs("score/{run}")),
     output:
-        manifest(layout.scored("{run}")),
+        suite.output("score/{run}"),
     log:
-        layout.root / "logs/score/{run}.log",
+        suite.log("score/{run}"),
     group:
         "score"
     resources:

@@ -5,14 +5,14 @@ rule tables:
     input:
         unpack(suite.inputs("tables")),
     output:
-        manifest(layout.tables),
+        suite.output("tables"),
     log:
-        layout.root / "logs/tables.log",
+        suite.log("tables"),
     resources:
         **suite.resources("tabulate"),
     params:
         suite=suite.suite.path,
-        results=layout.root,
+        results=suite.root,
     shell:
         "clearbench tabulate --suite {params.suite} --results {params.results}"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"
@@ -21,11 +21,11 @@ rule tables:
 onerror:
     shell(
         "env -u CLEARBENCH_IMAGE clearbench tabulate --partial"
-        " --suite {suite.suite.path} --results {layout.root}"
-        " --out {layout.partial_tables} && echo"
-        " 'Tables of what is done, the rest marked: {layout.partial_tables}' >&2"
+        " --suite {suite.suite.path} --results {suite.root}"
+        " --out {suite.partial_tables} && echo"
+        " 'Tables of what is done, the rest marked: {suite.partial_tables}' >&2"
     )
 
 
 onsuccess:
-    shell("rm -rf {layout.partial_tables}")
+    shell("rm -rf {suite.partial_tables}")

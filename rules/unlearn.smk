@@ -5,9 +5,9 @@ rule unlearn:
     input:
         unpack(suite.inputs("unlearn/{method}/{modality}/forget{size}/seed{seed}")),
     output:
-        manifest(layout.unlearned("{method}/{modality}/forget{size}/seed{seed}")),
+        suite.output("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     log:
-        layout.root / "logs/unlearn/{method}/{modality}/forget{size}/seed{seed}.log",
+        suite.log("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     resources:
         **suite.resources("unlearn"),
     params:

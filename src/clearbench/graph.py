@@ -8,8 +8,8 @@ from typing import Any
 
 from clearbench import methods
 from clearbench.config import BaseSettings
-from clearbench.layout import GOLD_SEEDS, gold_run, original_run
 from clearbench.provenance.artifacts import folders
+from clearbench.runs import GOLD_SEEDS, gold_run, original_run
 from clearbench.settings import (
     Cell,
     EvaluateSettings,

@@ -24,7 +24,6 @@ from snakemake.settings.types import DeploymentMethod, RerunTrigger
 from clearbench.config import Need
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
-from clearbench.layout import Layout
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import (
@@ -65,7 +64,7 @@ class Workflow:
             self.site = load_site()
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        self.layout = Layout(Path(config.get("results", "results")) / self.suite.name)
+        self.root = Path(config.get("results", "results")) / self.suite.name
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
 
@@ -76,7 +75,20 @@ class Workflow:
 
     def everything(self) -> list[str]:
         """The manifests of all artifacts: what a whole run leaves."""
-        return [manifest(self.layout.root / artifact.name) for artifact in self.graph]
+        return [self.output(artifact.name) for artifact in self.graph]
+
+    def output(self, pattern: str) -> str:
+        """The output of a rule: the manifest of the artifact whose name is `pattern`."""
+        return str(self.root / pattern / MANIFEST)
+
+    def log(self, pattern: str) -> str:
+        """The log of the job that makes an artifact."""
+        return str(self.root / "logs" / f"{pattern}.log")
+
+    @property
+    def partial_tables(self) -> Path:
+        """The tables of a run that stopped early."""
+        return self.root / "partial-tables"
 
     def inputs(self, pattern: str) -> Callable[[Wildcards], dict[str, str]]:
         """The function that gives the inputs of a rule's job, by name.
@@ -88,13 +100,10 @@ class Workflow:
         def found(wildcards: Wildcards) -> dict[str, str]:
             artifact = self._artifact(pattern, wildcards)
             status = self._statuses.get(artifact.name, Status(artifact))
-            edges = {
-                name: manifest(self.layout.root / source)
-                for name, source in artifact.inputs.items()
-            }
+            edges = {name: self.output(source) for name, source in artifact.inputs.items()}
             if status.current:
                 edges = {name: ancient(path) for name, path in edges.items()}
-            ticket = str(self.layout.root / CHANGED)
+            ticket = str(self.root / CHANGED)
             return {**edges, "changed": ticket if status.causes else ancient(ticket)}
 
         return found
@@ -129,7 +138,7 @@ class Workflow:
         """The models of an evaluation as options of its command."""
         artifact = self._artifact("evaluate/{run}", wildcards)
         names = [name for name in ("finetuned", "unlearned") if name in artifact.inputs]
-        return " ".join(f"--{name} {self.layout.root / artifact.inputs[name]}" for name in names)
+        return " ".join(f"--{name} {self.root / artifact.inputs[name]}" for name in names)
 
     def forget_size(self, wildcards: Wildcards) -> int:
         """The forget size of an evaluation, in percent."""
@@ -137,18 +146,18 @@ class Workflow:
 
     def dataset_source(self, wildcards: Wildcards) -> str:
         """The generated source as an option of the dataset's command."""
-        return f"--source {self.layout.generated}" if self.generated else ""
+        return f"--source {self.root / 'generate'}" if self.generated else ""
 
     def hold(self) -> None:
         """Hold the results tree until this process ends; WorkflowError where another holds it."""
-        path = self.layout.root / ".holder"
+        path = self.root / ".holder"
         self._holder = path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._holder.seek(0)
             raise WorkflowError(
-                f"{self.layout.root}: {self._holder.read().strip()} is running on these results;"
+                f"{self.root}: {self._holder.read().strip()} is running on these results;"
                 " wait for its end, or stop it"
             ) from None
         except OSError:
@@ -162,7 +171,7 @@ class Workflow:
     @cached_property
     def _statuses(self) -> dict[str, Status]:
         """What is current; nothing in the processes of single jobs, which do not decide."""
-        root = self.layout.root
+        root = self.root
         ticket = root / CHANGED
         try:
             self._set_up()
@@ -215,8 +224,3 @@ class Workflow:
         if name not in self.graph:
             raise WorkflowError(f"{name}: not of the suite {self.suite.name} ({self.suite.path})")
         return self.graph[name]
-
-
-def manifest(folder: Path) -> str:
-    """The manifest of an artifact folder: the edge that rules depend on."""
-    return str(folder / MANIFEST)

@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 from clearbench.graph import Graph
-from clearbench.layout import Layout
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.suite import load_suite
@@ -46,14 +45,14 @@ def test_every_row_has_its_numbers(finished):
 
 
 def test_every_score_file_is_named_by_the_tables_and_every_name_leads_to_its_number(finished, runs):
-    layout = Layout(finished.results())
-    sources = json.loads((layout.tables / "comparison.sources.json").read_text())
+    root = finished.results()
+    sources = json.loads((root / "tables/comparison.sources.json").read_text())
     named = {path for entry in sources.values() for path, _ in entry}
     assert named == {f"score/{run}/{SCORES}" for run in runs}
     frame = finished.table()
     for row in frame[frame.modality != "-"].itertuples():
         ((path, key),) = sources[f"{row.method}/{row.modality}/forget10:{row.metric}"]
-        value = json.loads((layout.root / path).read_text())[key]
+        value = json.loads((root / path).read_text())[key]
         assert value == pytest.approx(row.mean, rel=1e-14)
 
 

@@ -12,10 +12,10 @@ from clearbench.errors import UserError
 @click.argument("name", metavar="SUITE")
 def show(name: str) -> None:
     """Print a suite's main table and the paths of all its tables."""
-    from clearbench.layout import Layout
+    from clearbench.graph import TABLES
     from clearbench.suite import load_suite
 
-    tables = Layout(Path("results") / load_suite(name, Path.cwd()).name).tables
+    tables = Path("results") / load_suite(name, Path.cwd()).name / TABLES
     main_table = tables / "comparison.md"
     if not main_table.exists():
         raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.layout import GOLD_SEEDS, gold_run, original_run
+from clearbench.runs import GOLD_SEEDS, gold_run, original_run
 from clearbench.suite import Suite
 
 NO_MODALITY = "-"

@@ -1,0 +1,17 @@
+"""Names of runs: `original/forget10`, `gold/forget10/seed0`, or a cell's `npo/text/forget10/seed0`.
+
+A run is an evaluated model; a cell's name is `Cell.run`.
+"""
+
+GOLD_SEEDS = (0, 1)
+"""The gold that scores are compared with, and the second one that gives the noise ceiling."""
+
+
+def original_run(forget_size: int) -> str:
+    """The run of the original at a forget size (its tasks differ between sizes)."""
+    return f"original/forget{forget_size:02d}"
+
+
+def gold_run(forget_size: int, seed: int) -> str:
+    """The run of a gold."""
+    return f"gold/forget{forget_size:02d}/seed{seed}"
