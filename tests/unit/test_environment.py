@@ -1,5 +1,6 @@
 """Where a job ran: which lock it was installed from, which image it ran in, what is accepted."""
 
+import hashlib
 import json
 import os
 
@@ -76,13 +77,13 @@ def image(tmp_path):
 
 
 def test_image_is_read_once_and_again_when_it_was_written_to(image, monkeypatch):
-    read, digest_of = [], environment.hashlib.file_digest
+    read, digest_of = [], hashlib.file_digest
 
     def counted(file, kind):
         read.append(file.name)
         return digest_of(file, kind)
 
-    monkeypatch.setattr(environment.hashlib, "file_digest", counted)
+    monkeypatch.setattr(hashlib, "file_digest", counted)
     first = image_digest(image)
     assert (image_digest(image), len(read)) == (first, 1)
     stat = image.stat()

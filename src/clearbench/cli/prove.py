@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from clearbench.provenance.tree import Tree
 
 _suite = click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
-_results = click.option(
+results_option = click.option(
     "--results",
     type=click.Path(path_type=Path),
     default=Path("results"),
@@ -29,7 +28,7 @@ _as_json = click.option("--json", "as_json", is_flag=True, help="Print data inst
 @click.command()
 @click.argument("target", required=False, metavar="[CELL|FILE]")
 @_suite
-@_results
+@results_option
 @_as_json
 def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     """Tell whether results are current, and if not, why.
@@ -69,17 +68,19 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
 
 @click.command()
 @_suite
-@_results
+@results_option
 @click.option("--workers", type=click.IntRange(min=1), help="Jobs at a time. [default: processors]")
 @_as_json
 def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
     from clearbench.provenance.currency import assess
     from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
+    from clearbench.provenance.tree import Tree
 
     graph, tree, environments = _open(suite, results)
     statuses = assess(graph, tree, environments)
-    stages, estimates = make_plan(statuses, Experience(sorted(results.glob("*/"))))
+    others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
+    stages, estimates = make_plan(statuses, Experience([tree, *others]))
     workers = workers or os.cpu_count() or 1
     seconds = finishing_time(graph, estimates, workers)
     if as_json:
@@ -101,7 +102,7 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
 @click.option("--reason", required=True, help="Why they are not to be trusted; kept on record.")
 @click.option("--dry-run", is_flag=True, help="Tell which, and mark none.")
 @_suite
-@_results
+@results_option
 def invalidate(
     where: tuple[str, ...], reason: str, dry_run: bool, suite: str, results: Path
 ) -> None:
@@ -126,7 +127,7 @@ def invalidate(
 
 @click.command()
 @_suite
-@_results
+@results_option
 @click.option("--fast", is_flag=True, help="Take digests from manifests; read and compute nothing.")
 @click.option("--cell", metavar="RUN[:METRIC]", help="Show the chain of one cell.")
 @click.option("--reexecute", is_flag=True, help="Run the cell's jobs again, compare the bytes.")
@@ -219,18 +220,11 @@ def _artifact(target: str, graph: "Graph", tree: "Tree") -> "Artifact":
         return graph[f"score/{target}"]
     path, root = Path(target).resolve(), tree.root.resolve()
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else target
-    for candidate in _prefixes(name):
-        if candidate in graph:
-            return graph[candidate]
+    for candidate in (PurePosixPath(name), *PurePosixPath(name).parents):
+        if str(candidate) in graph:
+            return graph[str(candidate)]
     known = ", ".join(list(graph.runs)[:3])
     raise UserError(
         f"{target}: neither a file below {tree.root} that the suite makes, nor a run; runs are"
         f" {known}, …"
     )
-
-
-def _prefixes(name: str) -> Iterator[str]:
-    """A path and its parents, the longest first."""
-    parts = name.split("/")
-    for length in range(len(parts), 0, -1):
-        yield "/".join(parts[:length])

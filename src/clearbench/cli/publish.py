@@ -4,19 +4,15 @@ from pathlib import Path
 
 import click
 
+from clearbench.cli.prove import results_option
+
 _folder = click.Path(path_type=Path)
 
 
 @click.command("export-crate")
 @click.argument("name", metavar="SUITE")
 @click.option("--out", type=_folder, help="Folder to make.  [default: results/SUITE-crate]")
-@click.option(
-    "--results",
-    type=_folder,
-    default=Path("results"),
-    show_default=True,
-    help="The folder of all suites' results.",
-)
+@results_option
 @click.option("--with-data", is_flag=True, help="Copy models, data and records as well.")
 @click.option("--author", help="The name of who ran the suite.")
 @click.option("--orcid", metavar="URL", help="The author's, as https://orcid.org/0000-….")

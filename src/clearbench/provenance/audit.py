@@ -8,10 +8,10 @@ from clearbench.errors import UserError
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES, score_records
+from clearbench.provenance.currency import recipe_now
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
-from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.record import Recipe, Record
+from clearbench.provenance.record import Record
 from clearbench.provenance.tree import Tree
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
@@ -121,10 +121,8 @@ class Audit:
 
     def _changed(self, name: str) -> str | None:
         """What of an artifact's settings, code or environment is not this checkout's."""
-        artifact, then = self._graph[name], self._tree.record(name).recipe
-        settings = artifact.resolved
-        code = code_of(artifact.stage, settings)
-        now = Recipe(artifact.stage, settings, then.inputs, code, then.lock, then.image)
+        then = self._tree.record(name).recipe
+        now = recipe_now(self._graph[name], then, then.inputs)
         causes = differences(then, now, self._environments)
         return f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None
 
@@ -156,11 +154,9 @@ class Audit:
     def _tables_record(self) -> Record | str:
         """The record of the tables, or why it proves none of them."""
         try:
-            record = self._tree.record(TABLES)
+            record = self._tree.own_record(TABLES)
         except UserError as error:
             return str(error)
-        if self._tree.manifest_digest(TABLES) != record.manifest:
-            return f"{TABLES}: its manifest is not the one that the job wrote"
         return self._changed(TABLES) or record
 
 

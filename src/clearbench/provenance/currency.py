@@ -1,11 +1,10 @@
 """Which artifacts of a suite are current, and what each of the others waits for or suffers from."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.differences import Cause, differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.fingerprint import code_of
@@ -54,9 +53,7 @@ def _causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[
     if reason is not None:
         yield Cause("invalidated", reason)
     try:
-        record = tree.record(artifact.name)
-        if tree.manifest_digest(artifact.name) != record.manifest:
-            raise UserError(f"{MANIFEST}: not the one that the job wrote")
+        record = tree.own_record(artifact.name)
         damage = tree.damage(artifact.name)
     except UserError as error:
         yield Cause("damaged", str(error))
@@ -69,8 +66,14 @@ def _causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[
         name: then.inputs.get(name, "") if digest is None else digest
         for name, digest in tree.inputs(artifact).items()
     }
+    yield from differences(then, recipe_now(artifact, then, inputs), environments)
+
+
+def recipe_now(artifact: Artifact, then: Recipe, inputs: Mapping[str, str]) -> Recipe:
+    """The recipe by which a job would make an artifact now from some inputs.
+
+    Lock and image are those of `then`: of them it only counts whether they are accepted.
+    """
     settings = artifact.resolved
-    now = Recipe(
-        artifact.stage, settings, inputs, code_of(artifact.stage, settings), then.lock, then.image
-    )
-    yield from differences(then, now, environments)
+    code = code_of(artifact.stage, settings)
+    return Recipe(artifact.stage, settings, inputs, code, then.lock, then.image)

@@ -1,7 +1,6 @@
 """What a job ran in: lock, image, packages, commit, machine."""
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.errors import UserError
+from clearbench.provenance.artifacts import sha256
+from clearbench.provenance.record import digest
 
 LOCKS = Path("envs")
 """The folder of the locks, below the folder that Snakemake runs in."""
@@ -93,12 +94,11 @@ def image_digest(path: Path) -> str:
         data = json.loads(known.read_text(encoding="utf-8"))
         if {key: data[key] for key in state} == state:
             return str(data["sha256"])
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256(path)
     # Where the image's folder is read-only, only time is lost.
     with contextlib.suppress(OSError):
-        known.write_text(json.dumps({**state, "sha256": digest}) + "\n", encoding="utf-8")
-    return digest
+        known.write_text(json.dumps({**state, "sha256": found}) + "\n", encoding="utf-8")
+    return found
 
 
 def describe() -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _pins(kind: str) -> dict[str, str]:
 def _lock_digest(kind: str) -> str | None:
     pins = _pins(kind)
     text = "\n".join(f"{name}=={version}" for name, version in sorted(pins.items()))
-    return hashlib.sha256(text.encode()).hexdigest() if pins else None
+    return digest(text.encode()) if pins else None
 
 
 @cache

@@ -83,6 +83,7 @@ class Job:
         self._diverges = diverges
         self._manifest = Manifest(stage)
         self._began = False
+        self._invalidations: list[dict[str, str]] = []
         self._interruption = Interruption()
         self._interval = save_interval()
 

@@ -5,7 +5,6 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -13,9 +12,9 @@ from tabulate import tabulate
 
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, parse_manifest
+from clearbench.provenance.artifacts import PROVENANCE
 from clearbench.provenance.currency import Status
-from clearbench.provenance.record import parse_record
+from clearbench.provenance.tree import Tree
 
 
 @dataclass(frozen=True)
@@ -47,20 +46,18 @@ class StagePlan:
 
 
 class Experience:
-    """What jobs took so far, from the provenance records below some results trees."""
+    """What jobs took so far, from the provenance records of some results trees."""
 
-    def __init__(self, roots: Iterable[Path]):
+    def __init__(self, trees: Iterable[Tree]):
         self._costs: dict[tuple[str, ...], list[Cost]] = defaultdict(list)
-        for root in roots:
-            for path in root.rglob(PROVENANCE):
-                self._learn(path)
+        for tree in trees:
+            for path in tree.root.rglob(PROVENANCE):
+                self._learn(tree, path.parent.relative_to(tree.root).as_posix())
 
-    def _learn(self, path: Path) -> None:
+    def _learn(self, tree: Tree, name: str) -> None:
         try:
-            record = parse_record(path.read_bytes(), path)
-            manifest_path = path.with_name(MANIFEST)
-            manifest = parse_manifest(manifest_path.read_bytes(), manifest_path)
-        except (UserError, FileNotFoundError):
+            record, manifest = tree.record(name), tree.manifest(name)
+        except UserError:
             # What is damaged teaches nothing; `audit` complains of it.
             return
         if manifest.diverged:

@@ -25,7 +25,7 @@ CHECKED = ".checked.json"
 
 
 class Tree:
-    """The artifacts below a suite's results, by name; what is read is kept until `forget`."""
+    """The artifacts below a suite's results, by name; what is read is kept."""
 
     def __init__(self, root: Path):
         self.root = root
@@ -54,6 +54,14 @@ class Tree:
             raise UserError(f"{path}: missing; nothing tells how the artifact was made")
         return self._parsed(text, path)
 
+    def own_record(self, name: str) -> Record:
+        """An artifact's record, if it is of the manifest that lies here; else UserError as well."""
+        record = self.record(name)
+        if self.manifest_digest(name) != record.manifest:
+            path = self.root / name / MANIFEST
+            raise UserError(f"{path}: not the one that the job wrote")
+        return record
+
     def record_digest(self, name: str) -> str | None:
         """The sha256 of an artifact's provenance record, or None without one."""
         return self._digest(self.root / name / PROVENANCE)
@@ -78,11 +86,9 @@ class Tree:
         """Why an artifact is not proven by its record and its inputs as they are; None if it is."""
         path = self.root / artifact.name
         try:
-            record = self.record(artifact.name)
+            record = self.own_record(artifact.name)
         except UserError as error:
             return str(error)
-        if self.manifest_digest(artifact.name) != record.manifest:
-            return f"{path / MANIFEST}: not the one that the job wrote"
         for name, found in self.inputs(artifact).items():
             if record.recipe.inputs.get(name) != found:
                 return f"{path}: made from another {name} than the one here"

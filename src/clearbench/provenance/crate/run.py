@@ -104,7 +104,7 @@ class Run:
 
     def _engine(self, jobs: list[Any], run: Any, snakemake: str) -> Any:
         engine = self._entities.add(
-            f"https://pypi.org/project/snakemake/{snakemake}/",
+            f"https://github.com/snakemake/snakemake/releases/tag/v{snakemake}",
             "SoftwareApplication",
             name="Snakemake",
             softwareVersion=snakemake,
