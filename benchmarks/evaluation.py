@@ -142,7 +142,11 @@ def greedy(
     for row, prompt in enumerate(prompts):
         ids[row, width - len(prompt.ids) :] = prompt.ids
         mask[row, width - len(prompt.ids) :] = 1
-    inputs = {"input_ids": ids, "attention_mask": mask, **merge_inputs(prompts, width, True)}
+    inputs = {
+        "input_ids": ids,
+        "attention_mask": mask,
+        **merge_inputs(prompts, [p.ids for p in prompts], True),
+    }
     output = model.generate(
         **{name: tensor.to(model.device) for name, tensor in inputs.items()},
         do_sample=False,

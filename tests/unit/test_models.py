@@ -1,22 +1,20 @@
 """Tiny models: what is fast must equal what is plain, and nothing may be in memory twice."""
 
 import gc
-import io
 import math
+import re
 from types import SimpleNamespace
 
 import pytest
 import torch
-from PIL import Image
 
 from clearbench import methods
-from clearbench.config import Build, Lora, Tokenizer
-from clearbench.data.refusals import REFUSALS
+from clearbench.config import Lora
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
 from clearbench.models.answers import IGNORED, Answers, log_likelihood
-from clearbench.models.build import build_model, build_processor, build_tokenizer
+from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import (
     load_model,
     load_processor,
@@ -29,78 +27,24 @@ from clearbench.suite import Unlearning
 from clearbench.training.loop import DivergedError
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
+from tiny_models import (
+    BUILDS,
+    FROZEN,
+    LORA_TARGETS,
+    SENTENCES,
+    TEMPLATE,
+    TOKENIZER,
+    domain_of,
+    new_tokenizer,
+    png,
+)
 
 CPU = torch.device("cpu")
-TEXT_CONFIG = {
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "initializer_range": 0.2,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "max_position_embeddings": 128,
-    "tie_word_embeddings": True,
-}
-VISION_CONFIG = {
-    "model_type": "clip_vision_model",
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "projection_dim": 32,
-    "image_size": 32,
-    "patch_size": 16,
-}
-TEMPLATE = (
-    "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}"
-    "{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>"
-    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}:{% endfor %}"
-)
-TOKENIZER = Tokenizer(vocabulary=330, chat_template=TEMPLATE)
-SIDE = {"height": 32, "width": 32}
-BUILDS = {
-    "text": Build(architecture="llama", config=TEXT_CONFIG, tokenizer=TOKENIZER),
-    "multimodal": Build(
-        architecture="llava",
-        config={
-            "tie_word_embeddings": True,
-            "vision_feature_layer": -1,
-            "text_config": {"model_type": "llama", **TEXT_CONFIG},
-            "vision_config": VISION_CONFIG,
-        },
-        tokenizer=TOKENIZER,
-        processor="LlavaProcessor",
-        processor_config={
-            "patch_size": 16,
-            "vision_feature_select_strategy": "default",
-            "num_additional_image_tokens": 1,
-            "image_token": "<image>",
-        },
-        image_processor="CLIPImageProcessorPil",
-        image_processor_config={"size": SIDE, "crop_size": SIDE},
-    ),
-}
-LORA = Lora(rank=2, alpha=4, targets=r".*\.(q_proj|v_proj|down_proj)")
-FROZEN = r"model\.vision_tower\..*"
+LORA = Lora(rank=2, alpha=4, targets=LORA_TARGETS)
 TRAINING = Unlearning(epochs=1, batch_size=2, lr=1e-3)
 
-SENTENCES = [
-    "Who wrote the red book about the sea?",
-    "Where was Ada Ash born?",
-    "Ada Ash",
-    "A long portrait of a person with a green hat and a small dog beside the old mill.",
-    "Bob Birch was born in a town by the river.",
-    "x",
-]
 REFERENCE_METHODS = {"kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku"}
 """Methods whose loss asks the original; the others must never pay for it."""
-
-
-def png(shade):
-    file = io.BytesIO()
-    image = Image.linear_gradient("L").rotate(shade).resize((32, 32)).convert("RGB")
-    image.save(file, "PNG")
-    return file.getvalue()
 
 
 def sample(number, image):
@@ -118,13 +62,8 @@ def sample(number, image):
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
-    write_store(folder, [png(10), png(200)], [], [], [])
+    write_store(folder, [png(10), png(200, (32, 16))], [], [], [])
     return Store(folder)
-
-
-def new_tokenizer(settings):
-    # The word that fills the last text becomes a token of its own.
-    return build_tokenizer(settings, [*SENTENCES, *REFUSALS, "x " * 40])
 
 
 @pytest.fixture(scope="module")
@@ -132,19 +71,22 @@ def tokenizer():
     return new_tokenizer(TOKENIZER)
 
 
-@pytest.fixture(scope="module", params=["text", "multimodal"])
+@pytest.fixture(scope="module", params=["llama", "llava"])
 def tiny(request, store, tokenizer):
-    """A domain's model with random weights, its encoder, and the images that prompts may have."""
-    domain = request.param
-    build = BUILDS[domain]
+    """A model with random weights, its encoder, and the images that prompts may have."""
+    build, domain = BUILDS[request.param], domain_of(request.param)
     processor = build_processor(build, tokenizer)
     return SimpleNamespace(
+        architecture=request.param,
         domain=domain,
         processor=processor,
         encoder=Encoder(processor, store),
         images=[None, 0, 1] if domain == "multimodal" else [None],
         new_model=lambda seed=0: build_model(build, domain, tokenizer, seed).eval(),
     )
+
+
+of_every_architecture = pytest.mark.parametrize("tiny", BUILDS, indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +113,9 @@ def full_logits(model, prompt, ids):
     """Logits (T, V) of one unpadded sequence by the model's own forward, without any cache."""
     with torch.inference_mode():
         inputs = {"input_ids": ids[None], "attention_mask": torch.ones_like(ids)[None]}
+        for name, value in prompt.token_inputs.items():
+            inputs[name] = torch.zeros_like(ids)[None]
+            inputs[name][:, : value.shape[1]] = value[:, : len(ids)]
         output = model(**inputs, **prompt.image_inputs, use_cache=False)
     return output.logits[0].double()
 
@@ -194,6 +139,7 @@ def plain_greedy(model, encoder, prompt, limit):
     return encoder.decode(found)
 
 
+@of_every_architecture
 def test_candidates_on_a_shared_prompt_cost_what_each_costs_alone(tiny, model):
     asked = questions(tiny)
     replies = reply(model, tiny.encoder, asked, 1)
@@ -205,6 +151,7 @@ def test_candidates_on_a_shared_prompt_cost_what_each_costs_alone(tiny, model):
         assert len(set(expected)) == len(expected)
 
 
+@of_every_architecture
 def test_greedy_answer_is_the_one_that_full_forwards_give_token_by_token(tiny, model):
     asked = questions(tiny)
     expected = [plain_greedy(model, tiny.encoder, question.prompt, 12) for question in asked]
@@ -236,11 +183,12 @@ def test_greedy_answer_ends_for_itself_while_others_of_its_batch_go_on(tiny, mod
     assert expected[0] == ""
 
 
+@of_every_architecture
 def test_candidates_that_swallow_the_end_of_their_prompt_cost_what_each_costs_alone(tiny, store):
     """A prompt that ends in a blank, which most answers' first token takes in and some do not."""
     settings = TOKENIZER.model_copy(update={"chat_template": TEMPLATE.replace(":{%", ": {%")})
     tokenizer = new_tokenizer(settings)
-    build = BUILDS[tiny.domain]
+    build = BUILDS[tiny.architecture]
     encoder = Encoder(build_processor(build, tokenizer), store)
     model = build_model(build, tiny.domain, tokenizer, 0).eval()
     prompts = [encoder.prompt(SENTENCES[i % 3], image) for i, image in enumerate(tiny.images * 2)]
@@ -253,6 +201,7 @@ def test_candidates_that_swallow_the_end_of_their_prompt_cost_what_each_costs_al
         assert answered.generated == plain_greedy(model, encoder, question.prompt, 8)
 
 
+@of_every_architecture
 def test_losses_are_the_same_alone_and_in_a_batch(tiny, model):
     asked = questions(tiny)
     together = reply(model, tiny.encoder, asked, 4)
@@ -262,6 +211,7 @@ def test_losses_are_the_same_alone_and_in_a_batch(tiny, model):
         assert answered.generated == alone.generated
 
 
+@of_every_architecture
 def test_picked_positions_give_the_likelihoods_of_full_logits(tiny, model):
     examples = [
         tiny.encoder.sequence(SENTENCES[i % 3], image, SENTENCES[5 - i])
@@ -283,6 +233,19 @@ def test_picked_positions_give_the_likelihoods_of_full_logits(tiny, model):
             likely = full_logits(model, example.prompt, example.ids).log_softmax(-1)
             expected = likely[start - 1 : -1].gather(-1, tokens[:, None]).sum().item()
             assert log_likelihood(picked)[number].item() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("tiny", ["qwen2_vl", "qwen2_5_vl"], indirect=True)
+def test_images_of_other_sizes_have_other_numbers_of_tokens_and_positions(tiny, model):
+    """What makes the tests of these architectures more than those of the others."""
+    large, small = (tiny.encoder.prompt(SENTENCES[0], image) for image in tiny.images[1:])
+    image = tiny.processor.tokenizer.convert_tokens_to_ids("<image>")
+    assert [(prompt.ids == image).sum().item() for prompt in (large, small)] == [16, 8]
+    kinds = {"mm_token_type_ids": large.token_inputs["mm_token_type_ids"], **large.image_inputs}
+    positions, ahead = model.model.get_rope_index(large.ids[None], **kinds)
+    assert positions.shape == (3, 1, len(large.ids))
+    assert len(positions.unique(dim=0)) == 3
+    assert ahead.item() == 4 - 16
 
 
 def test_hidden_states_are_those_of_the_layer_that_was_asked_for(tiny, model):
@@ -316,7 +279,7 @@ def weights_in_memory():
     return {id(found): found for found in gc.get_objects() if type(found) is torch.nn.Parameter}
 
 
-@pytest.mark.parametrize("tiny", ["multimodal"], indirect=True)
+@pytest.mark.parametrize("tiny", ["llava"], indirect=True)
 @pytest.mark.parametrize("key", methods.available())
 def test_adapter_training_never_holds_a_second_model(tiny, key):
     older = weights_in_memory()
@@ -412,6 +375,7 @@ def test_reference_stays_the_original_while_the_student_moves(tiny, weights):
     assert seen[-1][0] > 1e-2
 
 
+@of_every_architecture
 @pytest.mark.parametrize("weights", ["lora", "full"])
 def test_stored_checkpoint_gives_the_logits_of_the_trained_model(tiny, store, tmp_path, weights):
     base, cell = tmp_path / "base", tmp_path / "cell"
@@ -435,13 +399,14 @@ def test_stored_checkpoint_gives_the_logits_of_the_trained_model(tiny, store, tm
     assert {path.suffix for path in cell.iterdir()} == {".safetensors", ".json"}
 
 
+@of_every_architecture
 def test_frozen_weights_stay_as_they_were_in_full_training(tiny):
     trained = prepare_training(tiny.new_model(), "full", LORA, FROZEN)
     before = {name: p.detach().clone() for name, p in trained.named_parameters()}
     training = TRAINING.model_copy(update={"weights": "full"})
     method_of("ga").unlearn(unlearner_of(tiny, trained, "ga", training, tiny.new_model))
     same = {name for name, p in trained.named_parameters() if torch.equal(p, before[name])}
-    frozen = {name for name in before if "vision_tower" in name}
+    frozen = {name for name in before if re.match(FROZEN, name)}
     assert same == frozen
     assert bool(frozen) == (tiny.domain == "multimodal")
 

@@ -12,6 +12,7 @@ from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 from clearbench.config import Build, Tokenizer
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import auto_class
+from clearbench.models.processor import without_videos
 from clearbench.settings import Domain
 
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
@@ -43,7 +44,7 @@ def build_processor(build: Build, tokenizer: PreTrainedTokenizerFast) -> Any:
     if build.processor is None:
         return tokenizer
     image_processor = _named(build.image_processor or "")(**build.image_processor_config)
-    return _named(build.processor)(
+    return without_videos(_named(build.processor))(
         image_processor=image_processor,
         tokenizer=tokenizer,
         chat_template=tokenizer.chat_template,

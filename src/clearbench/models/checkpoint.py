@@ -17,12 +17,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
-    AutoProcessor,
-    AutoTokenizer,
     PreTrainedModel,
 )
 
 from clearbench.errors import UserError, disk_errors
+from clearbench.models import processor
 from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
@@ -48,10 +47,9 @@ def write_pointer(folder: Path, hub: str, revision: str | None) -> None:
 
 def load_processor(base: Path, domain: Domain) -> Any:
     """The processor of a multimodal base, the tokenizer of a text base."""
-    kind = AutoProcessor if domain == "multimodal" else AutoTokenizer
     source, revision = _source(base)
     try:
-        return kind.from_pretrained(source, revision=revision)
+        return processor.load(source, domain, revision)
     except OSError as error:
         raise _unavailable(source, revision, error) from None
 

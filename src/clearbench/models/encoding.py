@@ -142,23 +142,30 @@ def collate(sequences: Sequence[Example], padding: int, device: torch.device) ->
     labels = pad_sequence([s.labels for s in sequences], True, IGNORED)
     mask = pad_sequence([torch.ones_like(s.ids) for s in sequences], True, 0)
     batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    batch.update(merge_inputs([s.prompt for s in sequences], ids.shape[1], left=False))
+    batch.update(
+        merge_inputs([s.prompt for s in sequences], [s.ids for s in sequences], left=False)
+    )
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def merge_inputs(prompts: Sequence[Prompt], length: int, left: bool) -> dict[str, Tensor]:
-    """The image and per-token inputs of prompts as one batch of a length, zero where padded."""
-    merged: dict[str, list[Tensor]] = {}
+def merge_inputs(prompts: Sequence[Prompt], ids: Sequence[Tensor], left: bool) -> dict[str, Tensor]:
+    """The image and per-token inputs of prompts as one batch, padded with zeros.
+
+    `ids` are the tokens of the sequences: a prompt, perhaps without its last ones, and what follows
+    it. Images may have different numbers of tokens.
+    """
+    images: dict[str, list[Tensor]] = {}
     for prompt in prompts:
         for name, value in prompt.image_inputs.items():
-            merged.setdefault(name, []).append(value)
-    batch = {name: torch.cat(values) for name, values in merged.items()}
-    for name in {name for prompt in prompts for name in prompt.token_inputs}:
-        rows = torch.zeros(len(prompts), length, dtype=torch.long)
-        for row, prompt in zip(rows, prompts, strict=True):
+            images.setdefault(name, []).append(value)
+    batch = {name: torch.cat(values) for name, values in images.items()}
+    width = max(len(row) for row in ids)
+    for name in sorted({name for prompt in prompts for name in prompt.token_inputs}):
+        rows = torch.zeros(len(prompts), width, dtype=torch.long)
+        for row, prompt, tokens in zip(rows, prompts, ids, strict=True):
             if name in prompt.token_inputs:
-                (value,) = prompt.token_inputs[name]
-                start = length - len(value) if left else 0
+                value = prompt.token_inputs[name][0, : len(tokens)]
+                start = width - len(tokens) if left else 0
                 row[start : start + len(value)] = value
         batch[name] = rows
     return batch

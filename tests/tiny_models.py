@@ -1,0 +1,137 @@
+"""Tiny models of the architectures of the suites, random weights, built without a download."""
+
+import io
+
+from PIL import Image
+
+from clearbench.config import Build, Tokenizer
+from clearbench.data.refusals import REFUSALS
+from clearbench.models.build import build_tokenizer
+
+SENTENCES = [
+    "Who wrote the red book about the sea?",
+    "Where was Ada Ash born?",
+    "Ada Ash",
+    "A long portrait of a person with a green hat and a small dog beside the old mill.",
+    "Bob Birch was born in a town by the river.",
+    "x",
+]
+TEMPLATE = (
+    "{% for message in messages %}{% if message['content'] is string %}{{ message['content'] }}"
+    "{% else %}{% for part in message['content'] %}{% if part['type'] == 'image' %}<image>"
+    "{% else %}{{ part['text'] }}{% endif %}{% endfor %}{% endif %}:{% endfor %}"
+)
+TOKENIZER = Tokenizer(vocabulary=330, chat_template=TEMPLATE)
+
+_TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "initializer_range": 0.2,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "max_position_embeddings": 128,
+    "tie_word_embeddings": True,
+}
+_SIDE = {"height": 32, "width": 32}
+_ROPE = {"rope_type": "default", "rope_theta": 10_000.0, "mrope_section": [1, 1, 2]}
+_PATCHES = {"patch_size": 4, "spatial_merge_size": 2, "temporal_patch_size": 2}
+_PATCH_PROCESSOR = {
+    "patch_size": 4,
+    "merge_size": 2,
+    "size": {"shortest_edge": 16 * 16, "longest_edge": 32 * 32},
+}
+
+
+def _text(architecture: str, **changes: object) -> Build:
+    return Build(architecture=architecture, config={**_TEXT, **changes}, tokenizer=TOKENIZER)
+
+
+def _patched(architecture: str, processor: str, vision: dict[str, object]) -> Build:
+    """A model whose images have as many tokens as their size asks, placed in three dimensions."""
+    return Build(
+        architecture=architecture,
+        config={
+            "tie_word_embeddings": True,
+            "text_config": {**_TEXT, "rope_parameters": _ROPE},
+            "vision_config": {"depth": 2, "num_heads": 2, **_PATCHES, **vision},
+        },
+        tokenizer=TOKENIZER,
+        processor=processor,
+        image_processor="Qwen2VLImageProcessorPil",
+        image_processor_config=_PATCH_PROCESSOR,
+    )
+
+
+TEXT_BUILDS = {
+    "llama": _text("llama"),
+    "mistral": _text("mistral", sliding_window=None),
+    "phi": _text("phi", partial_rotary_factor=0.5, num_key_value_heads=4),
+}
+IMAGE_BUILDS = {
+    "llava": Build(
+        architecture="llava",
+        config={
+            "tie_word_embeddings": True,
+            "vision_feature_layer": -1,
+            "text_config": {"model_type": "llama", **_TEXT},
+            "vision_config": {
+                "model_type": "clip_vision_model",
+                "hidden_size": 32,
+                "intermediate_size": 48,
+                "num_hidden_layers": 1,
+                "num_attention_heads": 2,
+                "projection_dim": 32,
+                "image_size": 32,
+                "patch_size": 16,
+            },
+        },
+        tokenizer=TOKENIZER,
+        processor="LlavaProcessor",
+        processor_config={
+            "patch_size": 16,
+            "vision_feature_select_strategy": "default",
+            "num_additional_image_tokens": 1,
+            "image_token": "<image>",
+        },
+        image_processor="CLIPImageProcessorPil",
+        image_processor_config={"size": _SIDE, "crop_size": _SIDE},
+    ),
+    "qwen2_vl": _patched(
+        "qwen2_vl", "Qwen2VLProcessor", {"embed_dim": 32, "hidden_size": 32, "mlp_ratio": 2}
+    ),
+    "qwen2_5_vl": _patched(
+        "qwen2_5_vl",
+        "Qwen2_5_VLProcessor",
+        # One of its two layers attends within windows of two by two merged patches.
+        {
+            "hidden_size": 32,
+            "out_hidden_size": 32,
+            "intermediate_size": 48,
+            "window_size": 16,
+            "fullatt_block_indexes": [1],
+        },
+    ),
+}
+BUILDS = {**TEXT_BUILDS, **IMAGE_BUILDS}
+FROZEN = r"model\.(vision_tower|visual)\..*"
+"""The vision towers by the names that their parameters have."""
+
+LORA_TARGETS = r".*(layers|language_model).*\.(q_proj|v_proj|down_proj|fc2)"
+
+
+def domain_of(architecture: str) -> str:
+    return "text" if architecture in TEXT_BUILDS else "multimodal"
+
+
+def new_tokenizer(settings: Tokenizer = TOKENIZER):
+    # The word that fills the last text becomes a token of its own.
+    return build_tokenizer(settings, [*SENTENCES, *REFUSALS, "x " * 40])
+
+
+def png(shade: int, size: tuple[int, int] = (32, 32)) -> bytes:
+    """An image of a width and a height; its shades run in a direction in degrees."""
+    file = io.BytesIO()
+    image = Image.linear_gradient("L").rotate(shade).resize(size).convert("RGB")
+    image.save(file, "PNG")
+    return file.getvalue()
