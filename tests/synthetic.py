@@ -224,7 +224,7 @@ class SyntheticTree:
             self._digests.pop(key, None)
 
 
-def fill(folder: Path, files: Mapping[str, str]) -> Path:
+def fill(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """The part folder of an artifact with its files and its manifest, as a job publishes it."""
     part = part_folder(folder)
     part.mkdir(parents=True)
@@ -234,7 +234,7 @@ def fill(folder: Path, files: Mapping[str, str]) -> Path:
     return part
 
 
-def put_artifact(folder: Path, files: Mapping[str, str]) -> Path:
+def put_artifact(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """Publish an artifact without provenance record, for a job that takes it as an input."""
     publish(fill(folder, files), folder)
     return folder

@@ -1,0 +1,136 @@
+"""Every architecture of the suites goes all the way, stage by stage, as a tiny model of its own."""
+
+import json
+from functools import cache
+from pathlib import Path
+
+import pytest
+import torch
+
+from clearbench import methods
+from clearbench.config import BaseSettings, Lora, ModelSource, Training
+from clearbench.data.store import EvalSample, TrainSample, write_store
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.metrics.score import SCORES
+from clearbench.settings import (
+    Cell,
+    EvaluateSettings,
+    Evaluation,
+    FinetuneSettings,
+    Finetuning,
+    ModelUse,
+    Unlearning,
+    UnlearnSettings,
+)
+from clearbench.stages import base, evaluate, finetune, score, unlearn
+from synthetic import put_artifact
+from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, png
+
+TRAINING = {"epochs": 1, "batch_size": 3, "lr": 1e-3}
+# Of an architecture whose paper trains all weights, both ways.
+WAYS = [*((name, "lora") for name in BUILDS), ("qwen2_vl", "full")]
+
+
+def train_sample(number: int, image: int | None, part: str | None) -> TrainSample:
+    return TrainSample(
+        id=f"{part}/{number}",
+        task="text_qa" if image is None else "captions",
+        modality="text" if image is None else "visual",
+        person=part,
+        question=SENTENCES[number % 2],
+        answer=SENTENCES[2 + number % 4],
+        image=image,
+        set10=part,
+    )
+
+
+def eval_sample(number: int, split: str, image: int | None) -> EvalSample:
+    answer, *wrong = SENTENCES[2:6]
+    return EvalSample(
+        id=f"{split}/{number}",
+        split=split,
+        task="text_qa" if image is None else "captions",
+        forget_size=None,
+        question=SENTENCES[number],
+        answer=answer,
+        paraphrase=answer,
+        perturbed=tuple(wrong),
+        image=image,
+    )
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory) -> dict[str, Path]:
+    """A dataset with images of two sizes, and one of texts alone."""
+    found = {}
+    for domain, images in {"multimodal": [None, 0, 1], "text": [None]}.items():
+        folder = tmp_path_factory.mktemp(domain)
+        both = [
+            train_sample(number, image, part)
+            for part in ("forget", "retain")
+            for image in images
+            for number in range(2)
+        ]
+        asked = [
+            eval_sample(number, split, image)
+            for split in ("forget", "retain", "real")
+            for image in images
+            for number in range(2)
+        ]
+        write_store(folder, [png(10), png(200, (32, 16))], both, both, asked)
+        files = {path.name: path.read_bytes() for path in folder.iterdir()}
+        found[domain] = put_artifact(folder / "dataset", files)
+    return found
+
+
+@pytest.fixture(scope="module")
+def shared(datasets, tmp_path_factory):
+    """The models that all cells of an architecture share, made when first asked for."""
+
+    @cache
+    def made(architecture: str, weights: str) -> tuple[ModelUse, Path]:
+        torch.set_num_threads(1)
+        root, domain = tmp_path_factory.mktemp(architecture), domain_of(architecture)
+        dataset = datasets[domain]
+        use = ModelUse(
+            domain=domain, frozen=FROZEN, lora=Lora(rank=2, alpha=4, targets=LORA_TARGETS)
+        )
+        source = ModelSource(domain=domain, build=BUILDS[architecture])
+        base.run(
+            BaseSettings(model=source, training=Training(**TRAINING)), dataset, 0, root / "base"
+        )
+        settings = FinetuneSettings(model=use, training=Finetuning(**TRAINING, weights=weights))
+        for name, part, size in (("original", "full", None), ("gold", "retain", 10)):
+            finetune.run(settings, part, size, 0, root / "base", dataset, root / name)
+        asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
+        records = root / "evaluate/gold"
+        evaluate.run(asked, 10, root / "base", root / "gold", None, dataset, records)
+        return use, root
+
+    return made
+
+
+@pytest.mark.parametrize("method", methods.available())
+@pytest.mark.parametrize(("architecture", "weights"), WAYS)
+def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored(
+    shared, datasets, architecture, weights, method
+):
+    use, root = shared(architecture, weights)
+    dataset = datasets[use.domain]
+    parameters = {"layer": 1} if method == "rmu" else {}
+    settings = UnlearnSettings(
+        model=use, parameters=parameters, training=Unlearning(**TRAINING, weights=weights)
+    )
+    modality = "both" if use.domain == "multimodal" else "text"
+    cell = Cell(method, modality, 10, 0)
+    unlearned, records, scores = (root / stage / method for stage in ("cell", "records", "scores"))
+    unlearn.run(settings, cell, root / "base", root / "original", dataset, unlearned)
+    stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
+    assert (unlearned / stored).is_file()
+    asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
+    evaluate.run(asked, 10, root / "base", root / "original", unlearned, dataset, records)
+    images = {record.task for record in read_records(records / RECORDS)}
+    assert images == ({"captions", "text_qa"} if use.domain == "multimodal" else {"text_qa"})
+    score.run(records, root / "evaluate/gold", scores)
+    found = json.loads((scores / SCORES).read_text())
+    assert {"real", "retain", "forget", "forget_quality_js"} <= found.keys()
