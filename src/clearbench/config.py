@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel, Field
 
 from clearbench.errors import UserError
-from clearbench.settings import Domain, Lora, ModelUse, Training
+from clearbench.settings import Attention, Domain, Lora, ModelUse, Training
 from clearbench.strict import Positive, Strict, validate
 
 ForgetSize = Literal[1, 5, 10]
@@ -39,6 +39,9 @@ class Need(Strict):
     """What a job asks of a cluster; memory and minutes double with each further attempt."""
 
     gpus: int = Field(0, ge=0, description="GPUs")
+    gpu_gb: Positive | None = Field(
+        None, description="memory that each GPU must have, in gigabytes; null for any"
+    )
     mem_mb: Positive = Field(4000, description="memory in megabytes")
     minutes: Positive = Field(60, description="time limit in minutes")
 
@@ -58,6 +61,10 @@ class ModelSource(Strict):
     domain: Domain = Field(description="what kind of model it is")
     hub: str | None = Field(None, description="hub id or folder of the pretrained model")
     revision: str | None = Field(None, description="commit of the hub model")
+    chat_template: str | None = Field(
+        None,
+        description="how a hub model that does not say it lays out questions and answers",
+    )
     build: Build | None = Field(None, description="how the workflow makes the model instead")
 
 
@@ -68,22 +75,39 @@ class ModelSpec(ModelSource):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the weights and the arithmetic"
     )
+    attention: Attention = Field("sdpa", description="the implementation of attention")
+    gradient_checkpointing: bool = Field(
+        False, description="compute activations twice in training instead of keeping them"
+    )
     frozen: str = Field("", description="regular expression for parameters that are never trained")
     lora: Lora = Lora()
+    parameters: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="methods' parameters that suit this model, as rmu's layer; a suite's own win",
+    )
     resources: Resources = Resources()
 
     @property
     def source(self) -> ModelSource:
         """The part that makes the base."""
         return ModelSource(
-            domain=self.domain, hub=self.hub, revision=self.revision, build=self.build
+            domain=self.domain,
+            hub=self.hub,
+            revision=self.revision,
+            chat_template=self.chat_template,
+            build=self.build,
         )
 
     @property
     def use(self) -> ModelUse:
         """The part that every stage with a model needs."""
         return ModelUse(
-            domain=self.domain, precision=self.precision, frozen=self.frozen, lora=self.lora
+            domain=self.domain,
+            precision=self.precision,
+            attention=self.attention,
+            gradient_checkpointing=self.gradient_checkpointing,
+            frozen=self.frozen,
+            lora=self.lora,
         )
 
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from clearbench.strict import Positive, Strict
 
 Domain = Literal["multimodal", "text"]
+Attention = Literal["sdpa", "eager", "flash_attention_2"]
 
 
 class Training(Strict):
@@ -67,6 +68,8 @@ class ModelUse(Strict):
 
     domain: Domain
     precision: Literal["float32", "bfloat16"] = "float32"
+    attention: Attention = "sdpa"
+    gradient_checkpointing: bool = False
     frozen: str = ""
     lora: Lora = Lora()
 

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import Field
 
 from clearbench.config import read_yaml
-from clearbench.strict import Strict, validate
+from clearbench.errors import UserError
+from clearbench.strict import Positive, Strict, validate
 
 SITE = Path("slurm/site.yaml")
 """The site file, below the folder that Snakemake runs in."""
@@ -29,6 +30,10 @@ class Site(Strict):
     account: str | None = Field(None, description="SLURM account; null to let SLURM choose")
     qos: str | None = Field(None, description="quality of service; null to let SLURM choose")
     gpu_type: str | None = Field(None, description="kind of GPU, as `a100`; null for any")
+    gpu_types: dict[str, Positive] = Field(
+        default_factory=dict,
+        description="kinds of GPU with their gigabytes; a job gets the smallest that is enough",
+    )
     scratch: Path | None = Field(
         None, description="folder for temporary files on each node; null for the system's"
     )
@@ -37,9 +42,14 @@ class Site(Strict):
         description="folders outside this one that jobs read: data, a hub's cache",
     )
 
-    def submission(self, gpus: int) -> dict[str, str]:
-        """The resources of a job that come from here, as Snakemake's executor names them."""
-        gpu = ":".join(["gpu", *([self.gpu_type] if self.gpu_type else []), str(gpus)])
+    def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str]:
+        """The resources of a job that come from here, as Snakemake's executor names them.
+
+        `gpu_gb` is the memory in gigabytes that each of its GPUs must have; UserError where no kind
+        of GPU here has it.
+        """
+        kind = self._kind(gpu_gb) if gpus and gpu_gb and self.gpu_types else self.gpu_type
+        gpu = ":".join(["gpu", *([kind] if kind else []), str(gpus)])
         found = {
             "slurm_partition": (gpus and self.gpu_partition) or self.partition,
             "slurm_account": self.account,
@@ -48,6 +58,16 @@ class Site(Strict):
             "tmpdir": self.scratch and str(self.scratch),
         }
         return {name: value for name, value in found.items() if value}
+
+    def _kind(self, gpu_gb: int) -> str:
+        enough = {kind: size for kind, size in self.gpu_types.items() if size >= gpu_gb}
+        if not enough:
+            kinds = ", ".join(f"{kind}: {size}" for kind, size in self.gpu_types.items())
+            raise UserError(
+                f"{SITE}: gpu_types: a job needs a GPU with {gpu_gb} GB, there are: {kinds}; add"
+                " one, or change gpu_gb in the model's file"
+            )
+        return min(enough, key=lambda kind: enough[kind])
 
     def container_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
         """What Apptainer is told by its environment, beside what it is told already.

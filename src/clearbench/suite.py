@@ -75,10 +75,11 @@ class Suite:
         ]
 
     def unlearning(self, method: str) -> tuple[dict[str, Any], Unlearning]:
-        """A method's own parameters as the suite gives them, and its training settings."""
+        """A method's own parameters as suite and model give them, and its training settings."""
         given = self.file.methods[method]
         training = {key: value for key, value in given.items() if key in Unlearning.model_fields}
         own = {key: value for key, value in given.items() if key not in training}
+        own = {**self.model.parameters.get(method, {}), **own}
         where = f"{self.path}: methods.{method}"
         return own, check(Unlearning, {**self.file.unlearn.model_dump(), **training}, where)
 
@@ -102,6 +103,7 @@ def load_suite(name: str, root: Path) -> Suite:
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
     served = FORGET_SIZES if file.folder else dataset.forget_sizes
     _check_list(path, "forget_sizes", file.forget_sizes, served)
+    _check_parameters(root / "config/models" / f"{file.model}.yaml", model)
     suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
     _check_methods(suite)
     _check_fit(suite)
@@ -133,6 +135,16 @@ def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
             raise UserError(f"{path}: {key}: {value} stands twice")
         if isinstance(value, int) and value < 0:
             raise UserError(f"{path}: {key}: {value} is negative; allowed: 0 and above")
+
+
+def _check_parameters(path: Path, model: ModelSpec) -> None:
+    """The parameters that a model's file gives to methods."""
+    _check_list(path, "parameters", list(model.parameters), methods.available())
+    for method, parameters in model.parameters.items():
+        try:
+            methods.describe(method).check(parameters)
+        except UserError as error:
+            raise UserError(f"{path}: parameters.{method}.{error}") from None
 
 
 def _check_methods(suite: Suite) -> None:

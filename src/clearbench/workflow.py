@@ -124,6 +124,10 @@ class Workflow:
     def resources(self, stage: str) -> dict[str, Any]:
         """The resources of a stage's jobs, as keywords of a rule's `resources`."""
         need = _NEEDS.get(stage) or getattr(self.suite.model.resources, stage)
+        try:
+            submission = self.site.submission(need.gpus, need.gpu_gb)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
 
         def growing(amount: int) -> Callable[[Wildcards, int], int]:
             return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
@@ -131,7 +135,7 @@ class Workflow:
         return {
             "mem_mb": growing(need.mem_mb),
             "runtime": growing(need.minutes),
-            **self.site.submission(need.gpus),
+            **submission,
         }
 
     def evaluated_models(self, wildcards: Wildcards) -> str:

@@ -20,9 +20,10 @@ from clearbench.models.checkpoint import (
     load_processor,
     prepare_training,
     save_checkpoint,
+    stored_bytes,
 )
 from clearbench.models.encoding import Encoder, collate
-from clearbench.models.forward import answers_of
+from clearbench.models.forward import answers_of, unwrapped
 from clearbench.suite import Unlearning
 from clearbench.training.loop import DivergedError
 from clearbench.training.unlearn import Unlearner
@@ -442,3 +443,64 @@ def test_step_of_a_divergence_counts_optimiser_steps_not_batches(tiny):
     with pytest.raises(DivergedError) as caught:
         unlearner_of(tiny, trained, "ga", training, None).minimise(loss)
     assert caught.value.step == 2
+
+
+@pytest.mark.parametrize("tiny", ["llava", "qwen2_vl"], indirect=True)
+@pytest.mark.parametrize("key", ["scrub", "rmu"])
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_activations_that_are_computed_twice_change_no_result(tiny, key, weights):
+    training = TRAINING.model_copy(update={"weights": weights, "epochs": 2, "lr": 0.01})
+    found = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        trained = prepare_training(tiny.new_model(), weights, LORA, FROZEN, checkpointing)
+        unlearner = unlearner_of(tiny, trained, key, training, tiny.new_model)
+        assert unlearner_checkpoints(trained) is checkpointing
+        method_of(key).unlearn(unlearner)
+        found.append([*unlearner.history, *(p.detach().sum().item() for p in trained.parameters())])
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+    assert found[0][0] != found[0][1]
+
+
+def unlearner_checkpoints(model):
+    """Whether the layers of the text decoder keep no activations."""
+    return unwrapped(model).get_decoder().layers[0].gradient_checkpointing
+
+
+@pytest.mark.parametrize("tiny", ["llava"], indirect=True)
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_half_precision_trains_in_steps_that_it_could_not_tell_itself(tiny, tmp_path, weights):
+    save_checkpoint(tiny.new_model(), tmp_path / "base")
+    model = load_model(tmp_path / "base", [], tiny.domain, "bfloat16", CPU)
+    assert {p.dtype for p in model.parameters()} == {torch.bfloat16}
+    trained = prepare_training(model, weights, LORA, FROZEN)
+    moving = {n: p for n, p in trained.named_parameters() if p.requires_grad}
+    before = {n: p.detach().clone() for n, p in moving.items()}
+    training = TRAINING.model_copy(update={"weights": weights, "lr": 1e-6, "weight_decay": 0.0})
+
+    def load_original():
+        return load_model(tmp_path / "base", [], tiny.domain, "bfloat16", CPU)
+
+    unlearner = unlearner_of(tiny, trained, "kl", training, load_original)
+    method_of("kl").unlearn(unlearner)
+    steps = [(p - before[n]).abs().max().item() for n, p in moving.items()]
+    assert 0 < max(steps) < 1e-5
+    save_checkpoint(trained, tmp_path / "cell")
+    again = load_model(tmp_path / "base", [tmp_path / "cell"], tiny.domain, "bfloat16", CPU)
+    assert {p.dtype for p in again.parameters()} == {torch.bfloat16}
+    if weights == "full":
+        size = sum(p.numel() for p in again.parameters())
+        assert stored_bytes(tmp_path / "cell") < 2.2 * size
+
+
+def test_flash_attention_that_is_not_there_says_what_to_choose(tmp_path):
+    with pytest.raises(UserError, match="flash_attention_2 needs a GPU and the package flash-attn"):
+        load_model(tmp_path, [], "text", "bfloat16", CPU, "flash_attention_2")
+
+
+@pytest.mark.parametrize("tiny", ["llama"], indirect=True)
+def test_a_model_has_the_attention_that_it_is_told(tiny, tmp_path):
+    save_checkpoint(tiny.new_model(), tmp_path)
+    for name in ("sdpa", "eager"):
+        model = load_model(tmp_path, [], tiny.domain, "float32", CPU, name)
+        assert model.config._attn_implementation == name

@@ -37,10 +37,23 @@ def test_gpu_jobs_and_others_go_to_their_partitions():
     assert Site(partition="all").submission(gpus=1)["slurm_partition"] == "all"
 
 
+def test_a_job_gets_the_smallest_gpu_that_is_enough_for_its_model():
+    found = Site(gpu_type="any", gpu_types={"h100": 80, "a40": 48, "t4": 16})
+    assert found.submission(gpus=1, gpu_gb=24)["gres"] == "gpu:a40:1"
+    assert found.submission(gpus=2, gpu_gb=80)["gres"] == "gpu:h100:2"
+    assert found.submission(gpus=1)["gres"] == "gpu:any:1"
+    assert "gres" not in found.submission(gpus=0, gpu_gb=24)
+    with pytest.raises(UserError, match=r"gpu_types: a job needs a GPU with 141 GB, there are: h1"):
+        found.submission(gpus=1, gpu_gb=141)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("gpu: a100", "gpu: unknown key; allowed: account, binds, gpu_partition, gpu_type, image"),
+        (
+            "gpu: a100",
+            "gpu: unknown key; allowed: account, binds, gpu_partition, gpu_type, ",
+        ),
         ("partition: 3", "partition: input should be a valid string, not 3"),
     ],
 )

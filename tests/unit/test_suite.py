@@ -171,6 +171,15 @@ def test_methods_keep_the_settings_of_the_suite_but_for_their_own(root):
     assert suite.unlearning("ga") == ({}, suite.file.unlearn)
 
 
+def test_a_models_parameters_hold_unless_the_suite_has_its_own(root):
+    edit(
+        root / "config/models/tiny-llava.yaml", "lora:", "parameters: { npo: { beta: 3.0 } }\nlora:"
+    )
+    assert load_suite("small", root).unlearning("npo")[0] == {"beta": 0.5}
+    edit(root / "config/small.yaml", "beta: 0.5, ", "")
+    assert load_suite("small", root).unlearning("npo")[0] == {"beta": 3.0}
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake_is_one_line_with_file_key_and_what_is_allowed(root, mistake):
     old, new, expected = MISTAKES[mistake]
@@ -190,6 +199,18 @@ def test_unknown_suite_is_answered_with_the_known_ones(root):
         ("models/tiny-llava", "precision:", "precission:", "precission: unknown key; allowed: "),
         ("models/tiny-llava", "float32", "float8", "precision: input should be 'float32' or "),
         ("models/tiny-llava", "rank: 16", "rank: 0", "lora.rank: input should be greater than 0"),
+        (
+            "models/tiny-llava",
+            "lora:",
+            "parameters: { rmo: {} }\nlora:",
+            "parameters: unknown: rmo",
+        ),
+        (
+            "models/tiny-llava",
+            "lora:",
+            "parameters: { rmu: { layers: 1 } }\nlora:",
+            "parameters.rmu.layers: unknown; rmu has the parameters: alpha, layer, steering",
+        ),
         ("datasets/mini", "domain: multimodal", "domain: sound", "domain: input should be "),
     ],
 )

@@ -19,6 +19,7 @@ from transformers import (
     AutoModelForImageTextToText,
     PreTrainedModel,
 )
+from transformers.utils import is_flash_attn_2_available
 
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
@@ -55,17 +56,31 @@ def load_processor(base: Path, domain: Domain) -> Any:
 
 
 def load_model(
-    base: Path, stack: Sequence[Path], domain: Domain, precision: str, device: torch.device
+    base: Path,
+    stack: Sequence[Path],
+    domain: Domain,
+    precision: str,
+    device: torch.device,
+    attention: str = "sdpa",
 ) -> PreTrainedModel:
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
     Full weights replace what lies below them; adapters are merged into what lies below them.
     """
+    if attention == "flash_attention_2" and not is_flash_attn_2_available():
+        raise UserError(
+            "attention: flash_attention_2 needs a GPU and the package flash-attn; install it, or"
+            " choose sdpa in the model's file"
+        )
     full = max((i for i, path in enumerate(stack) if not (path / _ADAPTER).exists()), default=None)
     source, revision = _source(base) if full is None else (str(stack[full]), "main")
     try:
         model: PreTrainedModel = auto_class(domain).from_pretrained(
-            source, revision=revision, dtype=_DTYPES[precision], use_safetensors=True
+            source,
+            revision=revision,
+            dtype=_DTYPES[precision],
+            attn_implementation=attention,
+            use_safetensors=True,
         )
     except OSError as error:
         raise _unavailable(source, revision, error) from None
@@ -81,11 +96,17 @@ def placed(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
     return model
 
 
-def prepare_training(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
+def prepare_training(
+    model: PreTrainedModel, weights: str, lora: Lora, frozen: str, checkpointing: bool = False
+) -> Model:
     """Choose what is trained: an adapter, or all weights but the `frozen` ones.
 
-    `weights` is `lora` or `full`; `frozen` a regular expression for parameter names.
+    `weights` is `lora` or `full`; `frozen` a regular expression for parameter names. What is
+    trained is in single precision, whatever the model is in: a step is smaller than half precision
+    can tell. With `checkpointing`, layers keep no activations and compute them again when needed.
     """
+    if checkpointing:
+        model.activation_checkpointing_enable({"use_reentrant": False})
     if weights == "lora":
         config = LoraConfig(
             r=lora.rank,
@@ -100,14 +121,19 @@ def prepare_training(model: PreTrainedModel, weights: str, lora: Lora, frozen: s
             raise UserError(f"lora.targets: no module matches {lora.targets} ({error})") from None
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (frozen and re.match(frozen, name)))
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
     return model
 
 
 def save_checkpoint(model: Model, folder: Path) -> None:
-    """Write the adapter, or the full weights, of a trained model as safetensors.
+    """Write the adapter, or the full weights in the model's precision, as safetensors.
 
     Raises OSError where the disk does not take them.
     """
+    if not isinstance(model, PeftModel) and isinstance(model.config.dtype, torch.dtype):
+        for parameter in model.parameters():
+            parameter.data = parameter.data.to(model.config.dtype)
     with disk_errors(folder):
         model.save_pretrained(str(folder))
     if isinstance(model, PeftModel):

@@ -1,8 +1,11 @@
 """One forward pass over a training batch, keeping only what the answers need."""
 
-from contextlib import ExitStack
-from typing import cast
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
+from typing import Any, cast
 
+import torch
 from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -17,12 +20,14 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
 
     The states that predict an answer token are picked before the output layer, so the vocabulary
     is never spread over prompt, image or padding positions. `layer` asks for a decoder layer's
-    output at the same positions.
+    output at the same positions. Weights in training that are more precise than their model are
+    used in the model's precision.
     """
     inner = unwrapped(model)
     inputs = {name: value for name, value in batch.items() if name != "labels"}
     captured: list[Tensor] = []
-    with ExitStack() as hooks:
+    mixed = _mixed_precision(inner)
+    with ExitStack() as hooks, mixed():
         if layer is not None:
             hook = decoder_layer(inner, layer).register_forward_hook(
                 lambda module, args, output: captured.append(
@@ -35,8 +40,14 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
     sample, position = (labels != IGNORED).nonzero(as_tuple=True)
     picked = states[sample, position]
     head = inner.get_output_embeddings()
+
+    def project() -> Tensor:
+        with mixed():
+            logits: Tensor = head(picked)
+        return logits
+
     return Answers(
-        project=lambda: head(picked),
+        project=project,
         labels=labels[sample, position],
         sample=sample,
         size=len(labels),
@@ -57,3 +68,11 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:
         raise UserError(f"layer: {layer} does not exist; the model has 0 to {len(layers) - 1}")
     found: nn.Module = layers[layer]
     return found
+
+
+def _mixed_precision(model: PreTrainedModel) -> Callable[[], AbstractContextManager[Any]]:
+    """What to compute under: half precision where a model of it has weights of single precision."""
+    dtype, head = model.config.dtype, model.get_output_embeddings().weight
+    if not isinstance(dtype, torch.dtype) or dtype == head.dtype:
+        return nullcontext
+    return partial(torch.autocast, head.device.type, dtype=dtype)

@@ -29,7 +29,7 @@ def run(
         device = prepare_device(0)
         store = Store(dataset)
         stack = [finetuned, *([unlearned] if unlearned else [])]
-        model = load_model(base, stack, use.domain, use.precision, device)
+        model = load_model(base, stack, use.domain, use.precision, device, use.attention)
         encoder = Encoder(load_processor(base, use.domain), store)
         samples = store.evaluation(forget_size)
         job.state.start("evaluation")

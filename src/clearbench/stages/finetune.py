@@ -33,8 +33,10 @@ def run(
         device = prepare_device(seed)
         store = Store(dataset)
         encoder = Encoder(load_processor(base, use.domain), store)
-        model = load_model(base, [], use.domain, use.precision, device)
-        trained = prepare_training(model, training.weights, use.lora, use.frozen)
+        model = load_model(base, [], use.domain, use.precision, device, use.attention)
+        trained = prepare_training(
+            model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+        )
         modality = "both" if use.domain == "multimodal" else "text"
         samples = store.train(part, forget_size, modality)
         job.state.start("training")

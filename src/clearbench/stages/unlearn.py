@@ -32,8 +32,10 @@ def run(
     def work(job: Job) -> None:
         device = prepare_device(cell.seed)
         store = Store(dataset)
-        model = load_model(base, [original], use.domain, use.precision, device)
-        trained = prepare_training(model, training.weights, use.lora, use.frozen)
+        model = load_model(base, [original], use.domain, use.precision, device, use.attention)
+        trained = prepare_training(
+            model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+        )
         sets = Sets(
             forget=store.train("forget", cell.forget_size, cell.modality),
             retain=store.train("retain", cell.forget_size, retained),
@@ -47,7 +49,7 @@ def run(
             training,
             cell.seed,
             load_original=lambda: load_model(
-                base, [original], use.domain, use.precision, device
+                base, [original], use.domain, use.precision, device, use.attention
             ).requires_grad_(False),
             state=job.state,
         )
