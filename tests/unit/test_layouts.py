@@ -529,8 +529,8 @@ def test_an_unreachable_hub_says_that_a_folder_may_be_named(
     with pytest.raises(UserError) as caught:
         dataset.run(spec, None, tmp_path / "store")
     assert "locuslab/TOFU" in str(caught.value)
-    assert "revision main" in str(caught.value)
-    assert "a local folder in the same layout can be named instead" in str(caught.value)
+    assert f"revision {spec.texts_revision}" in str(caught.value)
+    assert "name a local folder in the same layout instead" in str(caught.value)
 
 
 def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from clearbench import hub
 from clearbench.errors import UserError
 
 Kind = Literal["text", "text?", "texts", "image", "image?"]
@@ -22,19 +23,23 @@ class Source:
     """A dataset of several configurations, each with the split `train`.
 
     `name` is a hub id, or a folder: in the hub's layout (its README.md names the configurations),
-    or with one JSON file a configuration, `<config>.json`. The hub is read through the library's
-    cache and offline mode as ever; a folder is unpacked into `cache`, a folder of the caller's, so
-    that an older version of its files is never met.
+    or with one JSON file a configuration, `<config>.json`. What is on the hub is read from the
+    folder that its cache holds. A folder is unpacked into `cache`, one of the caller's, so that an
+    older version of its files is never met. `commit` is what a revision of the hub is, else None.
     """
 
     def __init__(self, name: str, revision: str | None, cache: Path):
         self.name = name
-        self._revision = revision
+        self.commit: str | None = None
         self._cache = cache
-        self._folder = Path(name) if Path(name).is_dir() else None
+        self._folder = Path(name)
         self._loaded: dict[str, Any] = {}
-        if self._folder is None and not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        if self._folder.is_dir():
+            return
+        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
             raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
+        self._folder = hub.snapshot("dataset", name, revision)
+        self.commit = self._folder.name
 
     def __contains__(self, config: str) -> bool:
         return config in self.configs
@@ -46,8 +51,7 @@ class Source:
             return sorted(path.stem for path in self._plain.glob("*.json"))
         from datasets import get_dataset_config_names
 
-        read = get_dataset_config_names
-        return sorted(self._try(self.name, lambda: read(self.name, revision=self._revision)))
+        return sorted(self._try(self.name, lambda: get_dataset_config_names(str(self._folder))))
 
     def where(self, config: str, row: int | None = None) -> str:
         """How messages name a configuration and a row of it, counted from 0."""
@@ -77,7 +81,7 @@ class Source:
     @property
     def _plain(self) -> Path | None:
         """The folder, where it holds JSON files instead of the hub's layout."""
-        return self._folder if self._folder and not (self._folder / "README.md").exists() else None
+        return None if (self._folder / "README.md").exists() else self._folder
 
     def _load(self, config: str) -> Any:
         if config not in self:
@@ -90,12 +94,11 @@ class Source:
     def _read(self, config: str) -> Any:
         import datasets
 
-        if self._folder is None:
-            return datasets.load_dataset(self.name, config, split="train", revision=self._revision)
         datasets.disable_progress_bars()
         # Not the library's own name for a JSON reader: it counts each use over the network.
         which = {"data_files": f"{config}.json"} if self._plain else {"name": config}
-        return datasets.load_dataset(self.name, split="train", cache_dir=str(self._cache), **which)
+        folder, cache = str(self._folder), str(self._cache)
+        return datasets.load_dataset(folder, split="train", cache_dir=cache, **which)
 
     def _try(self, where: str, read: Callable[[], Any]) -> Any:
         from datasets.exceptions import DatasetsError
@@ -106,14 +109,14 @@ class Source:
             # The library wraps what went wrong in a line that says only that something did, and
             # lets slip a StopIteration for an empty file.
             lines = str(error.__cause__ or error).strip().splitlines() or ["no data"]
-            if self._folder:
-                raise UserError(
-                    f"{where}: can't be read: {lines[0]}; it needs a split train with rows"
-                ) from error
             raise UserError(
-                f"{where}: can't be read from the hub, revision {self._revision or 'main'}:"
-                f" {lines[0]}; a local folder in the same layout can be named instead"
+                f"{where}: can't be read: {lines[0]}; it needs a split train with rows{self._check}"
             ) from error
+
+    @property
+    def _check(self) -> str:
+        """What to do where a file of the hub can't be read."""
+        return "; `clearbench fetch` checks the files of the hub" if self.commit else ""
 
     def _check_column(
         self, config: str, features: Mapping[str, Any], column: str, kind: Kind

@@ -7,13 +7,14 @@ A checkpoint folder holds either full weights (`model.safetensors`) or an adapte
 import json
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -21,6 +22,7 @@ from transformers import (
 )
 from transformers.utils import is_flash_attn_2_available
 
+from clearbench import hub
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.settings import Domain, Lora
@@ -41,18 +43,31 @@ def auto_class(domain: Domain) -> Any:
     return AutoModelForImageTextToText if domain == "multimodal" else AutoModelForCausalLM
 
 
-def write_pointer(folder: Path, hub: str, revision: str | None) -> None:
-    """Make a base folder that stands for a model of the hub (or a folder elsewhere)."""
-    (folder / _POINTER).write_text(json.dumps({"hub": hub, "revision": revision}) + "\n")
+def write_pointer(folder: Path, name: str, revision: str | None, chat_template: str | None) -> None:
+    """Make a base folder that stands for a model of the hub, at the commit that it has now.
+
+    `name` is a hub id, or a folder elsewhere, which has no revision.
+    """
+    commit = None if Path(name).is_dir() else hub.snapshot("model", name, revision).name
+    pointer = {"hub": name, "revision": commit, "chat_template": chat_template}
+    (folder / _POINTER).write_text(json.dumps(pointer) + "\n")
 
 
 def load_processor(base: Path, domain: Domain) -> Any:
     """The processor of a multimodal base, the tokenizer of a text base."""
-    source, revision = _source(base)
+    pointer = _pointer(base)
+    source = _folder(base, pointer)
     try:
-        return processor.load(source, domain, revision)
-    except OSError as error:
-        raise _unavailable(source, revision, error) from None
+        found = processor.load(source, domain)
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from None
+    found.chat_template = pointer.get("chat_template") or found.chat_template
+    if found.chat_template is None:
+        raise UserError(
+            f"model {pointer.get('hub', source)}: does not say how it lays out questions; put a"
+            " chat_template into its file of config/models"
+        )
+    return found
 
 
 def load_model(
@@ -73,17 +88,16 @@ def load_model(
             " choose sdpa in the model's file"
         )
     full = max((i for i, path in enumerate(stack) if not (path / _ADAPTER).exists()), default=None)
-    source, revision = _source(base) if full is None else (str(stack[full]), "main")
+    source = _folder(base, _pointer(base)) if full is None else stack[full]
     try:
         model: PreTrainedModel = auto_class(domain).from_pretrained(
-            source,
-            revision=revision,
+            str(source),
             dtype=_DTYPES[precision],
             attn_implementation=attention,
             use_safetensors=True,
         )
-    except OSError as error:
-        raise _unavailable(source, revision, error) from None
+    except (OSError, ValueError, SafetensorError) as error:
+        raise _unreadable(source, error) from None
     for path in stack[0 if full is None else full + 1 :]:
         model = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
     return placed(model, device).eval()
@@ -149,14 +163,24 @@ def stored_bytes(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
-def _source(base: Path) -> tuple[str, str]:
-    pointer = base / _POINTER
-    if not pointer.exists():
-        return str(base), "main"
-    data = json.loads(pointer.read_text())
-    return data["hub"], data["revision"] or "main"
+def _pointer(base: Path) -> dict[str, Any]:
+    """What a base that is no model itself says of its model; nothing for one that is."""
+    path = base / _POINTER
+    pointer: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return pointer
 
 
-def _unavailable(source: str, revision: str, error: OSError) -> UserError:
-    reason = str(error).strip().splitlines()[0]
-    return UserError(f"model {source}, revision {revision}: cannot be loaded ({reason})")
+def _folder(base: Path, pointer: Mapping[str, Any]) -> Path:
+    """The folder that holds the model of a base."""
+    name = pointer.get("hub")
+    if name is None or Path(name).is_dir():
+        return Path(name or base)
+    return hub.snapshot("model", name, pointer["revision"])
+
+
+def _unreadable(source: Path, error: Exception) -> UserError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return UserError(
+        f"model {source}: can't be loaded ({reason}); if it is of the hub, `clearbench fetch`"
+        " checks its files"
+    )

@@ -1,5 +1,6 @@
 """Processors: from texts and images to a model's inputs, without what they do for videos."""
 
+from pathlib import Path
 from typing import Any
 
 from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
@@ -8,15 +9,15 @@ from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 from clearbench.settings import Domain
 
 
-def load(source: str, domain: Domain, revision: str) -> Any:
+def load(folder: Path, domain: Domain) -> Any:
     """The processor of a multimodal model, the tokenizer of a text model.
 
-    `source` is a folder or a hub id. Raises OSError where it can't be had.
+    Raises OSError or ValueError where the folder does not hold it.
     """
     if domain == "text":
-        return AutoTokenizer.from_pretrained(source, revision=revision)
-    kind = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(source, revision=revision))]
-    return without_videos(kind).from_pretrained(source, revision=revision)
+        return AutoTokenizer.from_pretrained(str(folder))
+    kind = PROCESSOR_MAPPING[type(AutoConfig.from_pretrained(str(folder)))]
+    return without_videos(kind).from_pretrained(str(folder))
 
 
 def without_videos(kind: Any) -> Any:

@@ -22,7 +22,7 @@ def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
 
     def work(job: Job) -> None:
         if source.build is None:
-            write_pointer(job.folder, source.hub or "", source.revision)
+            write_pointer(job.folder, source.hub or "", source.revision, source.chat_template)
             return
         device = prepare_device(seed)
         store = Store(dataset)

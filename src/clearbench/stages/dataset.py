@@ -39,6 +39,7 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
             base_rows=len(contents.base),
             train_rows=len(contents.train),
             evaluation_rows=len(contents.evaluation),
+            **_commits(images=images, texts=texts),
         )
 
     inputs = {} if source is None else {"source": source}
@@ -57,3 +58,12 @@ def _sources(
         Source(images, settings.images_revision, cache) if images else None,
         Source(texts, settings.texts_revision, cache) if texts else None,
     )
+
+
+def _commits(**sources: Source | None) -> dict[str, str]:
+    """The commits of what was read from the hub."""
+    return {
+        f"{name}_commit": source.commit
+        for name, source in sources.items()
+        if source is not None and source.commit is not None
+    }

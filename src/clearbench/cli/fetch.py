@@ -1,0 +1,37 @@
+"""What needs a network: the datasets and models of a suite, brought into the hub's cache."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
+def fetch(suite: str) -> None:
+    """Download a suite's dataset and model from the hub, and check every file.
+
+    For the login node of a cluster whose other nodes have no network: they then read the same cache
+    (HF_HOME) with HF_HUB_OFFLINE=1. What is there already is checked, and not downloaded again.
+    """
+    from clearbench import hub
+    from clearbench.suite import load_suite
+
+    found = load_suite(suite, Path.cwd())
+    wanted: list[tuple[hub.Kind, str | None, str | None]] = [
+        ("dataset", found.dataset.images, found.dataset.images_revision),
+        ("dataset", found.dataset.texts, found.dataset.texts_revision),
+        ("model", found.model.hub, found.model.revision),
+    ]
+    for kind, name, revision in wanted:
+        if name is None:
+            continue
+        if Path(name).is_dir():
+            click.echo(f"{kind} {name}: a folder, nothing to fetch")
+            continue
+        got = hub.fetch(kind, name, revision)
+        click.echo(
+            f"{kind} {name}: commit {got.commit}, {got.files} files, {got.size / 2**30:.2f} GiB,"
+            f" all as the hub has them, in {got.folder}"
+        )
+    if not any(name for _, name, _ in wanted):
+        click.echo(f"suite {found.name}: made here, nothing to fetch")

@@ -1,0 +1,128 @@
+"""The hub: datasets and models by their commits, read from its cache or downloaded into it.
+
+What is in the cache needs no network; `HF_HOME` and `HF_HUB_OFFLINE` mean what they always do.
+"""
+
+import errno
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from clearbench.errors import UserError
+
+Kind = Literal["dataset", "model"]
+
+# The files of a model that are read, and weights that a repository holds a second time.
+_WANTED: dict[Kind, list[str] | None] = {
+    "dataset": None,
+    "model": ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"],
+}
+_UNWANTED: dict[Kind, list[str] | None] = {
+    "dataset": None,
+    "model": ["consolidated*", "original/*"],
+}
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A dataset or model in the cache, all its files as the hub has them; `size` is in bytes."""
+
+    folder: Path
+    commit: str
+    files: int
+    size: int
+
+
+def snapshot(kind: Kind, name: str, revision: str | None) -> Path:
+    """The folder of a hub id at a revision; it is named by the commit that the revision is.
+
+    Files that the cache lacks are downloaded. Raises UserError in one line that says what to do:
+    no such id or revision, no access, no network and no copy, or a cache that takes no files.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                name,
+                repo_type=kind,
+                revision=revision,
+                allow_patterns=_WANTED[kind],
+                ignore_patterns=_UNWANTED[kind],
+            )
+        )
+    except Exception as error:
+        raise _told(kind, name, revision, error) from error
+
+
+def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
+    """Download what the cache lacks, and hold all of it against the hub's own checksums.
+
+    Raises UserError as `snapshot` does, and where a file is not the hub's, with its path.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.utils import filter_repo_objects
+
+    folder = snapshot(kind, name, revision)
+    try:
+        found = HfApi().verify_repo_checksums(name, repo_type=kind, revision=folder.name)
+    except Exception as error:
+        raise _told(kind, name, revision, error) from error
+    damaged = [entry["path"] for entry in found.mismatches]
+    damaged += filter_repo_objects(
+        found.missing_paths, allow_patterns=_WANTED[kind], ignore_patterns=_UNWANTED[kind]
+    )
+    if damaged:
+        path = (folder / damaged[0]).resolve()
+        raise UserError(
+            f"{kind} {name}: {damaged[0]} is not the file that the hub has; delete {path} and fetch"
+            " again"
+        )
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return Fetched(folder, folder.name, len(files), sum(path.stat().st_size for path in files))
+
+
+def _told(kind: Kind, name: str, revision: str | None, error: Exception) -> UserError:
+    """An error of the hub's library as one line: what, where, and what to do."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    at = f"{kind} {name}, revision {revision or 'main'}"
+    key = "revision" if kind == "model" else "images_revision or texts_revision"
+    cause: Any = error
+    while cause is not None and not isinstance(cause, HfHubHTTPError):
+        cause = cause.__cause__
+    cause = cause or error
+    if isinstance(cause, GatedRepoError):
+        return UserError(
+            f"{at}: is gated; accept its terms at {constants.ENDPOINT}/{name} and log in with"
+            " `hf auth login`, or set HF_TOKEN"
+        )
+    if isinstance(cause, RevisionNotFoundError):
+        return UserError(f"{at}: the hub has no such revision; put a commit of it into {key}")
+    if isinstance(cause, RepositoryNotFoundError):
+        return UserError(
+            f"{at}: the hub has none of this name that you may see; correct it, or log in with"
+            " `hf auth login`"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        return UserError(
+            f"{at}: the cache {constants.HF_HUB_CACHE} can't be written; run `clearbench fetch`"
+            " where it can be, or set HF_HOME to a folder of your own"
+        )
+    if isinstance(error, LocalEntryNotFoundError):
+        return UserError(
+            f"{at}: can't be read from the hub, and the cache {constants.HF_HUB_CACHE} lacks it or"
+            " a part of it; run `clearbench fetch` on a machine with a network and this HF_HOME, or"
+            " name a local folder in the same layout instead"
+        )
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        raise error
+    reason = " ".join(str(cause).split())
+    return UserError(f"{at}: can't be read from the hub: {reason}")
