@@ -14,6 +14,7 @@ from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
 from clearbench.provenance.state import State
 from clearbench.settings import Training
+from clearbench.training import memory
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
 
@@ -30,6 +31,7 @@ def finetune(
     device = next(model.parameters()).device
     examples = [encoder.sequence(s.question, s.image, s.answer) for s in samples]
     lengths = [len(example.ids) for example in examples]
+    memory.check(model, training, examples)
     generator = torch.Generator().manual_seed(seed)
     count = training.epochs * batches_per_epoch(len(examples), training.batch_size)
 

@@ -11,9 +11,11 @@ from torch import Tensor
 from clearbench.methods.base import Loss, Method
 from clearbench.models.answers import Answers
 from clearbench.models.checkpoint import Model
+from clearbench.models.encoding import Example
 from clearbench.models.forward import answers_of
 from clearbench.provenance.state import State
 from clearbench.settings import Training
+from clearbench.training import memory
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
 from clearbench.training.views import ModelView, Sets, StepBatches
@@ -55,6 +57,7 @@ class Unlearner:
     def minimise(self, loss: Loss) -> None:
         """Train by the suite's settings; raises DivergedError."""
         size = self._training.batch_size
+        memory.check(self._model, self._training, _longest(self._sets))
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
         losses = self._losses(loss, count)
         self.history += minimise(self._model, losses, count, self._training, self._state)
@@ -111,3 +114,11 @@ def _lengths(sets: Sets, part: str) -> list[int]:
     samples = sets.forget if part == "forget" else sets.retain
     # Samples with an image are longer than any without.
     return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
+
+
+def _longest(sets: Sets) -> Iterator[Example]:
+    """The longest sample of each set, by the same measure."""
+    for part, samples in (("forget", sets.forget), ("retain", sets.retain)):
+        lengths = _lengths(sets, part)
+        sample = samples[lengths.index(max(lengths))]
+        yield sets.encoder.sequence(sample.question, sample.image, sample.answer)
