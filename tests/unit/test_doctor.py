@@ -76,5 +76,5 @@ def test_findings_travel_as_text_behind_whatever_else_was_printed():
     assert from_text("a module says hello\n" + to_text(findings)) == findings
     assert findings[1].line == "FAIL  c: last; do this"
     for text in ("", "nonsense", "3"):
-        with pytest.raises(ValueError, match="no findings|Expecting value"):
+        with pytest.raises(ValueError, match=r"no findings|Expecting value"):
             from_text(text)
