@@ -43,13 +43,15 @@ def test_a_gpu_that_the_image_does_not_see_is_found(fresh):
         ({"image": "no.sif"}, "FAIL  image: no.sif: no such image; type `make container`"),
         ({"scratch": "/no/such"}, "temporary files: "),
     ],
+    ids=("partition", "image", "scratch"),
 )
 def test_what_is_wrong_with_a_site_file_is_one_line_with_the_remedy(without_gpu, site, told):
     without_gpu.write_site(**site)
     without_gpu.give()
     done = doctor(without_gpu)
-    assert done.status == 1
+    assert done.status == 1, done.output
     failed = [line for line in done.output.splitlines() if line.startswith("FAIL")]
+    assert failed, done.output
     assert told in failed[0]
     assert "slurm/site.yaml" in failed[0]
 
