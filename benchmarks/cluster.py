@@ -1,16 +1,14 @@
 """How long SLURM and Snakemake take beyond the jobs' own time, read off a finished run.
 
-    python benchmarks/cluster.py SUITE [LOG]
-
-in the folder of a run with `--profile slurm`; LOG is Snakemake's, by default the last one. Seconds
-of a SLURM job: `queue` from sbatch to SLURM's start, `start` from there to the stage's (three
-processes of Snakemake, and the image), `own` in the stages, `end` until Snakemake has seen the end.
-Times are whole seconds, so single figures are off by one.
+Called in the folder of a run with `--profile slurm`. Seconds of a SLURM job: `queue` from sbatch to
+SLURM's start, `start` from there to the stage's (three processes of Snakemake, and the image), `own`
+in the stages, `end` until Snakemake has seen the end. Times are whole seconds, so single figures
+are off by one.
 """
 
+import argparse
 import json
 import re
-import sys
 from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
@@ -77,5 +75,11 @@ def seconds_of(text: str) -> float:
 
 
 if __name__ == "__main__":
-    logs = sorted(Path(".snakemake/log").glob("*.log"))
-    main(sys.argv[1], Path(sys.argv[2]) if len(sys.argv) > 2 else logs[-1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suite")
+    logs = Path(".snakemake/log").glob("*.log")
+    parser.add_argument(
+        "--log", type=Path, default=max(logs, default=None), help="Snakemake's; default: the last"
+    )
+    arguments = parser.parse_args()
+    main(arguments.suite, arguments.log)
