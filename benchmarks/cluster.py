@@ -1,7 +1,7 @@
 """How long SLURM and Snakemake take beyond the jobs' own time, read off a finished run.
 
 Called in the folder of a run with `--profile slurm`. Seconds of a SLURM job: `queue` from sbatch to
-SLURM's start, `start` from there to the stage's (three processes of Snakemake, and the image), `own`
+SLURM's start, `start` until that of the stage (three processes of Snakemake, and the image), `own`
 in the stages, `end` until Snakemake has seen the end. Times are whole seconds, so single figures
 are off by one.
 """
@@ -16,9 +16,10 @@ from statistics import fmean
 
 from tabulate import tabulate
 
-_TIME = re.compile(r"^\[(.+)\]$")
-_SUBMITTED = re.compile(r"^(?:Group job|Job) (\S+) has been submitted with SLURM jobid (\d+)")
-_FINISHED = re.compile(r"^Finished (?:jobid: |group job )(\S+?)[. ]")
+_TIME = re.compile(r"^\[(.+ \d{4})\]")
+_SUBMITTED = re.compile(r"^Job (\S+) has been submitted with SLURM jobid (\d+)")
+_MEMBER = re.compile(r"^ {8}jobid: (\d+)$")
+_FINISHED = re.compile(r"^Finished jobid: (\d+) ")
 
 
 def main(suite: str, log: Path) -> None:
@@ -46,13 +47,18 @@ def main(suite: str, log: Path) -> None:
 def read_spans(text: str) -> dict[str, tuple[float, float]]:
     """When Snakemake submitted a SLURM job and saw its end, in seconds since 1970, by its id."""
     now = 0.0
+    members: list[str] = []  # of the group that is about to be submitted
     submitted: dict[str, tuple[str, float]] = {}
     found = {}
     for line in text.splitlines():
         if time := _TIME.match(line):
             now = datetime.strptime(time[1], "%a %b %d %H:%M:%S %Y").timestamp()
+        elif match := _MEMBER.match(line):
+            members.append(match[1])
         elif match := _SUBMITTED.match(line):
-            submitted[match[1]] = (match[2], now)
+            jobs = [match[1]] if match[1].isdigit() else members
+            submitted.update((job, (match[2], now)) for job in jobs)
+            members = []
         elif (match := _FINISHED.match(line)) and match[1] in submitted:
             number, start = submitted[match[1]]
             found[number] = (start, now)

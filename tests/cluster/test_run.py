@@ -3,6 +3,7 @@
 import json
 
 from clearbench.provenance.environment import image_digest
+from workflow.bench import TRAINING
 
 
 def test_a_cluster_gives_the_tables_of_a_local_run_byte_by_byte(finished, local):
@@ -34,3 +35,20 @@ def test_a_gpu_is_asked_for_given_and_seen_inside_the_container(finished):
     assert len(cells) == 4
     assert {seen[name] for name in cells} == {"0"}
     assert {seen[name] for name in seen.keys() - cells} == {None}
+
+
+def test_cells_can_share_a_job_with_their_evaluation_and_scores_have_one_each(finished):
+    bench = finished.copy(finished.folder.parent / "grouped")
+    bench.resources(unlearn={"mem_mb": 3000, "minutes": 30})
+    bench.write(unlearn={**TRAINING, "lr": 2.0e-3}, evaluate={"max_new_tokens": 3})
+    bench.give()
+    options = ("--groups", "unlearn=cell", "evaluate=cell", "--group-components", "score=1")
+    done = bench.snakemake("--profile", "slurm", *options)
+    assert done.status == 0, done.output
+    jobs = {name: json.loads(text)["slurm"]["job"] for name, text in bench.records().items()}
+    cells = [name.removeprefix("unlearn/") for name in jobs if name.startswith("unlearn/")]
+    assert len(cells) == 4
+    for cell in cells:
+        assert jobs[f"unlearn/{cell}"] == jobs[f"evaluate/{cell}"] != jobs[f"score/{cell}"]
+    scores = [job for name, job in jobs.items() if name.startswith("score/")]
+    assert len(set(scores)) == len(scores) == 7
