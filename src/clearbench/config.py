@@ -55,6 +55,15 @@ class Resources(Strict):
     evaluate: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
 
 
+_WITHOUT_MODEL = {
+    "generate": Need(mem_mb=3000),
+    "dataset": Need(mem_mb=8000),
+    "score": Need(mem_mb=2000, minutes=10),
+    "tabulate": Need(mem_mb=3000, minutes=30),
+}
+"""What the stages that load no model ask of a cluster, in every suite."""
+
+
 class ModelSource(Strict):
     """Where a base model comes from."""
 
@@ -86,6 +95,10 @@ class ModelSpec(ModelSource):
         description="methods' parameters that suit this model, as rmu's layer; a suite's own win",
     )
     resources: Resources = Resources()
+
+    def needs(self) -> dict[str, Need]:
+        """What the jobs of each stage ask of a cluster."""
+        return {**_WITHOUT_MODEL, **dict(self.resources)}
 
     @property
     def source(self) -> ModelSource:

@@ -33,10 +33,10 @@ class Fetched:
     size: int
 
 
-def snapshot(kind: Kind, name: str, revision: str | None) -> Path:
+def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:
     """The folder of a hub id at a revision; it is named by the commit that the revision is.
 
-    Files that the cache lacks are downloaded. Raises UserError in one line that says what to do:
+    Files that the cache lacks are downloaded, unless it must be `cached`. Raises UserError in one line that says what to do:
     no such id or revision, no access, no network and no copy, or a cache that takes no files.
     """
     from huggingface_hub import snapshot_download
@@ -49,6 +49,7 @@ def snapshot(kind: Kind, name: str, revision: str | None) -> Path:
                 revision=revision,
                 allow_patterns=_WANTED[kind],
                 ignore_patterns=_UNWANTED[kind],
+                local_files_only=cached,
             )
         )
     except Exception as error:

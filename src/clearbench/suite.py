@@ -12,6 +12,7 @@ from clearbench.config import DatasetSpec, ModelSpec, read_spec, read_yaml
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
+from clearbench.hub import Kind
 from clearbench.settings import Cell, Domain, Evaluation, Finetuning, Training, Unlearning
 from clearbench.strict import Strict
 from clearbench.strict import validate as check
@@ -62,6 +63,17 @@ class Suite:
     def domain(self) -> Domain:
         """The domain of the suite's model."""
         return self.model.domain
+
+    @property
+    def sources(self) -> list[tuple[Kind, str, str | None]]:
+        """The dataset's parts and the model that it reads: kind, hub id or folder, revision."""
+        dataset, model = self.dataset, self.model
+        found: list[tuple[Kind, str | None, str | None]] = [
+            ("dataset", dataset.images, dataset.images_revision),
+            ("dataset", dataset.texts, dataset.texts_revision),
+            ("model", model.hub, model.revision),
+        ]
+        return [(kind, name, revision) for kind, name, revision in found if name]
 
     @cached_property
     def cells(self) -> list[Cell]:

@@ -17,14 +17,7 @@ def fetch(suite: str) -> None:
     from clearbench.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
-    wanted: list[tuple[hub.Kind, str | None, str | None]] = [
-        ("dataset", found.dataset.images, found.dataset.images_revision),
-        ("dataset", found.dataset.texts, found.dataset.texts_revision),
-        ("model", found.model.hub, found.model.revision),
-    ]
-    for kind, name, revision in wanted:
-        if name is None:
-            continue
+    for kind, name, revision in found.sources:
         if Path(name).is_dir():
             click.echo(f"{kind} {name}: a folder, nothing to fetch")
             continue
@@ -33,5 +26,5 @@ def fetch(suite: str) -> None:
             f"{kind} {name}: commit {got.commit}, {got.files} files, {got.size / 2**30:.2f} GiB,"
             f" all as the hub has them, in {got.folder}"
         )
-    if not any(name for _, name, _ in wanted):
+    if not found.sources:
         click.echo(f"suite {found.name}: made here, nothing to fetch")
