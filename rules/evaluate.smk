@@ -11,10 +11,11 @@ rule evaluate:
     resources:
         **suite.resources("evaluate"),
     params:
+        launch=suite.launch("evaluate"),
         settings=suite.settings("evaluate/{run}"),
         models=suite.evaluated_models,
         size=suite.forget_size,
     shell:
-        "clearbench evaluate --settings {params.settings:q} --forget-size {params.size}"
+        "{params.launch} evaluate --settings {params.settings:q} --forget-size {params.size}"
         " --base $(dirname {input.base}) {params.models} --dataset $(dirname {input.dataset})"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"

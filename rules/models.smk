@@ -28,9 +28,10 @@ rule original:
     resources:
         **suite.resources("finetune"),
     params:
+        launch=suite.launch("finetune"),
         settings=suite.settings("original"),
     shell:
-        "clearbench finetune --settings {params.settings:q} --part full --seed 0"
+        "{params.launch} finetune --settings {params.settings:q} --part full --seed 0"
         " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"
 
@@ -46,9 +47,10 @@ rule gold:
     resources:
         **suite.resources("finetune"),
     params:
+        launch=suite.launch("finetune"),
         settings=suite.settings("gold/forget{size}/seed{seed}"),
     shell:
-        "clearbench finetune --settings {params.settings:q} --part retain"
+        "{params.launch} finetune --settings {params.settings:q} --part retain"
         " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"
         " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"

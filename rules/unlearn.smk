@@ -11,9 +11,10 @@ rule unlearn:
     resources:
         **suite.resources("unlearn"),
     params:
+        launch=suite.launch("unlearn"),
         settings=suite.settings("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     shell:
-        "clearbench unlearn --settings {params.settings:q} --method {wildcards.method}"
+        "{params.launch} unlearn --settings {params.settings:q} --method {wildcards.method}"
         " --modality {wildcards.modality} --forget-size $((10#{wildcards.size}))"
         " --seed {wildcards.seed} --base $(dirname {input.base})"
         " --original $(dirname {input.original}) --dataset $(dirname {input.dataset})"

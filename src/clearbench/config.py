@@ -38,7 +38,9 @@ class Build(Strict):
 class Need(Strict):
     """What a job asks of a cluster; memory and minutes double with each further attempt."""
 
-    gpus: int = Field(0, ge=0, description="GPUs")
+    gpus: int = Field(
+        0, ge=0, description="GPUs; several share the batches of a step, and those of an evaluation"
+    )
     gpu_gb: Positive | None = Field(
         None, description="memory that each GPU must have, in gigabytes; null for any"
     )

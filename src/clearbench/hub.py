@@ -36,8 +36,9 @@ class Fetched:
 def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:
     """The folder of a hub id at a revision; it is named by the commit that the revision is.
 
-    Files that the cache lacks are downloaded, unless it must be `cached`. Raises UserError in one line that says what to do:
-    no such id or revision, no access, no network and no copy, or a cache that takes no files.
+    Files that the cache lacks are downloaded, unless it must be `cached`. Raises UserError in one
+    line that says what to do: no such id or revision, no access, no network and no copy, or a cache
+    that takes no files.
     """
     from huggingface_hub import snapshot_download
 

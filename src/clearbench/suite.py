@@ -186,5 +186,21 @@ def _check_fit(suite: Suite) -> None:
         raise UserError(f"{path}: dataset: {file.dataset} has no images, {file.model} needs them")
     if suite.model.build and file.base is None:
         raise UserError(f"{path}: base: missing; {file.model} is built and trained by the workflow")
+    _check_shares(suite)
     if suite.model.build is None and suite.model.hub is None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
+
+
+def _check_shares(suite: Suite) -> None:
+    """The GPUs of a job share the batches of a step, so there must be as many for each."""
+    needs, model = suite.model.resources, suite.file.model
+    asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
+    for method in suite.file.methods:
+        accumulation = suite.unlearning(method)[1].accumulation
+        asked.append((f"methods.{method}", accumulation, needs.unlearn.gpus))
+    for key, accumulation, gpus in asked:
+        if gpus > 1 and accumulation % gpus:
+            raise UserError(
+                f"{suite.path}: {key}: accumulation: {accumulation}; {model} asks for {gpus} GPUs,"
+                f" which share the batches of a step; allowed: multiples of {gpus}"
+            )

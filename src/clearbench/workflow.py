@@ -131,6 +131,17 @@ class Workflow:
             **submission,
         }
 
+    def launch(self, stage: str) -> str:
+        """How a stage's jobs call the command line: with several GPUs, as a process for each."""
+        gpus = self.suite.model.needs()[stage].gpus
+        if gpus < 2:
+            return "clearbench"
+        return (
+            f"accelerate launch --multi_gpu --num_machines 1 --num_processes {gpus}"
+            " --main_process_port 0"
+            " --mixed_precision no --dynamo_backend no --no_python clearbench"
+        )
+
     def evaluated_models(self, wildcards: Wildcards) -> str:
         """The models of an evaluation as options of its command."""
         artifact = self._artifact("evaluate/{run}", wildcards)

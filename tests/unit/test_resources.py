@@ -62,3 +62,13 @@ def test_a_suite_of_495_cells_is_as_many_slurm_jobs_as_the_documentation_says(mi
     said = re.search(r"has ([\d,]+) artifacts and becomes ([\d,]+) SLURM jobs", CLUSTER.read_text())
     assert said, CLUSTER
     assert [int(number.replace(",", "")) for number in said.groups()] == [counts.total(), jobs]
+
+
+def test_several_gpus_start_a_process_each_inside_the_one_job(mini):
+    assert mini.launch("finetune") == "clearbench"
+    two = {"domain": "text", "hub": "some/model", "resources": {"unlearn": {"gpus": 2}}}
+    mini.suite = replace(mini.suite, model=validate(ModelSpec, two, "test"))
+    assert mini.launch("unlearn").startswith("accelerate launch --multi_gpu --num_machines 1 ")
+    assert mini.launch("unlearn").endswith(" --no_python clearbench")
+    assert "--num_processes 2 " in mini.launch("unlearn")
+    assert mini.resources("unlearn")["gres"] == "gpu:2"

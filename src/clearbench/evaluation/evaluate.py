@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 from tqdm import tqdm
 from transformers import PreTrainedModel
 
+from clearbench import parallel
 from clearbench.data.store import EvalSample
 from clearbench.evaluation.likelihood import Question, Reply, reply
 from clearbench.evaluation.records import Record, parse_record
@@ -24,21 +26,29 @@ def evaluate(
     """Records of all samples, in the samples' order.
 
     Samples of like length share a batch, which changes the speed and, beyond rounding, nothing.
-    Batches that `state` holds are not computed again.
+    Batches that `state` holds are not computed again; several processes take turns with the others.
     """
     prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
     order = sorted(range(len(samples)), key=lambda i: (len(prompts[i].ids), i))
     with (state or State()).loop() as loop:
         starts = range(len(loop.results), len(order), batch_size)
-        for start in tqdm(starts, delay=10, mininterval=10, unit="batch"):
-            batch = order[start : start + batch_size]
-            questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
-            replies = reply(model, encoder, questions, max_new_tokens)
-            found = map(_record, (samples[i] for i in batch), replies)
-            loop.results.extend(asdict(record) for record in found)
+        rounds = range(0, len(starts), parallel.size())
+        for first in tqdm(
+            rounds, delay=10, mininterval=10, unit="batch", disable=parallel.rank() > 0
+        ):
+            # The batches are those of one process, so the records are the same to the last bit.
+            mine = starts[first : first + parallel.size()][parallel.rank() :][:1]
+            found: list[dict[str, Any]] = []
+            for start in mine:
+                batch = order[start : start + batch_size]
+                questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
+                replies = reply(model, encoder, questions, max_new_tokens)
+                records = map(_record, (samples[i] for i in batch), replies)
+                found += [asdict(record) for record in records]
+            loop.results.extend(parallel.gather(found))
             loop.end_step()
-    records = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
-    return [records[i] for i in range(len(samples))]
+    done = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
+    return [done[i] for i in range(len(samples))]
 
 
 def candidates(sample: EvalSample) -> list[str]:

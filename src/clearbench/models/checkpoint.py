@@ -22,7 +22,7 @@ from transformers import (
 )
 from transformers.utils import is_flash_attn_2_available
 
-from clearbench import hub
+from clearbench import hub, parallel
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.settings import Domain, Lora
@@ -143,8 +143,11 @@ def prepare_training(
 def save_checkpoint(model: Model, folder: Path) -> None:
     """Write the adapter, or the full weights in the model's precision, as safetensors.
 
-    Raises OSError where the disk does not take them.
+    Of several processes of a job, the first one does. Raises OSError where the disk does not take
+    them.
     """
+    if parallel.rank():
+        return
     if not isinstance(model, PeftModel) and isinstance(model.config.dtype, torch.dtype):
         for parameter in model.parameters():
             parameter.data = parameter.data.to(model.config.dtype)

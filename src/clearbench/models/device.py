@@ -8,6 +8,8 @@ import torch
 def prepare_device(seed: int) -> torch.device:
     """Seed torch, fix threads and algorithms, and give the device: a GPU where there is one.
 
+    Of several processes of a job on a machine, each has the GPU of its own number.
+
     One thread a job unless OMP_NUM_THREADS says otherwise: the same number of threads gives the
     same bytes, on any number of cores.
     """
@@ -16,5 +18,6 @@ def prepare_device(seed: int) -> torch.device:
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
         return torch.device("cuda")
     return torch.device("cpu")

@@ -73,6 +73,6 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:
 def _mixed_precision(model: PreTrainedModel) -> Callable[[], AbstractContextManager[Any]]:
     """What to compute under: half precision where a model of it has weights of single precision."""
     dtype, head = model.config.dtype, model.get_output_embeddings().weight
-    if not isinstance(dtype, torch.dtype) or dtype == head.dtype:
+    if dtype != torch.bfloat16 or head.dtype == dtype:
         return nullcontext
-    return partial(torch.autocast, head.device.type, dtype=dtype)
+    return partial(torch.autocast, head.device.type, dtype=torch.bfloat16)

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+from clearbench import parallel
 from clearbench.errors import UserError
 from clearbench.provenance import environment
 from clearbench.provenance.artifacts import (
@@ -53,7 +55,8 @@ class Job:
     itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves `out`
     without files, except for `failure.json` that says what went wrong; where it cannot begin, the
     files of an older run stay beside that note. A job that is asked to end by a signal leaves
-    nothing but its state, from which the next attempt goes on.
+    nothing but its state, from which the next attempt goes on. Of several processes of a job, the
+    first does all this; the others do the work with it, and leave nothing.
     """
 
     def __init__(
@@ -89,23 +92,24 @@ class Job:
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
+        if parallel.rank():
+            self._follow(work)
+            return
         with self._interruption.watched(), held(self.out):
             shutil.rmtree(self.folder, ignore_errors=True)
             try:
                 self._begin()
                 if self._kept():
                     self.state.remove()
+                    parallel.gather([False])
                     return
                 self.state.find()
                 for stale in (MANIFEST, FAILURE):
                     (self.out / stale).unlink(missing_ok=True)
                 self.folder.mkdir(parents=True)
                 self._began = True
-                diverged = next((m for m in self.inputs.values() if m.diverged), None)
-                if diverged is None or not self._diverges:
-                    work(self)
-                else:
-                    self.diverged(diverged.step)
+                parallel.gather([True])
+                self._work(work)
                 self._finish()
                 self.state.remove()
             except Exception as error:
@@ -118,6 +122,23 @@ class Job:
                 raise
             finally:
                 shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _follow(self, work: Callable[[Self], None]) -> None:
+        """Do the work beside the first process, once that has begun it."""
+        if not parallel.gather([False])[0]:
+            return
+        with self._interruption.watched(), TemporaryDirectory() as folder:
+            self._begin()
+            self.state.follow()
+            self.folder = Path(folder)
+            self._work(work)
+
+    def _work(self, work: Callable[[Self], None]) -> None:
+        diverged = next((m for m in self.inputs.values() if m.diverged), None)
+        if diverged is None or not self._diverges:
+            work(self)
+        else:
+            self.diverged(diverged.step)
 
     def diverged(self, step: int | None) -> None:
         """Publish the cell as diverged at an optimiser step, without the files written so far."""
@@ -186,6 +207,7 @@ class Job:
             "seconds": round(self.state.seconds("job"), 3),
             "resumed_at_steps": self.state.resumed_at,
             "peak_memory_bytes": getrusage(RUSAGE_SELF).ru_maxrss * 1024,
+            "processes": parallel.size(),
             "measures": self.measures,
             "invalidations": self._invalidations,
             **environment.describe(),

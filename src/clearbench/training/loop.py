@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
+from clearbench import parallel
 from clearbench.models.checkpoint import Model
 from clearbench.provenance.state import State
 from clearbench.settings import Training
@@ -34,10 +35,14 @@ def minimise(
     """Train the model's trainable parameters; gives the mean loss of each optimiser step.
 
     `losses` gives one closure a batch, `batches` is their number; `training.accumulation` of them
-    make an optimiser step. Goes on from `state` where it holds a part of this training; closures of
-    that part are not called. Raises DivergedError before a non-finite loss reaches the weights.
+    make an optimiser step, and several processes share them. Goes on from `state` where it holds a
+    part of this training; closures of that part are not called. Raises DivergedError before a
+    non-finite loss reaches the weights.
     """
-    accelerator = Accelerator()
+    # The rate follows the steps of the job, not those of all its processes.
+    accelerator = Accelerator(
+        cpu=not torch.cuda.is_available(), step_scheduler_with_optimizer=False
+    )
     parameters = [p for p in model.parameters() if p.requires_grad]
     adamw = torch.optim.AdamW(
         # The scheduler goes on from a later step only where it is told the first rate.
@@ -56,24 +61,33 @@ def minimise(
         scheduler = accelerator.prepare(rates)
         skipped = min(done * training.accumulation, batches)
         remaining = itertools.islice(losses, skipped, None)
-        pending: list[float] = []
+        pending: list[tuple[int, float]] = []
         progress = tqdm(
-            remaining, initial=skipped, total=batches, delay=10, mininterval=10, unit="batch"
+            remaining,
+            initial=skipped,
+            total=batches,
+            delay=10,
+            mininterval=10,
+            unit="batch",
+            disable=parallel.rank() > 0,
         )
         model.train()
         for number, loss_of_batch in enumerate(progress, start=skipped + 1):
-            loss = loss_of_batch()
-            value = loss.item()
-            if not math.isfinite(value):
-                raise DivergedError(len(history) + 1)
-            accelerator.backward(loss / training.accumulation)
-            pending.append(value)
-            if number % training.accumulation == 0 or number == batches:
+            place = (number - 1) % training.accumulation
+            if place % parallel.size() == parallel.rank():
+                loss = loss_of_batch()
+                pending.append((place, loss.item()))
+                accelerator.backward(loss / training.accumulation)
+            if place == training.accumulation - 1 or number == batches:
+                values = [value for _, value in sorted(parallel.gather(pending))]
+                if not all(map(math.isfinite, values)):
+                    raise DivergedError(len(history) + 1)
+                parallel.add_gradients(parameters)
                 accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
                 optimizer.step()
                 scheduler.step()
                 optimizer.zero_grad(set_to_none=True)
-                history.append(sum(pending) / len(pending))
+                history.append(sum(values) / len(values))
                 pending.clear()
                 progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
                 loop.end_step()

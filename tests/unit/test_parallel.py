@@ -1,0 +1,142 @@
+"""Several processes of a job make what one makes: training to rounding, evaluation exactly."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from test_architectures import eval_sample, train_sample
+
+from clearbench.config import BaseSettings, Lora, ModelSource, Training
+from clearbench.data.store import write_store
+from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.settings import (
+    EvaluateSettings,
+    Evaluation,
+    FinetuneSettings,
+    Finetuning,
+    ModelUse,
+    Unlearning,
+    UnlearnSettings,
+)
+from clearbench.stages import base
+from synthetic import put_artifact
+from tiny_models import BUILDS, FROZEN, LORA_TARGETS, png
+
+USE = ModelUse(domain="multimodal", frozen=FROZEN, lora=Lora(rank=2, alpha=4, targets=LORA_TARGETS))
+# Three batches of two make an optimiser step, so the first of two processes has one more; the last
+# step of the training has but one batch. The epsilon keeps AdamW from making much of rounding.
+TRAINING = {"epochs": 2, "batch_size": 2, "accumulation": 3, "lr": 1e-2, "adam_epsilon": 1e-3}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    """A folder with a dataset and a base model."""
+    torch.set_num_threads(1)
+    root, store = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("store")
+    rows = [
+        train_sample(number, image, part)
+        for part in ("forget", "retain")
+        for image in (None, 0, 1)
+        for number in range(3 if part == "forget" else 2)
+    ][:14]
+    asked = [
+        eval_sample(number, split, image)
+        for split in ("forget", "retain", "real")
+        for image in (None, 0, 1)
+        for number in range(3)
+    ]
+    write_store(store, [png(10), png(200, (32, 16))], rows, rows, asked)
+    put_artifact(root / "dataset", {path.name: path.read_bytes() for path in store.iterdir()})
+    settings = BaseSettings(
+        model=ModelSource(domain="multimodal", build=BUILDS["llava"]),
+        training=Training(epochs=1, batch_size=4, lr=1e-3),
+    )
+    base.run(settings, root / "dataset", 0, root / "base")
+    return root
+
+
+def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
+    """Call a stage as one or several processes; `OUT` stands for a folder of each number."""
+    words = [word.replace("OUT", str(processes)) for word in words]
+    many = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--standalone"]
+    done = subprocess.run(
+        [
+            *(sys.executable, *(many if processes > 1 else []), "-m", "clearbench", stage),
+            *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
+            *words,
+        ],
+        cwd=root,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+        # Processes that wait for each other would do so for ever.
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def facts(folder: Path) -> dict:
+    return json.loads((folder / PROVENANCE).read_text())
+
+
+@pytest.fixture(scope="module")
+def original(root) -> Path:
+    settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
+    for processes in (1, 2):
+        run(root, processes, "finetune", settings, "--part", "full", "--out", "original/OUT")
+    return root / "original"
+
+
+def close(one: Path, two: Path) -> None:
+    """Two adapters that differ by rounding at most, and moved further than that."""
+    first, second = (load_file(path / "adapter_model.safetensors") for path in (one, two))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert torch.allclose(tensor, second[name], atol=1e-6), name
+    moved = [tensor.abs().max() for name, tensor in first.items() if "lora_B" in name]
+    assert min(moved) > 1e-3
+
+
+def test_two_processes_train_the_adapter_of_one(original):
+    close(original / "1", original / "2")
+    one, two = (facts(original / number) for number in ("1", "2"))
+    assert (one["processes"], two["processes"]) == (1, 2)
+    for key in ("steps", "first_loss", "last_loss"):
+        assert one["measures"][key] == pytest.approx(two["measures"][key], abs=1e-5)
+    assert one["measures"]["steps"] > 2
+    # Nothing but the artifact is left, and no second process wrote into it.
+    names = {path.name for path in (original / "2").iterdir()}
+    assert names == {path.name for path in (original / "1").iterdir()}
+
+
+def test_two_processes_unlearn_what_one_does(root, original):
+    settings = UnlearnSettings(model=USE, parameters={}, training=Unlearning(**TRAINING))
+    for processes in (1, 2):
+        run(
+            *(root, processes, "unlearn", settings, "--method", "sku", "--modality", "both"),
+            *("--forget-size", "10", "--original", "original/1", "--out", "cell/OUT"),
+        )
+    close(root / "cell/1", root / "cell/2")
+
+
+def test_two_processes_evaluate_to_the_bytes_of_one_and_merge_in_order(root, original):
+    settings = EvaluateSettings(model=USE, evaluation=Evaluation(batch_size=4, max_new_tokens=4))
+    for processes in (1, 2):
+        words = ("--forget-size", "10", "--finetuned", "original/1", "--out", "records/OUT")
+        run(root, processes, "evaluate", settings, *words)
+    one, two = ((root / "records" / n / "records.jsonl").read_bytes() for n in ("1", "2"))
+    assert one == two
+    assert len(one.splitlines()) == 27
+
+
+def test_an_artifact_that_is_there_is_kept_by_all_processes(root, original):
+    before = (original / "2" / PROVENANCE).read_bytes()
+    settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
+    run(root, 2, "finetune", settings, "--part", "full", "--out", "original/OUT")
+    assert (original / "2" / PROVENANCE).read_bytes() == before
