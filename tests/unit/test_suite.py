@@ -183,8 +183,8 @@ def test_a_models_parameters_hold_unless_the_suite_has_its_own(root):
 def test_gpus_that_would_have_no_batch_of_a_step_are_told(root):
     edit(root / "config/models/tiny-llava.yaml", "  unlearn: {", "  unlearn: { gpus: 2,")
     assert told(root).endswith(
-        "methods.ga: accumulation: 1; tiny-llava asks for 2 GPUs, which share the batches of a step;"
-        " allowed: multiples of 2"
+        "methods.ga: accumulation: 1; tiny-llava asks for 2 GPUs, which share the batches of a"
+        " step; allowed: multiples of 2"
     )
     edit(root / "config/small.yaml", "lr: 1.0e-3", "lr: 1.0e-3, accumulation: 4")
     assert load_suite("small", root).file.unlearn.accumulation == 4

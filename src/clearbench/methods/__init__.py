@@ -84,6 +84,31 @@ def describe(key: str) -> Description:
     return Description(key, parameters, ast.get_docstring(classes[0]) or "")
 
 
+def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
+    """How many batches a step runs through the student and through the reference.
+
+    Read off the loss without running it: the batches that it asks each of its two views for,
+    `mismatched(k)` being k of them.
+    """
+    known = {name: default for name, (_, default) in describe(key).parameters.items()}
+    known = {**known, **parameters}
+    tree = ast.parse((_FOLDER / f"{key}.py").read_text(encoding="utf-8"))
+    (loss,) = (
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "loss"
+    )
+    calls = [node for node in ast.walk(loss) if isinstance(node, ast.Call) and node.args]
+    counts = {id(node.func): ast.unparse(node.args[0]) for node in calls}
+    asked: dict[str, dict[str, int]] = {view.arg: {} for view in loss.args.args[1:3]}
+    for node in ast.walk(loss):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            view, batch = node.value.id, node.attr
+            if view in asked and batch != "seed":
+                count = counts.get(id(node), "1").removeprefix("self.")
+                asked[view][batch] = known[count] if count in known else int(count)
+    student, reference = (sum(batches.values()) for batches in asked.values())
+    return student, reference
+
+
 def create(key: str, parameters: Mapping[str, Any]) -> "Method":
     """The method with its parameters (defaults where none is given); imports its file."""
     from clearbench.methods.base import Method

@@ -10,6 +10,7 @@ from typing import Any
 
 from tabulate import tabulate
 
+from clearbench import methods
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance.artifacts import PROVENANCE
@@ -19,11 +20,25 @@ from clearbench.provenance.tree import Tree
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job took: wall seconds, bytes of its artifact, and whether it had a GPU."""
+    """What a job takes: wall seconds, bytes of its artifact, and how many GPUs it has."""
 
     seconds: float
     size: float
-    gpu: bool
+    gpus: int
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A job on record: its cost, the seconds that grow with its work, and how much work it was."""
+
+    cost: Cost
+    training: float
+    work: float
+
+    def scaled(self, work: float) -> Cost:
+        """What as much work as given would cost: loading takes as long, training in proportion."""
+        seconds = self.cost.seconds + self.training * (work / self.work - 1)
+        return Cost(seconds, self.cost.size, self.cost.gpus)
 
 
 @dataclass(frozen=True)
@@ -46,10 +61,14 @@ class StagePlan:
 
 
 class Experience:
-    """What jobs took so far, from the provenance records of some results trees."""
+    """What jobs took so far, from the provenance records of some results trees.
+
+    One cell on record tells the others of its model: an unlearning takes as long as its epochs,
+    forget size and passes a step ask. Another modality is taken to cost what the recorded one does.
+    """
 
     def __init__(self, trees: Iterable[Tree]):
-        self._costs: dict[tuple[str, ...], list[Cost]] = defaultdict(list)
+        self._jobs: dict[tuple[str, ...], list[_Job]] = defaultdict(list)
         for tree in trees:
             for path in tree.root.rglob(PROVENANCE):
                 self._learn(tree, path.parent.relative_to(tree.root).as_posix())
@@ -63,19 +82,24 @@ class Experience:
         if manifest.diverged:
             return
         size = sum(entry.size for entry in manifest.files.values())
-        cost = Cost(record.facts["seconds"], size, record.facts["gpu"] is not None)
-        for kind in _kinds(record.recipe.stage, record.recipe.settings):
-            self._costs[kind].append(cost)
+        facts, stage, settings = record.facts, record.recipe.stage, record.recipe.settings
+        gpus = facts.get("processes", 1) if facts["gpu"] is not None else 0
+        training = facts["measures"].get("training_seconds", 0.0)
+        job = _Job(Cost(facts["seconds"], size, gpus), training, _work(stage, settings))
+        for kind in _kinds(stage, settings):
+            self._jobs[kind].append(job)
 
     def estimate(self, artifact: Artifact) -> Cost | None:
         """The mean over the most similar jobs; None if no job was similar."""
         for kind in _kinds(artifact.stage, artifact.resolved):
-            costs = self._costs.get(kind)
-            if costs:
+            jobs = self._jobs.get(kind)
+            if jobs:
+                work = _work(artifact.stage, artifact.resolved)
+                costs = [job.scaled(work) for job in jobs]
                 return Cost(
                     fmean(cost.seconds for cost in costs),
                     fmean(cost.size for cost in costs),
-                    any(cost.gpu for cost in costs),
+                    max(cost.gpus for cost in costs),
                 )
         return None
 
@@ -88,6 +112,26 @@ def _kinds(stage: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, ...]]
     for length in range(len(parts), -1, -1):
         yield (stage, model, training, *parts[:length])
     yield (stage, model)
+
+
+def _work(stage: str, settings: Mapping[str, Any]) -> float:
+    """How much a job computes, in units that jobs of its stage and model have in common.
+
+    A backward pass of an adapter costs a forward pass, one of all weights two; a step's passes go
+    over batches of one size, and there are as many steps as the epochs and the forget set make.
+    """
+    training = settings.get("training")
+    if stage not in ("finetune", "unlearn") or training is None:
+        return 1.0
+    if stage == "finetune":
+        return float(training["epochs"])
+    try:
+        student, reference = methods.passes(settings["method"], settings["parameters"])
+    except FileNotFoundError:
+        # A method on record that is no longer here.
+        student, reference = 1, 0
+    passes = student * (3 if training["weights"] == "full" else 2) + reference
+    return float(training["epochs"] * settings["forget_size"] * passes)
 
 
 def make_plan(
@@ -163,7 +207,8 @@ def _row(name: str, stages: list[StagePlan]) -> list[str]:
     if not costs:
         figures = ["?", "?", "?"]
     else:
-        gpu, cpu = (sum(c.seconds for c in costs if c.gpu is kind) for kind in (True, False))
+        gpu = sum(cost.seconds * cost.gpus for cost in costs)
+        cpu = sum(cost.seconds for cost in costs if not cost.gpus)
         figures = [_duration(gpu), _duration(cpu), _size(sum(cost.size for cost in costs))]
     certain, unknown = sum(s.certain for s in stages), sum(s.unknown for s in stages)
     return [name, str(jobs), str(certain), str(unknown), *figures]

@@ -1,0 +1,111 @@
+"""The cost of a suite from one cell of it: what a run would take, before it is run."""
+
+import pytest
+import torch
+
+from clearbench import methods
+from clearbench.config import Lora
+from clearbench.data.store import Store, TrainSample
+from clearbench.models.build import build_model
+from clearbench.models.checkpoint import prepare_training
+from clearbench.models.encoding import Encoder
+from clearbench.provenance.plan import Experience
+from clearbench.provenance.tree import Tree
+from clearbench.settings import Unlearning
+from clearbench.suite import load_suite
+from clearbench.training.unlearn import Unlearner
+from clearbench.training.views import Sets
+from synthetic import ROOT, Made, SyntheticTree, write_suite
+from tiny_models import BUILDS, LORA_TARGETS, SENTENCES, new_tokenizer
+
+DEVICE = torch.device("cpu")
+MEASURED = Made(seconds=130.0, gpu="A100", measures={"training_seconds": 100.0})
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory):
+    rows = [
+        TrainSample(str(n), "text_qa", "text", "Ada", SENTENCES[n % 2], SENTENCES[2 + n % 4], None)
+        for n in range(8)
+    ]
+    encoder = Encoder(new_tokenizer(), Store(tmp_path_factory.mktemp("store")))
+    return Sets(rows[:4], rows[4:], encoder, DEVICE)
+
+
+@pytest.mark.parametrize("key", methods.available())
+def test_the_passes_of_a_method_are_those_that_a_step_makes(sets, key, monkeypatch):
+    """Each pass is over as many samples as a batch has, a mismatched one over K times as many."""
+    parameters = {"layer": 1} if key == "rmu" else {}
+    method = methods.create(key, parameters)
+    model = build_model(BUILDS["llama"], "text", sets.encoder.tokenizer, 0)
+    trained = prepare_training(model, "lora", Lora(rank=2, targets=LORA_TARGETS), "")
+    training = Unlearning(epochs=1, batch_size=4)
+    unlearner = Unlearner(trained, method, sets, training, 0, lambda: pytest.fail("no second"))
+    rows = {"_student": 0, "_reference": 0}
+    for name in rows:
+        forward = getattr(unlearner, name)
+
+        def counted(batch, name=name, forward=forward):
+            rows[name] += len(batch["input_ids"])
+            return forward(batch)
+
+        monkeypatch.setattr(unlearner, name, counted)
+    unlearner.minimise(method.loss)
+    assert tuple(count // 4 for count in rows.values()) == methods.passes(key, parameters)
+
+
+@pytest.fixture
+def known(tmp_path):
+    """What is known of a suite with one cell on record, npo at 10 percent, and its graph."""
+    training = {"epochs": 5, "batch_size": 4}
+    suite = write_suite(
+        tmp_path,
+        modalities=["text"],
+        forget_sizes=[1, 10],
+        seeds=[0, 1],
+        unlearn=training,
+        methods={"npo": {}, "sku": {}, "ga": {"epochs": 10}},
+    )
+    tree = SyntheticTree(suite, tmp_path / "results")
+    measured = "unlearn/npo/text/forget10/seed0"
+    for name in ("generate", "dataset", "base", "original", measured):
+        tree.put(name, MEASURED)
+    return Experience([Tree(tree.root)]), tree.graph
+
+
+@pytest.mark.parametrize(
+    ("cell", "share"),
+    [
+        ("npo/text/forget10/seed1", 1.0),
+        ("npo/text/forget01/seed0", 0.1),
+        # A pass through an adapter costs two units, one through the reference a single one.
+        ("sku/text/forget10/seed0", (5 * 2 + 1) / (2 + 1)),
+        ("ga/text/forget10/seed0", 2 * 2 / (2 + 1)),
+        ("ga/text/forget01/seed1", 0.1 * 2 * 2 / (2 + 1)),
+    ],
+)
+def test_one_cell_on_record_tells_what_the_others_take(known, cell, share):
+    experience, graph = known
+    cost = experience.estimate(graph[f"unlearn/{cell}"])
+    assert cost.seconds == pytest.approx(30 + 100 * share)
+    assert cost.gpus == 1
+
+
+def test_golds_are_told_by_the_original_and_evaluations_by_nothing_else(known):
+    experience, graph = known
+    assert experience.estimate(graph["gold/forget10/seed0"]).seconds == 130.0
+    assert experience.estimate(graph["evaluate/npo/text/forget10/seed0"]) is None
+
+
+def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
+    suite = load_suite("paper-llava", ROOT)
+    tree = SyntheticTree(suite, tmp_path)
+    run = "npo/visual/forget05/seed42"
+    for name in ("dataset", "base", "original", f"unlearn/{run}", f"evaluate/{run}"):
+        tree.put(name, MEASURED)
+    experience = Experience([Tree(tree.root)])
+    models = [a for a in tree.graph if a.stage in ("finetune", "unlearn", "evaluate")]
+    costs = [experience.estimate(artifact) for artifact in models]
+    assert len(costs) == 7 + 297 + 306
+    assert None not in costs
+    assert all(cost.gpus == 1 and cost.seconds > 30 for cost in costs)
