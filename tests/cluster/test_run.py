@@ -21,6 +21,12 @@ def test_every_job_ran_in_the_image_by_slurm_and_says_so(finished, cluster):
     assert {(record["commit"], record["dirty"]) for record in records} == {(commit, False)}
 
 
+def test_what_a_cluster_made_is_proven(finished):
+    done = finished.run("clearbench", "audit", "--suite", "suite")
+    assert done.status == 0, done.output
+    assert "all hold" in done.output
+
+
 def test_all_models_are_scored_in_one_slurm_job(finished):
     jobs = {name: json.loads(text)["slurm"]["job"] for name, text in finished.records().items()}
     scores = {job for name, job in jobs.items() if name.startswith("score/")}
