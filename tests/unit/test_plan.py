@@ -54,6 +54,14 @@ def test_the_passes_of_a_method_are_those_that_a_step_makes(sets, key, monkeypat
     assert tuple(count // 4 for count in rows.values()) == methods.passes(key, parameters)
 
 
+def test_a_method_without_a_loss_counts_as_a_pass(tmp_path, monkeypatch):
+    monkeypatch.setattr(methods, "_FOLDER", tmp_path)
+    (tmp_path / "merging.py").write_text(
+        "class Merging(Method):\n    def unlearn(self, trainer):\n        trainer.negate_update()\n"
+    )
+    assert methods.passes("merging", {}) == (1, 0)
+
+
 @pytest.fixture
 def known(tmp_path):
     """What is known of a suite with one cell on record, npo at 10 percent, and its graph."""

@@ -88,23 +88,25 @@ def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
     """How many batches a step runs through the student and through the reference.
 
     Read off the loss without running it: the batches that it asks each of its two views for,
-    `mismatched(k)` being k of them.
+    `mismatched(k)` being k of them where k is a number or a parameter. A method without a loss
+    counts as one batch of the student.
     """
     known = {name: default for name, (_, default) in describe(key).parameters.items()}
     known = {**known, **parameters}
     tree = ast.parse((_FOLDER / f"{key}.py").read_text(encoding="utf-8"))
-    (loss,) = (
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "loss"
-    )
-    calls = [node for node in ast.walk(loss) if isinstance(node, ast.Call) and node.args]
+    losses = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "loss"]
+    if not losses:
+        return 1, 0
+    nodes = list(ast.walk(losses[0]))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
     counts = {id(node.func): ast.unparse(node.args[0]) for node in calls}
-    asked: dict[str, dict[str, int]] = {view.arg: {} for view in loss.args.args[1:3]}
-    for node in ast.walk(loss):
+    asked: dict[str, dict[str, int]] = {view.arg: {} for view in losses[0].args.args[1:3]}
+    for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             view, batch = node.value.id, node.attr
             if view in asked and batch != "seed":
                 count = counts.get(id(node), "1").removeprefix("self.")
-                asked[view][batch] = known[count] if count in known else int(count)
+                asked[view][batch] = known.get(count, int(count) if count.isdecimal() else 1)
     student, reference = (sum(batches.values()) for batches in asked.values())
     return student, reference
 
