@@ -62,7 +62,7 @@ def edit_comments_and_layout(bench):
         "methods/npo.py", "(reference.forget)\n", "(\n            reference.forget)\n        )\n"
     )
     bench.edit("methods/base.py", "An unlearning method; its", "A way of unlearning. Its")
-    bench.edit("training/loop.py", "math.isfinite(value)", "math.isfinite( value )")
+    bench.edit("training/loop.py", "map(math.isfinite, values)", "map( math.isfinite, values )")
     bench.edit("metrics/rouge_l.py", "def rouge_l", "# Recall.\ndef rouge_l")
 
 
