@@ -26,7 +26,7 @@ class Build(Strict):
 
     architecture: str = Field(description="a `model_type` of transformers, as `llava` or `llama`")
     config: dict[str, Any] = Field(description="arguments of its configuration class")
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None = Field(None, description="null for vision models")
     processor: str | None = Field(None, description="the processor class; null for text models")
     processor_config: dict[str, Any] = Field(default_factory=dict, description="its arguments")
     image_processor: str | None = Field(None, description="the class of its image processor")
@@ -50,6 +50,7 @@ class Resources(Strict):
     finetune: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
     unlearn: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
     evaluate: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
+    shadows: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
 
 
 class ModelSource(Strict):
@@ -59,6 +60,9 @@ class ModelSource(Strict):
     hub: str | None = Field(None, description="hub id or folder of the pretrained model")
     revision: str | None = Field(None, description="commit of the hub model")
     build: Build | None = Field(None, description="how the workflow makes the model instead")
+    embedding: Positive | None = Field(
+        None, description="width of a vision model's embeddings; null for other models"
+    )
 
 
 class ModelSpec(ModelSource):
@@ -75,9 +79,7 @@ class ModelSpec(ModelSource):
     @property
     def source(self) -> ModelSource:
         """The part that makes the base."""
-        return ModelSource(
-            domain=self.domain, hub=self.hub, revision=self.revision, build=self.build
-        )
+        return ModelSource(**{key: getattr(self, key) for key in ModelSource.model_fields})
 
     @property
     def use(self) -> ModelUse:

@@ -15,8 +15,9 @@ def show(name: str) -> None:
     from clearbench.graph import TABLES
     from clearbench.suite import load_suite
 
-    tables = Path("results") / load_suite(name, Path.cwd()).name / TABLES
-    main_table = tables / "comparison.md"
+    suite = load_suite(name, Path.cwd())
+    tables = Path("results") / suite.name / TABLES
+    main_table = tables / ("table5.md" if suite.domain == "vision" else "comparison.md")
     if not main_table.exists():
         raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
     click.echo(main_table.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import transformers
 from tokenizers import decoders, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from clearbench.config import Build, Tokenizer
+from clearbench.config import Build
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import auto_class
 from clearbench.settings import Domain
@@ -18,8 +18,11 @@ _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"
 
 
-def build_tokenizer(settings: Tokenizer, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+def build_tokenizer(build: Build, texts: Iterable[str]) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer."""
+    settings = build.tokenizer
+    if settings is None:
+        raise UserError("build.tokenizer: missing; a model of texts needs one")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -42,8 +45,8 @@ def build_processor(build: Build, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The processor of a model with images; of a text model, the tokenizer itself."""
     if build.processor is None:
         return tokenizer
-    image_processor = _named(build.image_processor or "")(**build.image_processor_config)
-    return _named(build.processor)(
+    image_processor = named(build.image_processor or "")(**build.image_processor_config)
+    return named(build.processor)(
         image_processor=image_processor,
         tokenizer=tokenizer,
         chat_template=tokenizer.chat_template,
@@ -77,7 +80,8 @@ def build_model(
     return model
 
 
-def _named(name: str) -> Any:
+def named(name: str) -> Any:
+    """A class of transformers; UserError where there is none of this name."""
     found = getattr(transformers, name, None)
     if found is None:
         raise UserError(f"build: transformers has no class {name!r}")

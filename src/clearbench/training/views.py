@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,19 +11,35 @@ from torch import Tensor
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.models.answers import Answers
+from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
+from clearbench.models.forward import answers_of
 
-Forward = Callable[[dict[str, Tensor]], Answers]
+Forward = Callable[[Any], Answers]
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The forget and the retain set of a cell, and the encoder of its model."""
+    """The forget and the retain set of a cell; implements `training.unlearn.Task`."""
 
     forget: Sequence[TrainSample]
     retain: Sequence[TrainSample]
     encoder: Encoder
     device: torch.device
+
+    def lengths(self, part: str) -> list[int]:
+        """Lengths in characters: close enough to put like with like, without encoding all."""
+        samples = self.forget if part == "forget" else self.retain
+        # Samples with an image are longer than any without.
+        return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
+
+    def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
+        """The batches of a step."""
+        return StepBatches(self, forget, retain, seed)
+
+    def answers(self, model: Model, batch: dict[str, Tensor], layer: int | None) -> Answers:
+        """What a model says of a batch of `collate`."""
+        return answers_of(model, batch, layer)
 
 
 class StepBatches:
@@ -83,12 +100,17 @@ class StepBatches:
 
 
 class ModelView:
-    """The batches of a step as one model sees them; implements `methods.base.View`."""
+    """The batches of a step as one model sees them; implements `methods.base.View`.
 
-    def __init__(self, batches: StepBatches, forward: Forward, seed: int):
+    `batches` has a batch by each name of the view's; `trained` are the weights in training, none
+    of a reference.
+    """
+
+    def __init__(self, batches: Any, forward: Forward, seed: int, trained: Sequence[Tensor] = ()):
         self.seed = seed
         self._batches = batches
         self._forward = forward
+        self._trained = trained
 
     @cached_property
     def forget(self) -> Answers:
@@ -108,3 +130,13 @@ class ModelView:
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
         return self._forward(self._batches.mismatched(k))
+
+    @cached_property
+    def flipped(self) -> Answers:
+        """The model on the mirrored forget pictures, in the vision domain."""
+        return self._forward(self._batches.flipped)
+
+    @property
+    def weight_l1(self) -> Tensor:
+        """The sum of the absolute values of the weights in training."""
+        return torch.stack([weight.abs().sum() for weight in self._trained]).sum()
