@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.metrics.score import score_faces, score_records
 
@@ -17,5 +16,8 @@ def scores_of(folders: Mapping[str, Path], enrolment: int | None) -> dict[str, f
     if enrolment is None:
         gold = read_records(folders["gold"] / RECORDS)
         return score_records(read_records(folders["records"] / RECORDS), gold)
+    # Imported here: it loads numpy, which other suites' scores do without.
+    from clearbench.evaluation.embeddings import read_seen
+
     shadows = [read_seen(path) for name, path in folders.items() if name != "records"]
     return score_faces(read_seen(folders["records"]), shadows, enrolment)

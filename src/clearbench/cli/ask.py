@@ -41,6 +41,7 @@ def methods(method: str | None) -> None:
         click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
         if method is not None:
             click.echo(f"\n{description.doc}\n")
+            click.echo(f"  domains: {', '.join(description.domains)}")
             for name, (kind, default) in description.parameters.items():
                 click.echo(f"  {name}: {kind} = {default}")
 

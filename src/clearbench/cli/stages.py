@@ -186,7 +186,7 @@ def score(
     from clearbench.stages import score as stage
 
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
-        raise UserError("give --gold, or of a vision model --enrolment and --shadows")
+        raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     inputs = {"records": records} | ({"gold": gold} if gold else {})
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
     stage.run(inputs, enrolment, out)

@@ -9,8 +9,8 @@ from clearbench.metrics.faces import FORGET, HOLDOUT, RETAIN, FaceEvaluation, fa
 def forget_accuracy(evaluation: FaceEvaluation) -> float:
     """Share of the forgotten persons' pictures that are nearest to their own enrolment vector.
 
-    The vectors of all persons compete; a tie is not right. Each person counts the same. Source:
-    CLEAR, arXiv 2410.18057.
+    The vectors of all persons compete; a tie is not right. Persons count alike. Source: CLEAR,
+    arXiv 2410.18057.
     """
     return _accuracy(evaluation, FORGET)
 
@@ -31,10 +31,5 @@ def retain_accuracy(evaluation: FaceEvaluation) -> float:
 
 
 def _accuracy(evaluation: FaceEvaluation, split: str) -> float:
-    gallery = evaluation.gallery
-    right = []
-    for cosines, own in zip(gallery.cosines, gallery.own, strict=True):
-        others = cosines.copy()
-        others[own] = -2.0
-        right.append(float(cosines[own] > others.max()))
-    return fmean(shares(gallery.tests, right, split))
+    pictures = (test.picture for test in evaluation.tests)
+    return fmean(shares(pictures, (test.recognised for test in evaluation.tests), split))

@@ -2,12 +2,15 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from clearbench.evaluation.embeddings import Seen
 from clearbench.evaluation.records import Record
 from clearbench.metrics import face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Evaluation, Records, check
 from clearbench.metrics.faces import FaceEvaluation
+
+if TYPE_CHECKING:
+    from clearbench.evaluation.embeddings import Seen
 
 SCORES = "scores.json"
 """The file's name in an artifact: metric key to value."""
@@ -39,7 +42,7 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     return present
 
 
-def score_faces(seen: Seen, shadows: Sequence[Seen], enrolment: int) -> dict[str, float]:
+def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:
     """Every metric of the vision domain by key.
 
     `shadows` are the records of the shadow models, some models in each; `enrolment` pictures enrol

@@ -1,14 +1,14 @@
 """U-LIRA: the likelihood-ratio attack on unlearning, one example at a time."""
 
-from collections.abc import Mapping, Sequence
-
-import numpy as np
+import math
+from collections.abc import Sequence
+from statistics import median
 
 from clearbench.metrics.faces import (
     FORGET,
     HOLDOUT,
     FaceEvaluation,
-    Floats,
+    Shares,
     balanced,
     face_metric,
     margin,
@@ -41,30 +41,29 @@ def u_lira_margin(evaluation: FaceEvaluation) -> float:
     return margin(_shares(evaluation))
 
 
-def likelihood_ratio(value: float, known: Floats, unknown: Floats) -> float:
+def likelihood_ratio(value: float, known: Sequence[float], unknown: Sequence[float]) -> float:
     """log p(value | known) - log p(value | unknown), with robust Gaussians of the two samples."""
     return _log_density(value, known) - _log_density(value, unknown)
 
 
-def _log_density(value: float, sample: Floats) -> float:
+def _log_density(value: float, sample: Sequence[float]) -> float:
     """Up to a constant that all Gaussians share."""
-    centre = np.median(sample)
-    deviation = max(LEAST_DEVIATION, float(np.median(np.abs(sample - centre))) / NORMAL_MAD)
-    return float(-np.log(deviation) - 0.5 * ((value - centre) / deviation) ** 2)
+    centre = median(sample)
+    spread = median(abs(other - centre) for other in sample) / NORMAL_MAD
+    deviation = max(LEAST_DEVIATION, spread)
+    return -math.log(deviation) - ((value - centre) / deviation) ** 2 / 2
 
 
-def _shares(evaluation: FaceEvaluation) -> Mapping[str, Sequence[float]]:
+def _shares(evaluation: FaceEvaluation) -> Shares:
     """The share of right answers of each person, of the forgotten and of the held out."""
-    gallery, shadows = evaluation.gallery, evaluation.shadow_logits
-    pairs = zip(gallery.tests, gallery.logits, strict=True)
-    # A tie is a guess: half right.
-    known = [
-        float(np.heaviside(likelihood_ratio(value, *shadows[picture.id]), 0.5))
-        if picture.id in shadows
-        else 0.5
-        for picture, value in pairs
+    tests = [test for test in evaluation.tests if test.picture.split in (FORGET, HOLDOUT)]
+    pictures = [test.picture for test in tests]
+    ratios = [
+        likelihood_ratio(test.logit, *evaluation.shadow_logits[test.picture.id]) for test in tests
     ]
+    # A tie is a guess: half right.
+    known = [(1 + (ratio > 0) - (ratio < 0)) / 2 for ratio in ratios]
     return {
-        FORGET: shares(gallery.tests, known, FORGET),
-        HOLDOUT: shares(gallery.tests, [1 - value for value in known], HOLDOUT),
+        FORGET: shares(pictures, known, FORGET),
+        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
     }

@@ -1,19 +1,22 @@
 """U-MIA: a membership attack that knows the evaluated model alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-
+from clearbench.errors import UserError
 from clearbench.metrics.faces import (
     FORGET,
     HOLDOUT,
     FaceEvaluation,
-    Floats,
+    Shares,
     balanced,
     face_metric,
     margin,
     shares,
 )
+
+if TYPE_CHECKING:
+    from clearbench.evaluation.embeddings import Picture
 
 FOLDS = 5
 RIDGE = 1e-3
@@ -38,62 +41,72 @@ def u_mia_margin(evaluation: FaceEvaluation) -> float:
     return margin(_shares(evaluation))
 
 
-def regression(values: Floats, labels: Floats, weights: Floats) -> tuple[float, float]:
-    """Slope and intercept of the logistic regression of 0/1 `labels` on `values`, all (N,).
+def regression(yes: Sequence[float], no: Sequence[float]) -> tuple[float, float]:
+    """Slope and intercept of the logistic regression that tells two samples of values apart.
 
-    Minimises Σ w·log loss + RIDGE/2·slope², values in units of their own deviation, by Newton's
-    method.
+    Minimises the sum of the two mean log losses and RIDGE/2·slope², with the values in units of
+    their own deviation.
     """
-    scale = float(values.std()) or 1.0
-    centre = float(values.mean())
-    design = np.stack([(values - centre) / scale, np.ones_like(values)], axis=1)
-    penalty = np.array([RIDGE, 0.0])
-    found = np.zeros(2)
+    # Imported here: they take longer than all other metrics together.
+    import numpy as np
+    from scipy.optimize import minimize
 
-    def loss(parameters: Floats) -> float:
-        signed = (1 - 2 * labels) * (design @ parameters)
-        return float(weights @ np.logaddexp(0, signed) + penalty @ parameters**2 / 2)
+    values = np.array([*yes, *no])
+    labels = np.repeat([1.0, 0.0], [len(yes), len(no)])
+    weights = np.repeat([1 / len(yes), 1 / len(no)], [len(yes), len(no)])
+    centre, scale = values.mean(), values.std() or 1.0
+    scaled = (values - centre) / scale
 
-    for _ in range(100):
-        share = 1 / (1 + np.exp(-(design @ found)))
-        gradient = design.T @ (weights * (share - labels)) + penalty * found
-        curvature = (design.T * (weights * share * (1 - share))) @ design + np.diag(penalty)
-        step = np.linalg.solve(curvature + 1e-12 * np.eye(2), gradient)
-        length = 1.0
-        while loss(found - length * step) > loss(found) and length > 1e-6:
-            length /= 2
-        found = found - length * step
-        if np.abs(length * step).max() < 1e-9:
-            break
-    slope = float(found[0]) / scale
-    return slope, float(found[1]) - slope * centre
+    def loss(found: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, intercept = found
+        said = slope * scaled + intercept
+        excess = weights * (0.5 * (1 + np.tanh(said / 2)) - labels)
+        value = weights @ np.logaddexp(0, (1 - 2 * labels) * said) + RIDGE * slope**2 / 2
+        return value, np.array([excess @ scaled + RIDGE * slope, excess.sum()])
+
+    slope, intercept = minimize(loss, np.zeros(2), jac=True, method="BFGS").x
+    return float(slope / scale), float(intercept - slope * centre / scale)
 
 
-def _shares(evaluation: FaceEvaluation) -> Mapping[str, Sequence[float]]:
+def _shares(evaluation: FaceEvaluation) -> Shares:
     """The share of right answers of each person, of the forgotten and of the held out."""
-    gallery = evaluation.gallery
-    chosen = [i for i, test in enumerate(gallery.tests) if test.split in (FORGET, HOLDOUT)]
-    tests = [gallery.tests[i] for i in chosen]
-    values = gallery.logits[chosen]
-    labels = np.array([float(test.split == FORGET) for test in tests])
-    folds = _folds(tests)
-    right = np.empty(len(tests))
-    for fold in range(FOLDS):
-        asked = folds == fold
-        if not asked.any():
-            continue
-        shown = ~asked
-        weights = np.where(labels == 1, 1 / max(1, labels[shown].sum()), 1.0)
-        weights = np.where(labels == 0, 1 / max(1, (1 - labels[shown]).sum()), weights)
-        slope, intercept = regression(values[shown], labels[shown], weights[shown])
-        said = np.heaviside(slope * values[asked] + intercept, 0.5)
-        right[asked] = np.where(labels[asked] == 1, said, 1 - said)
-    return {split: shares(tests, right, split) for split in (FORGET, HOLDOUT)}
-
-
-def _folds(tests: Sequence) -> np.ndarray:
-    """The fold of each picture: all of a person in one, each fold with both kinds alike."""
-    numbers: dict[str, dict[str, int]] = {FORGET: {}, HOLDOUT: {}}
+    tests = [test for test in evaluation.tests if test.picture.split in (FORGET, HOLDOUT)]
+    pictures = [test.picture for test in tests]
+    folds = _folds(pictures)
+    fits = [
+        regression(
+            *(
+                [
+                    test.logit
+                    for test in tests
+                    if test.picture.split == split and folds[test.picture.person] != fold
+                ]
+                for split in (FORGET, HOLDOUT)
+            )
+        )
+        for fold in range(FOLDS)
+    ]
+    known = []
     for test in tests:
-        numbers[test.split].setdefault(test.person, len(numbers[test.split]))
-    return np.array([numbers[test.split][test.person] % FOLDS for test in tests])
+        slope, intercept = fits[folds[test.picture.person]]
+        said = slope * test.logit + intercept
+        # A tie is a guess: half right.
+        known.append((1 + (said > 0) - (said < 0)) / 2)
+    return {
+        FORGET: shares(pictures, known, FORGET),
+        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
+    }
+
+
+def _folds(pictures: "Sequence[Picture]") -> dict[str, int]:
+    """The fold of each person, the persons of each split dealt out in turn.
+
+    Raises UserError where a split has fewer than two persons: then nobody is left to learn from.
+    """
+    folds: dict[str, int] = {}
+    for split in (FORGET, HOLDOUT):
+        persons = dict.fromkeys(p.person for p in pictures if p.split == split)
+        if len(persons) < 2:
+            raise UserError(f"{len(persons)} {split} person: u_mia needs two at least")
+        folds |= {person: number % FOLDS for number, person in enumerate(persons)}
+    return folds

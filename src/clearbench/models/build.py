@@ -9,7 +9,7 @@ import transformers
 from tokenizers import decoders, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from clearbench.config import Build
+from clearbench.config import Build, Tokenizer
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import auto_class
 from clearbench.settings import Domain
@@ -18,9 +18,11 @@ _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"
 
 
-def build_tokenizer(build: Build, texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer."""
-    settings = build.tokenizer
+def build_tokenizer(settings: Tokenizer | None, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer.
+
+    UserError without settings, which only models of images do without.
+    """
     if settings is None:
         raise UserError("build.tokenizer: missing; a model of texts needs one")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())

@@ -61,8 +61,9 @@ def submodules(package: str) -> list[str]:
 
 def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     if stage in ("base", "finetune", "unlearn", "evaluate"):
+        model = settings.get("model")
         method = (f"{PACKAGE}.methods.{settings['method']}",) if stage == "unlearn" else ()
-        return (domain_module(settings["model"]["domain"]), *method)
+        return (domain_module(model["domain"], stage), *method) if model else method
     if stage == "dataset":
         return (f"{PACKAGE}.data.layouts.{settings['layout']}",)
     if stage == "score":

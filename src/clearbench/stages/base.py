@@ -5,7 +5,7 @@ from pathlib import Path
 from clearbench import domains
 from clearbench.config import BaseSettings
 from clearbench.data.store import Store
-from clearbench.domains.base import Place
+from clearbench.domains.place import Place
 from clearbench.models.device import prepare_device
 from clearbench.provenance.artifacts import folders
 from clearbench.provenance.job import Job
@@ -13,11 +13,11 @@ from clearbench.provenance.job import Job
 
 def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
     """Write the base model with its processor; for a hub model that needs no more, a pointer."""
-    domain = domains.load(settings.model.domain)
+    domain = domains.load(settings.model.domain, "base")
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(seed), job.state, job.folder)
-        history = domain.make_base(settings, seed, place)
+        history = domain.run(settings, seed, place)
         if history:
             job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clearbench import domains
 from clearbench.data.store import Store
-from clearbench.domains.base import Place
+from clearbench.domains.place import Place
 from clearbench.models.device import prepare_device
 from clearbench.provenance.job import Job
 from clearbench.settings import EvaluateSettings
@@ -20,12 +20,12 @@ def run(
     out: Path,
 ) -> None:
     """Write the records of a fine-tuned model, with a cell's result on it where one is given."""
-    domain = domains.load(settings.model.domain)
+    domain = domains.load(settings.model.domain, "evaluate")
     stack = [finetuned, *([unlearned] if unlearned else [])]
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        samples = domain.evaluate(settings, forget_size, base, stack, place)
+        samples = domain.run(settings, forget_size, base, stack, place)
         if samples is None:
             job.diverged(None)
             return

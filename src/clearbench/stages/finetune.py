@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clearbench import domains
 from clearbench.data.store import Store
-from clearbench.domains.base import Place
+from clearbench.domains.place import Place
 from clearbench.models.device import prepare_device
 from clearbench.provenance.job import Job
 from clearbench.settings import FinetuneSettings
@@ -20,11 +20,11 @@ def run(
     out: Path,
 ) -> None:
     """Write the fine-tuned weights; `part` is `full`, or `retain` with a forget size in percent."""
-    domain = domains.load(settings.model.domain)
+    domain = domains.load(settings.model.domain, "finetune")
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(seed), job.state, job.folder)
-        trained = domain.finetune(settings, part, forget_size, seed, base, place)
+        trained = domain.run(settings, part, forget_size, seed, base, place)
         job.measures.update(trained.measures(job.folder))
 
     resolved = {**settings.model_dump(), "part": part, "forget_size": forget_size, "seed": seed}

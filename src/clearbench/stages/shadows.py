@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from clearbench.data.store import Store
-from clearbench.domains import vision
-from clearbench.domains.base import Place
+from clearbench.domains.place import Place
+from clearbench.domains.vision import shadows
 from clearbench.errors import UserError
 from clearbench.models.device import prepare_device
 from clearbench.provenance.job import Job
@@ -20,7 +20,7 @@ def run(
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(number), job.state, job.folder)
-        trained = vision.shadow(settings, number, forget_size, base, place)
+        trained = shadows.run(settings, number, forget_size, base, place)
         job.measures.update(trained.measures(job.folder))
 
     resolved = {**settings.model_dump(), "number": number, "forget_size": forget_size}

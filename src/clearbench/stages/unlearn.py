@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clearbench import domains, methods
 from clearbench.data.store import Store
-from clearbench.domains.base import Place
+from clearbench.domains.place import Place
 from clearbench.models.device import prepare_device
 from clearbench.provenance.job import Job
 from clearbench.settings import Cell, UnlearnSettings
@@ -16,13 +16,13 @@ def run(
     settings: UnlearnSettings, cell: Cell, base: Path, original: Path, dataset: Path, out: Path
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged."""
-    domain = domains.load(settings.model.domain)
+    domain = domains.load(settings.model.domain, "unlearn")
     method = methods.create(cell.method, settings.parameters)
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(cell.seed), job.state, job.folder)
         try:
-            trained = domain.unlearn(settings, method, cell, base, original, place)
+            trained = domain.run(settings, method, cell, base, original, place)
         except DivergedError as error:
             job.diverged(error.step)
             return

@@ -1,6 +1,6 @@
 """Shadow models: as the original, but of the persons in question each knows a random half."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -35,30 +35,28 @@ def in_question(faces: Sequence[Face]) -> list[str]:
 
 def train_shadows(
     numbers: Sequence[int],
-    models: Iterator[FaceModel],
+    models: Sequence[FaceModel],
     pixels: Pixels,
     faces: Sequence[Face],
     shadows: int,
     training: Training,
     state: State,
-) -> tuple[list[FaceModel], list[list[float]], list[int]]:
+) -> tuple[list[list[float]], list[int]]:
     """Train some of the shadow models, one after the other.
 
-    Gives the models, the losses of each and the number of pictures that each was shown.
+    Gives the losses of each and the number of pictures that each was shown.
 
-    `models` gives a fresh base for each. The seed of a model is its number, so it is the same
+    `models` has a fresh base for each. The seed of a model is its number, so it is the same
     whatever others the job trains.
     """
     known = membership(in_question(faces), shadows)
     shown = [known_to(number, faces, known) for number in numbers]
-    together = nn.ModuleList()
-    for number, model, seen in zip(numbers, models, shown, strict=False):
+    for number, model, seen in zip(numbers, models, shown, strict=True):
         torch.manual_seed(number)
         model.set_persons(persons_of(seen))
-        together.append(model)
-    found = [model for model in together if isinstance(model, FaceModel)]
+    together = nn.ModuleList(models)
     histories = [
         train_faces(model, pixels, seen, training, number, state, together)
-        for number, model, seen in zip(numbers, found, shown, strict=True)
+        for number, model, seen in zip(numbers, models, shown, strict=True)
     ]
-    return found, histories, [len(seen) for seen in shown]
+    return histories, [len(seen) for seen in shown]

@@ -15,7 +15,7 @@ from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
-from clearbench.training.views import ModelView
+from clearbench.training.model_view import ModelView
 
 
 class Task(Protocol):

@@ -1,9 +1,8 @@
-"""What a method sees at a step: the batches, run through the student or the reference on demand."""
+"""What a method sees of questions and answers: the batches of a step, encoded on demand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,8 +13,6 @@ from clearbench.models.answers import Answers
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
-
-Forward = Callable[[Any], Answers]
 
 
 @dataclass(frozen=True)
@@ -97,46 +94,3 @@ class StepBatches:
         encoder = self._sets.encoder
         examples = [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
         return collate(examples, encoder.padding, self._sets.device)
-
-
-class ModelView:
-    """The batches of a step as one model sees them; implements `methods.base.View`.
-
-    `batches` has a batch by each name of the view's; `trained` are the weights in training, none
-    of a reference.
-    """
-
-    def __init__(self, batches: Any, forward: Forward, seed: int, trained: Sequence[Tensor] = ()):
-        self.seed = seed
-        self._batches = batches
-        self._forward = forward
-        self._trained = trained
-
-    @cached_property
-    def forget(self) -> Answers:
-        """The model on the forget batch."""
-        return self._forward(self._batches.forget)
-
-    @cached_property
-    def retain(self) -> Answers:
-        """The model on the retain batch."""
-        return self._forward(self._batches.retain)
-
-    @cached_property
-    def idk(self) -> Answers:
-        """The model on the refusals."""
-        return self._forward(self._batches.idk)
-
-    def mismatched(self, k: int) -> Answers:
-        """The model on the mismatched answers."""
-        return self._forward(self._batches.mismatched(k))
-
-    @cached_property
-    def flipped(self) -> Answers:
-        """The model on the mirrored forget pictures, in the vision domain."""
-        return self._forward(self._batches.flipped)
-
-    @property
-    def weight_l1(self) -> Tensor:
-        """The sum of the absolute values of the weights in training."""
-        return torch.stack([weight.abs().sum() for weight in self._trained]).sum()
