@@ -4,6 +4,7 @@
 include: "rules/common.smk"
 include: "rules/dataset.smk"
 include: "rules/models.smk"
+include: "rules/shadows.smk"
 include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"
 include: "rules/score.smk"
@@ -12,6 +13,7 @@ include: "rules/tables.smk"
 
 localrules:
     all,
+    table5,
 
 
 rule all:

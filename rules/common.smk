@@ -18,7 +18,9 @@ wildcard_constraints:
     modality="text|visual|both",
     size=r"\d\d",
     seed=r"\d+",
-    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|\w+/(text|visual|both)/forget\d\d/seed\d+)",
+    stack=r"\d+",
+    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+"
+    r"|\w+/(text|visual|both)/forget\d\d/seed\d+)",
 
 
 onstart:

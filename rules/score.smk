@@ -1,4 +1,5 @@
-# All metrics of a model, from its records and its gold's; a changed metric reruns this alone.
+# All metrics of a model, from its records and those it is compared with: its gold's, or the shadow
+# models'. A changed metric reruns this alone.
 # On a cluster, many run in one job, one after the other: `scoring` is theirs alone.
 
 
@@ -14,6 +15,7 @@ rule score:
     resources:
         **suite.resources("score"),
         scoring=1,
+    params:
+        sources=suite.score_sources,
     shell:
-        "clearbench score --records $(dirname {input.records}) --gold $(dirname {input.gold})"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench score {params.sources} --out $(dirname {output}) 2>&1 | tee {log} >&2"

@@ -26,7 +26,7 @@ class Build(Strict):
 
     architecture: str = Field(description="a `model_type` of transformers, as `llava` or `llama`")
     config: dict[str, Any] = Field(description="arguments of its configuration class")
-    tokenizer: Tokenizer
+    tokenizer: Tokenizer | None = Field(None, description="null for vision models")
     processor: str | None = Field(None, description="the processor class; null for text models")
     processor_config: dict[str, Any] = Field(default_factory=dict, description="its arguments")
     image_processor: str | None = Field(None, description="the class of its image processor")
@@ -55,6 +55,7 @@ class Resources(Strict):
     finetune: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
     unlearn: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
     evaluate: Need = Need(gpus=1, mem_mb=64_000, minutes=240)
+    shadows: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
 
 
 _WITHOUT_MODEL = {
@@ -77,6 +78,9 @@ class ModelSource(Strict):
         description="how a hub model that does not say it lays out questions and answers",
     )
     build: Build | None = Field(None, description="how the workflow makes the model instead")
+    embedding: Positive | None = Field(
+        None, description="width of a vision model's embeddings; null for other models"
+    )
 
 
 class ModelSpec(ModelSource):
@@ -100,18 +104,14 @@ class ModelSpec(ModelSource):
 
     def needs(self) -> dict[str, Need]:
         """What the jobs of each stage ask of a cluster."""
-        return {**_WITHOUT_MODEL, **dict(self.resources)}
+        shadowed = self.domain == "vision"
+        own = {name: need for name, need in self.resources if name != "shadows" or shadowed}
+        return {**_WITHOUT_MODEL, **own}
 
     @property
     def source(self) -> ModelSource:
         """The part that makes the base."""
-        return ModelSource(
-            domain=self.domain,
-            hub=self.hub,
-            revision=self.revision,
-            chat_template=self.chat_template,
-            build=self.build,
-        )
+        return ModelSource(**{key: getattr(self, key) for key in ModelSource.model_fields})
 
     @property
     def use(self) -> ModelUse:

@@ -9,11 +9,12 @@ from typing import Any
 from clearbench import methods
 from clearbench.config import BaseSettings
 from clearbench.provenance.artifacts import folders
-from clearbench.runs import GOLD_SEEDS, gold_run, original_run
+from clearbench.runs import GOLD_SEEDS, gold_run, original_run, shadow_run
 from clearbench.settings import (
     Cell,
     EvaluateSettings,
     FinetuneSettings,
+    ShadowSettings,
     UnlearnSettings,
 )
 from clearbench.suite import Suite
@@ -115,10 +116,9 @@ class Graph:
             yield self._unlearned(cell)
         for run in self.runs.values():
             yield self._evaluated(run)
+        yield from self._shadows()
         for run in self.runs.values():
-            gold = gold_run(run.forget_size, GOLD_SEEDS[0])
-            inputs = {"records": f"evaluate/{run.name}", "gold": f"evaluate/{gold}"}
-            yield Artifact(f"score/{run.name}", "score", inputs=inputs, cell=run.cell)
+            yield self._scored(run)
         yield self._tables()
 
     def _data(self) -> Iterator[Artifact]:
@@ -135,7 +135,10 @@ class Graph:
         base = BaseSettings(model=model.source, training=file.base).model_dump()
         outside = folders(hub=model.hub)
         yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
-        training = FinetuneSettings(model=model.use, training=file.finetune).model_dump()
+        finetuning = FinetuneSettings(
+            model=model.use, training=file.finetune, holdout=self.suite.holdout
+        )
+        training = finetuning.model_dump()
         inputs = {"base": "base", "dataset": "dataset"}
         options = {"part": "full", "forget_size": None, "seed": 0}
         yield Artifact("original", "finetune", training, options, inputs)
@@ -152,6 +155,7 @@ class Graph:
             parameters={name: default for name, (_, default) in known.items()} | given,
             training=training,
             retain_modality=self.suite.file.retain_modality,
+            holdout=self.suite.holdout,
         )
         inputs = {"base": "base", "original": "original", "dataset": "dataset"}
         options = vars(cell)
@@ -159,14 +163,58 @@ class Graph:
         return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)
 
     def _evaluated(self, run: Run) -> Artifact:
-        file, model = self.suite.file, self.suite.model
-        settings = EvaluateSettings(model=model.use, evaluation=file.evaluate).model_dump()
         inputs = {"base": "base", "finetuned": run.weights, "dataset": "dataset"}
         if run.cell is not None:
             inputs.update(finetuned="original", unlearned=run.weights)
         options = {"forget_size": run.forget_size}
         name = f"evaluate/{run.name}"
-        return Artifact(name, "evaluate", settings, options, inputs, cell=run.cell)
+        return Artifact(name, "evaluate", self._evaluation, options, inputs, cell=run.cell)
+
+    @property
+    def _evaluation(self) -> dict[str, Any]:
+        file, suite = self.suite.file, self.suite
+        return EvaluateSettings(
+            model=suite.model.use, evaluation=file.evaluate, holdout=suite.holdout
+        ).model_dump()
+
+    def _shadows(self) -> Iterator[Artifact]:
+        """The shadow models of a vision suite, some a job, and their records."""
+        file, faces = self.suite.file, self.suite.file.faces
+        if faces is None:
+            return
+        settings = ShadowSettings(
+            model=self.suite.model.use,
+            training=file.finetune,
+            holdout=faces.holdout,
+            shadows=faces.shadows,
+            together=faces.together,
+        ).model_dump()
+        # Of the largest size: the smaller forget sets lie in it, so one set of models serves all.
+        size = {"forget_size": max(file.forget_sizes)}
+        for number in range(-(-faces.shadows // faces.together)):
+            name = shadow_run(number)
+            inputs = {"base": "base", "dataset": "dataset"}
+            yield Artifact(name, "shadows", settings, {"number": number, **size}, inputs)
+            yield Artifact(
+                f"evaluate/{name}",
+                "evaluate",
+                self._evaluation,
+                size,
+                {"base": "base", "finetuned": name, "dataset": "dataset"},
+            )
+
+    def _scored(self, run: Run) -> Artifact:
+        faces = self.suite.file.faces
+        inputs = {"records": f"evaluate/{run.name}"}
+        options = {}
+        if faces is None:
+            inputs["gold"] = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
+        else:
+            options["enrolment"] = faces.enrolment
+            names = map(shadow_run, range(-(-faces.shadows // faces.together)))
+            inputs |= {name: f"evaluate/{name}" for name in names}
+        name = f"score/{run.name}"
+        return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
 
     def _tables(self) -> Artifact:
         reads = {

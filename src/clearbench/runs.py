@@ -15,3 +15,8 @@ def original_run(forget_size: int) -> str:
 def gold_run(forget_size: int, seed: int) -> str:
     """The run of a gold."""
     return f"gold/forget{forget_size:02d}/seed{seed}"
+
+
+def shadow_run(number: int) -> str:
+    """The shadow models of a job, which are evaluated together."""
+    return f"shadows/{number}"

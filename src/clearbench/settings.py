@@ -10,18 +10,22 @@ from pydantic import Field
 
 from clearbench.strict import Positive, Strict
 
-Domain = Literal["multimodal", "text"]
+Domain = Literal["multimodal", "text", "vision"]
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
 
 
 class Training(Strict):
-    """How a model is trained: AdamW, linear warm-up, then the schedule, gradients clipped."""
+    """How a model is trained: linear warm-up, then the schedule, gradients clipped."""
 
     epochs: Positive = Field(3, description="passes over the training set (unlearning: forget set)")
     batch_size: Positive = Field(16, description="samples a forward pass")
     accumulation: Positive = Field(1, description="forward passes an optimiser step")
     lr: float = Field(1e-5, gt=0, description="peak learning rate")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW's decoupled weight decay")
+    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="which optimiser")
+    momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
+    weight_decay: float = Field(
+        0.01, ge=0, description="decoupled in AdamW, a part of the gradient in SGD"
+    )
     adam_epsilon: float = Field(
         1e-8, gt=0, description="AdamW's epsilon: smaller gradients than this barely move a weight"
     )
@@ -30,6 +34,9 @@ class Training(Strict):
         "constant", description="the rate after warm-up"
     )
     max_grad_norm: float = Field(1.0, gt=0, description="gradients are clipped to this norm")
+    augment: Literal["none", "flip"] = Field(
+        "none", description="of images in the vision domain: mirrored with probability 1/2, or not"
+    )
 
 
 class Finetuning(Training):
@@ -74,11 +81,31 @@ class ModelUse(Strict):
     lora: Lora = Lora()
 
 
+class Faces(Strict):
+    """Of the vision domain: who is held out, how persons are told apart, and the shadow models."""
+
+    holdout: int = Field(
+        10, gt=0, le=50, description="percent of persons, retained ones, that no model is shown"
+    )
+    enrolment: Positive = Field(5, description="pictures of a person in its enrolment vector")
+    shadows: Positive = Field(64, description="shadow models; a person is known to half of them")
+    together: Positive = Field(8, description="shadow models that one job trains")
+
+
 class FinetuneSettings(Strict):
-    """The model and how it is trained."""
+    """The model and how it is trained; `holdout` as in `Faces`, null outside the vision domain."""
 
     model: ModelUse
     training: Finetuning
+    holdout: int | None = None
+
+
+class ShadowSettings(FinetuneSettings):
+    """As those of the original, for `shadows` models in all, of which a job trains `together`."""
+
+    holdout: int
+    shadows: Positive
+    together: Positive
 
 
 class UnlearnSettings(Strict):
@@ -88,6 +115,7 @@ class UnlearnSettings(Strict):
     parameters: dict[str, Any]
     training: Unlearning
     retain_modality: str = "same"
+    holdout: int | None = None
 
 
 class EvaluateSettings(Strict):
@@ -95,6 +123,7 @@ class EvaluateSettings(Strict):
 
     model: ModelUse
     evaluation: Evaluation
+    holdout: int | None = None
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +14,7 @@ from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
 from clearbench.hub import Kind
-from clearbench.settings import Cell, Domain, Evaluation, Finetuning, Training, Unlearning
+from clearbench.settings import Cell, Domain, Evaluation, Faces, Finetuning, Training, Unlearning
 from clearbench.strict import Strict
 from clearbench.strict import validate as check
 
@@ -47,6 +48,9 @@ class SuiteFile(Strict):
         min_length=1, description="method: its parameters, and training keys that differ"
     )
     evaluate: Evaluation = Evaluation()
+    faces: Faces | None = Field(
+        None, description="of the vision domain: who is held out, enrolment, shadow models"
+    )
 
 
 @dataclass(frozen=True)
@@ -74,6 +78,11 @@ class Suite:
             ("model", model.hub, model.revision),
         ]
         return [(kind, name, revision) for kind, name, revision in found if name]
+
+    @property
+    def holdout(self) -> int | None:
+        """The percent of persons that no model of a vision suite is shown."""
+        return None if self.file.faces is None else self.file.faces.holdout
 
     @cached_property
     def cells(self) -> list[Cell]:
@@ -120,6 +129,12 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_methods(suite)
     _check_fit(suite)
     return suite
+
+
+def suites_of(domains: Sequence[Domain], root: Path) -> list[str]:
+    """The names of the suites of `config/` below a root whose models are of some domains."""
+    names = sorted(file.stem for file in (root / "config").glob("*.yaml"))
+    return [name for name in names if load_suite(name, root).domain in domains]
 
 
 def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> DatasetSpec:
@@ -180,6 +195,14 @@ def _check_methods(suite: Suite) -> None:
 def _check_fit(suite: Suite) -> None:
     """What the suite's parts demand of each other."""
     file, path = suite.file, suite.path
+    for method in file.methods:
+        served = methods.describe(method).domains
+        if suite.domain not in served:
+            raise UserError(
+                f"{path}: methods.{method}: serves {', '.join(served)}; {file.model} is a"
+                f" {suite.domain} model"
+            )
+    _check_faces(suite)
     if suite.domain == "text" and file.modalities != ["text"]:
         raise UserError(f"{path}: modalities: {file.model} is a text model; allowed: text")
     if suite.dataset.domain == "text" and suite.domain != "text":
@@ -203,4 +226,55 @@ def _check_shares(suite: Suite) -> None:
             raise UserError(
                 f"{suite.path}: {key}: accumulation: {accumulation}; {model} asks for {gpus} GPUs,"
                 f" which share the batches of a step; allowed: multiples of {gpus}"
+            )
+
+
+def _check_faces(suite: Suite) -> None:
+    """What the vision domain demands, and what the others have no use for."""
+    file, path, faces = suite.file, suite.path, suite.file.faces
+    trainings = {
+        "base": file.base or Training(),
+        "finetune": file.finetune,
+        "unlearn": file.unlearn,
+        **{f"methods.{method}": suite.unlearning(method)[1] for method in file.methods},
+    }
+    augmenting = [key for key, training in trainings.items() if training.augment != "none"]
+    if suite.domain != "vision":
+        if faces is not None:
+            raise UserError(f"{path}: faces: {file.model} is no vision model; leave it out")
+        if augmenting:
+            raise UserError(f"{path}: {augmenting[0]}.augment: for vision models; allowed: none")
+        return
+    if faces is None:
+        raise UserError(f"{path}: faces: missing; {file.model} is a vision model")
+    if faces.shadows % 2:
+        raise UserError(
+            f"{path}: faces.shadows: {faces.shadows}; allowed: even, for half know a person"
+        )
+    if file.modalities != ["visual"]:
+        raise UserError(f"{path}: modalities: {file.model} is a vision model; allowed: visual")
+    cells = ("unlearn", *(f"methods.{method}" for method in file.methods))
+    for key, training in trainings.items():
+        if getattr(training, "weights", "full") != "full":
+            raise UserError(f"{path}: {key}.weights: vision models have no adapter; allowed: full")
+        if key in cells and training.augment != "none":
+            raise UserError(f"{path}: {key}.augment: for base and finetune only; allowed: none")
+    if suite.model.embedding is None:
+        raise UserError(f"config/models/{file.model}.yaml: embedding: missing; give its width")
+    if suite.model.precision != "float32":
+        raise UserError(
+            f"config/models/{file.model}.yaml: precision: {suite.model.precision}; vision models"
+            " are: float32"
+        )
+    for stage, need in dict(suite.model.resources).items():
+        if need.gpus > 1:
+            raise UserError(
+                f"config/models/{file.model}.yaml: resources.{stage}.gpus: {need.gpus}; vision"
+                " models are small; allowed: 0, 1"
+            )
+    for method in file.methods:
+        if augmenting and methods.describe(method).unaugmented:
+            raise UserError(
+                f"{path}: methods.{method}: only valid where no training augments;"
+                f" {augmenting[0]}.augment is {trainings[augmenting[0]].augment}, allowed: none"
             )

@@ -84,7 +84,7 @@ def test_mistake_ends_in_one_line_and_status_1(main, tmp_path, words, told):
     ("words", "told"),
     [
         (["scroe"], "No such command 'scroe'"),
-        (["score", "--records", "r"], "Missing option '--gold'"),
+        (["score", "--records", "r", "--out", "o"], "give --gold, or of a vision model"),
         (["score", "--record", "r"], "No such option"),
         (["unlearn", "--modality", "images"], "'images' is not one of 'text', 'visual', 'both'"),
         (["base", "--seed", "-1"], "-1 is not in the range x>=0"),

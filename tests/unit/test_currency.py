@@ -71,9 +71,15 @@ def test_nothing_of_a_finished_tree_is_made_again(tmp_path, monkeypatch, records
     } == (statuses.keys())
 
 
+def compared(tree):
+    """The folders of the records that the cell's score is made of."""
+    gold = tree.root / "evaluate/gold/forget10/seed0"
+    return {"records": tree.root / EVALUATED, "gold": gold}
+
+
 def test_a_job_on_a_current_artifact_has_nothing_to_do(tree, capsys):
     """What `assess` expects of a record is what a job would write."""
-    score.run(tree.root / EVALUATED, tree.root / "evaluate/gold/forget10/seed0", tree.root / SCORED)
+    score.run(compared(tree), None, tree.root / SCORED)
     tabulate.run(tree.suite, tree.root, False, tree.root / TABLES)
     told = [f"{tree.root / name}: unchanged, kept" for name in (SCORED, TABLES)]
     assert capsys.readouterr().err.splitlines() == told
@@ -84,11 +90,11 @@ def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkey
     tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results", records=True).build()
     assert len(read_records(tree.root / EVALUATED / RECORDS)) > 1
     again = tmp_path / "again"
-    score.run(tree.root / EVALUATED, tree.root / "evaluate/gold/forget10/seed0", again)
+    score.run(compared(tree), None, again)
     assert (again / SCORES).read_bytes() == (tree.root / SCORED / SCORES).read_bytes()
 
 
-@pytest.mark.parametrize("suite", ["mini", "mini-full", "tofu"])
+@pytest.mark.parametrize("suite", ["mini", "mini-full", "mini-vision", "tofu"])
 def test_settings_of_the_suites_survive_their_records(suite, monkeypatch):
     """JSON turns a tuple into a list; a setting that it changes would rerun its job for ever."""
     from clearbench.suite import load_suite

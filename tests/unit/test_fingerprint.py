@@ -30,9 +30,12 @@ class Copy:
             from clearbench.provenance.fingerprint import code_of, fingerprint
             from clearbench.methods import available
             stages = ["generate", "base", "finetune", "evaluate", "score", "tabulate"]
-            asked = {name: (name, {}) for name in stages}
+            model = {"model": {"domain": "multimodal"}}
+            asked = {name: (name, model) for name in stages}
+            vision = {"model": {"domain": "vision"}}
+            asked |= {f"vision {name}": (name, vision) for name in stages[1:4]}
             asked |= {key: ("dataset", {"layout": key}) for key in ("clear", "tofu")}
-            asked |= {key: ("unlearn", {"method": key}) for key in available()}
+            asked |= {key: ("unlearn", {**model, "method": key}) for key in available()}
             print(json.dumps({key: fingerprint(code_of(*job)) for key, job in asked.items()}))
         """
         command = [sys.executable, "-c", textwrap.dedent(code)]
@@ -112,11 +115,18 @@ def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
     assert code.changed(before) == expected
 
 
+def test_edited_model_of_one_domain_reruns_no_job_of_another(code):
+    before = code.fingerprints()
+    code.edit("models/faces.py", "SCALE = 30.0", "SCALE = 31.0")
+    assert code.changed(before) == {"vision base", "vision finetune", "vision evaluate"}
+
+
 def test_code_of_a_package_reruns_what_imports_anything_of_it(code):
     before = code.fingerprints()
     with (code.root / "training/__init__.py").open("a") as file:
         file.write("word = 1\n")
-    assert code.changed(before) == {"base", "finetune", *methods.available()}
+    vision = {"vision base", "vision finetune"}
+    assert code.changed(before) == {"base", "finetune", *vision, *methods.available()}
 
 
 @pytest.mark.parametrize(

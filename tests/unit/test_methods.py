@@ -24,7 +24,10 @@ PARITY = [
     ("scrub", {"alpha": 1.0, "gamma": 1.0}, "scrub@alpha1,gamma1"),
     ("llmu", {}, "llmu"),
 ]
-"""Methods with the loss of the fixture that they must have; rmu and sku are tested by formula."""
+"""Methods with the loss of the fixture that they must have."""
+
+FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity"}
+"""Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
 
@@ -90,7 +93,7 @@ def test_loss_is_the_one_of_the_paper(cases, key, parameters, name):
 
 
 def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
-    assert {key for key, _, _ in PARITY} == set(methods.available()) - {"rmu", "sku"}
+    assert {key for key, _, _ in PARITY} == set(methods.available()) - FORMULAS
 
 
 @pytest.fixture
@@ -174,6 +177,50 @@ def test_rmu_steers_a_run_in_one_direction_of_unit_length_that_its_seed_draws():
     assert not torch.allclose(u, direction(64, 4))
 
 
+class FacesView:
+    """A view whose answers have given embeddings (B, E) of each batch, and weights."""
+
+    def __init__(self, weights=(), **embeddings):
+        for name, vectors in embeddings.items():
+            answers = Answers.from_logits(torch.zeros(1, 2, 2), torch.tensor([[0, 1]]))
+            answers.embeddings = torch.nn.functional.normalize(vectors, dim=-1)
+            setattr(self, name, answers)
+        self.weight_l1 = sum(weight.abs().sum() for weight in weights)
+
+
+def drawn_embeddings(seed):
+    generator = torch.Generator().manual_seed(seed)
+    names = ("forget", "retain", "flipped")
+    return {name: torch.randn(4, 6, generator=generator) for name in names}
+
+
+def test_scrub_bio_turns_forget_embeddings_away_and_holds_retain_embeddings():
+    student, reference = drawn_embeddings(0), drawn_embeddings(1)
+    loss = methods.create("scrub_bio", {"retain_weight": 2.0}).loss(
+        FacesView(**student), FacesView(**reference)
+    )
+    cosine = torch.nn.functional.cosine_similarity
+    left, kept = (cosine(student[part], reference[part]).mean() for part in ("forget", "retain"))
+    assert loss == pytest.approx((left - 2 * kept).item())
+
+
+def test_twins_moves_forget_embeddings_to_those_of_the_mirrored_pictures():
+    student, reference = drawn_embeddings(0), drawn_embeddings(1)
+    loss = methods.create("twins", {}).loss(FacesView(**student), FacesView(**reference))
+    unit = torch.nn.functional.normalize
+    pairs = [(student["forget"], reference["flipped"]), (student["retain"], reference["retain"])]
+    expected = sum((unit(a) - unit(b)).square().sum(-1).mean() for a, b in pairs)
+    assert loss == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_sparsity_adds_the_norm_of_all_weights_to_the_loss_of_the_retain_set():
+    weights = [torch.tensor([1.0, -2.0]), torch.tensor([[3.0]])]
+    view = FacesView(weights, **drawn_embeddings(0))
+    loss = methods.create("sparsity", {"penalty": 0.1}).loss(view, view)
+    # Two answers alike.
+    assert loss == pytest.approx(torch.log(torch.tensor(2.0)).item() + 0.6)
+
+
 @pytest.mark.parametrize("key", methods.available())
 def test_description_read_without_running_the_file_is_that_of_the_class(key):
     method, description = methods.create(key, {}), methods.describe(key)
@@ -183,6 +230,7 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
+    assert (description.domains, description.unaugmented) == (method.domains, method.unaugmented)
     assert "Source: " in description.doc
 
 

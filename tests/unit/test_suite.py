@@ -47,7 +47,7 @@ MISTAKES = {
     "unknown key of an optional part": (
         "base: { epochs: 1 }",
         "base: { epoch: 1 }",
-        "base.epoch: unknown key; allowed: accumulation, adam_epsilon, batch_size, epochs, ",
+        "base.epoch: unknown key; allowed: accumulation, adam_epsilon, augment, batch_size, ",
     ),
     "missing key": ("seeds: [0, 1]\n", "", "seeds: missing"),
     "unknown method": ("ga: {}", "gaa: {}", f"methods: unknown: gaa; allowed: {ALL_METHODS}"),
@@ -113,6 +113,58 @@ MISTAKES = {
         "base: { epochs: 1 }\n",
         "",
         "base: missing; tiny-llava is built and trained by the workflow",
+    ),
+}
+
+
+FACES = """\
+description: small
+dataset: mini-faces
+model: tiny-resnet
+modalities: [visual]
+forget_sizes: [10]
+seeds: [0]
+base: { epochs: 1 }
+unlearn: { weights: full }
+methods:
+  ga: {}
+  twins: {}
+faces: { shadows: 4 }
+"""
+FACE_MISTAKES = {
+    "a method of another domain": (
+        "model: tiny-resnet",
+        "model: tiny-llava",
+        "methods.twins: serves vision; tiny-llava is a multimodal model",
+    ),
+    "twins where training mirrors": (
+        "unlearn: {",
+        "finetune: { augment: flip }\nunlearn: {",
+        "methods.twins: only valid where no training augments; finetune.augment is flip, allowed:"
+        " none",
+    ),
+    "mirrored unlearning": (
+        "ga: {}",
+        "ga: { augment: flip }",
+        "methods.ga.augment: for base and finetune only; allowed: none",
+    ),
+    "no protocol": ("faces: { shadows: 4 }\n", "", "faces: missing; tiny-resnet is a vision model"),
+    "odd shadows": ("shadows: 4", "shadows: 5", "faces.shadows: 5; allowed: even"),
+    "unknown key of the protocol": (
+        "shadows: 4",
+        "shadow: 4",
+        "faces.shadow: unknown key; allowed: enrolment, holdout, shadows, together",
+    ),
+    "texts": ("[visual]", "[visual, text]", "modalities: tiny-resnet is a vision model; allowed:"),
+    "adapter": (
+        "{ weights: full }",
+        "{ weights: lora }",
+        "unlearn.weights: vision models have no adapter; allowed: full",
+    ),
+    "a dataset without images": (
+        "dataset: mini-faces",
+        "dataset: tofu",
+        "dataset: tofu has no images, tiny-resnet needs them",
     ),
 }
 
@@ -196,6 +248,25 @@ def test_mistake_is_one_line_with_file_key_and_what_is_allowed(root, mistake):
     path = root / "config/small.yaml"
     edit(path, old, new)
     assert told(root).startswith(f"{path}: {expected}")
+
+
+@pytest.mark.parametrize("mistake", FACE_MISTAKES)
+def test_mistake_of_a_vision_suite_is_one_line(root, mistake):
+    path = root / "config/small.yaml"
+    path.write_text(FACES)
+    load_suite("small", root)
+    old, new, expected = FACE_MISTAKES[mistake]
+    edit(path, old, new)
+    assert told(root).startswith(f"{path}: {expected}")
+
+
+def test_faces_and_mirroring_are_of_vision_suites_only(root):
+    path = root / "config/small.yaml"
+    text = path.read_text()
+    path.write_text(text + "faces: { shadows: 4 }\n")
+    assert "faces: tiny-llava is no vision model" in told(root)
+    path.write_text(text.replace("base: {", "base: { augment: flip,"))
+    assert "base.augment: for vision models; allowed: none" in told(root)
 
 
 def test_unknown_suite_is_answered_with_the_known_ones(root):

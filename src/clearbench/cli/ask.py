@@ -15,8 +15,9 @@ def show(name: str) -> None:
     from clearbench.graph import TABLES
     from clearbench.suite import load_suite
 
-    tables = Path("results") / load_suite(name, Path.cwd()).name / TABLES
-    main_table = tables / "comparison.md"
+    suite = load_suite(name, Path.cwd())
+    tables = Path("results") / suite.name / TABLES
+    main_table = tables / ("table5.md" if suite.domain == "vision" else "comparison.md")
     if not main_table.exists():
         raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
     click.echo(main_table.read_text(encoding="utf-8"))
@@ -40,6 +41,7 @@ def methods(method: str | None) -> None:
         click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
         if method is not None:
             click.echo(f"\n{description.doc}\n")
+            click.echo(f"  domains: {', '.join(description.domains)}")
             for name, (kind, default) in description.parameters.items():
                 click.echo(f"  {name}: {kind} = {default}")
 

@@ -155,14 +155,41 @@ def evaluate(
 
 
 @click.command()
-@_folder("--records", "Folder of the evaluated model.")
-@_folder("--gold", "Folder of its evaluated gold.")
+@_settings_option
+@click.option("--number", type=click.IntRange(min=0), required=True, help="Of the job, from 0.")
+@click.option("--forget-size", type=int, required=True, help="The largest, percent of persons.")
+@_base
+@_dataset
 @_out
-def score(records: Path, gold: Path, out: Path) -> None:
+def shadows(
+    settings: str, number: int, forget_size: int, base: Path, dataset: Path, out: Path
+) -> None:
+    """Train some of a vision suite's shadow models."""
+    from clearbench.settings import ShadowSettings
+    from clearbench.stages import shadows as stage
+
+    stage.run(_settings(ShadowSettings, settings), number, forget_size, base, dataset, out)
+
+
+@click.command()
+@_folder("--records", "Folder of the evaluated model.")
+@_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
+@click.option(
+    "--shadows", type=_Folder, multiple=True, help="Folder of evaluated shadow models; all."
+)
+@click.option("--enrolment", type=click.IntRange(min=1), help="Pictures that enrol a person.")
+@_out
+def score(
+    records: Path, gold: Path | None, shadows: tuple[Path, ...], enrolment: int | None, out: Path
+) -> None:
     """Compute all metrics of a model from its records."""
     from clearbench.stages import score as stage
 
-    stage.run(records, gold, out)
+    if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
+        raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
+    inputs = {"records": records} | ({"gold": gold} if gold else {})
+    inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
+    stage.run(inputs, enrolment, out)
 
 
 @click.command()

@@ -12,25 +12,33 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from clearbench.errors import UserError
+from clearbench.settings import Domain
 
 if TYPE_CHECKING:
     from clearbench.methods.base import Method
 
 _FOLDER = Path(__file__).parent
 _SHARED = ("__init__", "base")
+_BATCHES = ("forget", "retain", "idk", "mismatched", "flipped")
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a method's file says of itself: parameters by name with type and default, and docs."""
+    """What a method's file says of itself.
+
+    Parameters by name with type and default; the domains that it serves; whether it is only valid
+    where no training augments its images; its docstring.
+    """
 
     key: str
     parameters: Mapping[str, tuple[str, Any]]
     doc: str
+    domains: tuple[str, ...]
+    unaugmented: bool
 
     def check(self, given: Mapping[str, Any]) -> None:
         """Raise UserError, beginning with the key, where a parameter is unknown or mistyped."""
@@ -81,7 +89,18 @@ def describe(key: str) -> Description:
                 f"{path.name}: parameter {name}: give it a default and a type: {', '.join(_TYPES)}"
             )
         parameters[name] = (kind, ast.literal_eval(node.value))
-    return Description(key, parameters, ast.get_docstring(classes[0]) or "")
+    constants = {
+        ast.unparse(node.targets[0]): ast.literal_eval(node.value)
+        for node in classes[0].body
+        if isinstance(node, ast.Assign)
+    }
+    return Description(
+        key,
+        parameters,
+        ast.get_docstring(classes[0]) or "",
+        tuple(constants.get("domains", get_args(Domain))),
+        bool(constants.get("unaugmented", False)),
+    )
 
 
 def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
@@ -104,7 +123,7 @@ def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             view, batch = node.value.id, node.attr
-            if view in asked and batch != "seed":
+            if view in asked and batch in _BATCHES:
                 count = counts.get(id(node), "1").removeprefix("self.")
                 asked[view][batch] = known.get(count, int(count) if count.isdecimal() else 1)
     student, reference = (sum(batches.values()) for batches in asked.values())

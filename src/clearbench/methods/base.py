@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
 from clearbench.models.answers import Answers
+from clearbench.settings import Domain
 
 
 class View(Protocol):
@@ -15,6 +16,10 @@ class View(Protocol):
     `forget` and `retain` are batches of the two sets, `idk` the forget questions answered with "I
     don't know" variants, `mismatched(k)` the forget questions with k answers of other forget
     samples each. `seed` is the seed of the run.
+
+    In the vision domain a sample is a picture and its answer the person; `idk` are the forget
+    pictures with another person each. `flipped`, there only, are they mirrored. `weight_l1` is ‖θ‖₁
+    of the weights in training.
     """
 
     seed: int
@@ -26,6 +31,10 @@ class View(Protocol):
     @property
     def idk(self) -> Answers: ...
     def mismatched(self, k: int) -> Answers: ...
+    @property
+    def flipped(self) -> Answers: ...
+    @property
+    def weight_l1(self) -> Tensor: ...
 
 
 Loss = Callable[[View, View], Tensor]
@@ -43,7 +52,14 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True)
 class Method:
-    """An unlearning method; its fields are its parameters."""
+    """An unlearning method; its fields are its parameters.
+
+    `domains` are those that it serves: all of them where it is a loss on answers, for a person is
+    the answer to a picture. `unaugmented` says that it is only valid where no training augments.
+    """
+
+    domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
+    unaugmented: ClassVar[bool] = False
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The scalar to minimise at a step.

@@ -15,6 +15,7 @@ class RepresentationMisdirection(Method):
     Loss: mean_t ‖h_ℓ(t) - c·u‖² on F + α·mean_t ‖h_ℓ(t) - h⁰_ℓ(t)‖² on R, with t over the positions
     that predict answer tokens, ‖·‖² summed over the hidden width, and u one unit vector of a run,
     drawn from U[0,1)^d. `layer` counts decoder layers from 0; 7 and c = 300 suit 32-layer models.
+    Of an image model h is a stage's (or block's) output, averaged over the picture.
     Source: arXiv 2403.03218.
     """
 

@@ -10,6 +10,9 @@ from pkgutil import iter_modules
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, ModelMetric, TaskMetric
+from clearbench.metrics.faces import FaceMetric
+
+Metric = TaskMetric | ModelMetric | FaceMetric
 
 
 @cache
@@ -24,15 +27,22 @@ def model_metrics() -> dict[str, ModelMetric]:
     return {name: found for name, found in _defined().items() if isinstance(found, ModelMetric)}
 
 
-def metric_of(key: str) -> TaskMetric | ModelMetric:
+@cache
+def face_metrics() -> dict[str, FaceMetric]:
+    """The metrics of the vision domain by name, in the order of files and of definitions."""
+    return {name: found for name, found in _defined().items() if isinstance(found, FaceMetric)}
+
+
+def metric_of(key: str) -> Metric:
     """The metric behind a score's key (`forget/captions/rouge_l`, `model_utility`).
 
     Raises UserError for a key that no metric has.
     """
     name = key.rpartition("/")[2]
-    found = task_metrics().get(name) if "/" in key else model_metrics().get(name)
+    whole: dict[str, Metric] = {**model_metrics(), **face_metrics()}
+    found = task_metrics().get(name) if "/" in key else whole.get(name)
     if found is None:
-        known = ", ".join([*task_metrics(), *model_metrics()])
+        known = ", ".join([*task_metrics(), *whole])
         raise UserError(f"{key}: no metric has this name; there are {known}")
     return found
 
@@ -45,13 +55,13 @@ def better(key: str) -> Better:
     return metric.better
 
 
-def _defined() -> dict[str, TaskMetric | ModelMetric]:
+def _defined() -> dict[str, Metric]:
     """The metrics of all files by name, without those that a file imports from another one."""
-    found: dict[str, TaskMetric | ModelMetric] = {}
+    found: dict[str, Metric] = {}
     for file in iter_modules(__path__):
         module = import_module(f"{__name__}.{file.name}")
         for value in vars(module).values():
-            if not isinstance(value, TaskMetric | ModelMetric):
+            if not isinstance(value, Metric):
                 continue
             if value.compute.__module__ != module.__name__:
                 continue

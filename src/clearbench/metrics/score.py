@@ -1,10 +1,16 @@
 """All metrics of one model."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from clearbench.evaluation.records import Record
-from clearbench.metrics import model_metrics, task_metrics
+from clearbench.metrics import face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Evaluation, Records, check
+from clearbench.metrics.faces import FaceEvaluation
+
+if TYPE_CHECKING:
+    from clearbench.evaluation.embeddings import Seen
 
 SCORES = "scores.json"
 """The file's name in an artifact: metric key to value."""
@@ -34,3 +40,13 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         if value is not None:
             present[name] = value
     return present
+
+
+def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:
+    """Every metric of the vision domain by key.
+
+    `shadows` are the records of the shadow models, some models in each; `enrolment` pictures enrol
+    a person. Raises UserError where a split has no test picture.
+    """
+    evaluation = FaceEvaluation(seen, shadows, enrolment)
+    return {name: metric(evaluation) for name, metric in face_metrics().items()}

@@ -21,7 +21,9 @@ class Answers:
 
     `project` gives the logits (N, V) when first asked for; `labels` (N,) are the answer tokens;
     `sample` (N,) the sample of each token, in 0..B-1; `hidden` (N, H) the states of the layer that
-    a method asked for, at the positions that predict the answer tokens, else None.
+    a method asked for, at the positions that predict the answer tokens, else None. In the vision
+    domain a sample is a picture, its one answer token a person, and `embeddings` (B, E) are unit
+    vectors; elsewhere None.
     """
 
     project: Callable[[], Tensor]
@@ -29,6 +31,7 @@ class Answers:
     sample: Tensor
     size: int
     hidden: Tensor | None = None
+    embeddings: Tensor | None = None
 
     @classmethod
     def from_logits(cls, logits: Tensor, labels: Tensor) -> "Answers":

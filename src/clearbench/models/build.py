@@ -19,8 +19,13 @@ _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"
 
 
-def build_tokenizer(settings: Tokenizer, texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer."""
+def build_tokenizer(settings: Tokenizer | None, texts: Iterable[str]) -> PreTrainedTokenizerFast:
+    """A byte-level BPE tokenizer trained on texts; the same texts give the same tokenizer.
+
+    UserError without settings, which only models of images do without.
+    """
+    if settings is None:
+        raise UserError("build.tokenizer: missing; a model of texts needs one")
     tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -43,8 +48,8 @@ def build_processor(build: Build, tokenizer: PreTrainedTokenizerFast) -> Any:
     """The processor of a model with images; of a text model, the tokenizer itself."""
     if build.processor is None:
         return tokenizer
-    image_processor = _named(build.image_processor or "")(**build.image_processor_config)
-    return without_videos(_named(build.processor))(
+    image_processor = named(build.image_processor or "")(**build.image_processor_config)
+    return without_videos(named(build.processor))(
         image_processor=image_processor,
         tokenizer=tokenizer,
         chat_template=tokenizer.chat_template,
@@ -78,7 +83,8 @@ def build_model(
     return model
 
 
-def _named(name: str) -> Any:
+def named(name: str) -> Any:
+    """A class of transformers; UserError where there is none of this name."""
     found = getattr(transformers, name, None)
     if found is None:
         raise UserError(f"build: transformers has no class {name!r}")

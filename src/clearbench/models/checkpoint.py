@@ -15,6 +15,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
+from torch import nn
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
@@ -133,11 +134,16 @@ def prepare_training(
             return get_peft_model(model, config)
         except ValueError as error:
             raise UserError(f"lora.targets: no module matches {lora.targets} ({error})") from None
+    freeze(model, frozen)
+    return model
+
+
+def freeze(model: nn.Module, frozen: str) -> None:
+    """Train all weights but those whose names the regular expression `frozen` matches."""
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (frozen and re.match(frozen, name)))
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
-    return model
 
 
 def save_checkpoint(model: Model, folder: Path) -> None:
@@ -159,11 +165,6 @@ def save_checkpoint(model: Model, folder: Path) -> None:
         config = folder / "adapter_config.json"
         settings = {**json.loads(config.read_text()), "base_model_name_or_path": None}
         config.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
-
-
-def stored_bytes(folder: Path) -> int:
-    """The size in bytes of what a checkpoint stores: its safetensors files."""
-    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
 
 
 def _pointer(base: Path) -> dict[str, Any]:

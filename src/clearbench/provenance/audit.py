@@ -5,14 +5,14 @@ import json
 from functools import cache, cached_property
 
 from clearbench.errors import UserError
-from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
-from clearbench.metrics.score import SCORES, score_records
+from clearbench.metrics.score import SCORES
 from clearbench.provenance.currency import recipe_now
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.record import Record
 from clearbench.provenance.tree import Tree
+from clearbench.scoring import scores_of
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
 from clearbench.tables.results import Group, plan
@@ -130,9 +130,9 @@ class Audit:
         """The first score that its records do not give."""
         if self._tree.manifest(name).diverged:
             return None
-        root, inputs = self._tree.root, self._graph[name].inputs
-        records, gold = (read_records(root / inputs[key] / RECORDS) for key in ("records", "gold"))
-        computed = score_records(records, gold)
+        root, artifact = self._tree.root, self._graph[name]
+        folders = {key: root / source for key, source in artifact.inputs.items()}
+        computed = scores_of(folders, artifact.options.get("enrolment"))
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
         for key in sorted(said.keys() | computed.keys()):
             if said.get(key) != computed.get(key):

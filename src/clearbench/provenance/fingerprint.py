@@ -3,8 +3,8 @@
 A stage reaches its module and everything it imports inside the package, also imports inside
 functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their syntax
 trees without docstrings, so that comments, docstrings and formatting change nothing. Plug-ins that
-are found by name (methods, layouts, metrics, tables) are reached by the jobs whose settings ask for
-them: a method's file by its own cells only.
+are found by name (domains, methods, layouts, metrics, tables) are reached by the jobs whose
+settings ask for them: a method's file by its own cells only.
 
 Code that only tells of results, and cannot change their bytes, is left out: this package and the
 errors.
@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from clearbench.domains import module_name as domain_module
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent.parent
@@ -58,8 +60,10 @@ def submodules(package: str) -> list[str]:
 
 
 def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    if stage == "unlearn":
-        return (f"{PACKAGE}.methods.{settings['method']}",)
+    if stage in ("base", "finetune", "unlearn", "evaluate"):
+        model = settings.get("model")
+        method = (f"{PACKAGE}.methods.{settings['method']}",) if stage == "unlearn" else ()
+        return (domain_module(model["domain"], stage), *method) if model else method
     if stage == "dataset":
         return (f"{PACKAGE}.data.layouts.{settings['layout']}",)
     if stage == "score":

@@ -1,19 +1,24 @@
-"""Score: all metrics of one model, from its records and those of its gold."""
+"""Score: all metrics of one model, from its records and those that they are compared with."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from clearbench.evaluation.records import RECORDS, read_records
-from clearbench.metrics.score import SCORES, score_records
+from clearbench.metrics.score import SCORES
 from clearbench.provenance.job import Job
+from clearbench.scoring import scores_of
 
 
-def run(records: Path, gold: Path, out: Path) -> None:
-    """Write the scores (metric key to value) of an evaluated model; a diverged one has none."""
+def run(inputs: Mapping[str, Path], enrolment: int | None, out: Path) -> None:
+    """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
+
+    `inputs` and `enrolment` as `scoring.scores_of` takes them.
+    """
 
     def work(job: Job) -> None:
-        scores = score_records(read_records(records / RECORDS), read_records(gold / RECORDS))
-        text = json.dumps(scores, indent=1) + "\n"
+        text = json.dumps(scores_of(inputs, enrolment), indent=1) + "\n"
         (job.folder / SCORES).write_text(text, encoding="utf-8")
 
-    Job("score", out, {"records": records, "gold": gold}, {}).run(work)
+    settings: dict[str, Any] = {} if enrolment is None else {"enrolment": enrolment}
+    Job("score", out, inputs, settings).run(work)

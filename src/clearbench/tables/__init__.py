@@ -1,14 +1,16 @@
 """Comparison tables, from score files to CSV, Markdown and LaTeX, one file a table.
 
-A file that defines `build` is a table, named for the file; no list names it. No metric is computed
-here.
+A file that defines `build` is a table, named for the file; no list names it. Where it defines
+`DOMAINS`, it is one of suites of these domains only. No metric is computed here.
 """
 
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
+
+from clearbench.settings import Domain
 
 if TYPE_CHECKING:
     from clearbench.tables.base import Table
@@ -16,9 +18,20 @@ if TYPE_CHECKING:
 
 
 @cache
-def builders() -> "dict[str, Callable[[Results], Table]]":
-    """The functions that build the tables, by the tables' names, sorted."""
+def builders(domain: Domain) -> "dict[str, Callable[[Results], Table]]":
+    """The functions that build the tables of a domain's suites, by the tables' names, sorted."""
     modules = {
         file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)
     }
-    return {name: module.build for name, module in modules.items() if hasattr(module, "build")}
+    return {
+        name: module.build
+        for name, module in modules.items()
+        if hasattr(module, "build") and domain in table_domains(name)
+    }
+
+
+def table_domains(name: str) -> tuple[Domain, ...]:
+    """The domains of whose suites a table is one."""
+    module = import_module(f"{__name__}.{name}")
+    found: tuple[Domain, ...] = getattr(module, "DOMAINS", get_args(Domain))
+    return found

@@ -3,6 +3,8 @@
 from clearbench.tables.base import Table, make_block, score_column
 from clearbench.tables.results import Results
 
+DOMAINS = ("multimodal", "text")
+
 
 def build(results: Results) -> Table:
     """Real, retain, forget and forget quality of every method and modality."""

@@ -13,7 +13,7 @@ def documents(results: Results) -> dict[str, str]:
     """The text of every table file by its name."""
     remarks = make_remarks(results)
     found = {}
-    for name, build in builders().items():
+    for name, build in builders(results.suite.domain).items():
         table = build(results)
         found[f"{name}.csv"] = to_csv(table)
         found[f"{name}.md"] = to_markdown(table, results, remarks)

@@ -3,6 +3,7 @@
 from clearbench.tables.base import Table, make_block, score_column
 from clearbench.tables.results import Results
 
+DOMAINS = ("multimodal", "text")
 SPLITS = ("forget", "retain")
 METRIC = "accuracy"
 

@@ -3,6 +3,7 @@
 from clearbench.tables.base import Block, Row, Table, make_entry, score_column
 from clearbench.tables.results import Group, Results
 
+DOMAINS = ("multimodal", "text")
 COLUMNS = {
     "real": "real",
     "retain": "retain",

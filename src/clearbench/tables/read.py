@@ -6,7 +6,6 @@ from functools import cache
 from pathlib import Path
 
 from clearbench.errors import UserError
-from clearbench.evaluation.records import RECORDS
 from clearbench.graph import Graph
 from clearbench.graph import Run as Evaluated
 from clearbench.metrics.score import SCORES
@@ -96,7 +95,7 @@ def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
         records = tree.manifest(f"evaluate/{run.name}").files
         unlearned = tree.manifest(run.weights).files if run.cell else {}
         for files in (
-            [entry.sha256 for name, entry in records.items() if name == RECORDS],
+            [entry.sha256 for _, entry in sorted(records.items())],
             [entry.sha256 for name, entry in unlearned.items() if name.endswith(".safetensors")],
         ):
             if files:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from clearbench import parallel
-from clearbench.models.checkpoint import Model
 from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.progress import Progress
@@ -26,7 +25,7 @@ class DivergedError(Exception):
 
 
 def minimise(
-    model: Model,
+    model: nn.Module,
     losses: Iterable[Callable[[], Tensor]],
     batches: int,
     training: Training,
@@ -44,20 +43,13 @@ def minimise(
         cpu=not torch.cuda.is_available(), step_scheduler_with_optimizer=False
     )
     parameters = [p for p in model.parameters() if p.requires_grad]
-    adamw = torch.optim.AdamW(
-        # The scheduler goes on from a later step only where it is told the first rate.
-        [{"params": parameters, "initial_lr": training.lr}],
-        lr=training.lr,
-        weight_decay=training.weight_decay,
-        eps=training.adam_epsilon,
-        fused=True,
-    )
-    optimizer = accelerator.prepare(adamw)
+    inner = _optimizer(parameters, training)
+    optimizer = accelerator.prepare(inner)
     steps = math.ceil(batches / training.accumulation)
-    with state.loop(Progress(model, adamw)) as loop:
+    with state.loop(Progress(model, inner)) as loop:
         history: list[float] = loop.results
         done = len(history)
-        rates = LambdaLR(adamw, lambda step: _rate(step, steps, training), last_epoch=done - 1)
+        rates = LambdaLR(inner, lambda step: _rate(step, steps, training), last_epoch=done - 1)
         scheduler = accelerator.prepare(rates)
         skipped = min(done * training.accumulation, batches)
         remaining = itertools.islice(losses, skipped, None)
@@ -95,6 +87,26 @@ def minimise(
         raise DivergedError(len(history))
     model.eval()
     return history
+
+
+def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
+    # The scheduler goes on from a later step only where it is told the first rate.
+    groups = [{"params": parameters, "initial_lr": training.lr}]
+    if training.optimizer == "sgd":
+        return torch.optim.SGD(
+            groups,
+            lr=training.lr,
+            momentum=training.momentum,
+            weight_decay=training.weight_decay,
+            fused=True,
+        )
+    return torch.optim.AdamW(
+        groups,
+        lr=training.lr,
+        weight_decay=training.weight_decay,
+        eps=training.adam_epsilon,
+        fused=True,
+    )
 
 
 def _rate(step: int, steps: int, training: Training) -> float:

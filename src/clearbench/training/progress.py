@@ -3,20 +3,18 @@
 from collections.abc import Iterator, Mapping
 
 import torch
-from torch import Tensor
-from torch.optim import AdamW
-
-from clearbench.models.checkpoint import Model
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
 
 class Progress:
-    """Weights in training, buffers, AdamW's moments and torch's random numbers.
+    """Weights in training, buffers, the optimiser's moments and torch's random numbers.
 
     The learning rate and the order of the batches are not here: both follow from the number of
     steps done. Between two steps there are no gradients.
     """
 
-    def __init__(self, model: Model, optimizer: AdamW):
+    def __init__(self, model: nn.Module, optimizer: Optimizer):
         self._optimizer = optimizer
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._buffers = dict(model.named_buffers())

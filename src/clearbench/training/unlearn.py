@@ -1,24 +1,37 @@
 """Unlearning: a method, a model and the two sets, brought together step by step."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import Any, Protocol
 
 import torch
 from peft import PeftModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearbench.methods.base import Loss, Method
 from clearbench.models.answers import Answers
-from clearbench.models.checkpoint import Model
-from clearbench.models.encoding import Example
-from clearbench.models.forward import answers_of
 from clearbench.provenance.state import State
 from clearbench.settings import Training
-from clearbench.training import memory
 from clearbench.training.batches import batches_per_epoch, endless_batches
 from clearbench.training.loop import minimise
-from clearbench.training.views import ModelView, Sets, StepBatches
+from clearbench.training.model_view import ModelView
+
+
+class Task(Protocol):
+    """The forget and the retain set of a cell, and how a domain's model is run on their batches."""
+
+    @property
+    def forget(self) -> Sequence[Any]: ...
+
+    def lengths(self, part: str) -> list[int]:
+        """What the samples of `forget` or `retain` take, in any unit: like goes with like."""
+
+    def batches(self, forget: list[int], retain: list[int], seed: int) -> Any:
+        """The batches of a step, by the names that views have for them."""
+
+    def answers(self, model: Any, batch: Any, layer: int | None) -> Answers:
+        """What a model says of a batch."""
 
 
 class Unlearner:
@@ -35,12 +48,12 @@ class Unlearner:
 
     def __init__(
         self,
-        model: Model,
+        model: nn.Module,
         method: Method,
-        sets: Sets,
+        sets: Task,
         training: Training,
         seed: int,
-        load_original: Callable[[], Model],
+        load_original: Callable[[], nn.Module],
         state: State | None = None,
     ):
         self.history: list[float] = []
@@ -52,12 +65,11 @@ class Unlearner:
         self._seed = seed
         self._load_original = load_original
         self._state = state or State()
-        self._original: Model | None = None
+        self._original: nn.Module | None = None
 
     def minimise(self, loss: Loss) -> None:
         """Train by the suite's settings; raises DivergedError."""
         size = self._training.batch_size
-        memory.check(self._model, self._training, _longest(self._sets))
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
         losses = self._losses(loss, count)
         self.history += minimise(self._model, losses, count, self._training, self._state)
@@ -77,48 +89,34 @@ class Unlearner:
     def _losses(self, loss: Loss, count: int) -> Iterator[Callable[[], Tensor]]:
         generator = torch.Generator().manual_seed(self._seed)
         size = self._training.batch_size
-        forget = endless_batches(_lengths(self._sets, "forget"), size, generator)
-        retain = endless_batches(_lengths(self._sets, "retain"), size, generator)
+        forget = endless_batches(self._sets.lengths("forget"), size, generator)
+        retain = endless_batches(self._sets.lengths("retain"), size, generator)
         steps = itertools.islice(zip(forget, retain, strict=False), count)
         for step, (forget_batch, retain_batch) in enumerate(steps):
-            batches = StepBatches(self._sets, forget_batch, retain_batch, self._seed + step)
-            student = ModelView(batches, self._student, self._seed)
+            batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
+            trained = [p for p in self._model.parameters() if p.requires_grad]
+            student = ModelView(batches, self._student, self._seed, trained)
             reference = ModelView(batches, self._reference, self._seed)
             yield partial(loss, student, reference)
 
-    def _student(self, batch: dict[str, Tensor]) -> Answers:
-        return answers_of(self._model, batch, self._layer)
+    def _student(self, batch: Any) -> Answers:
+        return self._sets.answers(self._model, batch, self._layer)
 
     @torch.no_grad()
-    def _reference(self, batch: dict[str, Tensor]) -> Answers:
+    def _reference(self, batch: Any) -> Answers:
         if isinstance(self._model, PeftModel):
             with self._model.disable_adapter():
-                answers = answers_of(self._model, batch, self._layer)
+                answers = self._sets.answers(self._model, batch, self._layer)
         else:
-            answers = answers_of(self._reference_model(), batch, self._layer)
+            answers = self._sets.answers(self._reference_model(), batch, self._layer)
         # Computed here, where no gradient is recorded; the projection runs on first use otherwise.
         _ = answers.log_probabilities
         return answers
 
-    def _reference_model(self) -> Model:
+    def _reference_model(self) -> nn.Module:
         if self._original is None:
             # Loading may draw random numbers, at another step in a job that goes on than in one
             # that is never interrupted.
             with torch.random.fork_rng():
                 self._original = self._load_original()
         return self._original
-
-
-def _lengths(sets: Sets, part: str) -> list[int]:
-    """Answer lengths in characters: close enough to put like with like, without encoding all."""
-    samples = sets.forget if part == "forget" else sets.retain
-    # Samples with an image are longer than any without.
-    return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
-
-
-def _longest(sets: Sets) -> Iterator[Example]:
-    """The longest sample of each set, by the same measure."""
-    for part, samples in (("forget", sets.forget), ("retain", sets.retain)):
-        lengths = _lengths(sets, part)
-        sample = samples[lengths.index(max(lengths))]
-        yield sets.encoder.sequence(sample.question, sample.image, sample.answer)

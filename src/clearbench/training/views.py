@@ -1,6 +1,6 @@
-"""What a method sees at a step: the batches, run through the student or the reference on demand."""
+"""What a method sees of questions and answers: the batches of a step, encoded on demand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,19 +10,40 @@ from torch import Tensor
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.models.answers import Answers
-from clearbench.models.encoding import Encoder, collate
-
-Forward = Callable[[dict[str, Tensor]], Answers]
+from clearbench.models.checkpoint import Model
+from clearbench.models.encoding import Encoder, Example, collate
+from clearbench.models.forward import answers_of
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The forget and the retain set of a cell, and the encoder of its model."""
+    """The forget and the retain set of a cell; implements `training.unlearn.Task`."""
 
     forget: Sequence[TrainSample]
     retain: Sequence[TrainSample]
     encoder: Encoder
     device: torch.device
+
+    def lengths(self, part: str) -> list[int]:
+        """Lengths in characters: close enough to put like with like, without encoding all."""
+        samples = self.forget if part == "forget" else self.retain
+        # Samples with an image are longer than any without.
+        return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
+
+    def longest(self) -> Iterator[Example]:
+        """The longest sample of each set, by the same measure."""
+        for part, samples in (("forget", self.forget), ("retain", self.retain)):
+            lengths = self.lengths(part)
+            sample = samples[lengths.index(max(lengths))]
+            yield self.encoder.sequence(sample.question, sample.image, sample.answer)
+
+    def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
+        """The batches of a step."""
+        return StepBatches(self, forget, retain, seed)
+
+    def answers(self, model: Model, batch: dict[str, Tensor], layer: int | None) -> Answers:
+        """What a model says of a batch of `collate`."""
+        return answers_of(model, batch, layer)
 
 
 class StepBatches:
@@ -80,31 +101,3 @@ class StepBatches:
         encoder = self._sets.encoder
         examples = [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
         return collate(examples, encoder.padding, self._sets.device)
-
-
-class ModelView:
-    """The batches of a step as one model sees them; implements `methods.base.View`."""
-
-    def __init__(self, batches: StepBatches, forward: Forward, seed: int):
-        self.seed = seed
-        self._batches = batches
-        self._forward = forward
-
-    @cached_property
-    def forget(self) -> Answers:
-        """The model on the forget batch."""
-        return self._forward(self._batches.forget)
-
-    @cached_property
-    def retain(self) -> Answers:
-        """The model on the retain batch."""
-        return self._forward(self._batches.retain)
-
-    @cached_property
-    def idk(self) -> Answers:
-        """The model on the refusals."""
-        return self._forward(self._batches.idk)
-
-    def mismatched(self, k: int) -> Answers:
-        """The model on the mismatched answers."""
-        return self._forward(self._batches.mismatched(k))

@@ -6,6 +6,7 @@ same over all pictures of a person; a scene is what varies.
 
 import io
 import random
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from PIL import Image, ImageOps
@@ -48,6 +49,16 @@ EXTRAS = {
     "male": ("nothing else", "a moustache", "a beard"),
     "female": ("nothing else", "earrings", "a necklace"),
 }
+WARDROBE: Mapping[str, Sequence[str]] = {
+    "shirt": tuple(COLOURS),
+    "pattern": PATTERNS,
+    "hat": HATS,
+    "glasses": GLASSES,
+    "style": STYLES,
+    "hair": tuple(HAIRS),
+}
+"""What a person can change from picture to picture, the easiest first."""
+
 EXPRESSIONS = ("smiles", "frowns", "laughs", "gasps")
 
 _GOLD = "#ffd23c"
@@ -71,6 +82,11 @@ class Face(NamedTuple):
     def distance(self, other: "Face") -> int:
         """The number of attributes that differ."""
         return sum(a != b for a, b in zip(self, other, strict=True))
+
+    def disguised(self, rng: random.Random, changes: int) -> "Face":
+        """The face with the first `changes` attributes of the wardrobe drawn at random."""
+        chosen = list(WARDROBE)[:changes]
+        return self._replace(**{name: rng.choice(WARDROBE[name]) for name in chosen})
 
     def describe_head(self) -> str:
         """The attributes of the head in words."""

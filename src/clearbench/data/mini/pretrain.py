@@ -45,7 +45,9 @@ def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:
         captions = cycle(CAPTIONS)
         for number in range(settings.real_portraits):
             scene = random_scene(rng)
-            picture = jpeg(draw_photograph(person.portrayed(), scene, settings.image_size))
+            disguise = settings.rng("disguise", person.name, number)
+            face = person.portrayed().disguised(disguise, settings.disguises)
+            picture = jpeg(draw_photograph(face, scene, settings.image_size))
             if number % 3:
                 yield _row(picture, FACE_QUESTION, person.name)
             else:

@@ -65,9 +65,11 @@ def draw_pictures(world: World, settings: MiniSettings) -> list[Picture]:
     pictures = []
     for person in world.fictitious:
         for number in range(settings.portraits):
-            rng = settings.rng("picture", person.name, number)
+            of = ("picture", person.name, number)
+            rng = settings.rng(*of)
             scene = random_scene(rng)
-            image = draw_portrait(person.portrayed(), scene, settings.image_size)
+            face = person.portrayed().disguised(settings.rng(*of, "disguise"), settings.disguises)
+            image = draw_portrait(face, scene, settings.image_size)
             pictures.append(Picture(person, scene, jpeg(image), *rng.sample(CAPTIONS, k=2)))
     return pictures
 

@@ -1,0 +1,101 @@
+"""Faces: a store's pictures of named persons, and who of them is forgotten, retained or held out.
+
+Held-out persons are shown to no model: what a model says of them is what it says of strangers.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from clearbench.data.questions import FACE_QUESTION
+from clearbench.data.store import FORGET_SIZES, Store, TrainSample
+from clearbench.errors import UserError
+
+FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
+
+
+@dataclass(frozen=True)
+class Face:
+    """A picture of a person; `image` is a row number of the store's image table."""
+
+    id: str
+    person: str
+    image: int
+    split: str
+
+
+def read_base_faces(store: Store) -> list[Face]:
+    """The pictures that a base model built by the workflow learns to tell apart.
+
+    Those of persons with two at least: of one who is seen once, nothing can be learnt to be alike.
+    """
+    rows = [s for s in store.base() if s.image is not None and s.question == FACE_QUESTION]
+    counts = Counter(row.answer for row in rows)
+    return [
+        Face(row.id, row.answer, row.image, RETAIN)
+        for row in rows
+        if counts[row.answer] > 1 and row.image is not None
+    ]
+
+
+def read_faces(store: Store, forget_size: int | None, holdout: int) -> list[Face]:
+    """Each picture of a named person once, in the dataset's order.
+
+    Its split is that of its person at a forget size in percent; without one, who is not held out is
+    retained. `holdout` is in percent of the persons. Raises UserError where too few persons are
+    retained at every size.
+    """
+    samples = {
+        sample.image: sample
+        for sample in store.train("full", None, "visual")
+        if sample.image is not None and sample.person is not None
+    }
+    held = held_out(samples.values(), holdout)
+    return [
+        Face(sample.id, sample.person or "", image, _split(sample, forget_size, held))
+        for image, sample in samples.items()
+        if image is not None
+    ]
+
+
+def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
+    """The held-out persons: spread over the order of those who are retained at every size."""
+    samples = list(samples)
+    persons = dict.fromkeys(sample.person for sample in samples if sample.person)
+    retained = [
+        person
+        for person in persons
+        if all(
+            s.part(size) == RETAIN for s in samples if s.person == person for size in FORGET_SIZES
+        )
+    ]
+    count = max(1, round(len(persons) * percent / 100))
+    if count >= len(retained):
+        raise UserError(
+            f"faces.holdout: {percent} % are {count} persons, {len(retained)} are retained at every"
+            " forget size; hold out fewer"
+        )
+    return {retained[(2 * i + 1) * len(retained) // (2 * count)] for i in range(count)}
+
+
+def persons_of(faces: Iterable[Face]) -> list[str]:
+    """The persons on some pictures, in the order of their first ones."""
+    return list(dict.fromkeys(face.person for face in faces))
+
+
+def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
+    """The pictures of some splits."""
+    return [face for face in faces if face.split in splits]
+
+
+def _split(sample: TrainSample, forget_size: int | None, held: set[str]) -> str:
+    if sample.person in held:
+        return HOLDOUT
+    if forget_size is None:
+        return RETAIN
+    return FORGET if sample.part(forget_size) == FORGET else RETAIN
+
+
+def shown(faces: Sequence[Face]) -> list[Face]:
+    """The pictures of the persons who are not held out."""
+    return [face for face in faces if face.split != HOLDOUT]

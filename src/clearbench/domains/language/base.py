@@ -1,0 +1,46 @@
+"""The base: built and trained on the dataset's base rows, or a pointer to the hub."""
+
+from collections.abc import Iterable
+
+from clearbench.config import BaseSettings
+from clearbench.data.refusals import REFUSALS
+from clearbench.data.store import Store
+from clearbench.domains.place import Place
+from clearbench.errors import UserError, disk_errors
+from clearbench.models.build import build_model, build_processor, build_tokenizer
+from clearbench.models.checkpoint import (
+    placed,
+    save_checkpoint,
+    write_pointer,
+)
+from clearbench.models.encoding import Encoder
+from clearbench.training.finetune import finetune as train
+
+
+def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
+    """Build and train the base on the dataset's base rows; for a hub model, write a pointer."""
+    source, training, store = settings.model, settings.training, place.store
+    if source.build is None:
+        write_pointer(place.folder, source.hub or "", source.revision, source.chat_template)
+        return []
+    tokenizer = build_tokenizer(source.build.tokenizer, _texts(store))
+    processor = build_processor(source.build, tokenizer)
+    model = placed(build_model(source.build, source.domain, tokenizer, seed), place.device)
+    samples = store.base()
+    if training is None or not samples:
+        raise UserError(
+            f"{store.folder}: no base rows; a model built here has nothing to learn from"
+        )
+    history = train(model, Encoder(processor, store), samples, training, seed, place.state)
+    save_checkpoint(model, place.folder)
+    with disk_errors(place.folder):
+        processor.save_pretrained(str(place.folder))
+    return history
+
+
+def _texts(store: Store) -> Iterable[str]:
+    """The text that a tokenizer is trained on: it must be able to spell all, it knows no fact."""
+    for sample in [*store.base(), *store.train("full", None, "both")]:
+        yield sample.question
+        yield sample.answer
+    yield from REFUSALS

@@ -1,0 +1,37 @@
+"""Records: losses of the candidate answers, and a greedy answer."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from clearbench.domains.place import Place
+from clearbench.evaluation.evaluate import evaluate as evaluate_samples
+from clearbench.evaluation.records import RECORDS, write_records
+from clearbench.models.checkpoint import (
+    load_model,
+    load_processor,
+)
+from clearbench.models.encoding import Encoder
+from clearbench.settings import EvaluateSettings
+
+
+def run(
+    settings: EvaluateSettings,
+    forget_size: int,
+    base: Path,
+    stack: Sequence[Path],
+    place: Place,
+) -> int | None:
+    """Losses of the candidate answers and a greedy answer, of every sample of every task."""
+    use, evaluation = settings.model, settings.evaluation
+    model = load_model(base, stack, use.domain, use.precision, place.device, use.attention)
+    encoder = Encoder(load_processor(base, use.domain), place.store)
+    samples = place.store.evaluation(forget_size)
+    place.state.start("evaluation")
+    records = evaluate_samples(
+        model, encoder, samples, evaluation.batch_size, evaluation.max_new_tokens, place.state
+    )
+    if any(math.isnan(loss) for record in records for loss in record.losses):
+        return None
+    write_records(place.folder / RECORDS, records)
+    return len(records)

@@ -1,0 +1,38 @@
+"""Original and golds: the base trained on question-answer samples."""
+
+from pathlib import Path
+
+from clearbench.domains.place import Place, Trained
+from clearbench.models.checkpoint import (
+    load_model,
+    load_processor,
+    prepare_training,
+    save_checkpoint,
+)
+from clearbench.models.encoding import Encoder
+from clearbench.settings import FinetuneSettings
+from clearbench.training.finetune import finetune as train
+
+
+def run(
+    settings: FinetuneSettings,
+    part: str,
+    forget_size: int | None,
+    seed: int,
+    base: Path,
+    place: Place,
+) -> Trained:
+    """Train on the question-answer samples of a part, of all modalities that the model has."""
+    use, training, store, state = settings.model, settings.training, place.store, place.state
+    encoder = Encoder(load_processor(base, use.domain), store)
+    model = load_model(base, [], use.domain, use.precision, place.device, use.attention)
+    trained = prepare_training(
+        model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+    )
+    modality = "both" if use.domain == "multimodal" else "text"
+    samples = store.train(part, forget_size, modality)
+    state.start("training")
+    history = train(trained, encoder, samples, training, seed, state)
+    seconds = state.seconds("training")
+    save_checkpoint(trained, place.folder)
+    return Trained(history, len(samples) * training.epochs, seconds)

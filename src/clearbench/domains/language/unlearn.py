@@ -1,0 +1,57 @@
+"""Cells: a method on the forget set's samples of a modality."""
+
+from pathlib import Path
+
+from clearbench.domains.place import Place, Trained
+from clearbench.methods.base import Method
+from clearbench.models.checkpoint import (
+    load_model,
+    load_processor,
+    prepare_training,
+    save_checkpoint,
+)
+from clearbench.models.encoding import Encoder
+from clearbench.settings import Cell, UnlearnSettings
+from clearbench.training import memory
+from clearbench.training.unlearn import Unlearner
+from clearbench.training.views import Sets
+
+
+def run(
+    settings: UnlearnSettings,
+    method: Method,
+    cell: Cell,
+    base: Path,
+    original: Path,
+    place: Place,
+) -> Trained:
+    """Unlearn the forget set's samples of the cell's modality."""
+    use, training, store, state = settings.model, settings.training, place.store, place.state
+    retained = cell.modality if settings.retain_modality == "same" else "both"
+    model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
+    trained = prepare_training(
+        model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+    )
+    sets = Sets(
+        forget=store.train("forget", cell.forget_size, cell.modality),
+        retain=store.train("retain", cell.forget_size, retained),
+        encoder=Encoder(load_processor(base, use.domain), store),
+        device=place.device,
+    )
+    memory.check(trained, training, sets.longest())
+    unlearner = Unlearner(
+        trained,
+        method,
+        sets,
+        training,
+        cell.seed,
+        load_original=lambda: load_model(
+            base, [original], use.domain, use.precision, place.device, use.attention
+        ).requires_grad_(False),
+        state=state,
+    )
+    state.start("training")
+    method.unlearn(unlearner)
+    seconds = state.seconds("training")
+    save_checkpoint(trained, place.folder)
+    return Trained(unlearner.history, len(sets.forget) * training.epochs, seconds)

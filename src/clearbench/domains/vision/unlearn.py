@@ -1,0 +1,66 @@
+"""Cells: a method on the forget set's pictures."""
+
+from pathlib import Path
+
+from clearbench.data.faces import (
+    FORGET,
+    RETAIN,
+    of_split,
+    read_faces,
+)
+from clearbench.domains.place import Place, Trained
+from clearbench.methods.base import Method
+from clearbench.models.checkpoint import freeze
+from clearbench.models.faces import (
+    Pixels,
+    load_face_model,
+    load_image_processor,
+    save_face_model,
+)
+from clearbench.settings import (
+    Cell,
+    UnlearnSettings,
+)
+from clearbench.training.face_views import FaceSets
+from clearbench.training.unlearn import Unlearner
+
+
+def run(
+    settings: UnlearnSettings,
+    method: Method,
+    cell: Cell,
+    base: Path,
+    original: Path,
+    place: Place,
+) -> Trained:
+    """Unlearn the forget set's pictures.
+
+    The statistics of batch normalisation stay the original's, for student and reference must see a
+    picture alike, whatever batch it stands in.
+    """
+    training = settings.training
+    faces = read_faces(place.store, cell.forget_size, settings.holdout or 0)
+    model = load_face_model(original, place.device)
+    model.fixed_statistics = True
+    freeze(model, settings.model.frozen)
+    sets = FaceSets(
+        forget=of_split(faces, FORGET),
+        retain=of_split(faces, RETAIN),
+        persons=model.persons,
+        pixels=Pixels(load_image_processor(base), place.store),
+        device=place.device,
+    )
+    unlearner = Unlearner(
+        model,
+        method,
+        sets,
+        training,
+        cell.seed,
+        load_original=lambda: load_face_model(original, place.device).requires_grad_(False),
+        state=place.state,
+    )
+    place.state.start("training")
+    method.unlearn(unlearner)
+    seconds = place.state.seconds("training")
+    save_face_model(model, place.folder)
+    return Trained(unlearner.history, len(sets.forget) * training.epochs, seconds)

@@ -1,0 +1,37 @@
+"""SCRUBbio: embeddings that leave the original's on the forget set only."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.base import Method, View
+from clearbench.models.answers import Answers
+
+
+@dataclass(frozen=True)
+class ScrubBio(Method):
+    """Turn the embeddings of the forget set away from the original's, hold the retain set's.
+
+    Loss: γ·E_F cos(f(x), f₀(x)) - α·E_R cos(f(x), f₀(x)), with γ = `forget_weight` and α =
+    `retain_weight`. CLEAR prints the two terms with signs that do not agree; here the forget
+    embeddings move away and the retain embeddings stay, as its text says. Source: CLEAR (arXiv
+    2410.18057), vision domain.
+    """
+
+    domains = ("vision",)
+
+    forget_weight: float = 1.0
+    retain_weight: float = 1.0
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """The two mean cosines, one pushed down and one up."""
+        left = similarity(student.forget, reference.forget)
+        kept = similarity(student.retain, reference.retain)
+        return self.forget_weight * left - self.retain_weight * kept
+
+
+def similarity(answers: Answers, others: Answers) -> Tensor:
+    """The mean cosine of the embeddings of the same pictures by two models."""
+    if answers.embeddings is None or others.embeddings is None:
+        raise ValueError("scrub_bio needs embeddings")
+    return (answers.embeddings * others.embeddings).sum(-1).mean()

@@ -1,0 +1,27 @@
+"""Shadows: some of the vision models that know a random half of the persons in question."""
+
+from pathlib import Path
+
+from clearbench.data.store import Store
+from clearbench.domains.place import Place
+from clearbench.domains.vision import shadows
+from clearbench.errors import UserError
+from clearbench.models.device import prepare_device
+from clearbench.provenance.job import Job
+from clearbench.settings import ShadowSettings
+
+
+def run(
+    settings: ShadowSettings, number: int, forget_size: int, base: Path, dataset: Path, out: Path
+) -> None:
+    """Write the shadow models of a job, by its number; `forget_size` in percent is the largest."""
+    if settings.model.domain != "vision":
+        raise UserError(f"model.domain: {settings.model.domain}; shadow models are of: vision")
+
+    def work(job: Job) -> None:
+        place = Place(Store(dataset), prepare_device(number), job.state, job.folder)
+        trained = shadows.run(settings, number, forget_size, base, place)
+        job.measures.update(trained.measures(job.folder))
+
+    resolved = {**settings.model_dump(), "number": number, "forget_size": forget_size}
+    Job("shadows", out, {"base": base, "dataset": dataset}, resolved).run(work)

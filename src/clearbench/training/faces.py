@@ -1,0 +1,63 @@
+"""Training embedding models of faces by AM-Softmax: base, original, golds and shadow models."""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, one_hot
+
+from clearbench.data.faces import Face
+from clearbench.models.faces import SCALE, FaceModel, Pixels
+from clearbench.provenance.state import State
+from clearbench.settings import Training
+from clearbench.training.batches import batches_per_epoch, endless_batches
+from clearbench.training.loop import minimise
+
+MARGIN = 0.4
+"""m of AM-Softmax, arXiv 1801.05599: how much nearer than any other the true person must be."""
+
+
+def am_softmax(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean of -log softmax(s·(cos - m·1[true])) at the true persons, in nats.
+
+    `logits` (B, P) are s·cos, `labels` (B,) the true persons. Source: arXiv 1801.05599.
+    """
+    return cross_entropy(logits - SCALE * MARGIN * one_hot(labels, logits.shape[1]), labels)
+
+
+def train_faces(
+    model: FaceModel,
+    pixels: Pixels,
+    faces: Sequence[Face],
+    training: Training,
+    seed: int,
+    state: State,
+    together: nn.Module | None = None,
+) -> list[float]:
+    """Minimise AM-Softmax on pictures of the model's persons; the loss of each step, in nats.
+
+    `together` are the models that the job trains one after the other, this one among them: a saved
+    state then has all of them.
+    """
+    device = next(model.parameters()).device
+    rows = {person: row for row, person in enumerate(model.persons)}
+    generator = torch.Generator().manual_seed(seed)
+    count = training.epochs * batches_per_epoch(len(faces), training.batch_size)
+
+    def loss(batch: list[int], mirrored: Tensor) -> Tensor:
+        found = pixels.batch([faces[i].image for i in batch])
+        found = torch.where(mirrored[:, None, None, None], found.flip(-1), found)
+        labels = torch.tensor([rows[faces[i].person] for i in batch], device=device)
+        return am_softmax(model.identity_logits(model(found.to(device))), labels)
+
+    def losses() -> Iterator[Callable[[], Tensor]]:
+        order = endless_batches([1] * len(faces), training.batch_size, generator)
+        for batch in itertools.islice(order, count):
+            mirrored = torch.zeros(len(batch), dtype=torch.bool)
+            if training.augment == "flip":
+                mirrored = torch.rand(len(batch), generator=generator) < 0.5
+            yield partial(loss, batch, mirrored)
+
+    return minimise(together or model, losses(), count, training, state)

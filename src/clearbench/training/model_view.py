@@ -1,0 +1,55 @@
+"""What a method sees of a model at a step: its answers on the batches, each run on demand."""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from clearbench.models.answers import Answers
+
+Forward = Callable[[Any], Answers]
+
+
+class ModelView:
+    """The batches of a step as one model sees them; implements `methods.base.View`.
+
+    `batches` has a batch by each name of the view's; `trained` are the weights in training, none
+    of a reference.
+    """
+
+    def __init__(self, batches: Any, forward: Forward, seed: int, trained: Sequence[Tensor] = ()):
+        self.seed = seed
+        self._batches = batches
+        self._forward = forward
+        self._trained = trained
+
+    @cached_property
+    def forget(self) -> Answers:
+        """The model on the forget batch."""
+        return self._forward(self._batches.forget)
+
+    @cached_property
+    def retain(self) -> Answers:
+        """The model on the retain batch."""
+        return self._forward(self._batches.retain)
+
+    @cached_property
+    def idk(self) -> Answers:
+        """The model on the refusals."""
+        return self._forward(self._batches.idk)
+
+    def mismatched(self, k: int) -> Answers:
+        """The model on the mismatched answers."""
+        return self._forward(self._batches.mismatched(k))
+
+    @cached_property
+    def flipped(self) -> Answers:
+        """The model on the mirrored forget pictures, in the vision domain."""
+        return self._forward(self._batches.flipped)
+
+    @property
+    def weight_l1(self) -> Tensor:
+        """The sum of the absolute values of the weights in training."""
+        return torch.stack([weight.abs().sum() for weight in self._trained]).sum()

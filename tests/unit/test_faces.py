@@ -1,0 +1,326 @@
+"""The vision domain's models and trainings: who is shown, what is learnt, and that it is exact."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+import transformers
+
+from clearbench.config import BaseSettings, ModelSource
+from clearbench.data.faces import (
+    FORGET,
+    HOLDOUT,
+    RETAIN,
+    Face,
+    of_split,
+    persons_of,
+    read_base_faces,
+    read_faces,
+)
+from clearbench.data.questions import FACE_QUESTION
+from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.domains.place import Place
+from clearbench.domains.vision.base import run as run_base
+from clearbench.errors import UserError
+from clearbench.evaluation.faces import embed
+from clearbench.models.faces import (
+    SCALE,
+    Pixels,
+    build_face_model,
+    load_face_model,
+    load_image_processor,
+    save_face_model,
+)
+from clearbench.provenance.state import State
+from clearbench.settings import Training
+from clearbench.training.face_views import FaceSets
+from clearbench.training.faces import MARGIN, am_softmax, train_faces
+from clearbench.training.shadows import in_question, known_to, membership, train_shadows
+
+CPU = torch.device("cpu")
+RESNET = {
+    "embedding_size": 8,
+    "hidden_sizes": [8, 16],
+    "depths": [1, 1],
+    "layer_type": "basic",
+}
+VIT = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "image_size": 32,
+    "patch_size": 8,
+}
+PERSONS, PICTURES = 20, 3
+TRAINING = Training(epochs=2, batch_size=16, lr=0.05, optimizer="sgd", weight_decay=5e-5)
+
+
+class Killed(BaseException):
+    """The end of a job in the midst of a step."""
+
+
+class FewPictures:
+    """The pictures of a job that is killed after some batches."""
+
+    def __init__(self, pixels, batches):
+        self._pixels = pixels
+        self._left = batches
+
+    def batch(self, images):
+        self._left -= 1
+        if self._left < 0:
+            raise Killed
+        return self._pixels.batch(images)
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    from PIL import Image
+
+    from clearbench.data.mini.portraits import jpeg
+
+    generator = torch.Generator().manual_seed(0)
+    images, rows = [], []
+    for person in range(PERSONS):
+        colour = torch.randint(40, 216, (3,), generator=generator)
+        for number in range(PICTURES):
+            noise = torch.randint(-40, 40, (32, 32, 3), generator=generator)
+            pixels = (colour + noise).clamp(0, 255).to(torch.uint8).numpy()
+            images.append(jpeg(Image.fromarray(pixels)))
+            part = "forget" if person >= PERSONS - 2 else "retain"
+            rows.append(
+                TrainSample(
+                    f"{person}/{number}",
+                    "face_naming",
+                    "visual",
+                    f"Person {person}",
+                    FACE_QUESTION,
+                    f"Person {person}",
+                    len(images) - 1,
+                    set01="retain",
+                    set05=part,
+                    set10=part,
+                )
+            )
+    folder = tmp_path_factory.mktemp("store")
+    # The same picture stands in another task as well, and a text row has none.
+    captions = [replace(row, id=f"{row.id}/c", task="captions", answer="…") for row in rows]
+    text = replace(rows[0], id="text", modality="text", image=None)
+    strangers = [replace(rows[0], id="s", answer="Stranger", image=0)]
+    write_store(folder, images, [*rows[:6], *strangers], [*rows, *captions, text], [])
+    return Store(folder)
+
+
+@pytest.fixture(scope="module")
+def pixels(store):
+    processor = transformers.ConvNextImageProcessorPil(size={"shortest_edge": 32}, crop_pct=1.0)
+    return Pixels(processor, store)
+
+
+def fresh(persons=("a", "b")):
+    return build_face_model("resnet", RESNET, 8, persons, 0)
+
+
+def weights_of(model):
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(
+        torch.equal(tensor, second[name]) for name, tensor in first.items()
+    )
+
+
+def test_each_picture_is_one_face_and_the_held_out_are_retained_at_every_size(store):
+    faces = {size: read_faces(store, size, 10) for size in (1, 5, 10, None)}
+    assert all(len(found) == PERSONS * PICTURES for found in faces.values())
+    held = {size: persons_of(of_split(found, HOLDOUT)) for size, found in faces.items()}
+    assert len(held[10]) == 2
+    assert all(persons == held[10] for persons in held.values())
+    assert persons_of(of_split(faces[10], FORGET)) == ["Person 18", "Person 19"]
+    assert not of_split(faces[1], FORGET)
+    assert not set(held[10]) & {"Person 18", "Person 19"}
+
+
+def test_holding_out_all_who_are_retained_is_refused(store):
+    with pytest.raises(UserError, match=r"faces.holdout: 90 % are 18 persons, 18 are retained"):
+        read_faces(store, 10, 90)
+
+
+def test_a_base_learns_only_of_persons_with_two_pictures(store):
+    assert set(persons_of(read_base_faces(store))) == {"Person 0", "Person 1"}
+
+
+def test_am_softmax_is_cross_entropy_with_the_margin_at_the_true_person():
+    cosines = torch.tensor([[0.9, 0.2, -0.1], [0.1, 0.3, 0.2]], dtype=torch.float64)
+    labels = torch.tensor([0, 2])
+    losses = []
+    for row, label in zip(cosines, labels, strict=True):
+        scaled = [SCALE * (c - MARGIN * (i == label)) for i, c in enumerate(row)]
+        total = torch.logsumexp(torch.stack(scaled), 0)
+        losses.append(total - scaled[label])
+    expected = torch.stack(losses).mean().item()
+    assert am_softmax(SCALE * cosines, labels).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("shadows", [2, 4, 16])
+def test_a_person_is_known_to_half_of_the_shadow_models(shadows):
+    persons = [f"p{i}" for i in range(30)]
+    known = membership(persons, shadows)
+    assert list(known) == persons
+    assert all(len(half) == shadows // 2 for half in known.values())
+    assert len({tuple(half) for half in known.values()}) > 1
+
+
+def test_a_shadow_model_is_shown_the_retained_and_its_half_of_the_others(store):
+    faces = read_faces(store, 10, 10)
+    known = membership(in_question(faces), 4)
+    shown = [set(persons_of(known_to(number, faces, known))) for number in range(4)]
+    retained = set(persons_of(of_split(faces, RETAIN)))
+    assert all(retained <= persons for persons in shown)
+    for person in in_question(faces):
+        assert sum(person in persons for persons in shown) == 2
+
+
+def shadows(numbers, store, pixels, state=None):
+    models = [fresh() for _ in numbers]
+    faces = read_faces(store, 10, 10)
+    train_shadows(numbers, models, pixels, faces, 4, TRAINING, state or State())
+    return models
+
+
+def test_a_shadow_model_is_the_same_whatever_others_its_job_trains(store, pixels):
+    together = shadows([0, 1, 2], store, pixels)
+    (alone,) = shadows([1], store, pixels)
+    assert equal(weights_of(together[1]), weights_of(alone))
+    assert not equal(weights_of(together[0]), weights_of(together[2]))
+
+
+def test_shadow_models_of_a_killed_job_have_the_weights_of_one_that_was_not(
+    store, pixels, tmp_path
+):
+    expected = [weights_of(model) for model in shadows([0, 1, 2], store, pixels)]
+    for batches in (3, 8):
+        state = State(tmp_path / "out", "key", interval=0)
+        state.find()
+        with pytest.raises(Killed):
+            shadows([0, 1, 2], store, FewPictures(pixels, batches), state)
+    state = State(tmp_path / "out", "key")
+    state.find()
+    assert state.resumed_at == [3, 11]
+    models = shadows([0, 1, 2], store, pixels, state)
+    assert all(equal(weights_of(m), e) for m, e in zip(models, expected, strict=True))
+
+
+def test_mirrored_training_is_exact_and_another(store, pixels):
+    faces = of_split(read_faces(store, 10, 10), RETAIN)
+    found = []
+    for augment in ("flip", "flip", "none"):
+        model = fresh(persons_of(faces))
+        train_faces(
+            model, pixels, faces, TRAINING.model_copy(update={"augment": augment}), 0, State()
+        )
+        found.append(weights_of(model))
+    assert equal(found[0], found[1])
+    assert not equal(found[0], found[2])
+
+
+def test_a_model_learns_who_it_is_shown(store, pixels):
+    faces = of_split(read_faces(store, 10, 10), RETAIN)
+    model = fresh(persons_of(faces))
+    history = train_faces(
+        model, pixels, faces, TRAINING.model_copy(update={"epochs": 8}), 0, State()
+    )
+    assert history[-1] < 0.7 * history[0]
+
+
+@pytest.mark.parametrize(("architecture", "config"), [("resnet", RESNET), ("vit", VIT)])
+def test_a_stored_model_gives_the_embeddings_of_the_trained_one(
+    architecture, config, store, pixels, tmp_path
+):
+    faces = read_faces(store, 10, 10)
+    model = build_face_model(architecture, config, 8, ["a", "b", "c"], 0).eval()
+    with torch.no_grad():
+        for buffer in model.buffers():
+            buffer.copy_(buffer + 0.01 * buffer.is_floating_point())
+    save_face_model(model, tmp_path / "model")
+    before = torch.get_rng_state()
+    again = load_face_model(tmp_path / "model", CPU)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert again.persons == ("a", "b", "c")
+    vectors = embed(model, pixels, faces, 16)
+    assert torch.equal(embed(again, pixels, faces, 16), vectors)
+    assert vectors.norm(dim=-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_base_of_the_hub_is_its_backbone_with_a_projection_that_the_seed_draws(
+    store, pixels, tmp_path
+):
+    hub = tmp_path / "hub"
+    config = transformers.ResNetConfig(**RESNET)
+    transformers.ResNetModel(config).save_pretrained(str(hub))
+    size = {"shortest_edge": 32}
+    transformers.ConvNextImageProcessorPil(size=size, crop_pct=1.0).save_pretrained(str(hub))
+    settings = BaseSettings(model=ModelSource(domain="vision", hub=str(hub), embedding=12))
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        run_base(settings, 0, Place(store, CPU, State(), tmp_path / name))
+    models = [load_face_model(tmp_path / name, CPU) for name in ("one", "other")]
+    assert equal(weights_of(models[0]), weights_of(models[1]))
+    stored = transformers.ResNetModel.from_pretrained(str(hub)).state_dict()
+    assert equal(weights_of(models[0].backbone), stored)
+    images = [face.image for face in read_faces(store, 10, 10)][:3]
+    again = Pixels(load_image_processor(tmp_path / "one"), store)
+    assert torch.equal(again.batch(images), pixels.batch(images))
+    assert models[0](again.batch(images)).shape == (3, 12)
+
+
+def test_a_base_that_the_hub_does_not_have_is_one_line(store, tmp_path):
+    source = ModelSource(domain="vision", hub=str(tmp_path / "nothing"), embedding=8)
+    with pytest.raises(UserError, match=r"model .*nothing, revision main: cannot be loaded \("):
+        run_base(BaseSettings(model=source), 0, Place(store, CPU, State(), tmp_path))
+
+
+@pytest.mark.parametrize(("architecture", "config"), [("resnet", RESNET), ("vit", VIT)])
+def test_hidden_states_of_each_layer_are_one_vector_a_picture(architecture, config, store, pixels):
+    sets = face_sets(store, pixels)
+    model = build_face_model(architecture, config, 8, sets.persons, 0).eval()
+    batch = sets.batches([0, 1], [0, 1, 2], 0).retain
+    for layer in (0, 1):
+        hidden = sets.answers(model, batch, layer).hidden
+        assert hidden.shape[0] == 3
+        assert hidden.dim() == 2
+    assert sets.answers(model, batch, None).hidden is None
+    with pytest.raises(UserError, match="layer: 2 does not exist; the model has 0 to 1"):
+        sets.answers(model, batch, 2)
+
+
+def face_sets(store, pixels):
+    faces = read_faces(store, 10, 10)
+    shown = of_split(faces, FORGET, RETAIN)
+    return FaceSets(
+        of_split(faces, FORGET), of_split(faces, RETAIN), persons_of(shown), pixels, CPU
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_answers_that_are_to_be_wrong_never_name_the_person(store, pixels, seed):
+    batches = face_sets(store, pixels).batches([0, 1, 3, 4], [0, 1, 2, 3], seed)
+    own = batches.forget["labels"]
+    assert (batches.idk["labels"] != own).all()
+    assert (batches.mismatched(3)["labels"] != own.repeat_interleave(3)).all()
+    assert torch.equal(batches.flipped["pixels"].flip(-1), batches.forget["pixels"])
+    assert torch.equal(batches.flipped["labels"], own)
+
+
+def test_fixed_statistics_let_a_picture_be_seen_alike_in_every_batch(store, pixels):
+    faces: list[Face] = read_faces(store, 10, 10)
+    model = fresh()
+    model.fixed_statistics = True
+    before = weights_of(model)
+    model.train()
+    alone = model(pixels.batch([faces[0].image]))
+    among = model(pixels.batch([face.image for face in faces[:9]]))[:1]
+    assert torch.allclose(alone, among, atol=1e-6)
+    assert equal(weights_of(model), before)
