@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedModel
 
+from clearbench import hub
 from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
 
@@ -127,17 +128,20 @@ def build_face_model(
 
 
 def fetch_face_model(
-    hub: str, revision: str | None, width: int, seed: int
+    name: str, revision: str | None, width: int, seed: int
 ) -> tuple[FaceModel, Any]:
-    """A backbone of the hub with a random projection and nobody known, and its processor."""
+    """A backbone of the hub, or of a folder, with a random projection and nobody known, and its processor."""
     torch.manual_seed(seed)
-    revision = revision or "main"
+    folder = Path(name) if Path(name).is_dir() else hub.snapshot("model", name, revision)
     try:
-        backbone = AutoModel.from_pretrained(hub, revision=revision, use_safetensors=True)
-        processor = AutoImageProcessor.from_pretrained(hub, revision=revision)
-    except OSError as error:
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(f"model {hub}, revision {revision}: cannot be loaded ({reason})") from None
+        backbone = AutoModel.from_pretrained(str(folder), use_safetensors=True)
+        processor = AutoImageProcessor.from_pretrained(str(folder))
+    except (OSError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"model {folder}: can't be loaded ({reason}); if it is of the hub, `clearbench fetch`"
+            " checks its files"
+        ) from None
     return FaceModel(backbone.float(), width, []), processor
 
 
