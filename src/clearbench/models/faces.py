@@ -130,7 +130,7 @@ def build_face_model(
 def fetch_face_model(
     name: str, revision: str | None, width: int, seed: int
 ) -> tuple[FaceModel, Any]:
-    """A backbone of the hub, or of a folder, with a random projection and nobody known, and its processor."""
+    """A backbone of the hub or a folder, its projection random, with no person; its processor."""
     torch.manual_seed(seed)
     folder = Path(name) if Path(name).is_dir() else hub.snapshot("model", name, revision)
     try:
