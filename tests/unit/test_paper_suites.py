@@ -65,8 +65,8 @@ def test_the_plan_of_a_suite_of_the_paper_counts_its_jobs(name, monkeypatch):
 
 def test_every_model_of_the_hub_is_pinned_and_belongs_to_a_tested_architecture():
     files = {path.stem for path in (ROOT / "config/models").glob("*.yaml")}
-    hub = {name for name in files if spec_of(name).hub and spec_of(name).domain != "vision"}
-    assert hub == set(ARCHITECTURES)
+    hub = {name for name in files if spec_of(name).hub}
+    assert {name for name in hub if spec_of(name).domain != "vision"} == set(ARCHITECTURES)
     for name in hub:
         assert re.fullmatch(r"[0-9a-f]{40}", spec_of(name).revision or ""), name
 
