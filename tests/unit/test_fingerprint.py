@@ -145,7 +145,8 @@ def test_code_that_is_imported_late_reruns_what_imports_it(code, imported):
 
 
 def test_moved_package_has_the_same_fingerprints(code):
-    here = fingerprint(code_of("unlearn", {"method": "ga"}))
+    settings = {"model": {"domain": "multimodal"}, "method": "ga"}
+    here = fingerprint(code_of("unlearn", settings))
     assert code.fingerprints()["ga"] == here
 
 
