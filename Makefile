@@ -54,7 +54,7 @@ test: install ## run all tests but those on a cluster
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them
 	tests/cluster/install.sh
-	$(BIN)/pytest tests/cluster
+	OMP_NUM_THREADS=1 $(BIN)/pytest -rs tests/cluster
 
 lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/ruff check .

@@ -53,6 +53,15 @@ class Resources(Strict):
     shadows: Need = Need(gpus=1, mem_mb=64_000, minutes=720)
 
 
+_WITHOUT_MODEL = {
+    "generate": Need(mem_mb=3000),
+    "dataset": Need(mem_mb=8000),
+    "score": Need(mem_mb=2000, minutes=10),
+    "tabulate": Need(mem_mb=3000, minutes=30),
+}
+"""What the stages that load no model ask of a cluster, in every suite."""
+
+
 class ModelSource(Strict):
     """Where a base model comes from."""
 
@@ -75,6 +84,10 @@ class ModelSpec(ModelSource):
     frozen: str = Field("", description="regular expression for parameters that are never trained")
     lora: Lora = Lora()
     resources: Resources = Resources()
+
+    def needs(self) -> dict[str, Need]:
+        """What the jobs of each stage ask of a cluster."""
+        return {**_WITHOUT_MODEL, **dict(self.resources)}
 
     @property
     def source(self) -> ModelSource:

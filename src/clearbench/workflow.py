@@ -21,7 +21,6 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
-from clearbench.config import Need
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST
@@ -29,6 +28,7 @@ from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import (
     CHECKOUT,
     PROMISE,
+    SLURM,
     accepted,
     checkout,
     image_digest,
@@ -36,17 +36,10 @@ from clearbench.provenance.environment import (
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
 from clearbench.site import SITE, enter, load_site
+from clearbench.slurm import grant, left_behind
 from clearbench.suite import load_suite
 
 CHANGED = ".changed"
-
-_NEEDS = {
-    "generate": Need(mem_mb=3000),
-    "dataset": Need(mem_mb=8000),
-    "score": Need(mem_mb=2000, minutes=10),
-    "tabulate": Need(mem_mb=3000, minutes=30),
-}
-"""What the stages without a model ask of a cluster."""
 
 Wildcards = Mapping[str, str]
 
@@ -128,7 +121,7 @@ class Workflow:
 
     def resources(self, stage: str) -> dict[str, Any]:
         """The resources of a stage's jobs, as keywords of a rule's `resources`."""
-        need = _NEEDS.get(stage) or getattr(self.suite.model.resources, stage)
+        need = self.suite.model.needs()[stage]
 
         def growing(amount: int) -> Callable[[Wildcards, int], int]:
             return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
@@ -167,7 +160,17 @@ class Workflow:
         return f"--source {self.root / 'generate'}" if self.generated else ""
 
     def hold(self) -> None:
-        """Hold the results tree until this process ends; WorkflowError where another holds it."""
+        """Hold the results tree until this process ends.
+
+        Raises WorkflowError where another process holds it, or where SLURM jobs of a run that was
+        killed are still at work here.
+        """
+        left = left_behind(Path.cwd())
+        if left:
+            raise WorkflowError(
+                f"SLURM jobs of a run that was killed still work here: {' '.join(left)}; wait for"
+                f" their end to keep what they do, or type: scancel {' '.join(left)}"
+            )
         path = self.root / ".holder"
         self._holder = path.open("a+", encoding="utf-8")
         try:
@@ -225,6 +228,10 @@ class Workflow:
         if self._snakemake.is_main_process:
             for name in (PROMISE, CHECKOUT):
                 os.environ.pop(name, None)
+        # Of the processes of a SLURM job the first one asks, and tells the others.
+        told = json.loads(os.environ.get(SLURM, "null"))
+        if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
+            os.environ[SLURM] = json.dumps(grant(self._snakemake.execution_settings.attempt))
         if not self._in_image:
             return
         if not self.site.image.is_file():

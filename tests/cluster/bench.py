@@ -9,7 +9,7 @@ import yaml
 
 from workflow.bench import ROOT, Bench, Finished
 
-from .cluster import USER, Cluster, wait_until
+from .cluster import USER, Cluster
 
 LONGEST = 1800.0
 """Seconds after which a run is taken to be stuck: several times what the small suite needs."""
@@ -27,7 +27,7 @@ class ClusterBench(Bench):
         shutil.copytree(ROOT / "slurm", self.folder / "slurm")
         ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / "src", self.folder / "src", ignore=ignored)
-        self.ask_for_gpu("unlearn")
+        self.resources(unlearn={"gpus": 1, "mem_mb": 3000, "minutes": 30})
         self.write_site()
         self.write()
         self.give()
@@ -38,11 +38,17 @@ class ClusterBench(Bench):
         text = yaml.safe_dump({"image": str(self.cluster.image), **keys})
         (self.folder / "slurm/site.yaml").write_text(text)
 
-    def ask_for_gpu(self, stage: str) -> None:
-        """Let the jobs of a stage ask for a GPU."""
+    def copy(self, folder: Path) -> "ClusterBench":
+        copied = super().copy(folder)
+        assert isinstance(copied, ClusterBench)
+        copied.give()
+        return copied
+
+    def resources(self, **stages: dict) -> None:
+        """Say what the jobs of some stages need."""
         path = self.folder / "config/models/small-llava.yaml"
         model = yaml.safe_load(path.read_text())
-        model["resources"][stage]["gpus"] = 1
+        model["resources"].update(stages)
         path.write_text(yaml.safe_dump(model))
 
     def give(self) -> None:
@@ -87,9 +93,20 @@ class ClusterBench(Bench):
     def output(self) -> str:
         return (self.folder / "output").read_text()
 
-    def wait_for_sleep(self) -> None:
-        """Wait until the trouble of a job has begun."""
-        wait_until(lambda: not any((self.folder / "trouble").iterdir()))
+    def jobs_of(self, method: str, modality: str) -> list[str]:
+        """The ids of the SLURM jobs that unlearn a cell, pending, running or ending."""
+        asked = self.cluster.ask("squeue", "--noheader", "--format=%i %k %Z").splitlines()
+        found = [line.split() for line in asked]
+        cell = f"rule_unlearn_wildcards_{method}_{modality}_"
+        return [n for n, comment, at in found if cell in comment and at == str(self.folder)]
+
+    def tables(self) -> dict[str, bytes]:
+        """The tables by file, without `cost`, which shows times, and what goes with it."""
+        return {
+            path.name: path.read_bytes()
+            for path in (self.results() / "tables").iterdir()
+            if not path.name.startswith(("cost.", "manifest", "provenance"))
+        }
 
     def logs(self) -> str:
         """What the SLURM jobs wrote that failed."""

@@ -55,6 +55,15 @@ def finished(cluster) -> ClusterBench:
     return bench
 
 
+@pytest.fixture(scope="session")
+def local(cluster) -> ClusterBench:
+    """The same suite in the same image, on this machine without SLURM."""
+    bench = ClusterBench(cluster.folder.parent / "local", cluster=cluster).fill()
+    done = bench.snakemake("--cores", "2", "--software-deployment-method", "apptainer")
+    assert done.status == 0, done.output
+    return bench
+
+
 @pytest.fixture
 def fresh(cluster, request) -> Iterator[ClusterBench]:
     """A working directory of the ordinary user without results."""

@@ -3,10 +3,19 @@
 import hashlib
 import json
 import re
+import runpy
+import shutil
 from importlib import metadata
+
+import pytest
 
 from clearbench.provenance.environment import image_digest
 from workflow.bench import ROOT
+
+
+@pytest.fixture
+def normalise():
+    return runpy.run_path(str(ROOT / "containers/normalise.py"))["normalise"]
 
 
 def test_a_rule_that_loses_its_container_fails_in_one_line(fresh, cluster):
@@ -37,6 +46,37 @@ def test_results_of_the_image_stay_with_the_profile_and_without(finished):
         done = finished.snakemake(*options, "--dry-run")
         assert done.status == 0, done.output
         assert "Nothing to be done" in done.output
+
+
+def test_another_image_makes_everything_again_and_a_copy_of_the_same_one_nothing(
+    finished, cluster, normalise
+):
+    bench = finished.copy(finished.folder.parent / "swapped")
+    copy = bench.folder / "elsewhere.sif"
+    shutil.copyfile(cluster.image, copy)
+    bench.write_site(image=str(copy))
+    bench.give()
+    done = bench.snakemake("--profile", "slurm", "--dry-run")
+    assert "Nothing to be done" in done.output, done.output
+
+    other = bench.folder / "other.sif"
+    shutil.copyfile(cluster.image, other)
+    # The same packages, built at another time.
+    normalise(other, 1)
+    bench.write_site(image=str(other))
+    bench.give()
+    before = bench.records()
+    done = bench.snakemake("--profile", "slurm", "--dry-run")
+    jobs = re.search(r"^total +(\d+)$", done.output, re.MULTILINE)
+    assert jobs, done.output
+    assert int(jobs[1]) == len(before) + 1  # and `all`
+    done = bench.snakemake("--profile", "slurm", "--until", "dataset")
+    assert done.status == 0, done.output
+    now = bench.records()
+    again = {name for name in before if before[name] != now[name]}
+    assert again == {"generate", "dataset"}
+    assert {json.loads(now[name])["image"] for name in again} == {image_digest(other)}
+    shutil.rmtree(bench.folder)
 
 
 def test_the_image_tells_its_version_commit_and_lock(fresh, cluster):

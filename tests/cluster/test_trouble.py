@@ -1,112 +1,120 @@
-"""What goes wrong on a cluster: the run goes on, or goes on when it is started again."""
+"""What goes wrong on a cluster: the run goes on, or goes on when it is started again.
 
+Each test starts from the finished run, edits the stage `unlearn`, so that all cells are to be made
+again, and lets some of them meet a trouble. In the end the tables must be those of the local run.
+"""
+
+import json
 import os
+import re
 import signal
 
 import pytest
 
-PATCH = """    from pathlib import Path as _Path
+from .bench import ClusterBench
+from .cluster import wait_until
 
-    for kind in _Path("trouble").glob("*"):
-        {act}
+LINE = "        device = prepare_device(cell.seed)\n"
+PATCH = """        for _kind in Path("trouble").glob(f"{cell.method}-{cell.modality}.*"):
+            _act = {
+                "sleep": "_kind.unlink(); __import__('time').sleep(300)",
+                "exit": "_kind.unlink(); __import__('os')._exit(3)",
+                # More than the first attempt has, less than the second.
+                "memory": "_hog = bytearray(b'x') * 4_500_000_000; __import__('time').sleep(4)",
+            }
+            exec(_act[_kind.suffix[1:]])
 """
-"""What a stage does first: each trouble is a file, and those that come once remove it."""
+"""Each trouble is a file, `METHOD-MODALITY.KIND`, and those that come once remove it."""
 
-ACTS = {
-    "sleep": "kind.unlink(); __import__('time').sleep(300)",
-    "exit": "kind.unlink(); __import__('os')._exit(3)",
-    # More than the first attempt has, less than the second.
-    "memory": "hog = bytearray(b'x') * 4_500_000_000; __import__('time').sleep(4)",
-}
+CELLS = ["retain_ft-text", "retain_ft-both", "npo-text", "npo-both"]
+PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2")
 
 
 @pytest.fixture
-def troubled(fresh):
-    """A working directory whose job `generate` meets a trouble."""
+def troubled(finished, request):
+    """A copy of the finished run whose cells have to be made again, with the troubles given."""
 
-    def prepare(kind: str):
-        path = fresh.folder / "src/clearbench/stages/generate.py"
+    def prepare(**troubles: str) -> ClusterBench:
+        bench = finished.copy(finished.folder.parent / request.node.name)
+        path = bench.folder / "src/clearbench/stages/unlearn.py"
         text = path.read_text()
-        line = "    Job("
-        assert text.count(line) == 1
-        path.write_text(text.replace(line, PATCH.format(act=ACTS[kind]) + line))
-        (fresh.folder / "trouble").mkdir()
-        (fresh.folder / "trouble" / kind).touch()
-        fresh.give()
-        return fresh
+        assert text.count(LINE) == 1
+        path.write_text(text.replace(LINE, PATCH + LINE))
+        (bench.folder / "trouble").mkdir()
+        for cell, kind in troubles.items():
+            (bench.folder / "trouble" / f"{cell.replace('__', '-')}.{kind}").touch()
+        bench.resources(unlearn={"mem_mb": 3000, "minutes": 2})
+        bench.give()
+        return bench
 
     return prepare
 
 
-QUICK = ("--profile", "slurm", "--until", "generate")
-QUICK += ("--slurm-init-seconds-before-status-checks", "1")
+def cell(name: str) -> str:
+    method, modality = name.split("-")
+    return f"unlearn/{method}/{modality}/forget10/seed0"
 
 
-def ended_well(bench, running) -> str:
-    status = running.wait(timeout=300)
-    output = bench.output()
-    assert status == 0, output + bench.logs()
-    assert list(bench.records()) == ["generate"]
-    return output
+def slurm(bench: ClusterBench, name: str) -> dict:
+    """What SLURM gave the job that made an artifact."""
+    return json.loads(bench.records()[name])["slurm"]
 
 
-def test_a_job_that_dies_is_tried_again(troubled):
-    bench = troubled("exit")
-    output = ended_well(bench, bench.start(*QUICK))
-    assert output.count("Error in rule generate") == 1
-
-
-def test_a_job_that_needs_more_memory_gets_it_at_the_next_attempt(troubled):
-    bench = troubled("memory")
-    output = ended_well(bench, bench.start(*QUICK))
-    assert output.count("Error in rule generate") == 1
-    assert "mem_mb=3000" in output
-    assert "mem_mb=6000" in output
-
-
-def test_a_job_that_runs_out_of_time_is_tried_again(troubled):
-    bench = troubled("sleep")
-    output = ended_well(bench, bench.start(*QUICK, "--set-resources", "generate:runtime=1"))
-    assert output.count("Error in rule generate") == 1
-
-
-def test_a_cancelled_job_is_tried_again(troubled, cluster):
-    bench = troubled("sleep")
-    running = bench.start(*QUICK)
-    bench.wait_for_sleep()
-    cluster.ask("scancel", *cluster.jobs())
-    output = ended_well(bench, running)
-    assert output.count("Error in rule generate") == 1
-
-
-def test_a_restart_of_the_controller_is_not_noticed(troubled, cluster):
-    bench = troubled("exit")
-    running = bench.start(*QUICK)
-    cluster.wait_for_jobs()
+def test_whatever_becomes_of_jobs_the_tables_are_the_same(troubled, cluster, local):
+    bench = troubled(
+        retain_ft__text="sleep", retain_ft__both="sleep", npo__text="memory", npo__both="exit"
+    )
+    waiting = {bench.folder / f"trouble/retain_ft-{name}.sleep" for name in ("text", "both")}
+    running = bench.start(*PROFILE)
+    wait_until(lambda: not any(path.exists() for path in waiting))
+    # One of them is cancelled; the other one is left to run out of time.
+    (number,) = bench.jobs_of("retain_ft", "text")
+    cluster.ask("scancel", number)
     cluster.stop_controller()
     cluster.start_controller()
-    ended_well(bench, running)
+    assert running.wait(timeout=900) == 0, bench.output() + bench.logs()
+    assert bench.tables() == local.tables()
+    for name in CELLS:
+        given = slurm(bench, cell(name))
+        assert (given["attempt"], given["memory"], given["time_limit"]) == (2, "6000M", "4:00")
+    assert slurm(bench, "original")["attempt"] == 1
 
 
-def test_an_interrupted_run_cancels_its_jobs_and_goes_on_later(troubled, cluster):
-    bench = troubled("sleep")
-    running = bench.start(*QUICK)
-    bench.wait_for_sleep()
+def test_an_interrupted_run_cancels_its_jobs_and_goes_on_later(troubled, cluster, local):
+    bench = troubled(npo__text="sleep")
+    running = bench.start(*PROFILE)
+    wait_until(lambda: not any((bench.folder / "trouble").iterdir()))
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(timeout=120) != 0
     cluster.wait_for_no_jobs()
-    ended_well(bench, bench.start(*QUICK))
+    done = bench.snakemake(*PROFILE)
+    assert done.status == 0, done.output
+    assert bench.tables() == local.tables()
 
 
-def test_a_killed_run_leaves_its_job_and_goes_on_after_an_unlock(troubled, cluster):
-    bench = troubled("sleep")
-    running = bench.start(*QUICK)
-    bench.wait_for_sleep()
+def test_a_killed_run_leaves_jobs_that_the_next_one_neither_loses_nor_doubles(
+    troubled, cluster, local
+):
+    bench = troubled(npo__both="sleep")
+    running = bench.start(*PROFILE)
+    wait_until(lambda: not any((bench.folder / "trouble").iterdir()))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait(timeout=30)
-    assert cluster.jobs()
-    assert "--unlock" in bench.snakemake(*QUICK).output
-    cluster.ask("scancel", *cluster.jobs())
-    cluster.wait_for_no_jobs()
+    assert "--unlock" in bench.snakemake(*PROFILE).output
     assert bench.snakemake("--unlock").status == 0
-    ended_well(bench, bench.start(*QUICK))
+    refused = bench.snakemake(*PROFILE)
+    assert refused.status == 1
+    assert "SLURM jobs of a run that was killed still work here: " in refused.output
+    (sleeping,) = bench.jobs_of("npo", "both")
+    assert re.search(rf"type: scancel .*\b{sleeping}\b", refused.output)
+    # The others end by themselves, and what they made is kept.
+    wait_until(lambda: cluster.jobs() == [sleeping])
+    cluster.ask("scancel", sleeping)
+    cluster.wait_for_no_jobs()
+    made = bench.records()
+    done = bench.snakemake(*PROFILE)
+    assert done.status == 0, done.output
+    assert bench.tables() == local.tables()
+    now = bench.records()
+    others = [cell(name) for name in CELLS if name != "npo-both" and cell(name) in made]
+    assert all(made[name] == now[name] for name in others)

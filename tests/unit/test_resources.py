@@ -1,16 +1,22 @@
 """What jobs ask of a cluster: by model and stage, more with each attempt, a GPU only for models."""
 
+import math
+import re
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clearbench.config import ModelSpec
+from clearbench.graph import Graph
 from clearbench.site import Site
 from clearbench.strict import validate
 from clearbench.workflow import Workflow
 
 ROOT = Path(__file__).resolve().parents[2]
+CLUSTER = ROOT / "docs/cluster.md"
 STAGES = ("generate", "dataset", "base", "finetune", "unlearn", "evaluate", "score", "tabulate")
 
 
@@ -43,3 +49,16 @@ def test_memory_and_time_double_with_each_attempt(mini, stage):
 def test_what_a_model_needs_is_no_part_of_any_recipe(mini):
     for part in (mini.suite.model.source, mini.suite.model.use):
         assert "resources" not in part.model_dump()
+
+
+def test_a_suite_of_495_cells_is_as_many_slurm_jobs_as_the_documentation_says(mini):
+    file = mini.suite.file.model_copy(update={"forget_sizes": [1, 5, 10], "seeds": list(range(5))})
+    graph = Graph(replace(mini.suite, file=file))
+    assert len(graph.suite.cells) == 495
+    counts = Counter(artifact.stage for artifact in graph if artifact.name != "generate")
+    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+    together = profile["group-components"]["score"]
+    jobs = counts.total() - counts["score"] + math.ceil(counts["score"] / together)
+    said = re.search(r"has ([\d,]+) artifacts and becomes ([\d,]+) SLURM jobs", CLUSTER.read_text())
+    assert said, CLUSTER
+    assert [int(number.replace(",", "")) for number in said.groups()] == [counts.total(), jobs]

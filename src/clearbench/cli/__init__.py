@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from clearbench.cli import ask, prove, publish, stages
+from clearbench.cli import ask, prove, publish, site, stages
 from clearbench.errors import UserError
 from clearbench.provenance.interruption import Interrupted
 
@@ -48,7 +48,7 @@ def cli() -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
 
 
-for _module in (stages, ask, prove, publish):
+for _module in (stages, ask, prove, publish, site):
     for _command in vars(_module).values():
         if isinstance(_command, click.Command):
             cli.add_command(_command)

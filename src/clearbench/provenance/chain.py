@@ -9,7 +9,7 @@ from clearbench.graph import Graph
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.tree import Tree
 
-_TOLD = ("started", "seconds", "host", "gpu", "slurm_job", "commit", "dirty", "command")
+_TOLD = ("started", "seconds", "host", "gpu", "slurm", "commit", "dirty", "command")
 
 
 def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | None]) -> Any:

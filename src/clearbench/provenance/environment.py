@@ -27,6 +27,9 @@ PROMISE = "CLEARBENCH_IMAGE"
 CHECKOUT = "CLEARBENCH_CHECKOUT"
 """The environment variable that tells a job in an image, where no git is, what `checkout` gives."""
 
+SLURM = "CLEARBENCH_SLURM"
+"""The environment variable with what a job was given by SLURM, which no container can ask."""
+
 _KINDS = ("cpu", "cuda")
 
 
@@ -105,7 +108,7 @@ def describe() -> dict[str, Any]:
     """Commit, packages and machine, as a provenance record holds them.
 
     `packages` are the locked ones with the versions found here; `commit` and `dirty` are of the
-    checkout that the code runs from (None where it is none).
+    checkout that the code runs from (None where it is none). `slurm` is None outside of SLURM.
     """
     return {
         **checkout(),
@@ -114,7 +117,7 @@ def describe() -> dict[str, Any]:
         "host": socket.gethostname(),
         "platform": platform.platform(),
         "gpu": _gpu(),
-        "slurm_job": os.environ.get("SLURM_JOB_ID"),
+        "slurm": json.loads(os.environ.get(SLURM, "null")),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
 

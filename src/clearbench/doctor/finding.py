@@ -1,0 +1,45 @@
+"""What a check found."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+
+from clearbench.errors import UserError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong."""
+
+    what: str
+    seen: str
+    remedy: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The finding for people."""
+        if self.remedy is None:
+            return f"ok    {self.what}: {self.seen}"
+        return f"FAIL  {self.what}: {self.seen}; {self.remedy}"
+
+
+def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
+    """What `see` tells, or how it fails: with a UserError or an OSError."""
+    try:
+        return Finding(what, see())
+    except (UserError, OSError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Finding(what, lines[-1], remedy)
+
+
+def to_text(findings: Iterable[Finding]) -> str:
+    """Findings as one line, to be read by `from_text`."""
+    return json.dumps([asdict(finding) for finding in findings])
+
+
+def from_text(text: str) -> list[Finding]:
+    """The findings that a process printed in its last line; ValueError for another text."""
+    data = json.loads(text.strip().splitlines()[-1]) if text.strip() else None
+    if not isinstance(data, list):
+        raise ValueError("no findings")
+    return [Finding(**fields) for fields in data]

@@ -1,0 +1,69 @@
+"""What is looked at in the image, on a node: the image itself, the data, the GPU.
+
+`python -m clearbench.doctor.inside REQUIREMENTS` prints its findings.
+"""
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from clearbench.doctor.finding import Finding, look, to_text
+from clearbench.doctor.requirements import Requirements
+from clearbench.errors import UserError
+from clearbench.site import SITE
+
+
+def examine(required: Requirements) -> Iterator[Finding]:
+    """All findings from here."""
+    if required.gpu:
+        yield look("GPU in the image", _gpu, "the image needs CUDA's torch, the node a driver")
+        return
+    rebuild = "build it again from this checkout with `make container`"
+    yield look("image", partial(_image, required.image), rebuild)
+    for folder in required.folders:
+        yield look(f"data {folder}", partial(_folder, folder), f"add it to binds in {SITE}")
+    for kind, name, revision in required.hub:
+        fill = f"fill the hub's cache on the login node, and add HF_HOME to binds in {SITE}"
+        yield look(f"{kind} {name}", partial(_cached, kind, name, revision), fill)
+
+
+def _image(path: str) -> str:
+    """Whether an image can be seen from within, as its jobs need it, and imports what is locked."""
+    import torch
+    import transformers
+
+    from clearbench.provenance.environment import image
+
+    if image() is None:
+        raise UserError(f"{path}: this process does not run in it")
+    return f"readable, runs torch {torch.__version__} and transformers {transformers.__version__}"
+
+
+def _folder(path: str) -> str:
+    if not Path(path).is_dir():
+        raise UserError("cannot be seen from within the image")
+    return "there"
+
+
+def _cached(kind: str, name: str, revision: str | None) -> str:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        found = snapshot_download(name, repo_type=kind, revision=revision, local_files_only=True)
+    except LocalEntryNotFoundError:
+        raise UserError(f"revision {revision or 'main'} is not in the hub's cache") from None
+    return f"in the cache, revision {Path(found).name[:12]}"
+
+
+def _gpu() -> str:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError(f"torch {torch.__version__} sees none")
+    return torch.cuda.get_device_name()
+
+
+if __name__ == "__main__":
+    print(to_text(examine(Requirements.read(sys.argv[1]))))

@@ -1,0 +1,68 @@
+"""`clearbench doctor`: each line from a real SLURM, a real node and a real image."""
+
+import pytest
+
+from .cluster import wait_until
+
+
+def doctor(bench, *words: str):
+    return bench.run("clearbench", "doctor", "suite", *words)
+
+
+@pytest.fixture
+def without_gpu(fresh):
+    fresh.resources(unlearn={"mem_mb": 3000, "minutes": 30})
+    return fresh
+
+
+def test_a_cluster_that_has_all_is_told_so(without_gpu):
+    done = doctor(without_gpu)
+    assert done.status == 0, done.output
+    lines = done.output.splitlines()
+    assert [line[:6] for line in lines] == ["ok    "] * 7, done.output
+    assert lines[0].startswith("ok    SLURM: slurm")
+    assert lines[3] == "ok    jobs: SLURM takes those of all stages"
+    assert "working directory" in lines[4]
+    assert "temporary files" in lines[5]
+    assert "runs torch" in lines[6]
+    assert not list(without_gpu.folder.glob(".doctor-*"))
+
+
+def test_a_gpu_that_the_image_does_not_see_is_found(fresh):
+    done = doctor(fresh)
+    assert done.status == 1
+    (line,) = [line for line in done.output.splitlines() if not line.startswith("ok")]
+    assert line.startswith("FAIL  GPU node ")
+    assert "sees none; the image needs CUDA's torch, the node a driver" in line
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        ({"partition": "no"}, "FAIL  jobs of generate: SLURM refuses them"),
+        ({"image": "no.sif"}, "FAIL  image: no.sif: no such image; type `make container`"),
+        ({"scratch": "/no/such"}, "temporary files: "),
+    ],
+    ids=("partition", "image", "scratch"),
+)
+def test_what_is_wrong_with_a_site_file_is_one_line_with_the_remedy(without_gpu, site, told):
+    without_gpu.write_site(**site)
+    without_gpu.give()
+    done = doctor(without_gpu)
+    assert done.status == 1, done.output
+    failed = [line for line in done.output.splitlines() if line.startswith("FAIL")]
+    assert failed, done.output
+    assert told in failed[0]
+    assert "slurm/site.yaml" in failed[0]
+
+
+def test_a_cluster_without_a_free_node_is_told_so(without_gpu, cluster):
+    without_gpu.run("sbatch", "--mem=15500", "--output=/dev/null", "--wrap", "sleep 60")
+    wait_until(lambda: cluster.ask("squeue", "--noheader", "--format=%T").strip() == "RUNNING")
+    done = doctor(without_gpu, "--wait", "1")
+    cluster.ask("scancel", *cluster.jobs())
+    cluster.wait_for_no_jobs()
+    assert done.status == 1
+    line = done.output.splitlines()[-1]
+    assert line.startswith("FAIL  node: SLURM gave none: ")
+    assert "--wait" in line

@@ -1,0 +1,80 @@
+"""Checks of a cluster, where there is none; `tests/cluster/test_doctor.py` has a real one."""
+
+import pytest
+
+from clearbench.doctor.finding import Finding, from_text, look, to_text
+from clearbench.doctor.inside import examine as examine_inside
+from clearbench.doctor.login import examine
+from clearbench.doctor.requirements import Requirements
+from clearbench.errors import UserError
+from clearbench.site import Site
+from clearbench.slurm import grant, left_behind
+from clearbench.suite import load_suite
+from workflow.bench import ROOT
+
+
+@pytest.fixture
+def no_commands(monkeypatch, tmp_path):
+    """A machine without SLURM and Apptainer."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+
+def required(**changes) -> Requirements:
+    values = {"image": "x.sif", "token": "t", "scratch": None, "gpu": False}
+    return Requirements(**{**values, "folders": [], "hub": [], **changes})
+
+
+def test_a_machine_without_a_cluster_is_told_what_it_lacks(no_commands, tmp_path):
+    site = Site(image=tmp_path / "no.sif")
+    lines = [f.line for f in examine(load_suite("mini", ROOT), site, wait=1)]
+    assert [line.partition(":")[0] for line in lines] == [
+        "FAIL  SLURM",
+        "FAIL  Apptainer",
+        "FAIL  image",
+    ]
+    assert lines[0].endswith(
+        "squeue: no such command; run this on a login node, where squeue works"
+    )
+
+
+def test_without_slurm_no_job_is_left_and_none_is_granted(no_commands, tmp_path, monkeypatch):
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    assert left_behind(tmp_path) == []
+    assert grant(attempt=1) is None
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    nothing = {"memory": None, "time_limit": None, "start": None}
+    assert grant(attempt=2) == {"job": "7", "attempt": 2, **nothing}
+
+
+def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    there, gone = tmp_path, tmp_path / "gone"
+    hub = [("dataset", "therem/CLEAR", None)]
+    needs = required(folders=[str(there), str(gone)], hub=hub)
+    assert Requirements.read(needs.text()) == required(
+        folders=[str(there), str(gone)], hub=[["dataset", "therem/CLEAR", None]]
+    )
+    image, found, missing, cached = examine_inside(needs)
+    assert image.seen == "x.sif: this process does not run in it"
+    assert found == Finding(f"data {there}", "there")
+    assert missing.remedy == "add it to binds in slurm/site.yaml"
+    assert cached.seen == "revision main is not in the hub's cache"
+
+
+def test_the_data_of_a_suite_is_its_folders_and_what_the_hub_has(tmp_path):
+    suite = load_suite("tofu", ROOT)
+    needs = Requirements.of(suite, Site(scratch=tmp_path), gpu=False, token=tmp_path / "t")
+    assert needs.folders == [] or all("tofu" in name for name in needs.folders)
+    assert needs.scratch == str(tmp_path)
+
+
+def test_findings_travel_as_text_behind_whatever_else_was_printed():
+    def fail():
+        raise UserError("first\nlast")
+
+    findings = [Finding("a", "b"), look("c", fail, "do this")]
+    assert from_text("a module says hello\n" + to_text(findings)) == findings
+    assert findings[1].line == "FAIL  c: last; do this"
+    for text in ("", "nonsense", "3"):
+        with pytest.raises(ValueError, match=r"no findings|Expecting value"):
+            from_text(text)
