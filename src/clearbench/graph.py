@@ -240,4 +240,5 @@ def shown(suite: Suite) -> dict[str, Any]:
         "modalities": file.modalities,
         "forget_sizes": file.forget_sizes,
         "seeds": file.seeds,
+        "metrics": file.metrics,
     }

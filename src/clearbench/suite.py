@@ -12,6 +12,7 @@ from clearbench.config import DatasetSpec, ModelSpec, read_spec, read_yaml
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
+from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.settings import Cell, Domain, Evaluation, Faces, Finetuning, Training, Unlearning
 from clearbench.strict import Strict
 from clearbench.strict import validate as check
@@ -46,6 +47,11 @@ class SuiteFile(Strict):
         min_length=1, description="method: its parameters, and training keys that differ"
     )
     evaluate: Evaluation = Evaluation()
+    metrics: list[str] = Field(
+        ["headline"],
+        min_length=1,
+        description="whose definitions the tables show, of: headline, tofu, official",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
@@ -106,6 +112,7 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_list(path, "seeds", file.seeds, None)
     _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     _check_list(path, "methods", list(file.methods), methods.available())
+    _check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
     served = FORGET_SIZES if file.folder else dataset.forget_sizes

@@ -1,12 +1,13 @@
 """What a table is: blocks of rows and columns, each entry knowing the runs that it is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 from typing import Literal
 
-from clearbench.metrics import better
+from clearbench.metrics import better, is_metric, metric_of
+from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
 from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
 ARROWS = {"up": "↑", "down": "↓"}
@@ -135,8 +136,32 @@ class Table:
 
 
 def score_column(key: str, header: str, digits: int = 3) -> Column:
-    """A column of a score, with the arrow of its better direction in the header."""
-    return Column(key, f"{header} {ARROWS[better(key)]}", digits=digits)
+    """A column of a score; its header has the arrow of its better direction, and the definition.
+
+    The headline's definition is not named.
+    """
+    definition = definition_of(key)
+    named = "" if definition == HEADLINE.name else f" ({definition})"
+    return Column(key, f"{header}{named} {ARROWS[better(key)]}", digits=digits)
+
+
+def score_columns(results: Results, headers: Mapping[str, str]) -> list[Column]:
+    """The columns of some metrics, by name and header, under each definition that a suite shows.
+
+    A definition that does not know a metric, or reads it as the headline does, has no column of it.
+    """
+    return [
+        score_column(key, header, digits=3 if metric_of(key).low >= 0 else 1)
+        for definition in results.suite.file.metrics
+        for metric, header in headers.items()
+        if is_metric(key := DEFINITIONS[definition].key(metric))
+    ]
+
+
+def definition_notes(results: Results) -> list[str]:
+    """What the definitions of a suite's columns are, but for the headline's."""
+    shown = (DEFINITIONS[name] for name in results.suite.file.metrics)
+    return [f"Marked ({found.name}): {found.meaning}." for found in shown if found is not HEADLINE]
 
 
 def make_entry(results: Results, group: Group, column: Column) -> Entry:
