@@ -36,9 +36,10 @@ def methods(method: str | None) -> None:
     known = registry.available()
     if method is not None and method not in known:
         raise UserError(f"{method}: unknown method; allowed: {', '.join(known)}")
+    width = max(map(len, known)) + 2
     for key in known if method is None else [method]:
         description = registry.describe(key)
-        click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
+        click.echo(f"{key:<{width}}{description.doc.splitlines()[0]}")
         if method is not None:
             click.echo(f"\n{description.doc}\n")
             click.echo(f"  domains: {', '.join(description.domains)}")

@@ -41,6 +41,8 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
         sample=sample,
         size=len(labels),
         hidden=captured[0][sample, position] if captured else None,
+        whole=lambda: head(states),
+        whole_hidden=captured[0] if captured else None,
     )
 
 
