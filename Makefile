@@ -16,7 +16,7 @@ TORCH := 2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(LOCK)
-SUITES := mini mini-full tofu
+SUITES := mini mini-full mini-vision tofu
 
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -43,11 +43,13 @@ $(BIN)/python:
 
 mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes with three seeds
+mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete --quiet host reason \
 	  $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
+	$(if $(filter mini,$@),@echo "Next: make mini-vision, the same question asked of an image model alone.")
 
 test: install ## run all tests but those on a cluster
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster

@@ -13,6 +13,7 @@ include: "rules/tables.smk"
 
 localrules:
     all,
+    table5,
 
 
 rule all:

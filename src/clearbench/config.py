@@ -87,7 +87,9 @@ class ModelSpec(ModelSource):
 
     def needs(self) -> dict[str, Need]:
         """What the jobs of each stage ask of a cluster."""
-        return {**_WITHOUT_MODEL, **dict(self.resources)}
+        shadowed = self.domain == "vision"
+        own = {name: need for name, need in self.resources if name != "shadows" or shadowed}
+        return {**_WITHOUT_MODEL, **own}
 
     @property
     def source(self) -> ModelSource:

@@ -1,5 +1,6 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -121,6 +122,12 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_methods(suite)
     _check_fit(suite)
     return suite
+
+
+def suites_of(domains: Sequence[Domain], root: Path) -> list[str]:
+    """The names of the suites of `config/` below a root whose models are of some domains."""
+    names = sorted(file.stem for file in (root / "config").glob("*.yaml"))
+    return [name for name in names if load_suite(name, root).domain in domains]
 
 
 def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> DatasetSpec:

@@ -22,7 +22,7 @@ from snakemake.io import ancient
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
 from clearbench.errors import UserError
-from clearbench.graph import Artifact, Graph
+from clearbench.graph import TABLES, Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import (
@@ -37,7 +37,8 @@ from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
 from clearbench.site import SITE, enter, load_site
 from clearbench.slurm import grant, left_behind
-from clearbench.suite import load_suite
+from clearbench.suite import load_suite, suites_of
+from clearbench.tables import table_domains
 
 CHANGED = ".changed"
 
@@ -141,6 +142,21 @@ class Workflow:
     def forget_size(self, wildcards: Wildcards) -> int:
         """The forget size of an evaluation, in percent."""
         return int(self._artifact("evaluate/{run}", wildcards).options["forget_size"])
+
+    def tables_with(self, table: str) -> Callable[[Wildcards], str]:
+        """The function that gives the tables of the suite, for a target that shows one of them."""
+
+        def found(wildcards: Wildcards) -> str:
+            domains = table_domains(table)
+            if self.suite.domain not in domains:
+                suites = ", ".join(suites_of(domains, Path.cwd()))
+                raise WorkflowError(
+                    f"{table}: a table of {', '.join(domains)} suites, {self.suite.name} is a"
+                    f" {self.suite.domain} one; choose with --config suite=NAME, of: {suites}"
+                )
+            return self.output(TABLES)
+
+        return found
 
     @property
     def largest_size(self) -> int:

@@ -39,7 +39,10 @@ def test_a_gpu_that_the_image_does_not_see_is_found(fresh):
 @pytest.mark.parametrize(
     ("site", "told"),
     [
-        ({"partition": "no"}, "FAIL  jobs of generate: SLURM refuses them"),
+        (
+            {"partition": "no"},
+            "FAIL  jobs: SLURM refuses those of generate (0 GPUs, 3000 MB, 60 minutes), dataset",
+        ),
         ({"image": "no.sif"}, "FAIL  image: no.sif: no such image; type `make container`"),
         ({"scratch": "/no/such"}, "temporary files: "),
     ],

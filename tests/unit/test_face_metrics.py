@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, read_seen, write_seen
@@ -75,6 +76,7 @@ def test_a_model_that_was_shown_neither_is_told_apart_by_no_attack(seed):
         assert abs(found[attack] - 0.5) <= 1.5 * found[f"{attack}_margin"] + 1e-12
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_scores_ignore_the_order_of_persons_and_lie_in_their_ranges(seed):
     shown = pictures(3)
@@ -159,10 +161,13 @@ def test_regression_of_identical_samples_has_no_slope():
 
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
-def test_margin_is_the_normal_interval_of_the_mean(group):
-    expected = 1.96 * np.std(group, ddof=1) / math.sqrt(len(group))
+def test_margin_is_half_of_students_interval_of_the_mean(group):
+    error = np.std(group, ddof=1) / math.sqrt(len(group))
+    expected = min(1, t.ppf(0.975, len(group) - 1) * error)
     assert margin({"one": group}) == pytest.approx(expected, abs=1e-9)
-    assert margin({"one": group, "other": [1.0, 1.0]}) == pytest.approx(expected / 2, abs=1e-9)
+    if expected < 1:
+        both = margin({"one": group, "other": [1.0]})
+        assert both == pytest.approx(expected / 2, abs=1e-9)
     assert balanced({"one": group, "other": [1.0]}) == pytest.approx((np.mean(group) + 1) / 2)
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from clearbench.config import BaseSettings, ModelSource
 from clearbench.data.faces import (
     FORGET,
     HOLDOUT,
@@ -18,6 +19,8 @@ from clearbench.data.faces import (
 )
 from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.domains.place import Place
+from clearbench.domains.vision.base import run as run_base
 from clearbench.errors import UserError
 from clearbench.evaluation.faces import embed
 from clearbench.models.faces import (
@@ -25,6 +28,7 @@ from clearbench.models.faces import (
     Pixels,
     build_face_model,
     load_face_model,
+    load_image_processor,
     save_face_model,
 )
 from clearbench.provenance.state import State
@@ -248,6 +252,34 @@ def test_a_stored_model_gives_the_embeddings_of_the_trained_one(
     vectors = embed(model, pixels, faces, 16)
     assert torch.equal(embed(again, pixels, faces, 16), vectors)
     assert vectors.norm(dim=-1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_base_of_the_hub_is_its_backbone_with_a_projection_that_the_seed_draws(
+    store, pixels, tmp_path
+):
+    hub = tmp_path / "hub"
+    config = transformers.ResNetConfig(**RESNET)
+    transformers.ResNetModel(config).save_pretrained(str(hub))
+    size = {"shortest_edge": 32}
+    transformers.ConvNextImageProcessorPil(size=size, crop_pct=1.0).save_pretrained(str(hub))
+    settings = BaseSettings(model=ModelSource(domain="vision", hub=str(hub), embedding=12))
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        run_base(settings, 0, Place(store, CPU, State(), tmp_path / name))
+    models = [load_face_model(tmp_path / name, CPU) for name in ("one", "other")]
+    assert equal(weights_of(models[0]), weights_of(models[1]))
+    stored = transformers.ResNetModel.from_pretrained(str(hub)).state_dict()
+    assert equal(weights_of(models[0].backbone), stored)
+    images = [face.image for face in read_faces(store, 10, 10)][:3]
+    again = Pixels(load_image_processor(tmp_path / "one"), store)
+    assert torch.equal(again.batch(images), pixels.batch(images))
+    assert models[0](again.batch(images)).shape == (3, 12)
+
+
+def test_a_base_that_the_hub_does_not_have_is_one_line(store, tmp_path):
+    source = ModelSource(domain="vision", hub=str(tmp_path / "nothing"), embedding=8)
+    with pytest.raises(UserError, match=r"model .*nothing, revision main: cannot be loaded \("):
+        run_base(BaseSettings(model=source), 0, Place(store, CPU, State(), tmp_path))
 
 
 @pytest.mark.parametrize(("architecture", "config"), [("resnet", RESNET), ("vit", VIT)])

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -44,6 +44,26 @@ WORLD = {
     "strangers": 30,
     "things": 20,
 }
+FACES = {
+    "description": "The vision domain, as small as a membership attack can see anything.",
+    "dataset": "small-faces",
+    "model": "small-resnet",
+    "modalities": ["visual"],
+    "forget_sizes": [10],
+    "seeds": [0],
+    "base": {"epochs": 1, "batch_size": 64, "lr": 3.0e-3},
+    "finetune": {
+        "epochs": 25,
+        "batch_size": 32,
+        "lr": 4.0e-3,
+        "weight_decay": 0.0,
+        "schedule": "cosine",
+    },
+    "unlearn": {"epochs": 2, "batch_size": 16, "lr": 1.0e-2, "optimizer": "sgd", "weights": "full"},
+    "methods": {"scrub_bio": {}, "twins": {}, "rmu": {"layer": 1, "steering": 5.0}},
+    "evaluate": {"batch_size": 256},
+    "faces": {"holdout": 10, "enrolment": 2, "shadows": 8, "together": 4},
+}
 NARROW = {
     "hidden_size": 32,
     "intermediate_size": 64,
@@ -69,6 +89,16 @@ class Bench:
         )
         self._derive("models/tiny-llava", "models/small-llava", _shrink)
         self._derive("models/tiny-llama", "models/small-llama", _shrink)
+        self._derive(
+            "datasets/mini-faces",
+            "datasets/small-faces",
+            lambda data: data["generator"].update(persons=100, portraits=4),
+        )
+        self._derive(
+            "models/tiny-resnet",
+            "models/small-resnet",
+            lambda data: data["build"]["config"].update(hidden_sizes=[16, 32], depths=[1, 1]),
+        )
         return self
 
     def copy(self, folder: Path) -> "Bench":
@@ -89,9 +119,11 @@ class Bench:
         assert text.count(old) == 1, f"{path}: {text.count(old)} times {old!r}"
         file.write_text(text.replace(old, new))
 
-    def write(self, suite: str = "suite", **changes: object) -> None:
+    def write(
+        self, suite: str = "suite", like: Mapping[str, object] = SUITE, **changes: object
+    ) -> None:
         """Write a suite file: the small suite, except for the keys given."""
-        text = yaml.safe_dump({**SUITE, **changes}, sort_keys=False)
+        text = yaml.safe_dump({**like, **changes}, sort_keys=False)
         (self.folder / f"config/{suite}.yaml").write_text(text)
 
     def command(self, *options: str, suite: str = "suite") -> list[str]:

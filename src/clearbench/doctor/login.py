@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -58,19 +59,22 @@ def _image(site: Site) -> str:
 
 
 def _refusals(suite: Suite, site: Site) -> Iterator[Finding]:
-    """The stages whose jobs SLURM would refuse: partition, account, QOS, limits, kind of GPU."""
+    """Why SLURM would refuse jobs, by stage: partition, account, QOS, limits, kind of GPU."""
+    stages: dict[str, list[str]] = defaultdict(list)
     for stage, need in suite.model.needs().items():
-        words = ["sbatch", "--test-only", *submission(site, need), "--wrap=true"]
         try:
-            ask(*words)
+            ask("sbatch", "--test-only", *submission(site, need), "--wrap=true")
         except UserError as error:
+            reason = str(error).removeprefix("allocation failure: ")
             asked = f"{need.gpus} GPUs, {need.mem_mb} MB, {need.minutes} minutes"
-            yield Finding(
-                f"jobs of {stage}",
-                f"SLURM refuses them ({asked}): {str(error).removeprefix('allocation failure: ')}",
-                f"set partition, account, qos or gpu_type in {SITE}, or resources in"
-                f" config/models/{suite.file.model}.yaml; `sinfo` shows what there is",
-            )
+            stages[reason].append(f"{stage} ({asked})")
+    for reason, refused in stages.items():
+        yield Finding(
+            "jobs",
+            f"SLURM refuses those of {', '.join(refused)}: {reason}",
+            f"set partition, account, qos or gpu_type in {SITE}, or resources in"
+            f" config/models/{suite.file.model}.yaml; `sinfo` shows what there is",
+        )
 
 
 def _from_a_node(suite: Suite, site: Site, gpu: bool, wait: int) -> list[Finding]:

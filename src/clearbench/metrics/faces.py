@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 
 FORGET, HOLDOUT, RETAIN = "forget", "holdout", "retain"
 
-QUANTILE = 1.96
-"""Of the normal distribution, for 95 % intervals."""
-
 Shares = Mapping[str, Sequence[float]]
 """Of each split a number in [0, 1] a person."""
 
@@ -117,7 +114,16 @@ def balanced(groups: Shares) -> float:
 def margin(groups: Shares) -> float:
     """Half of the 95 % interval of `balanced`, by the variance between the persons of a group.
 
-    1.96·√(Σ s²/n) / G, with the sample variance s² of the n persons of each of G groups.
+    t·√(Σ s²/n) / G, with the sample variance s² of the n persons of each of G groups and t the
+    quantile of Student's distribution with n - 1 degrees of freedom, n of the smallest group. At
+    most 1; 0 where no group has two persons.
     """
-    spread = [variance(group) / len(group) for group in groups.values() if len(group) > 1]
-    return QUANTILE * math.sqrt(math.fsum(spread)) / len(groups)
+    # Imported here: it loads numpy, which takes longer than looking up all metrics.
+    from scipy.special import stdtrit
+
+    large = [group for group in groups.values() if len(group) > 1]
+    if not large:
+        return 0.0
+    spread = math.fsum(variance(group) / len(group) for group in large)
+    quantile = float(stdtrit(min(map(len, large)) - 1, 0.975))
+    return min(1.0, quantile * math.sqrt(spread) / len(groups))

@@ -51,5 +51,6 @@ def command(artifact: Artifact, root: Path, out: Path) -> list[str]:
         if value is not None:
             words += [f"--{key.replace('_', '-')}", str(value)]
     for key, source in artifact.inputs.items():
-        words += [f"--{key}", str(root / source)]
+        # Of several inputs of a kind, named as `shadows/0`, each is the option of its kind.
+        words += [f"--{key.partition('/')[0]}", str(root / source)]
     return [*words, "--out", str(out)]

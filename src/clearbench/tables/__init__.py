@@ -26,5 +26,12 @@ def builders(domain: Domain) -> "dict[str, Callable[[Results], Table]]":
     return {
         name: module.build
         for name, module in modules.items()
-        if hasattr(module, "build") and domain in getattr(module, "DOMAINS", get_args(Domain))
+        if hasattr(module, "build") and domain in table_domains(name)
     }
+
+
+def table_domains(name: str) -> tuple[Domain, ...]:
+    """The domains of whose suites a table is one."""
+    module = import_module(f"{__name__}.{name}")
+    found: tuple[Domain, ...] = getattr(module, "DOMAINS", get_args(Domain))
+    return found

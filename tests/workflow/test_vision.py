@@ -1,0 +1,106 @@
+"""The vision domain from nothing to its table, and that all that holds of suites holds there."""
+
+import shutil
+
+import pytest
+
+from .bench import FACES, Bench
+from .test_reruns import rerun
+
+CELL = "rmu/visual/forget10/seed0"
+ATTACKS = ("u_lira", "u_mia")
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """The small vision suite, run from nothing to its tables; tests may look at it."""
+    bench = Bench(tmp_path_factory.mktemp("seen")).fill()
+    bench.write(like=FACES)
+    done = bench.snakemake()
+    assert done.status == 0, done.output
+    return bench
+
+
+@pytest.fixture
+def copied(seen, tmp_path):
+    """A copy of the finished run with its own code, to go on from."""
+    return seen.copy(tmp_path / "bench").with_own_code()
+
+
+@pytest.fixture(scope="module")
+def means(seen):
+    """The numbers of table 5 by method and metric."""
+    frame = seen.table("table5")
+    return frame.set_index(["method", "metric"])["mean"]
+
+
+def test_every_row_has_its_numbers_and_tables_of_words_are_not_made(seen):
+    frame = seen.table("table5")
+    methods = ["original", "gold", "gold (seed 1)", *FACES["methods"]]
+    assert list(frame.method.drop_duplicates()) == methods
+    assert set(frame.status) == {"ok"}
+    names = {path.stem for path in (seen.results() / "tables").glob("*.md")}
+    assert names == {"table5", "tasks", "cost"}
+
+
+@pytest.mark.parametrize("gold", ["gold", "gold (seed 1)"])
+def test_attacks_learn_nothing_from_a_model_that_never_met_the_forgotten(means, gold):
+    for attack in ATTACKS:
+        distance = abs(means[gold, attack] - 0.5)
+        # Some 3.5 standard errors: of 4 intervals of 95 % one misses too often for a test.
+        assert distance <= 1.5 * means[gold, f"{attack}_margin"], attack
+    assert means[gold, "forget_accuracy"] < 0.5 < means[gold, "retain_accuracy"]
+
+
+def test_attacks_find_the_forgotten_in_a_model_that_knows_them(means):
+    for attack in ATTACKS:
+        assert means["original", attack] - means["original", f"{attack}_margin"] > 0.7, attack
+    assert means["original", "forget_accuracy"] > 0.9
+    assert means["original", "holdout_accuracy"] < 0.5
+
+
+def test_every_cell_is_proven_and_one_made_again_has_the_same_bytes(seen):
+    done = seen.clearbench("audit")
+    assert done.status == 0, done.output
+    done = seen.clearbench("audit", "--reexecute", "--cell", CELL)
+    assert done.status == 0, done.output
+    lines = [f"{stage}/{CELL}: the same bytes" for stage in ("unlearn", "evaluate", "score")]
+    assert done.output.splitlines() == lines
+
+
+def test_the_plan_counts_shadow_models_and_a_run_that_is_done_needs_none(seen, tmp_path):
+    assert "nothing to do" in seen.clearbench("plan").output
+    done = seen.clearbench("plan", "--results", str(tmp_path))
+    (line,) = (line for line in done.output.splitlines() if line.startswith("shadows"))
+    assert line.split()[1:4] == ["2", "2", "2"]
+
+
+def edit_metric(bench):
+    bench.edit("metrics/u_lira.py", "LEAST_DEVIATION = 1e-3", "LEAST_DEVIATION = 2e-3")
+
+
+def delete_shadows(bench):
+    shutil.rmtree(bench.results() / "shadows/1")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (edit_metric, {"score/*", "tables"}),
+        # They come out the same.
+        (delete_shadows, {"shadows/1"}),
+    ],
+)
+def test_a_change_reruns_what_it_touches_and_nothing_else(copied, change, expected):
+    change(copied)
+    rerun(copied, expected)
+
+
+def test_table5_is_a_target_of_a_vision_suite_and_of_no_other(seen, fresh):
+    done = seen.snakemake("table5", warm=False)
+    assert done.status == 0, done.output
+    assert "| original" in done.output
+    fresh.write()
+    done = fresh.snakemake("table5", warm=False)
+    assert done.status != 0
+    assert "table5: a table of vision suites, suite is a multimodal one" in done.output
