@@ -13,7 +13,6 @@ include: "rules/tables.smk"
 
 localrules:
     all,
-    table5,
 
 
 rule all:

@@ -5,22 +5,32 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from clearbench.cli.prove import results_option
 from clearbench.errors import UserError
 
 
 @click.command()
 @click.argument("name", metavar="SUITE")
-def show(name: str) -> None:
-    """Print a suite's main table and the paths of all its tables."""
+@click.argument("table", required=False)
+@results_option
+def show(name: str, table: str | None, results: Path) -> None:
+    """Print a suite's main table and the paths of all its tables, or one table by its name."""
     from clearbench.graph import TABLES
     from clearbench.suite import load_suite
 
     suite = load_suite(name, Path.cwd())
-    tables = Path("results") / suite.name / TABLES
-    main_table = tables / ("table5.md" if suite.domain == "vision" else "comparison.md")
-    if not main_table.exists():
-        raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
-    click.echo(main_table.read_text(encoding="utf-8"))
+    tables = results / suite.name / TABLES
+    chosen = table or ("table5" if suite.domain == "vision" else "comparison")
+    known = sorted(path.stem for path in tables.glob("*.md"))
+    if not known:
+        raise UserError(f"{tables}: no tables; run snakemake --config suite={name} first")
+    if chosen not in known:
+        raise UserError(
+            f"{chosen}: suite {suite.name} has no such table; it has: {', '.join(known)}"
+        )
+    click.echo((tables / f"{chosen}.md").read_text(encoding="utf-8"))
+    if table is not None:
+        return
     click.echo("All tables:")
     for path in sorted(tables.iterdir()):
         if path.suffix in (".csv", ".md", ".tex"):

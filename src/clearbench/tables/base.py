@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
-from typing import Literal
+from typing import ClassVar, Literal
 
 from clearbench.metrics import better, is_metric, metric_of
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
@@ -18,7 +18,8 @@ Status = Literal["ok", "partial", "diverged", "failed", "missing", "absent"]
 class Column:
     """A number of every run: its key in one of the run's documents, and how people see it.
 
-    `header` is shown, `digits` are decimals, and the number is shown divided by `unit`.
+    `header` is shown, `digits` are decimals, and the number is shown divided by `unit`. `role` says
+    what stands in the column if not the number itself: `paper` or `difference`.
     """
 
     key: str
@@ -26,11 +27,13 @@ class Column:
     document: DocumentName = "score"
     digits: int = 3
     unit: float = 1
+    role: str = ""
 
     @property
     def metric(self) -> str:
         """The column's name for machines; a score's is its key."""
-        return self.key if self.document == "score" else f"{self.document}/{self.key}"
+        name = self.key if self.document == "score" else f"{self.document}/{self.key}"
+        return f"{name}/{self.role}" if self.role else name
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,17 @@ class Entry:
     group: Group
     column: Column
     runs: tuple[Run, ...]
+    sign: ClassVar[str] = ""
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The number of each run, in the order of the seeds; None where a run has none."""
+        return [self._number(run) for run in self.runs]
 
     @cached_property
     def values(self) -> list[float]:
         """The number of each run that has it, in the order of the seeds."""
-        found = (self._number(run) for run in self.runs)
-        return [value for value in found if value is not None]
+        return [value for value in self.numbers if value is not None]
 
     @cached_property
     def mean(self) -> float | None:
@@ -78,12 +86,12 @@ class Entry:
     @property
     def text(self) -> str:
         """The entry as people read it, e.g. `0.512 ± 0.010` or `diverged (step 12)`."""
-        shown = f"z.{self.column.digits}f"
+        shown = f"{self.sign}z.{self.column.digits}f"
         if self.mean is None:
             return ", ".join(dict.fromkeys(map(_fate, self.runs)))
         text = format(self.mean / self.column.unit, shown)
         if self.std is not None:
-            text += " ± " + format(self.std / self.column.unit, shown)
+            text += f" ± {self.std / self.column.unit:z.{self.column.digits}f}"
         if self.status == "partial":
             text += f" ({len(self.values)}/{len(self.runs)} seeds)"
         return text
@@ -162,6 +170,53 @@ def definition_notes(results: Results) -> list[str]:
     """What the definitions of a suite's columns are, but for the headline's."""
     shown = (DEFINITIONS[name] for name in results.suite.file.metrics)
     return [f"Marked ({found.name}): {found.meaning}." for found in shown if found is not HEADLINE]
+
+
+@dataclass(frozen=True)
+class Printed(Entry):
+    """A number that a paper prints, the same for all runs; None where it prints none."""
+
+    number: float | None
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The number, once a run."""
+        return [self.number] * len(self.runs)
+
+    @cached_property
+    def std(self) -> float | None:
+        """None: it is one number."""
+        return None
+
+    @property
+    def text(self) -> str:
+        """The number alone."""
+        return "–" if self.number is None else f"{self.number:z.{self.column.digits}f}"
+
+    @property
+    def sources(self) -> list[Source]:
+        """None in the results."""
+        return []
+
+
+@dataclass(frozen=True)
+class Difference(Entry):
+    """`minuend` - `subtrahend`, seed by seed."""
+
+    minuend: Entry
+    subtrahend: Entry
+    sign: ClassVar[str] = "+"
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The difference of each run that has both numbers."""
+        pairs = zip(self.minuend.numbers, self.subtrahend.numbers, strict=True)
+        return [None if a is None or b is None else a - b for a, b in pairs]
+
+    @property
+    def sources(self) -> list[Source]:
+        """Where both numbers stand."""
+        return [*self.minuend.sources, *self.subtrahend.sources]
 
 
 def make_entry(results: Results, group: Group, column: Column) -> Entry:

@@ -21,7 +21,13 @@ CSV_HEADER = (
     "status",
     "detail",
 )
-_LATEX_SYMBOLS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$", "–": "--"}
+_LATEX_SYMBOLS = {
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "–": "--",
+    "†": r"$\dagger$",
+}
 
 
 def to_csv(table: Table) -> str:
