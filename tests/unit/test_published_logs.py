@@ -12,6 +12,7 @@ import math
 import random
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from types import MappingProxyType
 
 import pytest
@@ -25,7 +26,7 @@ from clearbench.metrics.model_utility import model_utility
 from clearbench.metrics.probability import probability
 from clearbench.metrics.rouge_l import rouge_l
 from clearbench.metrics.score import score_records
-from clearbench.metrics.truth_ratio import log_truth_ratios, mean_truth_ratio
+from clearbench.metrics.truth_ratio import log_truth_ratios, reported
 
 RETAIN, FORGET = ("retain", "text_qa"), ("forget", "text_qa")
 AUTHORS, WORLD = ("real", "real_authors"), ("real", "world_facts")
@@ -54,7 +55,7 @@ def scores_of(tasks: dict[tuple[str, str], list[Record]]) -> dict[str, float]:
         ratios = log_truth_ratios(records, TOFU)
         scores[f"{split}/{task}/rouge_l"] = rouge_l(records)
         scores[f"{split}/{task}/probability"] = probability(records)
-        scores[f"{split}/{task}/truth_ratio"] = mean_truth_ratio(split, ratios)
+        scores[f"{split}/{task}/truth_ratio"] = fmean(reported(split, ratios))
     return scores
 
 

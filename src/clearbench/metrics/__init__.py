@@ -33,6 +33,11 @@ def face_metrics() -> dict[str, FaceMetric]:
     return {name: found for name, found in _defined().items() if isinstance(found, FaceMetric)}
 
 
+def interval_keys(key: str) -> tuple[str, str]:
+    """The keys of the ends of a score's interval over samples."""
+    return f"{key}~low", f"{key}~high"
+
+
 def is_metric(key: str) -> bool:
     """Whether a metric of the whole model has this key."""
     return key in model_metrics() or key in face_metrics()
@@ -47,9 +52,9 @@ def is_redefined(key: str) -> bool:
 def metric_of(key: str) -> Metric:
     """The metric behind a score's key (`forget/captions/rouge_l`, `real@official`).
 
-    Raises UserError for a key that no metric has.
+    Of an interval's end it is the metric itself. Raises UserError for a key that no metric has.
     """
-    name = key.rpartition("/")[2]
+    name = key.rpartition("/")[2].partition("~")[0]
     whole: dict[str, Metric] = {**model_metrics(), **face_metrics()}
     found = task_metrics().get(name) if "/" in key else whole.get(name)
     if found is None:

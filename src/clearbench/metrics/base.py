@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import getdoc
+from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
@@ -24,7 +25,10 @@ class Evaluation:
     gold_records: Records
 
 
-Function = Callable[..., float | None]
+Values = Sequence[float]
+"""A number a sample."""
+
+Function = Callable[..., float | Values | None]
 """Of the records of a task, or of an evaluation; then of the definition, where it has several."""
 
 
@@ -58,7 +62,7 @@ class Defined:
         found = self.definitions.values() or [self.definition]
         return [replace(self, definition=definition) for definition in found]
 
-    def _compute(self, data: Any) -> float | None:
+    def _compute(self, data: Any) -> Any:
         return self.compute(data, self.definition) if self.definitions else self.compute(data)
 
 
@@ -66,16 +70,25 @@ class Defined:
 class TaskMetric(Defined):
     """A function of the records of one task of one split; its key is `split/task/name`.
 
-    It gives None where the task lacks what the metric needs. `better` holds for the retain and real
-    splits, `better_on_forget` for the forget split.
+    It gives a number a sample, whose mean is the score, or None where the task lacks what the
+    metric needs. `better` holds for the retain and real splits, `better_on_forget` for the forget
+    split.
     """
 
     better_on_forget: Better
 
     def __call__(self, records: Records) -> float | None:
         """Compute it; UserError for no record, or for a NaN loss (names the sample)."""
+        values = self.values(records)
+        return None if values is None else fmean(values)
+
+    def values(self, records: Records) -> Values | None:
+        """Its number of each sample, in the order of the records; UserError as above."""
         check(records)
-        return self._compute(records)
+        found: Values | None = self._compute(records)
+        if found is not None and len(found) != len(records):
+            raise UserError(f"{self.name}: gives {len(found)} numbers of {len(records)} samples")
+        return found
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,8 @@ class ModelMetric(Defined):
 
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
-        return self._compute(evaluation)
+        found: float | None = self._compute(evaluation)
+        return found
 
 
 def task_metric(

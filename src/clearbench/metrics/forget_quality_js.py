@@ -57,7 +57,7 @@ def _normalised(log_ratios: Sequence[float]) -> list[float] | None:
 
 def js_similarity(sample: Sequence[float], other: Sequence[float]) -> float:
     """1 - √JSD in [0, 1] between the distributions of two samples of log R, in any order."""
-    counts, other_counts = Counter(map(_bin, sample)), Counter(map(_bin, other))
+    counts, other_counts = Counter(map(bin_of, sample)), Counter(map(bin_of, other))
     terms = []
     for key in counts.keys() | other_counts.keys():
         p, q = counts[key] / len(sample), other_counts[key] / len(other)
@@ -67,7 +67,8 @@ def js_similarity(sample: Sequence[float], other: Sequence[float]) -> float:
     return 1 - math.sqrt(min(1.0, max(0.0, divergence)))
 
 
-def _bin(log_ratio: float) -> float:
+def bin_of(log_ratio: float) -> float:
+    """The number of the bin that log R falls into; R = 0 and R = ∞ have their own."""
     if math.isinf(log_ratio):
         return log_ratio
     return math.floor(BINS_PER_DOUBLING * log_ratio / math.log(2) + 0.5)

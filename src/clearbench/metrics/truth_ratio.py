@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from statistics import fmean
 
-from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, Definition
 from clearbench.metrics.losses import difference, has_candidates
 
@@ -28,15 +27,15 @@ def log_truth_ratios(records: Records, definition: Definition = HEADLINE) -> lis
     ]
 
 
-def mean_truth_ratio(split: str, log_ratios: Sequence[float]) -> float:
-    """The reported value in [0, 1]: mean of min(R, 1/R) on forget, of max(0, 1 - R) elsewhere."""
+def reported(split: str, log_ratios: Sequence[float]) -> Values:
+    """The reported value in [0, 1] a sample: min(R, 1/R) on forget, max(0, 1 - R) elsewhere."""
     if split == "forget":
-        return fmean(math.exp(-abs(ratio)) for ratio in log_ratios)
-    return fmean(-math.expm1(min(0.0, ratio)) for ratio in log_ratios)
+        return [math.exp(-abs(ratio)) for ratio in log_ratios]
+    return [-math.expm1(min(0.0, ratio)) for ratio in log_ratios]
 
 
 @task_metric(low=0, high=1, better="up", better_on_forget="up", definitions=DEFINITIONS)
-def truth_ratio(records: Records, definition: Definition) -> float | None:
+def truth_ratio(records: Records, definition: Definition) -> Values | None:
     """Mean truth ratio, from R = average P(perturbed) / P(paraphrase) of each sample.
 
     Retain and real: max(0, 1 - R), 1 where no false answer is likely. Forget: min(R, 1/R), 1 where
@@ -45,4 +44,4 @@ def truth_ratio(records: Records, definition: Definition) -> float | None:
     """
     if not has_candidates(records):
         return None
-    return mean_truth_ratio(records[0].split, log_truth_ratios(records, definition))
+    return reported(records[0].split, log_truth_ratios(records, definition))

@@ -1,12 +1,13 @@
 """What a table is: blocks of rows and columns, each entry knowing the runs that it is made of."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import fmean, stdev
 from typing import ClassVar, Literal
 
-from clearbench.metrics import better, is_metric, metric_of
+from clearbench.metrics import better, interval_keys, is_metric, metric_of
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
 from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
@@ -64,6 +65,22 @@ class Entry:
     def std(self) -> float | None:
         """Sample standard deviation over the same runs; None where they are fewer than two."""
         return stdev(self.values) if len(self.values) > 1 else None
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the number, where there is one.
+
+        Over seeds by Student's t, where two or more have the number; of one alone over samples,
+        where its document has that.
+        """
+        if self.std is not None and self.mean is not None:
+            half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
+            return self.mean - half, self.mean + half
+        if len(self.values) != 1 or self.column.document != "score":
+            return None
+        numbers = [run.documents["score"].numbers for run in self.runs if run.state == "ok"]
+        ends = [numbers[0].get(key) for key in interval_keys(self.column.key)]
+        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
 
     @property
     def status(self) -> Status:
@@ -143,6 +160,15 @@ class Table:
         }
 
 
+@cache
+def student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t distribution."""
+    # Imported here: it takes longer than all tables together.
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees))
+
+
 def score_column(key: str, header: str, digits: int = 3) -> Column:
     """A column of a score; its header has the arrow of its better direction, and the definition.
 
@@ -189,6 +215,10 @@ class Printed(Entry):
         return None
 
     @property
+    def interval(self) -> None:
+        """None: the paper gives none."""
+
+    @property
     def text(self) -> str:
         """The number alone."""
         return "–" if self.number is None else f"{self.number:z.{self.column.digits}f}"
@@ -206,6 +236,11 @@ class Difference(Entry):
     minuend: Entry
     subtrahend: Entry
     sign: ClassVar[str] = "+"
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """Over seeds; of one seed none, for samples were not drawn for a difference."""
+        return super().interval if len(self.values) > 1 else None
 
     @property
     def numbers(self) -> list[float | None]:

@@ -16,6 +16,8 @@ CSV_HEADER = (
     "metric",
     "mean",
     "std",
+    "low",
+    "high",
     "n",
     "seeds",
     "status",
@@ -33,6 +35,8 @@ _LATEX_SYMBOLS = {
 def to_csv(table: Table) -> str:
     """One line an entry, in full precision; `n` of the `seeds` asked for have the number.
 
+    `low` and `high` are the ends of its 95 % interval, where there is one.
+
     `detail` says of each of the others, separated by semicolons, why not.
     """
     text = io.StringIO()
@@ -49,6 +53,7 @@ def to_csv(table: Table) -> str:
                 entry.column.metric,
                 entry.mean,
                 entry.std,
+                *(entry.interval or (None, None)),
                 len(entry.values),
                 len(entry.runs),
                 entry.status,

@@ -85,9 +85,10 @@ class Results:
         return [group for group in self.groups if group.forget_size == forget_size]
 
     def score_keys(self) -> list[str]:
-        """The keys that any score file has, in the files' order."""
+        """The keys that any score file has, in the files' order, without those of intervals."""
         scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
-        return list(dict.fromkeys(key for document in scores for key in document.numbers))
+        found = (key for document in scores for key in document.numbers if "~" not in key)
+        return list(dict.fromkeys(found))
 
 
 def plan(suite: Suite) -> tuple[Group, ...]:
