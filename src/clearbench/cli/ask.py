@@ -76,3 +76,19 @@ def options(file: str) -> None:
     }
     headers = ["key", "type", "default", "meaning"]
     click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("docs"),
+    show_default=True,
+    help="The folder to write into.",
+)
+def write_docs(out: Path) -> None:
+    """Write the pages on metrics and methods from the docstrings."""
+    from clearbench.reference import write
+
+    for path in write(out):
+        click.echo(path)
