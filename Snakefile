@@ -7,6 +7,7 @@ include: "rules/models.smk"
 include: "rules/shadows.smk"
 include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"
+include: "rules/import.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
 

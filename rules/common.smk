@@ -19,7 +19,8 @@ wildcard_constraints:
     size=r"\d\d",
     seed=r"\d+",
     stack=r"\d+",
-    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+"
+    imported=r"[\w.-]+/(model|gold)",
+    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|imported/[\w.-]+"
     r"|\w+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
 
 

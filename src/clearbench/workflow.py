@@ -68,6 +68,11 @@ class Workflow:
         return "generate" in self.graph
 
     @property
+    def importing(self) -> bool:
+        """Whether the suite has rows that were evaluated elsewhere."""
+        return bool(self.suite.file.imported)
+
+    @property
     def shadowed(self) -> bool:
         """Whether the suite has shadow models."""
         return self.suite.file.faces is not None
@@ -132,6 +137,10 @@ class Workflow:
             "runtime": growing(need.minutes),
             **self.site.submission(need.gpus),
         }
+
+    def imported_log(self, wildcards: Wildcards) -> str:
+        """The log of another group that records are made of."""
+        return str(self._artifact("import/{imported}", wildcards).options["log"])
 
     def evaluated_models(self, wildcards: Wildcards) -> str:
         """The models of an evaluation as options of its command."""

@@ -105,7 +105,12 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
     if len(seeds) > 1:
         listed = ", ".join(map(str, seeds))
         spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
-    return [spread, *table.notes, *remarks.texts]
+    imported = [
+        f"{name}: records imported from {given.log} and, as gold, {given.gold}; nothing of it was"
+        " made here."
+        for name, given in results.suite.file.imported.items()
+    ]
+    return [spread, *table.notes, *imported, *remarks.texts]
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:
