@@ -75,6 +75,15 @@ def test_the_plan_counts_shadow_models_and_a_run_that_is_done_needs_none(seen, t
     assert line.split()[1:4] == ["2", "2", "2"]
 
 
+def test_jobs_with_another_model_teach_the_plan_nothing(copied):
+    copied.write("other", FACES, model="tiny-resnet")
+    done = copied.clearbench("plan", suite="other")
+    jobs = {line.split()[0]: line.split()[1:4] for line in done.output.splitlines()[2:-3]}
+    assert jobs["shadows"] == ["2", "2", "2"]
+    assert jobs["original"] == ["1", "1", "1"]
+    assert jobs["generate"][2] == "0"
+
+
 def edit_metric(bench):
     bench.edit("metrics/u_lira.py", "LEAST_DEVIATION = 1e-3", "LEAST_DEVIATION = 2e-3")
 

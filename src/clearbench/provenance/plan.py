@@ -51,10 +51,11 @@ class Experience:
     def __init__(self, trees: Iterable[Tree]):
         self._costs: dict[tuple[str, ...], list[Cost]] = defaultdict(list)
         for tree in trees:
+            base = _base_of(tree)
             for path in tree.root.rglob(PROVENANCE):
-                self._learn(tree, path.parent.relative_to(tree.root).as_posix())
+                self._learn(tree, path.parent.relative_to(tree.root).as_posix(), base)
 
-    def _learn(self, tree: Tree, name: str) -> None:
+    def _learn(self, tree: Tree, name: str, base: Any) -> None:
         try:
             record, manifest = tree.record(name), tree.manifest(name)
         except UserError:
@@ -64,12 +65,15 @@ class Experience:
             return
         size = sum(entry.size for entry in manifest.files.values())
         cost = Cost(record.facts["seconds"], size, record.facts["gpu"] is not None)
-        for kind in _kinds(record.recipe.stage, record.recipe.settings):
+        for kind in _kinds(record.recipe.stage, record.recipe.settings, base):
             self._costs[kind].append(cost)
 
-    def estimate(self, artifact: Artifact) -> Cost | None:
-        """The mean over the most similar jobs; None if no job was similar."""
-        for kind in _kinds(artifact.stage, artifact.resolved):
+    def estimate(self, artifact: Artifact, base: Any) -> Cost | None:
+        """The mean over the most similar jobs; None if no job was similar.
+
+        `base` says where the suite's base model comes from, as the settings of its job do.
+        """
+        for kind in _kinds(artifact.stage, artifact.resolved, base):
             costs = self._costs.get(kind)
             if costs:
                 return Cost(
@@ -80,9 +84,18 @@ class Experience:
         return None
 
 
-def _kinds(stage: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+def _base_of(tree: Tree) -> Any:
+    """Where the base model of a tree comes from, by its record; None without one."""
+    try:
+        return tree.record("base").recipe.settings["model"]
+    except UserError:
+        return None
+
+
+def _kinds(stage: str, settings: Mapping[str, Any], base: Any) -> Iterator[tuple[str, ...]]:
     """What a job is like, the narrowest kind first; a job with a model is like none of another."""
-    model = json.dumps(settings.get("model"), sort_keys=True)
+    # What a stage is told of its model does not say which one it is; the base's origin does.
+    model = json.dumps([settings["model"], base] if "model" in settings else None, sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)
     parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]
     for length in range(len(parts), -1, -1):
@@ -94,8 +107,9 @@ def make_plan(
     statuses: Mapping[str, Status], experience: Experience
 ) -> tuple[list[StagePlan], dict[str, Cost | None]]:
     """The jobs of a run by stage, in the flow's order, and the estimate of each by its artifact."""
+    base = statuses["base"].artifact.resolved["model"]
     estimates = {
-        name: experience.estimate(status.artifact)
+        name: experience.estimate(status.artifact, base)
         for name, status in statuses.items()
         if not status.current
     }
