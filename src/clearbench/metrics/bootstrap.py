@@ -1,8 +1,10 @@
 """Intervals over samples: how far a score would move, had other questions been asked.
 
 The bootstrap (Efron 1979): the samples of each task are drawn anew with replacement, the same draw
-for all metrics and for the gold model, and each score is computed again. No number here is exact
-beyond a few per mille of itself; all are rounded, so that they are the same on every machine.
+for all metrics and for the gold model, and each score is computed again. The percentiles are moved
+by what the drawn scores lie off the score on average: drawing makes two models' truth ratios
+differ more, so that forget quality would come out too low. All is rounded, for the last digits are
+those of the draw, so that it is the same on every machine.
 """
 
 import zlib
@@ -27,12 +29,15 @@ Task = tuple[str, str]
 
 
 def intervals(
-    tasks: Mapping[Task, Records], values: Mapping[Task, Mapping[str, Values]], gold: Records
+    evaluation: Evaluation,
+    tasks: Mapping[Task, Records],
+    values: Mapping[Task, Mapping[str, Values]],
 ) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of the headline's scores by key, in the scores' range.
+    """The 95 % interval of the headline's scores by key; may pass a range's end.
 
-    `values` are the numbers of the tasks' samples by metric, in the order of the records. Scores
-    of the whole model are those of real, retain, forget, model utility and forget quality (JS).
+    `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
+    by metric. Scores of the whole model are those of real, retain, forget, model utility and forget
+    quality (JS).
     """
     import numpy as np
 
@@ -42,7 +47,6 @@ def intervals(
         for metric, numbers in found.items():
             ordered = np.asarray(numbers)[_order(tasks[task])]
             drawn["/".join((*task, metric))] = weights[task] @ ordered / len(ordered)
-    evaluation = Evaluation({}, [record for group in tasks.values() for record in group], gold)
     terms = {split: _terms(evaluation, split, drawn) for split in ("real", "retain", "forget")}
     terms["model_utility"] = terms["retain"] + terms["real"] if terms["retain"] else []
     if not terms["real"]:
@@ -52,10 +56,12 @@ def intervals(
     if quality is not None:
         drawn["forget_quality_js"] = quality
     tail = 50 * (1 - COVERAGE)
-    return {
-        key: tuple(np.round(np.percentile(found, [tail, 100 - tail]), DECIMALS).tolist())
-        for key, found in drawn.items()
-    }
+    ends = {}
+    for key, draws in drawn.items():
+        centred = draws + (evaluation.scores[key] - draws.mean())
+        low, high = np.round(np.percentile(centred, [tail, 100 - tail]), DECIMALS).tolist()
+        ends[key] = (low, high)
+    return ends
 
 
 def _draws(task: Task, records: Records) -> "NDArray":

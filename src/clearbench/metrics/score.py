@@ -6,7 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from clearbench.evaluation.records import Record
-from clearbench.metrics import face_metrics, interval_keys, model_metrics, task_metrics
+from clearbench.metrics import face_metrics, interval_keys, metric_of, model_metrics, task_metrics
 from clearbench.metrics.base import Evaluation, Records, Values, check
 from clearbench.metrics.bootstrap import intervals
 from clearbench.metrics.faces import FaceEvaluation
@@ -38,16 +38,18 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         for name, numbers in found.items()
     }
     evaluation = Evaluation(scores, records, gold_records)
-    for name, metric in model_metrics().items():
-        value = metric(evaluation)
+    for name, of_model in model_metrics().items():
+        value = of_model(evaluation)
         if value is not None:
             scores[name] = value
     headline = {
         task: {key: numbers for key, numbers in found.items() if "@" not in key}
         for task, found in values.items()
     }
-    for key, ends in intervals(tasks, headline, gold_records).items():
-        scores |= dict(zip(interval_keys(key), ends, strict=True))
+    for key, ends in intervals(evaluation, tasks, headline).items():
+        metric = metric_of(key)
+        for name, end in zip(interval_keys(key), ends, strict=True):
+            scores[name] = min(metric.high, max(metric.low, end))
     return scores
 
 
