@@ -160,7 +160,8 @@ def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_wh
 
 
 def test_moved_package_has_the_same_fingerprints(code):
-    here = fingerprint(code_of("unlearn", {"method": "ga"}))
+    job = {"model": {"domain": "multimodal"}, "method": "ga"}
+    here = fingerprint(code_of("unlearn", job))
     assert code.fingerprints()["ga"] == here
 
 
