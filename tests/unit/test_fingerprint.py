@@ -160,8 +160,8 @@ def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_wh
 
 
 def test_moved_package_has_the_same_fingerprints(code):
-    job = {"model": {"domain": "multimodal"}, "method": "ga"}
-    here = fingerprint(code_of("unlearn", job))
+    settings = {"model": {"domain": "multimodal"}, "method": "ga"}
+    here = fingerprint(code_of("unlearn", settings))
     assert code.fingerprints()["ga"] == here
 
 
