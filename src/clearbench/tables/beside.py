@@ -43,7 +43,7 @@ def make_beside(
         return []
     rows = [
         Row(
-            (f"{group.method} {MARK}" if group.method in marked else group.method, group.modality),
+            (f"{group.method} {MARK}" if _plain(group) in marked else group.method, group.modality),
             [
                 entry
                 for metric, column in columns.items()
@@ -60,7 +60,7 @@ def _beside(
     results: Results, group: Group, column: Column, paper: PaperTable, metric: str, header: str
 ) -> tuple[Entry, ...]:
     ours = make_entry(results, group, column)
-    number = paper.value(group.method, group.modality, metric)
+    number = paper.value(_plain(group), group.modality, metric)
     digits = 4 if metric in paper.percent else 2
     printed = Printed(
         group,
@@ -70,6 +70,11 @@ def _beside(
     )
     between = replace(column, header=f"{header}: difference", role="difference")
     return ours, printed, Difference(group, between, ours.runs, ours, printed)
+
+
+def _plain(group: Group) -> str:
+    """The method's name in the paper, which a variant of it has too."""
+    return group.method.partition("@")[0]
 
 
 def paper_note(results: Results, paper: PaperTable) -> str:
