@@ -16,7 +16,7 @@ TORCH := 2.13.0
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed-$(LOCK)
-SUITES := mini mini-full mini-vision tofu
+SUITES := mini mini-full mini-published mini-vision tofu
 
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -25,7 +25,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[^\t#]*:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[^\t#]*:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
 
 install: $(INSTALLED) ## make .venv with everything in it, unless it is up to date
 
@@ -43,6 +43,7 @@ $(BIN)/python:
 
 mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes with three seeds
+mini-published: ## run methods by their papers beside what the published code does
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install

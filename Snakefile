@@ -7,13 +7,13 @@ include: "rules/models.smk"
 include: "rules/shadows.smk"
 include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"
+include: "rules/import.smk"
 include: "rules/score.smk"
 include: "rules/tables.smk"
 
 
 localrules:
     all,
-    table5,
 
 
 rule all:

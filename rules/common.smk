@@ -14,13 +14,14 @@ container: suite.image
 
 
 wildcard_constraints:
-    method=r"\w+",
+    method=r"\w+(@\w+)?",
     modality="text|visual|both",
     size=r"\d\d",
     seed=r"\d+",
     stack=r"\d+",
-    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+"
-    r"|\w+/(text|visual|both)/forget\d\d/seed\d+)",
+    imported=r"[\w.-]+/(model|gold)",
+    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|imported/[\w.-]+"
+    r"|\w+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
 
 
 onstart:

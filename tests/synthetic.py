@@ -26,6 +26,7 @@ from clearbench.provenance.artifacts import (
     PROVENANCE,
     FileEntry,
     Manifest,
+    folder_digest,
     manifest_text,
     part_folder,
     publish,
@@ -181,6 +182,8 @@ class SyntheticTree:
         for source in artifact.reads:
             name = f"{source}/{PROVENANCE}"
             inputs[name], paths[name] = self._digests[name], str(self.root / name)
+        for name, path in artifact.outside.items():
+            inputs[name], paths[name] = folder_digest(path), str(path)
         settings = artifact.resolved
         code = code_of(artifact.stage, settings)
         recipe = Recipe(artifact.stage, settings, inputs, code, self._lock, None)

@@ -9,7 +9,7 @@ from typing import Any
 from clearbench import methods
 from clearbench.config import BaseSettings
 from clearbench.provenance.artifacts import folders
-from clearbench.runs import GOLD_SEEDS, gold_run, original_run, shadow_run
+from clearbench.runs import GOLD_SEEDS, gold_run, imported_run, original_run, shadow_run
 from clearbench.settings import (
     Cell,
     EvaluateSettings,
@@ -50,12 +50,18 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Run:
-    """An evaluated model: its name, and the artifact that holds its own weights."""
+    """An evaluated model: its name, and the artifacts of its own weights and of its records.
+
+    Of one that another group evaluated there are records alone, which stand for the weights too;
+    `gold` are those of its gold, where that is not the suite's.
+    """
 
     name: str
     weights: str
+    records: str
     forget_size: int
     cell: Cell | None = None
+    gold: str | None = None
 
 
 class Graph:
@@ -76,13 +82,18 @@ class Graph:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """All evaluated models by name: per forget size the controls, then the cells."""
+        """All evaluated models by name: per forget size controls, imported ones, then cells."""
         found = []
         for size in self.suite.file.forget_sizes:
-            found.append(Run(original_run(size), "original", size))
-            found += [Run(run, run, size) for run in (gold_run(size, seed) for seed in GOLD_SEEDS)]
+            controls = {original_run(size): "original"}
+            controls |= {run: run for run in (gold_run(size, seed) for seed in GOLD_SEEDS)}
+            found += [Run(run, of, f"evaluate/{run}", size) for run, of in controls.items()]
+            for name, given in self.suite.file.imported.items():
+                if given.forget_size == size:
+                    model, gold = (f"import/{name}/{part}" for part in ("model", "gold"))
+                    found.append(Run(imported_run(name), model, model, size, None, gold))
             found += [
-                Run(cell.run, f"unlearn/{cell.run}", size, cell)
+                Run(cell.run, f"unlearn/{cell.run}", f"evaluate/{cell.run}", size, cell)
                 for cell in self.suite.cells
                 if cell.forget_size == size
             ]
@@ -115,7 +126,9 @@ class Graph:
         for cell in self.suite.cells:
             yield self._unlearned(cell)
         for run in self.runs.values():
-            yield self._evaluated(run)
+            if run.gold is None:
+                yield self._evaluated(run)
+        yield from self._imported()
         yield from self._shadows()
         for run in self.runs.values():
             yield self._scored(run)
@@ -167,8 +180,18 @@ class Graph:
         if run.cell is not None:
             inputs.update(finetuned="original", unlearned=run.weights)
         options = {"forget_size": run.forget_size}
-        name = f"evaluate/{run.name}"
-        return Artifact(name, "evaluate", self._evaluation, options, inputs, cell=run.cell)
+        return Artifact(run.records, "evaluate", self._evaluation, options, inputs, cell=run.cell)
+
+    def _imported(self) -> Iterator[Artifact]:
+        """The logs of other groups, as records."""
+        for name, given in self.suite.file.imported.items():
+            for part, log in (("model", given.log), ("gold", given.gold)):
+                yield Artifact(
+                    f"import/{name}/{part}",
+                    "import_logs",
+                    options={"log": log},
+                    outside={"log": Path(log)},
+                )
 
     @property
     def _evaluation(self) -> dict[str, Any]:
@@ -205,10 +228,11 @@ class Graph:
 
     def _scored(self, run: Run) -> Artifact:
         faces = self.suite.file.faces
-        inputs = {"records": f"evaluate/{run.name}"}
+        inputs = {"records": run.records}
         options = {}
         if faces is None:
-            inputs["gold"] = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
+            suites = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
+            inputs["gold"] = run.gold or suites
         else:
             options["enrolment"] = faces.enrolment
             names = map(shadow_run, range(-(-faces.shadows // faces.together)))
@@ -217,9 +241,7 @@ class Graph:
         return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
 
     def _tables(self) -> Artifact:
-        reads = {
-            name for run in self.runs.values() for name in (run.weights, f"evaluate/{run.name}")
-        }
+        reads = {name for run in self.runs.values() for name in (run.weights, run.records)}
         return Artifact(
             TABLES,
             "tabulate",
@@ -240,4 +262,6 @@ def shown(suite: Suite) -> dict[str, Any]:
         "modalities": file.modalities,
         "forget_sizes": file.forget_sizes,
         "seeds": file.seeds,
+        "metrics": file.metrics,
+        "imported": {name: given.model_dump() for name, given in file.imported.items()},
     }

@@ -17,6 +17,11 @@ def gold_run(forget_size: int, seed: int) -> str:
     return f"gold/forget{forget_size:02d}/seed{seed}"
 
 
+def imported_run(name: str) -> str:
+    """The run of a model that another group evaluated."""
+    return f"imported/{name}"
+
+
 def shadow_run(number: int) -> str:
     """The shadow models of a job, which are evaluated together."""
     return f"shadows/{number}"

@@ -81,6 +81,14 @@ class ModelUse(Strict):
     lora: Lora = Lora()
 
 
+class Imported(Strict):
+    """A row of the tables that another group evaluated: its log, and that of its gold model."""
+
+    log: str = Field(description="file of the model's per-sample log")
+    gold: str = Field(description="file of the log of the model that never saw the forget set")
+    forget_size: int = Field(description="percent of persons; in whose block the row stands")
+
+
 class Faces(Strict):
     """Of the vision domain: who is held out, how persons are told apart, and the shadow models."""
 

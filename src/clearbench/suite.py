@@ -1,5 +1,6 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,10 +15,21 @@ from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
 from clearbench.hub import Kind
-from clearbench.settings import Cell, Domain, Evaluation, Faces, Finetuning, Training, Unlearning
+from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.settings import (
+    Cell,
+    Domain,
+    Evaluation,
+    Faces,
+    Finetuning,
+    Imported,
+    Training,
+    Unlearning,
+)
 from clearbench.strict import Strict
 from clearbench.strict import validate as check
 
+IMPORTED_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 RETAIN_MODALITIES = ("same", "both")
 
 
@@ -48,6 +60,14 @@ class SuiteFile(Strict):
         min_length=1, description="method: its parameters, and training keys that differ"
     )
     evaluate: Evaluation = Evaluation()
+    imported: dict[str, Imported] = Field(
+        default_factory=dict, description="rows evaluated elsewhere, by the name of the row"
+    )
+    metrics: list[str] = Field(
+        ["headline"],
+        min_length=1,
+        description="whose definitions the tables show, of: headline, tofu, official",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
@@ -120,6 +140,7 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_list(path, "seeds", file.seeds, None)
     _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     _check_list(path, "methods", list(file.methods), methods.available())
+    _check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
     served = FORGET_SIZES if file.folder else dataset.forget_sizes
@@ -128,6 +149,7 @@ def load_suite(name: str, root: Path) -> Suite:
     suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
     _check_methods(suite)
     _check_fit(suite)
+    _check_imported(suite)
     return suite
 
 
@@ -227,6 +249,18 @@ def _check_shares(suite: Suite) -> None:
                 f"{suite.path}: {key}: accumulation: {accumulation}; {model} asks for {gpus} GPUs,"
                 f" which share the batches of a step; allowed: multiples of {gpus}"
             )
+
+
+def _check_imported(suite: Suite) -> None:
+    for name, given in suite.file.imported.items():
+        where = f"{suite.path}: imported.{name}"
+        if not IMPORTED_NAME.fullmatch(name):
+            raise UserError(f"{where}: allowed in a name: letters, digits, _ . -")
+        if suite.domain == "vision":
+            raise UserError(f"{where}: {suite.file.model} is a vision model; leave it out")
+        _check_list(
+            suite.path, f"imported.{name}.forget_size", [given.forget_size], suite.file.forget_sizes
+        )
 
 
 def _check_faces(suite: Suite) -> None:

@@ -68,6 +68,11 @@ class Workflow:
         return "generate" in self.graph
 
     @property
+    def importing(self) -> bool:
+        """Whether the suite has rows that were evaluated elsewhere."""
+        return bool(self.suite.file.imported)
+
+    @property
     def shadowed(self) -> bool:
         """Whether the suite has shadow models."""
         return self.suite.file.faces is not None
@@ -147,6 +152,10 @@ class Workflow:
             " --main_process_port 0"
             " --mixed_precision no --dynamo_backend no --no_python clearbench"
         )
+
+    def imported_log(self, wildcards: Wildcards) -> str:
+        """The log of another group that records are made of."""
+        return str(self._artifact("import/{imported}", wildcards).options["log"])
 
     def evaluated_models(self, wildcards: Wildcards) -> str:
         """The models of an evaluation as options of its command."""

@@ -144,6 +144,21 @@ def test_code_that_is_imported_late_reruns_what_imports_it(code, imported):
     assert code.changed(before) == {"generate"}
 
 
+def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_what_they_import(
+    code,
+):
+    before = code.fingerprints()
+    code.edit("methods/idk.py", "student.idk", "student.forget")
+    assert code.changed(before) == {"idk"}
+    before = code.fingerprints()
+    code.edit("methods/published/idk.py", "student.idk", "student.forget")
+    assert code.changed(before) == {"idk@published"}
+    before = code.fingerprints()
+    code.edit("methods/published/base.py", "p - q", "q - p")
+    shared = {"kl@published", "llmu@published", "npo@published", "scrub@published"}
+    assert code.changed(before) == shared
+
+
 def test_moved_package_has_the_same_fingerprints(code):
     settings = {"model": {"domain": "multimodal"}, "method": "ga"}
     here = fingerprint(code_of("unlearn", settings))

@@ -9,8 +9,11 @@ import torch
 
 from clearbench import methods
 from clearbench.errors import UserError
+from clearbench.methods.published.base import divergence
+from clearbench.methods.published.rmu import directions
 from clearbench.methods.rmu import direction
 from clearbench.models.answers import Answers, log_likelihood
+from clearbench.training.model_view import ModelView
 
 PARITY = [
     ("retain_ft", {}, "retain_ft"),
@@ -26,7 +29,18 @@ PARITY = [
 ]
 """Methods with the loss of the fixture that they must have."""
 
-FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity"}
+PUBLISHED_PARITY = [
+    ("kl@published", {}, "kl@beta1.0"),
+    ("idk@published", {}, "idk@beta1.0"),
+    ("dpo@published", {}, "dpo@beta1.0"),
+    ("npo@published", {"beta": 1.0}, "npo@beta1.0"),
+    ("npo@published", {"beta": 0.1}, "npo@beta0.1"),
+    ("scrub@published", {}, "scrub@beta1.0"),
+    ("llmu@published", {}, "llmu@beta1.0"),
+]
+"""Variants with what CLEAR's code computes, on refusals that it does not lose there."""
+
+FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published"}
 """Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
@@ -69,6 +83,15 @@ class States:
         self.retain = SimpleNamespace(hidden=retain)
 
 
+class WholeStates:
+    """A view that knows the hidden states at every position only."""
+
+    def __init__(self, seed, forget, retain):
+        self.seed = seed
+        self.forget = SimpleNamespace(whole_hidden=forget)
+        self.retain = SimpleNamespace(whole_hidden=retain)
+
+
 @pytest.fixture(scope="session")
 def cases(shared):
     return json.loads((shared / "fixtures/losses/loss_parity.json").read_text())["cases"]
@@ -78,8 +101,7 @@ def doubles(logits):
     return {part: torch.tensor(values, dtype=torch.float64) for part, values in logits.items()}
 
 
-@pytest.mark.parametrize(("key", "parameters", "name"), PARITY)
-def test_loss_is_the_one_of_the_paper(cases, key, parameters, name):
+def assert_parity(cases, column, key, parameters, name):
     method = methods.create(key, parameters)
     assert len(cases) > 1
     for case in cases:
@@ -89,11 +111,53 @@ def test_loss_is_the_one_of_the_paper(cases, key, parameters, name):
         )
         loss = method.loss(student, reference)
         assert loss.dtype == torch.float64
-        assert loss.item() == pytest.approx(case["paper"][name], rel=1e-9, abs=1e-9)
+        assert loss.item() == pytest.approx(case[column][name], rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize(("key", "parameters", "name"), PARITY)
+def test_loss_is_the_one_of_the_paper(cases, key, parameters, name):
+    assert_parity(cases, "paper", key, parameters, name)
+
+
+@pytest.mark.parametrize(("key", "parameters", "name"), PUBLISHED_PARITY)
+def test_loss_as_published_is_what_the_published_code_computes(cases, key, parameters, name):
+    assert_parity(cases, "official_code", key, parameters, name)
 
 
 def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
-    assert {key for key, _, _ in PARITY} == set(methods.available()) - FORMULAS
+    covered = {key for key, _, _ in PARITY + PUBLISHED_PARITY}
+    assert covered == set(methods.available()) - FORMULAS
+
+
+def test_published_code_that_loses_the_refusals_trains_on_the_forget_answers():
+    losing = {key for key in methods.available() if methods.create(key, {}).refusals_lost}
+    assert losing == {"idk@published", "dpo@published", "llmu@published"}
+    batches = SimpleNamespace(forget="forget answers", idk="refusals")
+    seen = {lost: ModelView(batches, str, 0, refusals_lost=lost).idk for lost in (True, False)}
+    assert seen == {True: "forget answers", False: "refusals"}
+
+
+def test_llmu_as_published_forgets_and_refuses_nothing(drawn):
+    student, reference = drawn
+    student._answers["idk"] = student.forget
+    loss = methods.create("llmu@published", {}).loss(student, reference)
+    assert loss.item() == pytest.approx(divergence(student.retain, reference.retain).item())
+
+
+def test_rmu_as_published_steers_each_average_over_time_to_all_targets_of_the_batch():
+    generator = torch.Generator().manual_seed(0)
+    forget, retain, held = (torch.randn(3, 4, 5, generator=generator) for _ in range(3))
+    student = WholeStates(7, forget, retain)
+    method = methods.create("rmu@published", {"layer": 1, "steering": 2.0, "beta": 0.5})
+    targets = 2.0 * directions(3, 5, 7)
+    assert targets.norm().item() == pytest.approx(2.0)
+    steered = sum(
+        (forget[i].mean(0) - targets[j, 0]).square().mean() for i in range(3) for j in range(3)
+    )
+    expected = 0.5 * steered / 9 + (retain - held).square().mean()
+    loss = method.loss(student, WholeStates(7, forget, held))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert method.hidden_layer() == 1
 
 
 @pytest.fixture

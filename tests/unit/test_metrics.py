@@ -12,12 +12,13 @@ from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics import better, metric_of, model_metrics, task_metrics
 from clearbench.metrics.accuracy import accuracy
+from clearbench.metrics.definitions import OFFICIAL, TOFU
 from clearbench.metrics.forget_quality_ks import LEAST_P
 from clearbench.metrics.headline import headline_tasks
 from clearbench.metrics.probability import probability
 from clearbench.metrics.rouge_l import rouge_l
 from clearbench.metrics.score import score_records
-from clearbench.metrics.truth_ratio import geometric, log_truth_ratios, truth_ratio
+from clearbench.metrics.truth_ratio import log_truth_ratios, truth_ratio
 
 
 def loss(probability: float) -> float:
@@ -85,11 +86,59 @@ def test_truth_ratio_is_defined_by_the_samples_own_perturbed_answers():
         record(paraphrase=0.1, perturbed=(0.2,)),
     ]
     assert list(map(math.exp, log_truth_ratios(sample))) == pytest.approx([0.5, 2])
-    assert list(map(math.exp, log_truth_ratios(sample, geometric))) == pytest.approx(
+    assert list(map(math.exp, log_truth_ratios(sample, TOFU))) == pytest.approx(
         [math.sqrt(0.03) / 0.4, 2]
     )
     assert truth_ratio(sample) == pytest.approx(0.5)
     assert truth_ratio([replace(r, split="retain") for r in sample]) == pytest.approx(0.25)
+
+
+def test_the_truth_ratio_of_clears_code_takes_one_average_for_the_whole_task():
+    sample = [
+        record(paraphrase=0.4, perturbed=(0.1, 0.3)),
+        record(paraphrase=0.1, perturbed=(0.2, 0.2)),
+    ]
+    average = (0.1 * 0.3 * 0.2 * 0.2) ** 0.25
+    found = list(map(math.exp, log_truth_ratios(sample, OFFICIAL)))
+    assert found == pytest.approx([average / 0.4, average / 0.1])
+
+
+def test_clears_code_takes_naming_for_multiple_choice_and_leaves_rouge_out_of_aggregates():
+    scores = score_records(suite(MULTIMODAL), suite(MULTIMODAL))
+    captions, naming = "forget/captions/probability", "forget/face_naming/probability"
+    assert scores[f"{captions}@official"] == scores[captions]
+    expected = sum(p / (p + 0.1 + 0.3) for p in (0.2, 0.4, 0.6)) / 3
+    assert scores[f"{naming}@official"] == pytest.approx(expected)
+    assert scores[naming] == pytest.approx(0.4)
+    keys = [
+        f"forget/{task}/{term}@official"
+        for task in ("captions", "face_naming")
+        for term in ("probability", "truth_ratio")
+    ]
+    assert scores["forget@official"] == pytest.approx(4 / sum(1 / scores[key] for key in keys))
+
+
+def test_the_aggregates_of_text_have_rouge_on_the_forget_split_alone_in_published_code():
+    sample = suite([("forget", "text_qa"), ("retain", "text_qa")])
+    scores = score_records(sample, sample)
+    for definition in ("tofu", "official"):
+        for split, rouge in (("forget", ["rouge_l"]), ("retain", [])):
+            keys = [f"{split}/text_qa/{key}" for key in [*rouge, "probability"]]
+            keys.append(f"{split}/text_qa/truth_ratio@{definition}")
+            harmonic = len(keys) / sum(1 / scores[key] for key in keys)
+            assert scores[f"{split}@{definition}"] == pytest.approx(harmonic)
+
+
+def test_the_forget_quality_of_clears_code_goes_by_the_order_of_captions():
+    gold = suite(MULTIMODAL)
+    named = [replace(r, paraphrase_loss=9.0) if r.task == "face_naming" else r for r in gold]
+    mixed = [gold[1], gold[0], *gold[2:]]
+    scaled = [replace(r, paraphrase_loss=r.paraphrase_loss + 1) for r in gold]
+    found = [score_records(r, gold)["forget_quality_js@official"] for r in (named, mixed, scaled)]
+    assert found == [1, pytest.approx(0.8, abs=0.2), pytest.approx(1)]
+    assert found[1] < 1
+    infinite = [replace(r, perturbed_losses=(math.inf,)) for r in gold]
+    assert "forget_quality_js@official" not in score_records(infinite, gold)
 
 
 def test_truth_ratio_is_defined_where_probabilities_are_0():
@@ -116,11 +165,12 @@ def test_the_headline_of_a_multimodal_suite_leaves_text_qa_out_and_a_text_suite_
 
 def test_all_scores_of_a_multimodal_suite():
     scores = score_records(suite(MULTIMODAL), suite(MULTIMODAL))
-    assert set(scores) == {
+    assert {key for key in scores if "~" not in key} == {
         *(f"{split}/{task}/{name}" for split, task in MULTIMODAL for name in task_metrics()),
         *model_metrics(),
     }
-    assert set(task_metrics()) == {"accuracy", "probability", "rouge_l", "truth_ratio"}
+    found = {name.partition("@")[0] for name in task_metrics()}
+    assert found == {"accuracy", "probability", "rouge_l", "truth_ratio"}
     rouge, prob, truth = 2 / 3, 0.4, (1 + 0.5 + 1 / 3) / 3
     assert scores["forget/captions/truth_ratio"] == pytest.approx(truth)
     assert scores["forget"] == pytest.approx(3 / (1 / rouge + 1 / prob + 1 / truth))
@@ -148,12 +198,15 @@ def test_a_metric_that_lacks_its_task_is_absent_and_not_guessed():
 def test_a_task_without_perturbed_answers_has_only_the_metrics_that_need_none():
     tasks = [("retain", "text_qa"), ("real", "real_faces"), ("forget", "captions")]
     sample = suite(tasks, perturbed=())
-    assert set(score_records(sample, sample)) == {
+    scores = score_records(sample, sample)
+    assert {key for key in scores if "~" not in key} == {
         "retain/text_qa/rouge_l",
         "retain/text_qa/probability",
+        "retain/text_qa/probability@official",
         "real/real_faces/rouge_l",
         "forget/captions/rouge_l",
         "forget/captions/probability",
+        "forget/captions/probability@official",
     }
 
 
@@ -207,11 +260,22 @@ def test_a_metric_is_found_when_its_file_is_dropped_in(tmp_path, drop_in):
     (tmp_path / "length.py").write_text(
         "from clearbench.metrics.base import task_metric\n"
         "@task_metric(low=0, high=9, better='up', better_on_forget='down')\n"
-        "def length(records):\n    '''Samples.'''\n    return float(len(records))\n"
+        "def length(records):\n    '''Samples.'''\n    return [3.0 for _ in records]\n"
     )
     drop_in(tmp_path)
     assert score_records(suite(MULTIMODAL), suite(MULTIMODAL))["forget/captions/length"] == 3
     assert metric_of("forget/captions/length").doc == "Samples."
+
+
+def test_a_metric_that_gives_not_a_number_a_sample_is_told(tmp_path, drop_in):
+    (tmp_path / "length.py").write_text(
+        "from clearbench.metrics.base import task_metric\n"
+        "@task_metric(low=0, high=9, better='up', better_on_forget='down')\n"
+        "def length(records):\n    return [1.0]\n"
+    )
+    drop_in(tmp_path)
+    with pytest.raises(UserError, match="length: gives 1 numbers of 3 samples"):
+        score_records(suite(MULTIMODAL), suite(MULTIMODAL))
 
 
 def test_a_copied_metric_that_keeps_its_name_is_told(tmp_path, drop_in):

@@ -45,6 +45,7 @@ TRAINING = Unlearning(epochs=1, batch_size=2, lr=1e-3)
 
 METHODS = [key for key in methods.available() if "text" in methods.describe(key).domains]
 REFERENCE_METHODS = {"kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku"}
+REFERENCE_METHODS |= {f"{key}@published" for key in ("kl", "npo", "scrub", "llmu", "rmu")}
 """Methods whose loss asks the original; the others must never pay for it."""
 
 
@@ -225,6 +226,7 @@ def test_picked_positions_give_the_likelihoods_of_full_logits(tiny, model):
         inputs = {name: value for name, value in batch.items() if name != "labels"}
         logits = model(**inputs, use_cache=False).logits
         whole = Answers.from_logits(logits, batch["labels"])
+        assert torch.allclose(picked.whole(), logits, atol=1e-5)
         assert torch.equal(picked.labels, whole.labels)
         assert torch.equal(picked.sample, whole.sample)
         assert torch.allclose(picked.log_probabilities, whole.log_probabilities, atol=1e-5)
@@ -257,7 +259,9 @@ def test_hidden_states_are_those_of_the_layer_that_was_asked_for(tiny, model):
     with torch.no_grad():
         states = model(**inputs, output_hidden_states=True, use_cache=False).hidden_states
         # The last entry of `states` has the final norm applied, so only layer 0 can be compared.
-        hidden = answers_of(model, batch, layer=0).hidden
+        answers = answers_of(model, batch, layer=0)
+        hidden = answers.hidden
+    assert torch.allclose(answers.whole_hidden, states[1], atol=1e-6)
     assert torch.allclose(hidden, states[1][0, start - 1 : -1], atol=1e-6)
     with pytest.raises(UserError, match=r"layer: 2 does not exist; the model has 0 to 1"):
         answers_of(model, batch, layer=2)
@@ -269,7 +273,7 @@ def sets_of(tiny):
 
 
 def method_of(key):
-    return methods.create(key, {"layer": 1} if key == "rmu" else {})
+    return methods.create(key, {"layer": 1} if key.startswith("rmu") else {})
 
 
 def unlearner_of(tiny, model, key, training, load_original):
@@ -304,6 +308,23 @@ def test_adapter_training_never_holds_a_second_model(tiny, key):
     )
     watched.unlearn(unlearner)
     assert counts == [size + adapter]
+
+
+@pytest.mark.parametrize("tiny", ["multimodal"], indirect=True)
+def test_the_reference_of_an_adapter_is_the_original_at_every_position(tiny):
+    base = tiny.new_model()
+    trained = prepare_training(base, "lora", LORA, FROZEN)
+    unlearner = unlearner_of(tiny, trained, "kl@published", TRAINING, tiny.new_model)
+    batch = sets_of(tiny).batches([0, 1], [0, 1], 0).forget
+    before = answers_of(tiny.new_model(), batch).whole()
+    with torch.no_grad():
+        for name, parameter in trained.named_parameters():
+            if "lora_" in name:
+                parameter.fill_(0.1)
+    reference = unlearner._reference(batch).whole()
+    assert not reference.requires_grad
+    assert torch.allclose(reference, before, atol=1e-5)
+    assert not torch.allclose(unlearner._student(batch).whole(), before, atol=1e-2)
 
 
 @pytest.mark.parametrize("key", METHODS)

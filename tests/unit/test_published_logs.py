@@ -1,27 +1,32 @@
-"""From two groups' own per-sample logs, our metrics give the numbers that they published.
+"""From groups' own per-sample logs, our metrics give the numbers that they published.
 
-Both compute the truth ratio with the geometric mean over the perturbed answers (open-unlearning
-too: the arithmetic one misses its stored ratios by up to a factor of 135), so these tests do.
+TOFU and open-unlearning compute the truth ratio with the geometric mean over the perturbed answers
+(open-unlearning too: the arithmetic one misses its stored ratios by up to a factor of 135), so it
+is the definition `tofu` that is held against both; `official` is held against what CLEAR's code
+makes of TOFU's logs.
 """
 
 import gzip
 import json
 import math
+import random
+from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
+from types import MappingProxyType
 
 import pytest
 
 from clearbench.evaluation.records import Record
+from clearbench.metrics import model_metrics
 from clearbench.metrics.base import Evaluation
+from clearbench.metrics.definitions import TOFU
 from clearbench.metrics.forget_quality_ks import ks_test
 from clearbench.metrics.model_utility import model_utility
 from clearbench.metrics.probability import probability
 from clearbench.metrics.rouge_l import rouge_l
-from clearbench.metrics.truth_ratio import (
-    geometric,
-    log_truth_ratios,
-    mean_truth_ratio,
-)
+from clearbench.metrics.score import score_records
+from clearbench.metrics.truth_ratio import log_truth_ratios, reported
 
 RETAIN, FORGET = ("retain", "text_qa"), ("forget", "text_qa")
 AUTHORS, WORLD = ("real", "real_authors"), ("real", "world_facts")
@@ -47,16 +52,35 @@ def scores_of(tasks: dict[tuple[str, str], list[Record]]) -> dict[str, float]:
     """The scores that model utility reads, with the truth ratio of both groups' code."""
     scores = {}
     for (split, task), records in tasks.items():
-        ratios = log_truth_ratios(records, geometric)
+        ratios = log_truth_ratios(records, TOFU)
         scores[f"{split}/{task}/rouge_l"] = rouge_l(records)
         scores[f"{split}/{task}/probability"] = probability(records)
-        scores[f"{split}/{task}/truth_ratio"] = mean_truth_ratio(split, ratios)
+        scores[f"{split}/{task}/truth_ratio"] = fmean(reported(split, ratios))
     return scores
 
 
 def utility(scores: dict[str, float], tasks: dict[tuple[str, str], list[Record]]) -> float | None:
     records = [record for group in tasks.values() for record in group]
     return model_utility(Evaluation(scores, records, records))
+
+
+def tofu_records(log) -> dict[tuple[str, str], list[Record]]:
+    return {
+        (split, task): [
+            Record(
+                split=split,
+                task=task,
+                id=key,
+                answer=log[file]["generated_text"][key][2],
+                generated=log[file]["generated_text"][key][1],
+                answer_loss=log[file]["avg_gt_loss"][key],
+                paraphrase_loss=log[file]["avg_paraphrased_loss"][key],
+                perturbed_losses=tuple(log[file]["average_perturb_loss"][key]),
+            )
+            for key in log[file]["avg_gt_loss"]
+        ]
+        for (split, task), (file, _) in TOFU_FILES.items()
+    }
 
 
 class TestTofu:
@@ -72,7 +96,7 @@ class TestTofu:
 
     @pytest.fixture(scope="class")
     def tasks(self, log):
-        return self.records(log)
+        return tofu_records(log)
 
     @pytest.fixture(scope="class")
     def scores(self, tasks):
@@ -82,24 +106,6 @@ class TestTofu:
     def expected(self, shared, model):
         file = shared / "fixtures/tofu_eval_logs/expected.json"
         return json.loads(file.read_text())[f"llama2-7b_{model}_vs_retain90"]["tofu"]
-
-    def records(self, log):
-        return {
-            (split, task): [
-                Record(
-                    split=split,
-                    task=task,
-                    id=key,
-                    answer=log[file]["generated_text"][key][2],
-                    generated=log[file]["generated_text"][key][1],
-                    answer_loss=log[file]["avg_gt_loss"][key],
-                    paraphrase_loss=log[file]["avg_paraphrased_loss"][key],
-                    perturbed_losses=tuple(log[file]["average_perturb_loss"][key]),
-                )
-                for key in log[file]["avg_gt_loss"]
-            ]
-            for (split, task), (file, _) in TOFU_FILES.items()
-        }
 
     @pytest.mark.parametrize("task", TOFU_FILES, ids="/".join)
     @pytest.mark.parametrize(
@@ -114,8 +120,8 @@ class TestTofu:
         assert utility(scores, tasks) == near(expected["Model Utility"])
 
     def test_forget_quality_equals_the_published_one(self, shared, tasks, expected):
-        gold = self.records(read(shared / "fixtures/tofu_eval_logs/llama2-7b_retain90.json.gz"))
-        ratios, gold_ratios = (log_truth_ratios(t[FORGET], geometric) for t in (tasks, gold))
+        gold = tofu_records(read(shared / "fixtures/tofu_eval_logs/llama2-7b_retain90.json.gz"))
+        ratios, gold_ratios = (log_truth_ratios(t[FORGET], TOFU) for t in (tasks, gold))
         statistic, p = ks_test(ratios, gold_ratios)
         assert p == near(expected["Forget Quality"])
         assert statistic == near(expected["KS Test Forget"])
@@ -123,8 +129,82 @@ class TestTofu:
     def test_every_sample_has_its_stored_truth_ratio(self, log, tasks):
         """Stored is P(perturbed) / P(paraphrase), oriented as R, in float32: good to 1e-6."""
         for task, (file, _) in TOFU_FILES.items():
-            ours = [math.exp(ratio) for ratio in log_truth_ratios(tasks[task], geometric)]
+            ours = [math.exp(ratio) for ratio in log_truth_ratios(tasks[task], TOFU)]
             assert ours == pytest.approx(list(log[file]["truth_ratio"].values()), rel=2e-6)
+
+
+class TestClear:
+    """What CLEAR's code for images computes from the same two logs."""
+
+    TASKS = MappingProxyType(
+        {RETAIN: "Retain", AUTHORS: "Real Author", WORLD: "Real World", FORGET: "Forget"}
+    )
+
+    @pytest.fixture(scope="class", params=["full", "retain90"])
+    def model(self, request):
+        return request.param
+
+    @pytest.fixture(scope="class")
+    def records(self, shared):
+        folder = shared / "fixtures/tofu_eval_logs"
+        return {
+            model: [
+                record
+                for group in tofu_records(read(folder / f"llama2-7b_{model}.json.gz")).values()
+                for record in group
+            ]
+            for model in ("full", "retain90")
+        }
+
+    @pytest.fixture(scope="class")
+    def scores(self, records, model):
+        return score_records(records[model], records["retain90"])
+
+    @pytest.fixture(scope="class")
+    def expected(self, shared, model):
+        file = shared / "fixtures/tofu_eval_logs/expected.json"
+        found = json.loads(file.read_text())[f"llama2-7b_{model}_vs_retain90"]
+        return found["clear_official_code"]
+
+    @pytest.mark.parametrize("task", TASKS, ids="/".join)
+    @pytest.mark.parametrize(
+        ("metric", "published"),
+        [
+            ("rouge_l", "ROUGE"),
+            ("probability@official", "Prob."),
+            ("truth_ratio@official", "Truth Ratio"),
+        ],
+    )
+    def test_a_task_score_is_what_the_code_computes(
+        self, scores, expected, task, metric, published
+    ):
+        key = "/".join((*task, metric))
+        assert scores[key] == near(expected[f"{published} {self.TASKS[task]}"])
+
+    def test_what_is_computed_of_the_whole_model_is_what_the_code_computes(self, scores, expected):
+        assert scores["model_utility@official"] == near(expected["Model Utility"])
+        assert scores["forget_quality_ks@official"] == near(expected["KS test p-value"])
+        # The table prints one minus the distance.
+        assert scores["forget_quality_js@official"] == near(1 - expected["JS metric"])
+
+    def test_forget_quality_goes_by_the_order_of_samples_and_not_by_their_scale(self, records):
+        full, gold = records["full"], records["retain90"]
+        quality = model_metrics()["forget_quality_js@official"]
+        shuffled = random.Random(0).sample(full, len(full))
+        assert quality(Evaluation({}, full, gold)) == pytest.approx(1 - 0.2268739)
+        assert quality(Evaluation({}, shuffled, gold)) < 1 - 0.3
+        tripled = [replace(r, paraphrase_loss=r.paraphrase_loss + math.log(3)) for r in gold]
+        assert quality(Evaluation({}, tripled, gold)) == pytest.approx(1, abs=1e-6)
+
+    def test_scores_under_tofus_definitions_are_those_that_tofu_published(self, shared, records):
+        file = shared / "fixtures/tofu_eval_logs/expected.json"
+        published = json.loads(file.read_text())["llama2-7b_full_vs_retain90"]["tofu"]
+        scores = score_records(records["full"], records["retain90"])
+        assert scores["model_utility@tofu"] == near(published["Model Utility"])
+        assert scores["forget_quality_ks@tofu"] == near(published["Forget Quality"])
+        assert scores["forget_quality_ks_statistic@tofu"] == near(published["KS Test Forget"])
+        log_p = math.log(published["Forget Quality"])
+        assert scores["forget_quality_ks_ln@tofu"] == near(log_p)
 
 
 class TestOpenUnlearning:
@@ -233,7 +313,7 @@ class TestOpenUnlearning:
     @pytest.mark.parametrize("task", OPEN_UNLEARNING, ids="/".join)
     def test_every_sample_has_its_stored_truth_ratio(self, log, tasks, task):
         stored = self.values(log, self.truth_ratio_name(task), "score")
-        ours = [math.exp(ratio) for ratio in log_truth_ratios(tasks[task], geometric)]
+        ours = [math.exp(ratio) for ratio in log_truth_ratios(tasks[task], TOFU)]
         assert ours == near(list(stored.values()))
 
     def test_model_utility_equals_the_published_one(self, scores, tasks, summary):
@@ -250,5 +330,5 @@ class TestOpenUnlearning:
         )
         file = shared / "fixtures/openunlearning/llama-3.2-1b_full_forget10.summary.json"
         published = json.loads(file.read_text())["forget_quality"]
-        ratios = (log_truth_ratios(records, geometric) for records in (full, gold))
+        ratios = (log_truth_ratios(records, TOFU) for records in (full, gold))
         assert ks_test(*ratios)[1] == near(published)

@@ -34,6 +34,11 @@ TRAINING = ", ".join(Unlearning.model_fields)
 
 # What is edited in SMALL, what it becomes, and what the message must say after the file's name.
 MISTAKES = {
+    "unknown definition of metrics": (
+        "seeds:",
+        "metrics: [headline, offical]\nseeds:",
+        "metrics: unknown: offical; allowed: headline, tofu, official",
+    ),
     "unknown key": (
         "seeds:",
         "modes: []\nseeds:",

@@ -5,22 +5,32 @@ from pathlib import Path
 import click
 from pydantic import BaseModel
 
+from clearbench.cli.prove import results_option
 from clearbench.errors import UserError
 
 
 @click.command()
 @click.argument("name", metavar="SUITE")
-def show(name: str) -> None:
-    """Print a suite's main table and the paths of all its tables."""
+@click.argument("table", required=False)
+@results_option
+def show(name: str, table: str | None, results: Path) -> None:
+    """Print a suite's main table and the paths of all its tables, or one table by its name."""
     from clearbench.graph import TABLES
     from clearbench.suite import load_suite
 
     suite = load_suite(name, Path.cwd())
-    tables = Path("results") / suite.name / TABLES
-    main_table = tables / ("table5.md" if suite.domain == "vision" else "comparison.md")
-    if not main_table.exists():
-        raise UserError(f"{main_table}: missing; run snakemake --config suite={name} first")
-    click.echo(main_table.read_text(encoding="utf-8"))
+    tables = results / suite.name / TABLES
+    chosen = table or ("table5" if suite.domain == "vision" else "comparison")
+    known = sorted(path.stem for path in tables.glob("*.md"))
+    if not known:
+        raise UserError(f"{tables}: no tables; run snakemake --config suite={name} first")
+    if chosen not in known:
+        raise UserError(
+            f"{chosen}: suite {suite.name} has no such table; it has: {', '.join(known)}"
+        )
+    click.echo((tables / f"{chosen}.md").read_text(encoding="utf-8"))
+    if table is not None:
+        return
     click.echo("All tables:")
     for path in sorted(tables.iterdir()):
         if path.suffix in (".csv", ".md", ".tex"):
@@ -36,9 +46,10 @@ def methods(method: str | None) -> None:
     known = registry.available()
     if method is not None and method not in known:
         raise UserError(f"{method}: unknown method; allowed: {', '.join(known)}")
+    width = max(map(len, known)) + 2
     for key in known if method is None else [method]:
         description = registry.describe(key)
-        click.echo(f"{key:<12}{description.doc.splitlines()[0]}")
+        click.echo(f"{key:<{width}}{description.doc.splitlines()[0]}")
         if method is not None:
             click.echo(f"\n{description.doc}\n")
             click.echo(f"  domains: {', '.join(description.domains)}")
@@ -65,3 +76,19 @@ def options(file: str) -> None:
     }
     headers = ["key", "type", "default", "meaning"]
     click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("docs"),
+    show_default=True,
+    help="The folder to write into.",
+)
+def write_docs(out: Path) -> None:
+    """Write the pages on metrics and methods from the docstrings."""
+    from clearbench.reference import write
+
+    for path in write(out):
+        click.echo(path)

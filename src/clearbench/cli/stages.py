@@ -193,6 +193,16 @@ def score(
 
 
 @click.command()
+@_folder("--log", "An eval_log_aggregated.json of TOFU or CLEAR, or a TOFU_EVAL.json.")
+@_out
+def import_logs(log: Path, out: Path) -> None:
+    """Turn another group's per-sample evaluation log into records."""
+    from clearbench.stages import import_logs as stage
+
+    stage.run(log, out)
+
+
+@click.command()
 @click.option("--suite", "name", required=True, help="A suite's name or file.")
 @_folder("--results", "Folder of the suite's results.")
 @click.option("--partial", is_flag=True, help="Show missing cells instead of stopping at them.")

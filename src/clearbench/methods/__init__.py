@@ -1,9 +1,10 @@
 """Unlearning methods, one file each; a method's key is its file's name.
 
-Nothing here knows a model, a dataset or a suite. A file holds one subclass of `Method`: a frozen
-dataclass whose fields are the method's parameters, whose docstring gives formula and source, and
-whose `loss` (or `unlearn`) is the method. Parameters are read from the source without running it,
-so that a suite is checked in milliseconds, before torch is loaded.
+A variant of a method is a file of the same name in a folder that is named for the variant; its key
+says both: `idk@published`. Nothing here knows a model, a dataset or a suite. A file holds one
+subclass of `Method`: a frozen dataclass whose fields are the method's parameters, whose docstring
+gives formula and source, and whose `loss` (or `unlearn`) is the method. Parameters are read from
+the source without running it, so that a suite is checked in milliseconds, before torch is loaded.
 """
 
 import ast
@@ -54,12 +55,21 @@ class Description:
 
 def available() -> list[str]:
     """The keys of all methods, sorted."""
-    return sorted(path.stem for path in _FOLDER.glob("*.py") if path.stem not in _SHARED)
+    own = {path.stem: path for path in _FOLDER.glob("*.py")}
+    variants = {f"{path.stem}@{path.parent.name}": path for path in _FOLDER.glob("[!_]*/*.py")}
+    found = {**own, **variants}
+    return sorted(key for key, path in found.items() if path.stem not in _SHARED)
 
 
 def module_name(key: str) -> str:
     """The module that holds a method."""
-    return f"{__name__}.{key}"
+    name, _, variant = key.partition("@")
+    return ".".join(filter(None, (__name__, variant, name)))
+
+
+def _file(key: str) -> Path:
+    name, _, variant = key.partition("@")
+    return _FOLDER / variant / f"{name}.py"
 
 
 @cache
@@ -69,7 +79,7 @@ def describe(key: str) -> Description:
     Raises UserError where the file does not hold exactly one subclass of `Method`, or a parameter
     is not an `int`, `float`, `bool` or `str` with a literal default.
     """
-    path = _FOLDER / f"{key}.py"
+    path = _file(key)
     tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
     classes = [
         node
@@ -112,7 +122,7 @@ def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
     """
     known = {name: default for name, (_, default) in describe(key).parameters.items()}
     known = {**known, **parameters}
-    tree = ast.parse((_FOLDER / f"{key}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(_file(key).read_text(encoding="utf-8"))
     losses = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "loss"]
     if not losses:
         return 1, 0

@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from clearbench.errors import UserError
-from clearbench.metrics.base import Better, ModelMetric, TaskMetric
+from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.faces import FaceMetric
 
 Metric = TaskMetric | ModelMetric | FaceMetric
@@ -33,12 +33,28 @@ def face_metrics() -> dict[str, FaceMetric]:
     return {name: found for name, found in _defined().items() if isinstance(found, FaceMetric)}
 
 
-def metric_of(key: str) -> Metric:
-    """The metric behind a score's key (`forget/captions/rouge_l`, `model_utility`).
+def interval_keys(key: str) -> tuple[str, str]:
+    """The keys of the ends of a score's interval over samples."""
+    return f"{key}~low", f"{key}~high"
 
-    Raises UserError for a key that no metric has.
+
+def is_metric(key: str) -> bool:
+    """Whether a metric of the whole model has this key."""
+    return key in model_metrics() or key in face_metrics()
+
+
+def is_redefined(key: str) -> bool:
+    """Whether the metric behind a score's key is read differently by some definitions."""
+    metric = metric_of(key)
+    return isinstance(metric, Defined) and bool(metric.definitions)
+
+
+def metric_of(key: str) -> Metric:
+    """The metric behind a score's key (`forget/captions/rouge_l`, `real@official`).
+
+    Of an interval's end it is the metric itself. Raises UserError for a key that no metric has.
     """
-    name = key.rpartition("/")[2]
+    name = key.rpartition("/")[2].partition("~")[0]
     whole: dict[str, Metric] = {**model_metrics(), **face_metrics()}
     found = task_metrics().get(name) if "/" in key else whole.get(name)
     if found is None:
@@ -56,7 +72,7 @@ def better(key: str) -> Better:
 
 
 def _defined() -> dict[str, Metric]:
-    """The metrics of all files by name, without those that a file imports from another one."""
+    """The metrics of all files under each definition by name, none that a file imports."""
     found: dict[str, Metric] = {}
     for file in iter_modules(__path__):
         module = import_module(f"{__name__}.{file.name}")
@@ -67,5 +83,6 @@ def _defined() -> dict[str, Metric]:
                 continue
             if value.name in found:
                 raise UserError(f"{file.name}.py: metric {value.name} is defined in another file")
-            found[value.name] = value
+            variants = [value] if isinstance(value, FaceMetric) else value.variants()
+            found.update({variant.name: variant for variant in variants})
     return found

@@ -1,13 +1,11 @@
 """Accuracy among the candidate answers."""
 
-from statistics import fmean
-
-from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.losses import has_candidates
 
 
 @task_metric(low=0, high=1, better="up", better_on_forget="down")
-def accuracy(records: Records) -> float | None:
+def accuracy(records: Records) -> Values | None:
     """Share of samples whose true answer has the lowest loss a token among the candidates.
 
     The true answer competes in the wording that the perturbed answers share (`paraphrase_loss`):
@@ -17,4 +15,4 @@ def accuracy(records: Records) -> float | None:
     """
     if not has_candidates(records):
         return None
-    return fmean(record.paraphrase_loss < min(record.perturbed_losses) for record in records)
+    return [float(record.paraphrase_loss < min(record.perturbed_losses)) for record in records]

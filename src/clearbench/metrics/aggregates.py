@@ -3,37 +3,40 @@
 from statistics import harmonic_mean
 
 from clearbench.metrics.base import Evaluation, model_metric
-from clearbench.metrics.headline import headline_scores
+from clearbench.metrics.definitions import DEFINITIONS, Definition
+from clearbench.metrics.headline import aggregated_terms, headline_scores
 
 
-@model_metric(low=0, high=1, better="up")
-def real(evaluation: Evaluation) -> float | None:
+@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+def real(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the real split's headline tasks.
 
-    0 where a term is 0. Source: CLEAR, arXiv 2410.18057.
+    0 where a term is 0; CLEAR's code leaves ROUGE-L out. Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "real")
+    return _aggregate(evaluation, "real", definition)
 
 
-@model_metric(low=0, high=1, better="up")
-def retain(evaluation: Evaluation) -> float | None:
+@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+def retain(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the retain split's headline tasks.
 
-    0 where a term is 0. Source: CLEAR, arXiv 2410.18057.
+    0 where a term is 0; CLEAR's code leaves ROUGE-L out. Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "retain")
+    return _aggregate(evaluation, "retain", definition)
 
 
-@model_metric(low=0, high=1, better="down")
-def forget(evaluation: Evaluation) -> float | None:
+@model_metric(low=0, high=1, better="down", definitions=DEFINITIONS)
+def forget(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the forget split's headline tasks.
 
-    0 where a term is 0. Lower is better as in CLEAR's tables, though its truth ratio rises as
-    truth and falsehood become alike. Source: CLEAR, arXiv 2410.18057.
+    0 where a term is 0; CLEAR's code leaves ROUGE-L out, but not of texts. Lower is better as in
+    CLEAR's tables, though its truth ratio rises as truth and falsehood become alike.
+    Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "forget")
+    return _aggregate(evaluation, "forget", definition)
 
 
-def _aggregate(evaluation: Evaluation, split: str) -> float | None:
-    scores = headline_scores(evaluation, split)
+def _aggregate(evaluation: Evaluation, split: str, definition: Definition) -> float | None:
+    terms = aggregated_terms(evaluation, split, definition)
+    scores = headline_scores(evaluation, split, definition, terms)
     return None if scores is None else harmonic_mean(scores)

@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import getdoc
-from typing import Literal
+from statistics import fmean
+from types import MappingProxyType
+from typing import Any, Literal, Self
 
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
+from clearbench.metrics.definitions import HEADLINE, Definition
 
 Better = Literal["up", "down"]
 Records = Sequence[Record]
@@ -22,80 +25,108 @@ class Evaluation:
     gold_records: Records
 
 
-TaskFunction = Callable[[Records], float | None]
-ModelFunction = Callable[[Evaluation], float | None]
+Values = Sequence[float]
+"""A number a sample."""
+
+Function = Callable[..., float | Values | None]
+"""Of the records of a task, or of an evaluation; then of the definition, where it has several."""
 
 
 @dataclass(frozen=True)
-class TaskMetric:
-    """A function of the records of one task of one split; its key is `split/task/name`.
+class Defined:
+    """What the metrics of tasks and of models share: a function, under one of its definitions.
 
-    It gives None where the task lacks what the metric needs. Values lie in [`low`, `high`].
-    `better` holds for the retain and real splits, `better_on_forget` for the forget split.
+    Values lie in [`low`, `high`]. `definitions` are all that the function knows by name, none where
+    it computes the same under each; then it does not take one.
     """
 
-    compute: TaskFunction
+    compute: Function
     low: float
     high: float
     better: Better
-    better_on_forget: Better
+    definitions: Mapping[str, Definition]
+    definition: Definition
 
     @property
     def name(self) -> str:
-        """The function's name."""
-        return self.compute.__name__
+        """The function's name, with that of a definition other than the headline."""
+        return self.definition.key(self.compute.__name__)
 
     @property
     def doc(self) -> str:
         """The function's docstring: formula and source."""
         return getdoc(self.compute) or ""
+
+    def variants(self) -> list[Self]:
+        """The metric under each of its definitions."""
+        found = self.definitions.values() or [self.definition]
+        return [replace(self, definition=definition) for definition in found]
+
+    def _compute(self, data: Any) -> Any:
+        return self.compute(data, self.definition) if self.definitions else self.compute(data)
+
+
+@dataclass(frozen=True)
+class TaskMetric(Defined):
+    """A function of the records of one task of one split; its key is `split/task/name`.
+
+    It gives a number a sample, whose mean is the score, or None where the task lacks what the
+    metric needs. `better` holds for the retain and real splits, `better_on_forget` for the forget
+    split.
+    """
+
+    better_on_forget: Better
 
     def __call__(self, records: Records) -> float | None:
         """Compute it; UserError for no record, or for a NaN loss (names the sample)."""
+        values = self.values(records)
+        return None if values is None else fmean(values)
+
+    def values(self, records: Records) -> Values | None:
+        """Its number of each sample, in the order of the records; UserError as above."""
         check(records)
-        return self.compute(records)
+        found: Values | None = self._compute(records)
+        if found is not None and len(found) != len(records):
+            raise UserError(f"{self.name}: gives {len(found)} numbers of {len(records)} samples")
+        return found
 
 
 @dataclass(frozen=True)
-class ModelMetric:
+class ModelMetric(Defined):
     """A function of a whole evaluation; its key is its name.
 
-    It gives None where the evaluation lacks a task that the metric needs. Values lie in
-    [`low`, `high`].
+    It gives None where the evaluation lacks a task that the metric needs.
     """
-
-    compute: ModelFunction
-    low: float
-    high: float
-    better: Better
-
-    @property
-    def name(self) -> str:
-        """The function's name."""
-        return self.compute.__name__
-
-    @property
-    def doc(self) -> str:
-        """The function's docstring: formula and source."""
-        return getdoc(self.compute) or ""
 
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
-        return self.compute(evaluation)
+        found: float | None = self._compute(evaluation)
+        return found
 
 
 def task_metric(
-    *, low: float, high: float, better: Better, better_on_forget: Better
-) -> Callable[[TaskFunction], TaskMetric]:
-    """Make a function of a task's records a metric."""
-    return lambda compute: TaskMetric(compute, low, high, better, better_on_forget)
+    *,
+    low: float,
+    high: float,
+    better: Better,
+    better_on_forget: Better,
+    definitions: Mapping[str, Definition] = MappingProxyType({}),
+) -> Callable[[Function], TaskMetric]:
+    """Make a function of a task's records a metric; it takes a definition where there are any."""
+    return lambda compute: TaskMetric(
+        compute, low, high, better, definitions, HEADLINE, better_on_forget
+    )
 
 
 def model_metric(
-    *, low: float, high: float, better: Better
-) -> Callable[[ModelFunction], ModelMetric]:
-    """Make a function of an evaluation a metric."""
-    return lambda compute: ModelMetric(compute, low, high, better)
+    *,
+    low: float,
+    high: float,
+    better: Better,
+    definitions: Mapping[str, Definition] = MappingProxyType({}),
+) -> Callable[[Function], ModelMetric]:
+    """Make a function of an evaluation a metric; it takes a definition where there are any."""
+    return lambda compute: ModelMetric(compute, low, high, better, definitions, HEADLINE)
 
 
 def check(records: Records) -> None:

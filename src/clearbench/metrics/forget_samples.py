@@ -2,18 +2,26 @@
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Evaluation, Records
+from clearbench.metrics.definitions import HEADLINE, Definition
 from clearbench.metrics.headline import headline_tasks
 from clearbench.metrics.losses import has_candidates
 from clearbench.metrics.truth_ratio import log_truth_ratios
 
+CAPTIONS = "captions"
 
-def forget_samples(evaluation: Evaluation) -> tuple[list[float], list[float]] | None:
-    """log R of the forget split's headline tasks, pooled: of the model and of its gold model.
 
-    None where there is no such task, or one without perturbed answers. UserError where the gold
-    model was evaluated on other samples.
+def forget_samples(
+    evaluation: Evaluation, definition: Definition = HEADLINE
+) -> tuple[list[float], list[float]] | None:
+    """log R of the forget split's headline tasks together: of the model and of its gold model.
+
+    In the order of their records; a definition that compares sample by sample does so on captions
+    alone, where there are any. None where there is no such task, or one without perturbed answers.
+    UserError where the gold model was evaluated on other samples.
     """
     tasks = headline_tasks(evaluation.records, "forget")
+    if definition.aligned and CAPTIONS in tasks:
+        tasks = [CAPTIONS]
     groups = [_of_task(evaluation.records, task) for task in tasks]
     gold_groups = [_of_task(evaluation.gold_records, task) for task in tasks]
     for task, group, gold_group in zip(tasks, groups, gold_groups, strict=True):
@@ -25,12 +33,12 @@ def forget_samples(evaluation: Evaluation) -> tuple[list[float], list[float]] | 
             )
     if not tasks or not all(map(has_candidates, groups + gold_groups)):
         return None
-    return _pooled(groups), _pooled(gold_groups)
+    return _together(groups, definition), _together(gold_groups, definition)
 
 
 def _of_task(records: Records, task: str) -> Records:
     return [record for record in records if record.split == "forget" and record.task == task]
 
 
-def _pooled(groups: list[Records]) -> list[float]:
-    return [ratio for group in groups for ratio in log_truth_ratios(group)]
+def _together(groups: list[Records], definition: Definition) -> list[float]:
+    return [ratio for group in groups for ratio in log_truth_ratios(group, definition)]

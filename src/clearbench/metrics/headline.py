@@ -1,6 +1,9 @@
 """Which tasks and which of their scores speak for a split in the headline numbers."""
 
+from collections.abc import Sequence
+
 from clearbench.metrics.base import Evaluation, Records
+from clearbench.metrics.definitions import HEADLINE, Definition
 
 TEXT_TASK = "text_qa"
 TERMS = ("rouge_l", "probability", "truth_ratio")
@@ -16,13 +19,28 @@ def headline_tasks(records: Records, split: str) -> list[str]:
     return sorted(tasks - {TEXT_TASK} or tasks)
 
 
-def headline_scores(evaluation: Evaluation, split: str) -> list[float] | None:
-    """ROUGE-L, probability and truth ratio of the split's headline tasks; None where any lacks."""
-    keys = [
-        f"{split}/{task}/{term}"
+def headline_scores(
+    evaluation: Evaluation,
+    split: str,
+    definition: Definition = HEADLINE,
+    terms: Sequence[str] = TERMS,
+) -> list[float] | None:
+    """Some terms of the split's headline tasks, under a definition; None where any lacks.
+
+    A term that the definition does not read in its own way is the headline's.
+    """
+    scores = evaluation.scores
+    found = [
+        scores.get(f"{split}/{task}/{definition.key(term)}", scores.get(f"{split}/{task}/{term}"))
         for task in headline_tasks(evaluation.records, split)
-        for term in TERMS
+        for term in terms
     ]
-    if not keys or any(key not in evaluation.scores for key in keys):
-        return None
-    return [evaluation.scores[key] for key in keys]
+    present = [value for value in found if value is not None]
+    return present if present and len(present) == len(found) else None
+
+
+def aggregated_terms(evaluation: Evaluation, split: str, definition: Definition) -> tuple[str, ...]:
+    """The terms of a split's aggregate under a definition."""
+    of_text = headline_tasks(evaluation.records, split) == [TEXT_TASK]
+    rouge = definition.rouge_of_text if of_text else definition.rouge
+    return TERMS if split in rouge else TERMS[1:]

@@ -1,7 +1,9 @@
 """What the metrics of likelihood share: losses that may be infinite, candidates that may lack."""
 
+from collections.abc import Sequence
+
 from clearbench.errors import UserError
-from clearbench.metrics.base import Records
+from clearbench.evaluation.records import Record
 
 
 def difference(loss: float, other: float) -> float:
@@ -12,7 +14,7 @@ def difference(loss: float, other: float) -> float:
     return 0.0 if loss == other else loss - other
 
 
-def has_candidates(records: Records) -> bool:
+def has_candidates(records: Sequence[Record]) -> bool:
     """Whether the task has perturbed answers; UserError where only some of its samples do."""
     lacking = [record for record in records if not record.perturbed_losses]
     if lacking and len(lacking) < len(records):

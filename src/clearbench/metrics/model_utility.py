@@ -3,16 +3,17 @@
 from statistics import harmonic_mean
 
 from clearbench.metrics.base import Evaluation, model_metric
+from clearbench.metrics.definitions import DEFINITIONS, Definition
 from clearbench.metrics.headline import headline_scores
 
 
-@model_metric(low=0, high=1, better="up")
-def model_utility(evaluation: Evaluation) -> float | None:
+@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+def model_utility(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio of all retain and real headline tasks.
 
     Nine values on TOFU (retain, real authors, world facts). None without retain or without real
     tasks; 0 where a term is 0. Source: TOFU, arXiv 2401.06121.
     """
-    retain = headline_scores(evaluation, "retain")
-    real = headline_scores(evaluation, "real")
+    retain = headline_scores(evaluation, "retain", definition)
+    real = headline_scores(evaluation, "real", definition)
     return None if retain is None or real is None else harmonic_mean(retain + real)

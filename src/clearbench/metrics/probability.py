@@ -1,23 +1,27 @@
 """Probability of the true answer."""
 
 import math
-from statistics import fmean
 
 from clearbench.evaluation.records import Record
-from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.base import Records, Values, task_metric
+from clearbench.metrics.definitions import OF_CLEAR, Definition
 from clearbench.metrics.losses import difference, has_candidates
 
+NAMING = "face_naming"
 
-@task_metric(low=0, high=1, better="up", better_on_forget="down")
-def probability(records: Records) -> float | None:
+
+@task_metric(low=0, high=1, better="up", better_on_forget="down", definitions=OF_CLEAR)
+def probability(records: Records, definition: Definition) -> Values | None:
     """Mean probability of the true answer y, with P(a) = exp(-ℓ(a)), ℓ the mean loss a token.
 
     Forget and retain: P(y). Real (multiple choice): P(y) / (P(y) + Σ P(option)); None without
-    options. Source: TOFU, arXiv 2401.06121.
+    options. CLEAR's code takes the naming of faces for multiple choice on every split.
+    Source: TOFU, arXiv 2401.06121.
     """
-    if records[0].split != "real":
-        return fmean(math.exp(-record.answer_loss) for record in records)
-    return fmean(map(_among_options, records)) if has_candidates(records) else None
+    choice = records[0].split == "real" or (definition.choice and records[0].task == NAMING)
+    if not choice:
+        return [math.exp(-record.answer_loss) for record in records]
+    return list(map(_among_options, records)) if has_candidates(records) else None
 
 
 def _among_options(record: Record) -> float:

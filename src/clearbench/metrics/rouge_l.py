@@ -1,12 +1,10 @@
 """ROUGE-L recall of the greedy answer."""
 
-from statistics import fmean
-
-from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.base import Records, Values, task_metric
 
 
 @task_metric(low=0, high=1, better="up", better_on_forget="down")
-def rouge_l(records: Records) -> float:
+def rouge_l(records: Records) -> Values:
     """Mean ROUGE-L recall of the greedy answer against the true answer, stems compared.
 
     LCS(answer, generated) / |answer| in words. Words are runs of ASCII letters and digits, as in
@@ -17,6 +15,4 @@ def rouge_l(records: Records) -> float:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"], use_stemmer=True)
-    return fmean(
-        scorer.score(record.answer, record.generated)["rougeL"].recall for record in records
-    )
+    return [scorer.score(record.answer, record.generated)["rougeL"].recall for record in records]

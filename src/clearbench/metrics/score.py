@@ -2,11 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from clearbench.evaluation.records import Record
-from clearbench.metrics import face_metrics, model_metrics, task_metrics
-from clearbench.metrics.base import Evaluation, Records, check
+from clearbench.metrics import face_metrics, interval_keys, metric_of, model_metrics, task_metrics
+from clearbench.metrics.base import Evaluation, Records, Values, check
+from clearbench.metrics.bootstrap import intervals
 from clearbench.metrics.faces import FaceEvaluation
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ SCORES = "scores.json"
 def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
+    Last the ends of the headline's 95 % intervals over samples, as `KEY~low` and `KEY~high`.
     `gold_records` are those of the gold model of the same dataset and forget size. All values are
     finite. A metric that lacks its task is absent. Raises UserError for no records, a NaN loss
     (named by its sample) and a gold model that was evaluated on other forget samples.
@@ -28,18 +31,32 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     tasks: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         tasks[record.split, record.task].append(record)
+    values = {task: _values(group) for task, group in sorted(tasks.items())}
     scores = {
-        f"{split}/{task}/{name}": metric(group)
-        for (split, task), group in sorted(tasks.items(), key=lambda item: item[0])
-        for name, metric in task_metrics().items()
+        f"{split}/{task}/{name}": fmean(numbers)
+        for (split, task), found in values.items()
+        for name, numbers in found.items()
     }
-    present = {key: value for key, value in scores.items() if value is not None}
-    evaluation = Evaluation(present, records, gold_records)
-    for name, metric in model_metrics().items():
-        value = metric(evaluation)
+    evaluation = Evaluation(scores, records, gold_records)
+    for name, of_model in model_metrics().items():
+        value = of_model(evaluation)
         if value is not None:
-            present[name] = value
-    return present
+            scores[name] = value
+    headline = {
+        task: {key: numbers for key, numbers in found.items() if "@" not in key}
+        for task, found in values.items()
+    }
+    for key, ends in intervals(evaluation, tasks, headline).items():
+        metric = metric_of(key)
+        for name, end in zip(interval_keys(key), ends, strict=True):
+            scores[name] = min(metric.high, max(metric.low, end))
+    return scores
+
+
+def _values(records: Records) -> dict[str, Values]:
+    """The numbers of a task's samples by metric, those that it has what they need for."""
+    found = {name: metric.values(records) for name, metric in task_metrics().items()}
+    return {name: numbers for name, numbers in found.items() if numbers is not None}
 
 
 def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:

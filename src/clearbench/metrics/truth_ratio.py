@@ -1,49 +1,42 @@
 """Truth ratio: how likely false answers are against the true one in the same wording."""
 
 import math
-from collections.abc import Callable, Sequence
-from statistics import fmean
+from collections.abc import Sequence
 
-from clearbench.metrics.base import Records, task_metric
+from clearbench.metrics.base import Records, Values, task_metric
+from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, Definition
 from clearbench.metrics.losses import difference, has_candidates
 
-Average = Callable[[Sequence[float]], float]
 
-
-def arithmetic(losses: Sequence[float]) -> float:
-    """The loss of the arithmetic mean of the probabilities: -log mean exp(-ℓ), nats."""
-    least = min(losses)
-    return least - math.log(fmean(math.exp(difference(least, loss)) for loss in losses))
-
-
-def geometric(losses: Sequence[float]) -> float:
-    """The loss of the geometric mean of the probabilities: mean ℓ, nats."""
-    return fmean(losses)
-
-
-def log_truth_ratios(records: Records, average: Average = arithmetic) -> list[float]:
+def log_truth_ratios(records: Records, definition: Definition = HEADLINE) -> list[float]:
     """log R of each sample, in [-inf, inf]: R = average P(perturbed) / P(paraphrase).
 
-    `average` gives the loss of the average perturbed answer from a sample's perturbed losses. The
-    TOFU paper defines the arithmetic mean (arXiv 2401.06121); its code and
-    open-unlearning's compute the geometric one. The logarithm keeps apart what R itself would
-    round to 0 or infinity. Two probabilities of 0 give R = 1: neither answer is the likelier.
+    The TOFU paper defines the arithmetic mean over a sample's perturbed answers (arXiv
+    2401.06121); its code and open-unlearning's compute the geometric one, CLEAR's that of all
+    samples together. The logarithm keeps apart what R itself would round to 0 or infinity. Two
+    probabilities of 0 give R = 1: neither answer is the likelier.
     """
+    if definition.pooled:
+        pool = [loss for record in records for loss in record.perturbed_losses]
+        averages = [definition.average(pool)] * len(records)
+    else:
+        averages = [definition.average(record.perturbed_losses) for record in records]
     return [
-        difference(record.paraphrase_loss, average(record.perturbed_losses)) for record in records
+        difference(record.paraphrase_loss, average)
+        for record, average in zip(records, averages, strict=True)
     ]
 
 
-def mean_truth_ratio(split: str, log_ratios: Sequence[float]) -> float:
-    """The reported value in [0, 1]: mean of min(R, 1/R) on forget, of max(0, 1 - R) elsewhere."""
+def reported(split: str, log_ratios: Sequence[float]) -> Values:
+    """The reported value in [0, 1] a sample: min(R, 1/R) on forget, max(0, 1 - R) elsewhere."""
     if split == "forget":
-        return fmean(math.exp(-abs(ratio)) for ratio in log_ratios)
-    return fmean(-math.expm1(min(0.0, ratio)) for ratio in log_ratios)
+        return [math.exp(-abs(ratio)) for ratio in log_ratios]
+    return [-math.expm1(min(0.0, ratio)) for ratio in log_ratios]
 
 
-@task_metric(low=0, high=1, better="up", better_on_forget="up")
-def truth_ratio(records: Records) -> float | None:
-    """Mean truth ratio, from R = mean P(perturbed) / P(paraphrase) of each sample.
+@task_metric(low=0, high=1, better="up", better_on_forget="up", definitions=DEFINITIONS)
+def truth_ratio(records: Records, definition: Definition) -> Values | None:
+    """Mean truth ratio, from R = average P(perturbed) / P(paraphrase) of each sample.
 
     Retain and real: max(0, 1 - R), 1 where no false answer is likely. Forget: min(R, 1/R), 1 where
     false answers are as likely as the true one. None without perturbed answers. Source: TOFU,
@@ -51,4 +44,4 @@ def truth_ratio(records: Records) -> float | None:
     """
     if not has_candidates(records):
         return None
-    return mean_truth_ratio(records[0].split, log_truth_ratios(records))
+    return reported(records[0].split, log_truth_ratios(records, definition))

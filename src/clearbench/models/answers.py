@@ -1,7 +1,8 @@
 """What a model says of the answers in a batch, and the quantities that losses are made of.
 
 Only positions that predict an answer token exist here: prompt, image and padding positions never
-enter a loss, and the vocabulary-wide logits are never built for them.
+enter a loss, and the vocabulary-wide logits are never built for them. `whole` is the exception, for
+those variants of methods that repeat what published code does.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,10 @@ class Answers:
     a method asked for, at the positions that predict the answer tokens, else None. In the vision
     domain a sample is a picture, its one answer token a person, and `embeddings` (B, E) are unit
     vectors; elsewhere None.
+
+    `whole` gives the logits (B, T, V) at every position of the sequences, prompt, images and
+    padding included, and `whole_hidden` (B, T, H) are the layer's states there; None in the vision
+    domain.
     """
 
     project: Callable[[], Tensor]
@@ -32,6 +37,8 @@ class Answers:
     size: int
     hidden: Tensor | None = None
     embeddings: Tensor | None = None
+    whole: Callable[[], Tensor] | None = None
+    whole_hidden: Tensor | None = None
 
     @classmethod
     def from_logits(cls, logits: Tensor, labels: Tensor) -> "Answers":
@@ -43,18 +50,23 @@ class Answers:
             labels=shifted[sample, position],
             sample=sample,
             size=len(labels),
+            whole=lambda: logits,
         )
 
     @cached_property
     def log_probabilities(self) -> Tensor:
         """Log-probabilities (N, V) over the vocabulary, at least in single precision."""
-        logits = self.project()
-        return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
+        return log_softmax(self.project())
 
     @cached_property
     def token_log_likelihood(self) -> Tensor:
         """log p of each answer token, (N,)."""
         return self.log_probabilities.gather(-1, self.labels.unsqueeze(-1)).squeeze(-1)
+
+
+def log_softmax(logits: Tensor) -> Tensor:
+    """Log-probabilities over the last dimension, at least in single precision."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
 
 
 def cross_entropy(answers: Answers) -> Tensor:

@@ -41,17 +41,19 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
     picked = states[sample, position]
     head = inner.get_output_embeddings()
 
-    def project() -> Tensor:
+    def project(states: Tensor) -> Tensor:
         with mixed():
-            logits: Tensor = head(picked)
+            logits: Tensor = head(states)
         return logits
 
     return Answers(
-        project=project,
+        project=lambda: project(picked),
         labels=labels[sample, position],
         sample=sample,
         size=len(labels),
         hidden=captured[0][sample, position] if captured else None,
+        whole=lambda: project(states),
+        whole_hidden=captured[0] if captured else None,
     )
 
 

@@ -85,9 +85,14 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
 
 
 def folder_digest(folder: Path, digest_of: Callable[[Path], str] = sha256) -> str:
-    """The names and contents of a folder's files as one hash: of data that no job made."""
+    """The names and contents of a folder's files as one hash: of data that no job made.
+
+    Of a single file, its name and content.
+    """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{path.relative_to(folder).as_posix()} {digest_of(path)}" for path in files]
+    if folder.is_file():
+        lines = [f"{folder.name} {digest_of(folder)}"]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.domains import module_name as domain_module
+from clearbench.methods import module_name as method_module
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent.parent
@@ -62,7 +63,7 @@ def submodules(package: str) -> list[str]:
 def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
     if stage in ("base", "finetune", "unlearn", "evaluate"):
         model = settings.get("model")
-        method = (f"{PACKAGE}.methods.{settings['method']}",) if stage == "unlearn" else ()
+        method = (method_module(settings["method"]),) if stage == "unlearn" else ()
         return (domain_module(model["domain"], stage), *method) if model else method
     if stage == "dataset":
         return (f"{PACKAGE}.data.layouts.{settings['layout']}",)

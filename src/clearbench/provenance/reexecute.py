@@ -23,7 +23,7 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     """
     if run not in graph.runs:
         raise UserError(f"{run}: no run of suite {graph.suite.name}")
-    names = (graph.runs[run].weights, f"evaluate/{run}", f"score/{run}")
+    names = dict.fromkeys((graph.runs[run].weights, graph.runs[run].records, f"score/{run}"))
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
         for name in names:
             made_in = tree.record(name).recipe.image
@@ -44,7 +44,7 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
 
 def command(artifact: Artifact, root: Path, out: Path) -> list[str]:
     """The command that makes an artifact into `out`, from the results below `root`."""
-    words = ["clearbench", artifact.stage]
+    words = ["clearbench", artifact.stage.replace("_", "-")]
     if artifact.settings:
         words += ["--settings", json.dumps(artifact.settings)]
     for key, value in artifact.options.items():

@@ -1,7 +1,8 @@
 """Comparison tables, from score files to CSV, Markdown and LaTeX, one file a table.
 
-A file that defines `build` is a table, named for the file; no list names it. Where it defines
-`DOMAINS`, it is one of suites of these domains only. No metric is computed here.
+A file that defines `build` is a table, named for the file; no list names it. Its `build` gives None
+for a suite that has no row of it; where the file defines `DOMAINS`, the table is one of suites of
+these domains only. No metric is computed here.
 """
 
 from collections.abc import Callable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def builders(domain: Domain) -> "dict[str, Callable[[Results], Table]]":
+def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
     """The functions that build the tables of a domain's suites, by the tables' names, sorted."""
     modules = {
         file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)

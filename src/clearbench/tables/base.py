@@ -1,12 +1,14 @@
 """What a table is: blocks of rows and columns, each entry knowing the runs that it is made of."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from statistics import fmean, stdev
-from typing import Literal
+from typing import ClassVar, Literal
 
-from clearbench.metrics import better
+from clearbench.metrics import better, interval_keys, is_metric, metric_of
+from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
 from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
 ARROWS = {"up": "↑", "down": "↓"}
@@ -17,7 +19,8 @@ Status = Literal["ok", "partial", "diverged", "failed", "missing", "absent"]
 class Column:
     """A number of every run: its key in one of the run's documents, and how people see it.
 
-    `header` is shown, `digits` are decimals, and the number is shown divided by `unit`.
+    `header` is shown, `digits` are decimals, and the number is shown divided by `unit`. `role` says
+    what stands in the column if not the number itself: `paper` or `difference`.
     """
 
     key: str
@@ -25,11 +28,13 @@ class Column:
     document: DocumentName = "score"
     digits: int = 3
     unit: float = 1
+    role: str = ""
 
     @property
     def metric(self) -> str:
         """The column's name for machines; a score's is its key."""
-        return self.key if self.document == "score" else f"{self.document}/{self.key}"
+        name = self.key if self.document == "score" else f"{self.document}/{self.key}"
+        return f"{name}/{self.role}" if self.role else name
 
 
 @dataclass(frozen=True)
@@ -39,12 +44,17 @@ class Entry:
     group: Group
     column: Column
     runs: tuple[Run, ...]
+    sign: ClassVar[str] = ""
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The number of each run, in the order of the seeds; None where a run has none."""
+        return [self._number(run) for run in self.runs]
 
     @cached_property
     def values(self) -> list[float]:
         """The number of each run that has it, in the order of the seeds."""
-        found = (self._number(run) for run in self.runs)
-        return [value for value in found if value is not None]
+        return [value for value in self.numbers if value is not None]
 
     @cached_property
     def mean(self) -> float | None:
@@ -55,6 +65,22 @@ class Entry:
     def std(self) -> float | None:
         """Sample standard deviation over the same runs; None where they are fewer than two."""
         return stdev(self.values) if len(self.values) > 1 else None
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the number, where there is one.
+
+        Over seeds by Student's t, where two or more have the number; of one alone over samples,
+        where its document has that.
+        """
+        if self.std is not None and self.mean is not None:
+            half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
+            return self.mean - half, self.mean + half
+        if len(self.values) != 1 or self.column.document != "score":
+            return None
+        numbers = [run.documents["score"].numbers for run in self.runs if run.state == "ok"]
+        ends = [numbers[0].get(key) for key in interval_keys(self.column.key)]
+        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
 
     @property
     def status(self) -> Status:
@@ -77,12 +103,12 @@ class Entry:
     @property
     def text(self) -> str:
         """The entry as people read it, e.g. `0.512 ± 0.010` or `diverged (step 12)`."""
-        shown = f"z.{self.column.digits}f"
+        shown = f"{self.sign}z.{self.column.digits}f"
         if self.mean is None:
             return ", ".join(dict.fromkeys(map(_fate, self.runs)))
         text = format(self.mean / self.column.unit, shown)
         if self.std is not None:
-            text += " ± " + format(self.std / self.column.unit, shown)
+            text += f" ± {self.std / self.column.unit:z.{self.column.digits}f}"
         if self.status == "partial":
             text += f" ({len(self.values)}/{len(self.runs)} seeds)"
         return text
@@ -134,9 +160,98 @@ class Table:
         }
 
 
+@cache
+def student(degrees: int) -> float:
+    """The 97.5 % quantile of Student's t distribution."""
+    # Imported here: it takes longer than all tables together.
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, degrees))
+
+
 def score_column(key: str, header: str, digits: int = 3) -> Column:
-    """A column of a score, with the arrow of its better direction in the header."""
-    return Column(key, f"{header} {ARROWS[better(key)]}", digits=digits)
+    """A column of a score; its header has the arrow of its better direction, and the definition.
+
+    The headline's definition is not named.
+    """
+    definition = definition_of(key)
+    named = "" if definition == HEADLINE.name else f" ({definition})"
+    return Column(key, f"{header}{named} {ARROWS[better(key)]}", digits=digits)
+
+
+def score_columns(results: Results, headers: Mapping[str, str]) -> list[Column]:
+    """The columns of some metrics, by name and header, under each definition that a suite shows.
+
+    A definition that does not know a metric, or reads it as the headline does, has no column of it.
+    """
+    return [
+        score_column(key, header, digits=3 if metric_of(key).low >= 0 else 1)
+        for definition in results.suite.file.metrics
+        for metric, header in headers.items()
+        if is_metric(key := DEFINITIONS[definition].key(metric))
+    ]
+
+
+def definition_notes(results: Results) -> list[str]:
+    """What the definitions of a suite's columns are, but for the headline's."""
+    shown = (DEFINITIONS[name] for name in results.suite.file.metrics)
+    return [f"Marked ({found.name}): {found.meaning}." for found in shown if found is not HEADLINE]
+
+
+@dataclass(frozen=True)
+class Printed(Entry):
+    """A number that a paper prints, the same for all runs; None where it prints none."""
+
+    number: float | None
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The number, once a run."""
+        return [self.number] * len(self.runs)
+
+    @cached_property
+    def std(self) -> float | None:
+        """None: it is one number."""
+        return None
+
+    @property
+    def interval(self) -> None:
+        """None: the paper gives none."""
+
+    @property
+    def text(self) -> str:
+        """The number alone."""
+        return "–" if self.number is None else f"{self.number:z.{self.column.digits}f}"
+
+    @property
+    def sources(self) -> list[Source]:
+        """None in the results."""
+        return []
+
+
+@dataclass(frozen=True)
+class Difference(Entry):
+    """`minuend` - `subtrahend`, seed by seed."""
+
+    minuend: Entry
+    subtrahend: Entry
+    sign: ClassVar[str] = "+"
+
+    @cached_property
+    def interval(self) -> tuple[float, float] | None:
+        """Over seeds; of one seed none, for samples were not drawn for a difference."""
+        return super().interval if len(self.values) > 1 else None
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """The difference of each run that has both numbers."""
+        pairs = zip(self.minuend.numbers, self.subtrahend.numbers, strict=True)
+        return [None if a is None or b is None else a - b for a, b in pairs]
+
+    @property
+    def sources(self) -> list[Source]:
+        """Where both numbers stand."""
+        return [*self.minuend.sources, *self.subtrahend.sources]
 
 
 def make_entry(results: Results, group: Group, column: Column) -> Entry:

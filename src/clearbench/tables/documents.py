@@ -10,11 +10,13 @@ from clearbench.tables.results import Results
 
 
 def documents(results: Results) -> dict[str, str]:
-    """The text of every table file by its name."""
+    """The text of every table file by its name; a table that has no row for a suite has none."""
     remarks = make_remarks(results)
     found = {}
     for name, build in builders(results.suite.domain).items():
         table = build(results)
+        if table is None:
+            continue
         found[f"{name}.csv"] = to_csv(table)
         found[f"{name}.md"] = to_markdown(table, results, remarks)
         found[f"{name}.tex"] = to_latex(table, results, remarks)

@@ -1,6 +1,6 @@
 """Table 3 of CLEAR (arXiv 2410.18057): what forgetting text, images or both does to one method."""
 
-from clearbench.tables.base import Block, Row, Table, make_entry, score_column
+from clearbench.tables.base import Block, Row, Table, definition_notes, make_entry, score_columns
 from clearbench.tables.results import Group, Results
 
 DOMAINS = ("multimodal", "text")
@@ -15,15 +15,20 @@ COLUMNS = {
 def build(results: Results) -> Table:
     """The headline numbers of every method, the modalities side by side."""
     blocks = [_block(results, size) for size in results.suite.file.forget_sizes]
-    notes = ["Quality is forget quality. Controls forgot nothing: their numbers are repeated."]
+    notes = [
+        "Quality is forget quality. Controls forgot nothing: their numbers are repeated.",
+        *definition_notes(results),
+    ]
     return Table("Modality", blocks, notes)
 
 
 def _block(results: Results, size: int) -> Block:
     columns = [
-        (modality, score_column(key, f"{modality}: {header}"))
+        (modality, column)
         for modality in results.suite.file.modalities
-        for key, header in COLUMNS.items()
+        for column in score_columns(
+            results, {key: f"{modality}: {header}" for key, header in COLUMNS.items()}
+        )
     ]
     methods: dict[str, dict[str, Group]] = {}
     for group in results.of_size(size):

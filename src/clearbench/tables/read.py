@@ -55,7 +55,7 @@ def _obstacle(tree: Tree, name: str, broken: Callable[[str], str | None]) -> Run
 
 
 def _read_run(tree: Tree, run: Evaluated) -> Run:
-    scored, evaluated = f"score/{run.name}", f"evaluate/{run.name}"
+    scored = f"score/{run.name}"
     manifest = tree.manifest(scored)
     if manifest.diverged:
         when = "evaluation" if manifest.step is None else f"step {manifest.step}"
@@ -70,7 +70,7 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
     documents: dict[DocumentName, Document] = {
         "score": Document(path, json.loads(content)),
         "train": _cost(tree, run.weights),
-        "evaluate": _cost(tree, evaluated),
+        "evaluate": _cost(tree, run.records),
     }
     return Run(documents=documents)
 
@@ -92,7 +92,7 @@ def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
     """
     same: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
-        records = tree.manifest(f"evaluate/{run.name}").files
+        records = tree.manifest(run.records).files
         unlearned = tree.manifest(run.weights).files if run.cell else {}
         for files in (
             [entry.sha256 for _, entry in sorted(records.items())],

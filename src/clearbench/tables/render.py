@@ -16,16 +16,26 @@ CSV_HEADER = (
     "metric",
     "mean",
     "std",
+    "low",
+    "high",
     "n",
     "seeds",
     "status",
     "detail",
 )
-_LATEX_SYMBOLS = {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "±": r"$\pm$", "–": "--"}
+_LATEX_SYMBOLS = {
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "±": r"$\pm$",
+    "–": "--",
+    "†": r"$\dagger$",
+}
 
 
 def to_csv(table: Table) -> str:
     """One line an entry, in full precision; `n` of the `seeds` asked for have the number.
+
+    `low` and `high` are the ends of its 95 % interval, where there is one.
 
     `detail` says of each of the others, separated by semicolons, why not.
     """
@@ -43,6 +53,7 @@ def to_csv(table: Table) -> str:
                 entry.column.metric,
                 entry.mean,
                 entry.std,
+                *(entry.interval or (None, None)),
                 len(entry.values),
                 len(entry.runs),
                 entry.status,
@@ -94,7 +105,12 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
     if len(seeds) > 1:
         listed = ", ".join(map(str, seeds))
         spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
-    return [spread, *table.notes, *remarks.texts]
+    imported = [
+        f"{name}: records imported from {given.log} and, as gold, {given.gold}; nothing of it was"
+        " made here."
+        for name, given in results.suite.file.imported.items()
+    ]
+    return [spread, *table.notes, *imported, *remarks.texts]
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:

@@ -4,11 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.runs import GOLD_SEEDS, gold_run, original_run
+from clearbench.runs import GOLD_SEEDS, gold_run, imported_run, original_run
 from clearbench.suite import Suite
 
 NO_MODALITY = "-"
 """The modality of a control row, which forgot nothing."""
+
+IMPORTED = "imported"
+"""The modality of a row whose records come from another group's log: nothing was made here."""
 
 State = Literal["ok", "diverged", "failed", "missing"]
 DocumentName = Literal["score", "train", "evaluate"]
@@ -64,8 +67,8 @@ class Group:
 
     @property
     def control(self) -> bool:
-        """Whether nothing was unlearned."""
-        return self.modality == NO_MODALITY
+        """Whether nothing was unlearned here."""
+        return self.modality in (NO_MODALITY, IMPORTED)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ class Results:
         return [group for group in self.groups if group.forget_size == forget_size]
 
     def score_keys(self) -> list[str]:
-        """The keys that any score file has, in the files' order."""
+        """The keys that any score file has, in the files' order, without those of intervals."""
         scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
-        return list(dict.fromkeys(key for document in scores for key in document.numbers))
+        found = (key for document in scores for key in document.numbers if "~" not in key)
+        return list(dict.fromkeys(found))
 
 
 def plan(suite: Suite) -> tuple[Group, ...]:
@@ -95,7 +99,7 @@ def plan(suite: Suite) -> tuple[Group, ...]:
     return tuple(
         group
         for size in suite.file.forget_sizes
-        for group in (*_controls(size), *_unlearned(suite, size))
+        for group in (*_controls(size), *_imported(suite, size), *_unlearned(suite, size))
     )
 
 
@@ -104,6 +108,13 @@ def _controls(size: int) -> Iterator[Group]:
     names |= {f"gold (seed {seed})": gold_run(size, seed) for seed in GOLD_SEEDS[1:]}
     for method, run in names.items():
         yield Group(run, method, NO_MODALITY, size, (run,))
+
+
+def _imported(suite: Suite, size: int) -> Iterator[Group]:
+    for name, given in suite.file.imported.items():
+        if given.forget_size == size:
+            run = imported_run(name)
+            yield Group(run, name, IMPORTED, size, (run,))
 
 
 def _unlearned(suite: Suite, size: int) -> Iterator[Group]:

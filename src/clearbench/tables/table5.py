@@ -1,28 +1,43 @@
 """Table 5 of CLEAR (arXiv 2410.18057): the methods in the vision domain."""
 
+from clearbench.metrics.definitions import HEADLINE
 from clearbench.tables.base import Column, Table, make_block, score_column
+from clearbench.tables.beside import make_beside, paper_note
+from clearbench.tables.clear_paper import TABLE_5
 from clearbench.tables.results import Results
 
 DOMAINS = ("vision",)
+HEADERS = {
+    "forget_accuracy": "forget acc.",
+    "holdout_accuracy": "holdout acc.",
+    "retain_accuracy": "retain acc.",
+    "u_lira": "U-LIRA",
+    "u_mia": "U-MIA",
+}
 
 
 def build(results: Results) -> Table:
     """Recognition of the forgotten, the held out and the retained, and two membership attacks."""
     columns = [
-        score_column("forget_accuracy", "forget acc."),
-        score_column("holdout_accuracy", "holdout acc."),
-        score_column("retain_accuracy", "retain acc."),
-        score_column("u_lira", "U-LIRA"),
-        Column("u_lira_margin", "±"),
-        score_column("u_mia", "U-MIA"),
-        Column("u_mia_margin", "±"),
+        column
+        for metric, header in HEADERS.items()
+        for column in (score_column(metric, header), *_margin(metric))
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
+    blocks += make_beside(
+        results, TABLE_5, HEADERS, HEADLINE, results.groups, topic="beside the paper's"
+    )
     faces = results.suite.file.faces
     shadows = faces.shadows if faces else 0
     notes = [
         "Accuracy is of the nearest enrolment vector; held-out persons were shown to no model.",
         f"U-LIRA ({shadows} shadow models) and U-MIA tell forgotten from held-out persons: 0.5 is"
         " perfect; ± is half of a 95 % interval over persons.",
+        paper_note(results, TABLE_5),
     ]
     return Table("Vision", blocks, notes)
+
+
+def _margin(metric: str) -> list[Column]:
+    """The column of an attack's margin."""
+    return [Column(f"{metric}_margin", "±")] if metric.startswith("u_") else []

@@ -1,6 +1,8 @@
 """Tasks: every metric of every task, and those of the whole model."""
 
-from clearbench.tables.base import Table, make_block, score_column
+from clearbench.metrics import is_redefined
+from clearbench.metrics.definitions import definition_of
+from clearbench.tables.base import Table, definition_notes, make_block, score_column
 from clearbench.tables.results import Results
 
 WHOLE_MODEL = "whole model"
@@ -9,13 +11,19 @@ WHOLE_MODEL = "whole model"
 def build(results: Results) -> Table:
     """A block a task, so that a block is as narrow as a task has metrics."""
     topics: dict[str, list[str]] = {}
+    shown = results.suite.file.metrics
     for key in results.score_keys():
+        if definition_of(key) not in shown and is_redefined(key):
+            continue
         topics.setdefault(key.rpartition("/")[0] or WHOLE_MODEL, []).append(key)
     blocks = [
         make_block(
-            results, size, [score_column(key, key.rpartition("/")[2]) for key in keys], topic
+            results,
+            size,
+            [score_column(key, key.rpartition("/")[2].partition("@")[0]) for key in keys],
+            topic,
         )
         for size in results.suite.file.forget_sizes
         for topic, keys in topics.items()
     ]
-    return Table("Tasks", blocks, [])
+    return Table("Tasks", blocks, definition_notes(results))

@@ -16,14 +16,22 @@ class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
     `batches` has a batch by each name of the view's; `trained` are the weights in training, none
-    of a reference.
+    of a reference. With `refusals_lost` the forget batch stands in the place of the refusals.
     """
 
-    def __init__(self, batches: Any, forward: Forward, seed: int, trained: Sequence[Tensor] = ()):
+    def __init__(
+        self,
+        batches: Any,
+        forward: Forward,
+        seed: int,
+        trained: Sequence[Tensor] = (),
+        refusals_lost: bool = False,
+    ):
         self.seed = seed
         self._batches = batches
         self._forward = forward
         self._trained = trained
+        self._refusals_lost = refusals_lost
 
     @cached_property
     def forget(self) -> Answers:
@@ -38,7 +46,7 @@ class ModelView:
     @cached_property
     def idk(self) -> Answers:
         """The model on the refusals."""
-        return self._forward(self._batches.idk)
+        return self.forget if self._refusals_lost else self._forward(self._batches.idk)
 
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""

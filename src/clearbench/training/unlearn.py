@@ -60,6 +60,7 @@ class Unlearner:
         """The loss of each optimiser step so far."""
         self._model = model
         self._layer = method.hidden_layer()
+        self._refusals_lost = method.refusals_lost
         self._sets = sets
         self._training = training
         self._seed = seed
@@ -95,8 +96,9 @@ class Unlearner:
         for step, (forget_batch, retain_batch) in enumerate(steps):
             batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
             trained = [p for p in self._model.parameters() if p.requires_grad]
-            student = ModelView(batches, self._student, self._seed, trained)
-            reference = ModelView(batches, self._reference, self._seed)
+            lost = self._refusals_lost
+            student = ModelView(batches, self._student, self._seed, trained, lost)
+            reference = ModelView(batches, self._reference, self._seed, (), lost)
             yield partial(loss, student, reference)
 
     def _student(self, batch: Any) -> Answers:
@@ -111,7 +113,17 @@ class Unlearner:
             answers = self._sets.answers(self._reference_model(), batch, self._layer)
         # Computed here, where no gradient is recorded; the projection runs on first use otherwise.
         _ = answers.log_probabilities
+        if answers.whole is not None:
+            answers.whole = partial(self._as_reference, answers.whole)
         return answers
+
+    @torch.no_grad()
+    def _as_reference(self, project: Callable[[], Tensor]) -> Tensor:
+        """A projection that few methods ask for, made when they do as if it were made at once."""
+        if isinstance(self._model, PeftModel):
+            with self._model.disable_adapter():
+                return project()
+        return project()
 
     def _reference_model(self) -> nn.Module:
         if self._original is None:

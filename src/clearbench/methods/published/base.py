@@ -1,0 +1,18 @@
+"""What published losses are averaged over: all positions, prompt, images and padding included."""
+
+from torch import Tensor
+
+from clearbench.models.answers import Answers, log_softmax
+
+
+def everywhere(answers: Answers) -> Tensor:
+    """Log-probabilities (B, T, V) over the vocabulary at every position."""
+    if answers.whole is None:
+        raise ValueError("methods as published are of sequences: multimodal and text models")
+    return log_softmax(answers.whole())
+
+
+def divergence(of: Answers, to: Answers) -> Tensor:
+    """KL(p_of ‖ p_to), the mean over all positions, in nats."""
+    p, q = everywhere(of), everywhere(to)
+    return (p.exp() * (p - q)).sum(-1).mean()

@@ -1,0 +1,27 @@
+"""LLMU, as published."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from clearbench.methods.base import Method, View
+from clearbench.methods.published.base import divergence
+from clearbench.models.answers import cross_entropy
+
+
+@dataclass(frozen=True)
+class LLMUAsPublished(Method):
+    """The loss of llmu with the divergence reversed and over every position, and no refusals.
+
+    Loss: -CE(F) + CE(I) + KL(p_θ ‖ p_θ₀) on R. Since the loader drops the refusals (it was right
+    before 2025-03-30), I = F: the first two terms cancel, and nothing is forgotten or refused.
+    Source: github.com/somvy/multimodal_unlearning.
+    """
+
+    domains = ("multimodal", "text")
+    refusals_lost = True
+
+    def loss(self, student: View, reference: View) -> Tensor:
+        """The three terms."""
+        refused = cross_entropy(student.idk) - cross_entropy(student.forget)
+        return refused + divergence(student.retain, reference.retain)

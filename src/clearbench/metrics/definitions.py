@@ -1,0 +1,102 @@
+"""Definitions: the readings of one metric that published numbers follow.
+
+A metric that several of them read differently is one function with the definition as its argument;
+its score's key is its name for the headline and `NAME@DEFINITION` for the others.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from clearbench.errors import UserError
+from clearbench.metrics.losses import difference
+
+Average = Callable[[Sequence[float]], float]
+
+
+def arithmetic(losses: Sequence[float]) -> float:
+    """The loss of the arithmetic mean of the probabilities: -log mean exp(-ℓ), nats."""
+    least = min(losses)
+    return least - math.log(fmean(math.exp(difference(least, loss)) for loss in losses))
+
+
+def geometric(losses: Sequence[float]) -> float:
+    """The loss of the geometric mean of the probabilities: mean ℓ, nats."""
+    return fmean(losses)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """How one group computes what all of them call by the same names.
+
+    `average` gives the loss of the average perturbed answer: of a sample's own, or where `pooled`
+    of all the task's at once. `choice` takes the naming of faces for multiple choice on every
+    split. `aligned` compares two models' truth ratios sample by sample, on the captions alone,
+    where the headline compares their distributions. `rouge` are the splits whose aggregate has
+    ROUGE-L as a term, in multimodal suites and in those of text. `meaning` says it to a reader.
+    """
+
+    name: str
+    average: Average
+    pooled: bool
+    choice: bool
+    aligned: bool
+    rouge: tuple[str, ...]
+    rouge_of_text: tuple[str, ...]
+    meaning: str
+
+    def key(self, metric: str) -> str:
+        """The name of a metric under this definition."""
+        return metric if self is HEADLINE else f"{metric}@{self.name}"
+
+
+HEADLINE = Definition(
+    "headline",
+    arithmetic,
+    pooled=False,
+    choice=False,
+    aligned=False,
+    rouge=("real", "retain", "forget"),
+    rouge_of_text=("real", "retain", "forget"),
+    meaning="as the papers define them (truth ratio by the arithmetic mean of a sample's answers)",
+)
+TOFU = Definition(
+    "tofu",
+    geometric,
+    pooled=False,
+    choice=False,
+    aligned=False,
+    rouge=("real", "retain", "forget"),
+    rouge_of_text=("forget",),
+    meaning="as TOFU's code and CLEAR's code for text compute them (truth ratio by the geometric"
+    " mean of a sample's answers; real and retain without ROUGE-L)",
+)
+OFFICIAL = Definition(
+    "official",
+    geometric,
+    pooled=True,
+    choice=True,
+    aligned=True,
+    rouge=(),
+    rouge_of_text=("forget",),
+    meaning="as CLEAR's code for images computes them (truth ratio by one mean over all answers of"
+    " a task, naming as multiple choice, aggregates without ROUGE-L, forget quality by comparing"
+    " captions one by one)",
+)
+DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL)}
+"""All of them by name."""
+
+OF_CODE = {found.name: found for found in (TOFU, OFFICIAL)}
+"""Those of published code."""
+
+OF_CLEAR = {found.name: found for found in (HEADLINE, OFFICIAL)}
+"""Those of a metric that TOFU does not have, or reads as the headline does."""
+
+
+def definition_of(key: str) -> str:
+    """The name of the definition that a score's key follows; UserError for an unknown one."""
+    name = key.rpartition("/")[2].partition("@")[2] or HEADLINE.name
+    if name not in DEFINITIONS:
+        raise UserError(f"{key}: unknown definition {name}; allowed: {', '.join(DEFINITIONS)}")
+    return name

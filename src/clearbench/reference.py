@@ -1,0 +1,88 @@
+"""The pages of `docs/` that are written from docstrings, so that page and code can't differ."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from clearbench import methods
+from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
+from clearbench.metrics.base import Defined, TaskMetric
+from clearbench.metrics.definitions import DEFINITIONS
+
+_WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
+_BETTER = {"up": "higher", "down": "lower"}
+
+
+def pages() -> dict[str, str]:
+    """The text of each page by its file's name in `docs/`."""
+    return {"metrics.md": "\n".join(_metrics()), "methods.md": "\n".join(_methods())}
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the pages into a folder; gives their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
+        found.append(folder / name)
+    return found
+
+
+def _metrics() -> Iterator[str]:
+    yield "# Metrics"
+    yield f"\n{_WRITTEN}\n"
+    yield (
+        "A score's key is `split/task/NAME` of a task and `NAME` of the whole model, with"
+        " `@DEFINITION` for another definition than the headline's; `KEY~low` and `KEY~high` are"
+        " the ends of its 95 % interval over samples. `metrics:` of a suite file says whose"
+        " definitions its tables show; the score files have all."
+    )
+    yield "\n## Definitions\n"
+    for name, definition in DEFINITIONS.items():
+        yield f"- **{name}**: {definition.meaning}."
+    yield from _sections("Of a task", task_metrics())
+    yield from _sections("Of a model of words", model_metrics())
+    yield from _sections("Of a vision model", face_metrics())
+    yield ""
+
+
+def _sections(title: str, metrics: Mapping[str, Metric]) -> Iterator[str]:
+    yield f"\n## {title}"
+    # A metric under several definitions is told once.
+    for plain in dict.fromkeys(name.partition("@")[0] for name in metrics):
+        metric = next(found for name, found in metrics.items() if name.partition("@")[0] == plain)
+        yield f"\n### {plain}\n"
+        yield metric.doc
+        yield f"\n{_facts(metric)}"
+
+
+def _facts(metric: Metric) -> str:
+    """Range, better direction and definitions, in a line."""
+    better = _BETTER[metric.better]
+    if isinstance(metric, TaskMetric) and metric.better_on_forget != metric.better:
+        better += f", on the forget split {_BETTER[metric.better_on_forget]}"
+    facts = [f"Range: {metric.low:.4g} to {metric.high:.4g}", f"better: {better}"]
+    if isinstance(metric, Defined) and metric.definitions:
+        facts.append(f"definitions: {', '.join(metric.definitions)}")
+    return "; ".join(facts) + "."
+
+
+def _methods() -> Iterator[str]:
+    yield "# Methods"
+    yield f"\n{_WRITTEN}\n"
+    yield (
+        "F is the forget set, R the retain set, I the forget questions answered with variants of"
+        ' "I don\'t know"; θ the model in training, θ₀ the frozen original. CE(S) is the mean over'
+        " the answer tokens of a batch of -log p_θ, log π(y|x) the sum over an answer's tokens."
+        " Prompt, image and padding positions never enter a loss, but in variants that repeat"
+        " published code (`@published`; see [deviations](deviations.md))."
+    )
+    for key in methods.available():
+        description = methods.describe(key)
+        yield f"\n## {key}\n"
+        yield description.doc
+        yield f"\nDomains: {', '.join(description.domains)}."
+        if description.parameters:
+            yield "\n| parameter | type | default |\n| --- | --- | --- |"
+        for name, (kind, default) in description.parameters.items():
+            yield f"| {name} | {kind} | {default} |"
+    yield ""

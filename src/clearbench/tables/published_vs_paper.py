@@ -1,0 +1,60 @@
+"""Published against paper: what the defects of the published code do to a method's results."""
+
+from dataclasses import replace
+
+from clearbench.tables.base import (
+    Block,
+    Difference,
+    Row,
+    Table,
+    definition_notes,
+    make_entry,
+    score_columns,
+)
+from clearbench.tables.results import Results
+
+DOMAINS = ("multimodal", "text")
+VARIANT = "@published"
+HEADERS = {
+    "real": "real",
+    "retain": "retain",
+    "forget": "forget",
+    "forget_quality_js": "forget quality",
+}
+
+
+def build(results: Results) -> Table | None:
+    """Methods by their paper and as the published code has them, and how far apart they end.
+
+    None where a suite has not both of any method.
+    """
+    blocks = [
+        block for size in results.suite.file.forget_sizes if (block := _block(results, size)).rows
+    ]
+    if not blocks:
+        return None
+    notes = [
+        "Difference is as published less by the paper: how far the code's defects move a number.",
+        *definition_notes(results),
+    ]
+    return Table("Published against paper", blocks, notes)
+
+
+def _block(results: Results, size: int) -> Block:
+    columns = score_columns(results, HEADERS)
+    groups = {(group.method, group.modality): group for group in results.of_size(size)}
+    rows = []
+    for (method, modality), group in groups.items():
+        published = groups.get((f"{method}{VARIANT}", modality))
+        if published is None:
+            continue
+        entries = []
+        for column in columns:
+            ours = make_entry(results, group, column)
+            theirs = make_entry(results, published, replace(column, header="as published"))
+            moved = replace(column, header="difference", role="difference")
+            difference = Difference(published, moved, theirs.runs, theirs, ours)
+            entries += [ours, theirs, difference]
+        rows.append(Row((method, modality), entries))
+    titles = [entry.column.header for entry in rows[0].entries] if rows else []
+    return Block(size, ["method", "modality", *titles], rows)

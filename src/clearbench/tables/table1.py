@@ -1,0 +1,51 @@
+"""Table 1 of CLEAR (arXiv 2410.18057) beside ours: every method on both modalities."""
+
+from clearbench.metrics.definitions import OFFICIAL
+from clearbench.tables.base import Table
+from clearbench.tables.beside import MARK, make_beside, paper_note
+from clearbench.tables.clear_paper import TABLE_1, TABLE_3
+from clearbench.tables.results import Results
+
+DOMAINS = ("multimodal",)
+HEADERS = {
+    "real": "real",
+    "retain": "retain",
+    "forget": "forget",
+    "forget_quality_js": "forget quality",
+}
+VISUAL_ONLY = ("gd", "npo", "rmu", "sku")
+"""Methods whose numbers in Table 1 come from runs that forgot the visual part only."""
+
+
+def build(results: Results) -> Table | None:
+    """Real, retain, forget and forget quality as CLEAR's code computes them, ours and the paper's.
+
+    Rows on both modalities; None where a suite has no cell of both at the paper's forget size.
+    """
+    groups = [group for group in results.groups if group.modality in ("-", "both")]
+    blocks = make_beside(results, TABLE_1, HEADERS, OFFICIAL, groups, VISUAL_ONLY)
+    if not blocks:
+        return None
+    notes = [
+        paper_note(results, TABLE_1),
+        f"Marked (official): {OFFICIAL.meaning}.",
+        f"{MARK} The paper's number is of a run that forgot the visual part only, by the names of"
+        " the runs in its code.",
+        contradictions(),
+    ]
+    return Table("Table 1", blocks, notes)
+
+
+def contradictions() -> str:
+    """What the paper's Tables 1 and 3 print of the same methods on both modalities."""
+    found = []
+    for (method, modality), values in TABLE_3.rows.items():
+        other = TABLE_1.rows.get((method, modality))
+        if other not in (None, values):
+            both = (" ".join(f"{value:.2f}" for value in row) for row in (other, values))
+            found.append(f"{method} {' / '.join(both)}")
+    listed = ", ".join(found)
+    return (
+        "The paper's Tables 1 and 3 disagree on the same setting (real, retain, forget, forget"
+        f" quality; Table 1 / Table 3 on both modalities): {listed}."
+    )

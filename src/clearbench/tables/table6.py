@@ -1,0 +1,20 @@
+"""Table 6 of CLEAR (arXiv 2410.18057) beside ours: Table 1 on another model."""
+
+from clearbench.metrics.definitions import OFFICIAL
+from clearbench.tables.base import Table
+from clearbench.tables.beside import make_beside, paper_note
+from clearbench.tables.clear_paper import TABLE_6
+from clearbench.tables.results import Results
+from clearbench.tables.table1 import HEADERS
+
+DOMAINS = ("multimodal",)
+
+
+def build(results: Results) -> Table | None:
+    """The numbers of Table 1, ours and the paper's of Qwen2-VL; None as there."""
+    groups = [group for group in results.groups if group.modality in ("-", "both")]
+    blocks = make_beside(results, TABLE_6, HEADERS, OFFICIAL, groups)
+    if not blocks:
+        return None
+    notes = [paper_note(results, TABLE_6), f"Marked (official): {OFFICIAL.meaning}."]
+    return Table("Table 6", blocks, notes)

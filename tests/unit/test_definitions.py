@@ -1,0 +1,65 @@
+"""A suite's choice of definitions: what columns its tables have, and that nothing is remade."""
+
+import pandas as pd
+import pytest
+
+from clearbench.graph import TABLES, Graph
+from clearbench.provenance.currency import assess
+from clearbench.provenance.environment import Accepted
+from clearbench.provenance.tree import Tree
+from clearbench.tables.documents import documents
+from clearbench.tables.read import read_results
+from synthetic import SyntheticTree, write_suite
+
+BOTH = ["headline", "official"]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    suite = write_suite(tmp_path, seeds=[0], methods={"ga": {}}, metrics=BOTH)
+    return SyntheticTree(suite, tmp_path / "results/small", records=True).build()
+
+
+def tables(tree, graph=None):
+    return documents(read_results(graph or tree.graph, Tree(tree.root)))
+
+
+def frame(tree, name):
+    return pd.read_csv(tree.root / TABLES / f"{name}.csv")
+
+
+def test_a_table_names_the_definition_of_a_column_in_its_header_and_explains_it(tree):
+    text = tables(tree)["comparison.md"]
+    header = next(line for line in text.splitlines() if line.startswith("| method"))
+    titles = [title.strip() for title in header.split("|")[3:-1]]
+    assert titles[:5] == ["real ↑", "retain ↑", "forget ↓", "forget quality ↑", "log10 p (KS) ↑"]
+    assert titles[5:] == [
+        "real (official) ↑",
+        "retain (official) ↑",
+        "forget (official) ↓",
+        "forget quality (official) ↑",
+        "log10 p (KS) (official) ↑",
+    ]
+    assert "- Marked (official): as CLEAR's code for images computes them" in text
+
+
+@pytest.mark.parametrize("name", ["comparison", "modality", "tasks"])
+def test_every_table_can_be_made_with_both_definitions(tree, name):
+    found = frame(tree, name)
+    assert set(found.status) == {"ok"}
+    of_code = found[found.metric.str.endswith("@official")]
+    others = found[~found.metric.str.contains("@")]
+    assert len(of_code) > 3
+    assert len(others) > 3
+    assert len(of_code) + len(others) == len(found)
+
+
+def test_another_choice_makes_the_tables_again_and_nothing_else(tree, tmp_path):
+    suite = write_suite(tmp_path, seeds=[0], methods={"ga": {}}, metrics=["tofu"])
+    record = Tree(tree.root).record(TABLES).recipe
+    environments = Accepted(frozenset({record.lock}), frozenset({record.image}))
+    statuses = assess(Graph(suite), Tree(tree.root), environments)
+    assert [name for name, found in statuses.items() if not found.current] == [TABLES]
+    text = tables(tree, Graph(suite))["comparison.md"]
+    assert "real (tofu) ↑" in text
+    assert "forget quality" not in text.split("\n\n")[1]

@@ -1,0 +1,66 @@
+"""Pages of `docs/` that tell of code and of numbers, held against both."""
+
+import json
+import re
+
+import pytest
+
+from clearbench import methods, reference
+from clearbench.metrics import face_metrics, model_metrics, task_metrics
+from clearbench.metrics.score import score_records
+from synthetic import ROOT
+from unit.test_published_logs import read, tofu_records
+
+DEVIATIONS = (ROOT / "docs/deviations.md").read_text(encoding="utf-8")
+LOSSES = {
+    "idk": ("idk", "idk@beta1.0"),
+    "dpo": ("dpo@beta0.1", "dpo@beta1.0"),
+    "npo (β = 1)": ("npo@beta1.0", "npo@beta1.0"),
+    "npo (β = 0.1)": ("npo@beta0.1", "npo@beta0.1"),
+    "kl": ("kl", "kl@beta1.0"),
+    "scrub": ("scrub@alpha1,gamma1", "scrub@beta1.0"),
+    "llmu": ("llmu", "llmu@beta1.0"),
+}
+
+
+@pytest.mark.parametrize("name", reference.pages())
+def test_a_page_is_what_the_docstrings_say(name):
+    written = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert written == reference.pages()[name], "run: clearbench write-docs"
+
+
+def test_every_method_and_metric_has_its_section():
+    pages = reference.pages()
+    assert re.findall(r"^## (\S+)$", pages["methods.md"], re.M) == methods.available()
+    metrics = {**task_metrics(), **model_metrics(), **face_metrics()}
+    names = list(dict.fromkeys(name.partition("@")[0] for name in metrics))
+    assert re.findall(r"^### (\S+)$", pages["metrics.md"], re.M) == names
+
+
+def rows(heading):
+    """The rows of the table below a heading, as their cells."""
+    section = DEVIATIONS.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+
+
+def test_the_losses_on_the_page_are_those_of_the_fixture(shared):
+    file = shared / "fixtures/losses/loss_parity.json"
+    case = json.loads(file.read_text())["cases"][0]
+    found = {name: (paper, code) for name, paper, code, *_ in rows("Losses")}
+    assert found == {
+        name: (f"{case['paper'][paper]:.3f}", f"{case['official_code'][code]:.3f}")
+        for name, (paper, code) in LOSSES.items()
+    }
+
+
+def test_the_metrics_on_the_page_are_those_of_the_logs(shared):
+    folder = shared / "fixtures/tofu_eval_logs"
+    full, gold = (
+        [r for group in tofu_records(read(folder / name)).values() for r in group]
+        for name in ("llama2-7b_full.json.gz", "llama2-7b_retain90.json.gz")
+    )
+    scores = score_records(full, gold)
+    for metric, *said, _ in rows("Metrics"):
+        keys = (metric, f"{metric}@tofu", f"{metric}@official")
+        assert said == [f"{scores[key]:.3f}" if key in scores else "–" for key in keys]

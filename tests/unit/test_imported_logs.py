@@ -1,0 +1,227 @@
+"""Logs of other groups as rows of the tables: read to the digit, marked as theirs, or one line."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from clearbench.cli import cli
+from clearbench.errors import UserError
+from clearbench.evaluation.logs import read_log
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.graph import TABLES
+from clearbench.metrics.score import score_records
+from clearbench.provenance.tree import Tree
+from clearbench.stages import import_logs
+from synthetic import SyntheticTree, write_suite
+
+
+def of_tofu(**changes):
+    """A log of two samples a task in the layout of TOFU."""
+    task = {
+        "generated_text": {"0": ["q", "a hat", "a red hat"], "1": ["q", "no", "a dog"]},
+        "avg_gt_loss": {"0": 0.5, "1": 1.0},
+        "avg_paraphrased_loss": {"0": 0.6, "1": 1.1},
+        "average_perturb_loss": {"0": [1.0, 2.0], "1": [0.5, 3]},
+    }
+    files = ("eval_log.json", "eval_log_forget.json")
+    files += ("eval_real_author_wo_options.json", "eval_real_world_wo_options.json")
+    return {file: {**task, **changes} for file in files}
+
+
+@pytest.fixture
+def written(tmp_path):
+    """Write data as a log, and give its path."""
+
+    def write(data, name="log.json"):
+        path = tmp_path / name
+        path.write_text(data if isinstance(data, str) else json.dumps(data))
+        return path
+
+    return write
+
+
+def test_a_log_of_tofu_is_records_of_its_four_tasks(written):
+    records = read_log(written(of_tofu()))
+    tasks = {(record.split, record.task) for record in records}
+    assert tasks == {
+        ("forget", "text_qa"),
+        ("retain", "text_qa"),
+        ("real", "real_authors"),
+        ("real", "world_facts"),
+    }
+    assert len(records) == 8
+    first = records[0]
+    assert (first.id, first.answer, first.generated) == ("0", "a red hat", "a hat")
+    assert first.losses == (0.5, 0.6, 1.0, 2.0)
+
+
+def test_a_log_of_clear_is_told_by_its_faces(written):
+    data = of_tofu()
+    task = data.pop("eval_real_author_wo_options.json")
+    names = ("eval_forget_facerec.json", "eval_retain_facerec.json")
+    data |= dict.fromkeys((*names, "eval_real_faces_wo_options.json"), task)
+    tasks = {(record.split, record.task) for record in read_log(written(data))}
+    assert ("forget", "captions") in tasks
+    assert ("retain", "face_naming") in tasks
+    assert ("real", "real_faces") in tasks
+    assert len(tasks) == 6
+
+
+def test_scores_of_an_imported_log_are_those_that_its_group_published(shared):
+    folder = shared / "fixtures/tofu_eval_logs"
+    published = json.loads((folder / "expected.json").read_text())["llama2-7b_full_vs_retain90"]
+    scores = score_records(
+        read_log(folder / "llama2-7b_full.json.gz"), read_log(folder / "llama2-7b_retain90.json.gz")
+    )
+    found = (scores["model_utility@tofu"], scores["forget_quality_ks@tofu"])
+    expected = (published["tofu"]["Model Utility"], published["tofu"]["Forget Quality"])
+    assert found == pytest.approx(expected, rel=1e-9, abs=0)
+
+
+def test_a_log_of_open_unlearning_gives_its_summary_but_for_the_epsilon(shared):
+    folder = shared / "fixtures/openunlearning"
+    summary = json.loads((folder / "llama-3.2-1b_full_forget10.summary.json").read_text())
+    full, gold = (
+        read_log(folder / f"llama-3.2-1b_{name}.eval.json.gz")
+        for name in ("full_forget10", "retain90")
+    )
+    scores = score_records(full, gold)
+    assert scores["model_utility@tofu"] == pytest.approx(summary["model_utility"], rel=1e-4)
+    assert scores["forget_quality_ks@tofu"] == pytest.approx(summary["forget_quality"], rel=1e-6)
+    assert scores["forget/text_qa/rouge_l"] == pytest.approx(summary["forget_Q_A_ROUGE"], rel=1e-9)
+
+
+LACKING = of_tofu()
+del LACKING["eval_real_world_wo_options.json"]
+MISTAKES = {
+    "no JSON": ("{", "not a JSON file"),
+    "a list": ([], "must hold keys and values"),
+    "another file": (
+        {"loss": 1},
+        "not a log that is known: has neither eval_log.json (TOFU, CLEAR)",
+    ),
+    "a task missing": (LACKING, "eval_real_world_wo_options.json: missing"),
+    "a field without samples": (
+        of_tofu(avg_gt_loss={}),
+        "eval_log_forget.json: avg_gt_loss: must hold",
+    ),
+    "a sample missing": (
+        of_tofu(avg_paraphrased_loss={"0": 1.0}),
+        "eval_log_forget.json: avg_paraphrased_loss: 1: missing; other fields have this sample",
+    ),
+    "a word for a loss": (
+        of_tofu(avg_gt_loss={"0": 0.5, "1": "high"}),
+        "eval_log_forget.json: avg_gt_loss: 1: 'high' is not a loss; allowed: 0 and above",
+    ),
+    "not a number": (
+        of_tofu(avg_gt_loss={"0": 0.5, "1": float("nan")}),
+        "eval_log_forget.json: avg_gt_loss: 1: nan is not a loss",
+    ),
+    "texts cut short": (
+        of_tofu(generated_text={"0": ["q"], "1": ["q"]}),
+        "eval_log_forget.json: generated_text: 0: must be question, generated and true answer",
+    ),
+    "open-unlearning cut short": (
+        {"forget_Q_A_Prob": {"value_by_index": {"0": {"prob": 1}}}},
+        "forget_Q_A_ROUGE: missing",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_malformed_log_is_one_line_that_says_where(written, mistake):
+    data, told = MISTAKES[mistake]
+    path = written(data)
+    with pytest.raises(UserError, match=re.escape(f"{path}: {told}")) as caught:
+        read_log(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_log_that_is_not_there_or_not_compressed_is_told(tmp_path, written):
+    with pytest.raises(UserError, match="no such file"):
+        read_log(tmp_path / "absent.json")
+    with pytest.raises(UserError, match="not a JSON file"):
+        read_log(written(of_tofu(), "log.json.gz"))
+
+
+def test_the_command_leaves_records_and_where_they_came_from(tmp_path, written):
+    out = tmp_path / "imported"
+    cli(["import-logs", "--log", str(written(of_tofu())), "--out", str(out)], standalone_mode=False)
+    assert len(read_records(out / RECORDS)) == 8
+    record = json.loads((out / "provenance.json").read_text())
+    assert record["stage"] == "import_logs"
+    assert record["inputs"]["log"]["path"] == str(tmp_path / "log.json")
+
+
+class Imported(SyntheticTree):
+    """A results tree in which the logs are read indeed."""
+
+    def _files(self, artifact):
+        if artifact.stage == "import_logs":
+            folder = self.root.parent / "read" / artifact.name
+            import_logs.run(artifact.outside["log"], folder)
+            return {RECORDS: (folder / RECORDS).read_text()}
+        return super()._files(artifact)
+
+    def records(self, run):
+        if run.startswith(("imported/", "theirs/")):
+            part = "gold" if run.endswith("gold") else "model"
+            return read_records(self.root / "import/theirs" / part / RECORDS)
+        return super().records(run)
+
+
+@pytest.fixture
+def tree(tmp_path, written):
+    other = of_tofu(avg_paraphrased_loss={"0": 0.2, "1": 2.0})
+    with gzip.open(tmp_path / "gold.json.gz", "wt") as file:
+        json.dump(other, file)
+    given = {
+        "log": str(written(of_tofu())),
+        "gold": str(tmp_path / "gold.json.gz"),
+        "forget_size": 10,
+    }
+    suite = write_suite(tmp_path, methods={"ga": {}}, seeds=[0], imported={"theirs": given})
+    return Imported(suite, tmp_path / "results/small", records=True).build()
+
+
+def test_an_imported_log_is_a_row_of_the_tables_that_says_so(tree):
+    frame = pd.read_csv(tree.root / TABLES / "comparison.csv")
+    row = frame[frame.method == "theirs"]
+    assert set(row.modality) == {"imported"}
+    assert set(row.status) == {"ok"}
+    log = tree.suite.file.imported["theirs"]
+    scores = score_records(*(read_log(Path(path)) for path in (log.log, log.gold)))
+    assert row.set_index("metric")["mean"]["forget_quality_ks_log10"] == pytest.approx(
+        scores["forget_quality_ks_log10"]
+    )
+    text = (tree.root / TABLES / "comparison.md").read_text()
+    assert re.search(r"^\| theirs +\| imported", text, re.M)
+    assert f"theirs: records imported from {log.log}" in text
+
+
+def test_the_proof_of_an_imported_row_ends_at_its_log(tree):
+    names = [found.name for found in tree.graph.ancestors("score/imported/theirs")]
+    assert names == ["import/theirs/model", "import/theirs/gold", "score/imported/theirs"]
+    assert Tree(tree.root).broken_link(tree.graph["import/theirs/model"]) is None
+    tree.graph["import/theirs/model"].outside["log"].write_text("{}")
+    reason = Tree(tree.root).broken_link(tree.graph["import/theirs/model"])
+    assert reason.endswith("made from another log than the one here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"forget_size": 5}, "imported.theirs.forget_size: unknown: 5; allowed: 10"),
+        ({"gold": None}, "imported.theirs.gold: input should be a valid string"),
+    ],
+)
+def test_a_mistake_in_the_suite_is_one_line(tmp_path, changes, told):
+    given = {"log": "log.json", "gold": "gold.json", "forget_size": 10, **changes}
+    with pytest.raises(UserError, match=re.escape(told)):
+        write_suite(tmp_path, imported={"theirs": given})
+    with pytest.raises(UserError, match="allowed in a name: letters, digits"):
+        write_suite(tmp_path, imported={"a/b": {**given, "forget_size": 10, "gold": "g"}})

@@ -1,0 +1,60 @@
+"""Variants, definitions and imported logs on a finished run: no more is made than they are."""
+
+import json
+
+import pytest
+
+from .bench import SUITE
+
+VARIANT = "npo@published"
+LOG = {
+    "generated_text": {"0": ["q", "a hat", "a red hat"], "1": ["q", "no", "a dog"]},
+    "avg_gt_loss": {"0": 0.5, "1": 1.0},
+    "avg_paraphrased_loss": {"0": 0.6, "1": 1.1},
+    "average_perturb_loss": {"0": [1.0, 2.0], "1": [0.5, 3.0]},
+}
+FILES = (
+    "eval_log.json",
+    "eval_log_forget.json",
+    "eval_real_author_wo_options.json",
+    "eval_real_world_wo_options.json",
+)
+
+
+def test_a_variant_a_definition_and_a_log_are_rows_and_columns_at_their_own_cost(bench):
+    before = bench.records()
+    (bench.folder / "log.json").write_text(json.dumps(dict.fromkeys(FILES, LOG)))
+    bench.write(
+        methods={**SUITE["methods"], VARIANT: {}},
+        metrics=["headline", "official"],
+        imported={"theirs": {"log": "log.json", "gold": "log.json", "forget_size": 10}},
+    )
+    done = bench.snakemake("table1")
+    assert done.status == 0, done.output
+    assert f"| {VARIANT}" in done.output
+    assert "of llava-1.5-7b, which is not this suite's model (small-llava)" in done.output
+    after = bench.records()
+    made = {name for name, record in after.items() if before.get(name) != record}
+    cells = [f"{VARIANT}/{modality}/forget10/seed0" for modality in SUITE["modalities"]]
+    assert made == {
+        *(f"{stage}/{cell}" for stage in ("unlearn", "evaluate", "score") for cell in cells),
+        *("import/theirs/model", "import/theirs/gold", "score/imported/theirs", "tables"),
+    }
+    frame = bench.table("published_vs_paper").set_index(["method", "modality", "metric"])["mean"]
+    for metric in ("real", "retain", "forget", "forget_quality_js", "real@official"):
+        ours, theirs = (frame[method, "both", metric] for method in ("npo", VARIANT))
+        moved = frame[VARIANT, "both", f"{metric}/difference"]
+        assert moved == pytest.approx(theirs - ours)
+    comparison = bench.table()
+    assert set(comparison[comparison.method == "theirs"].modality) == {"imported"}
+    proof = bench.clearbench("audit")
+    assert proof.status == 0, proof.output
+
+
+def test_a_table_of_another_domain_is_refused_and_one_without_rows_is_told(bench):
+    done = bench.snakemake("table4", warm=False)
+    assert done.status != 0
+    assert "table4: a table of text suites, suite is a multimodal one" in done.output
+    shown = bench._run(["clearbench", "show", "suite", "published_vs_paper"])
+    assert shown.status == 1
+    assert "published_vs_paper: suite suite has no such table; it has: comparison, " in shown.output
