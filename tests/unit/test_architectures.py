@@ -118,7 +118,7 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
 ):
     use, root = shared(architecture, weights)
     dataset = datasets[use.domain]
-    parameters = {"layer": 1} if method == "rmu" else {}
+    parameters = {"layer": 1} if method.startswith("rmu") else {}
     settings = UnlearnSettings(
         model=use, parameters=parameters, training=Unlearning(**TRAINING, weights=weights)
     )

@@ -310,7 +310,7 @@ def test_adapter_training_never_holds_a_second_model(tiny, key):
     assert counts == [size + adapter]
 
 
-@pytest.mark.parametrize("tiny", ["multimodal"], indirect=True)
+@pytest.mark.parametrize("tiny", ["llava", "qwen2_vl"], indirect=True)
 def test_the_reference_of_an_adapter_is_the_original_at_every_position(tiny):
     base = tiny.new_model()
     trained = prepare_training(base, "lora", LORA, FROZEN)

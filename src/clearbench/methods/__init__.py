@@ -118,7 +118,8 @@ def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
 
     Read off the loss without running it: the batches that it asks each of its two views for,
     `mismatched(k)` being k of them where k is a number or a parameter. A method without a loss
-    counts as one batch of the student.
+    counts as one batch of the student; refusals that a variant loses count, though they are the
+    forget batch again.
     """
     known = {name: default for name, (_, default) in describe(key).parameters.items()}
     known = {**known, **parameters}
