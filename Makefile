@@ -50,7 +50,7 @@ $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete --quiet host reason \
 	  $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
-	$(if $(filter mini,$@),@echo "Next: make mini-vision, the same question asked of an image model alone.")
+	$(if $(filter mini,$@),@echo "Next: make mini-vision asks the same of an image model alone.")
 
 test: install ## run all tests but those on a cluster
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster

@@ -6,7 +6,10 @@ import pytest
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"methods": {"npoo": {}}}, ["methods", "npoo", "allowed: dpo, ga,", "retain_ft"]),
+        (
+            {"methods": {"npoo": {}}},
+            ["methods", "npoo", "allowed: dpo, dpo@published, ga,", "retain_ft"],
+        ),
         ({"methods": {"npo": {"bta": 1.0}}}, ["methods.npo.bta", "beta", "epochs, batch_size"]),
         ({"modalities": ["sound"]}, ["modalities", "sound", "allowed: text, visual, both"]),
         ({"colour": "red"}, ["colour", "allowed:", "dataset", "modalities"]),
