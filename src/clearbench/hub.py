@@ -4,6 +4,7 @@ What is in the cache needs no network; `HF_HOME` and `HF_HUB_OFFLINE` mean what 
 """
 
 import errno
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,6 +32,11 @@ class Fetched:
     commit: str
     files: int
     size: int
+
+
+def is_id(name: str) -> bool:
+    """Whether a name is an id of the hub (`owner/name`), and not a folder here."""
+    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).is_dir()
 
 
 def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:

@@ -64,8 +64,11 @@ def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch)
 def test_the_data_of_a_suite_is_its_folders_and_what_the_hub_has(tmp_path):
     suite = load_suite("tofu", ROOT)
     needs = Requirements.of(suite, Site(scratch=tmp_path), gpu=False, token=tmp_path / "t")
-    assert needs.folders == [] or all("tofu" in name for name in needs.folders)
+    assert needs.folders == ["../shared/data/tofu"]
+    assert needs.hub == []
     assert needs.scratch == str(tmp_path)
+    (paper, *_) = Requirements.of(load_suite("paper-llava", ROOT), Site(), False, tmp_path).hub
+    assert paper[:2] == ("dataset", "therem/CLEAR")
 
 
 def test_findings_travel_as_text_behind_whatever_else_was_printed():

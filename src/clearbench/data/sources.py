@@ -1,6 +1,5 @@
 """Sources: a dataset in a hub's layout, on the hub or in a folder, read through `datasets`."""
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +35,7 @@ class Source:
         self._loaded: dict[str, Any] = {}
         if self._folder.is_dir():
             return
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        if not hub.is_id(name):
             raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
         self._folder = hub.snapshot("dataset", name, revision)
         self.commit = self._folder.name

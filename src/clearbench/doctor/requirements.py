@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from clearbench.hub import Kind
+from clearbench.hub import Kind, is_id
 from clearbench.site import Site
 from clearbench.suite import Suite
 
@@ -34,8 +34,8 @@ class Requirements:
             token=str(token),
             scratch=str(site.scratch) if site.scratch else None,
             gpu=gpu,
-            folders=[name for _, name, _ in suite.sources if Path(name).is_dir()],
-            hub=[source for source in suite.sources if not Path(source[1]).is_dir()],
+            folders=[name for _, name, _ in suite.sources if not is_id(name)],
+            hub=[source for source in suite.sources if is_id(source[1])],
         )
 
     def text(self) -> str:
