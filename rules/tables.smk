@@ -37,6 +37,20 @@ for number in (1, 3, 4, 5, 6):
             "clearbench show {params.suite} {params.table} --results {params.results} | tee {log}"
 
 
+# Of several suites: those that the suite names below `single_domain` must have been run.
+rule table2:
+    input:
+        suite.tables_with("table2"),
+    log:
+        suite.log("table2"),
+    localrule: True
+    params:
+        suite=suite.suite.path,
+        results=suite.root.parent,
+    shell:
+        "clearbench carry-over {params.suite} --results {params.results} 2>&1 | tee {log}"
+
+
 onerror:
     shell(
         "env -u CLEARBENCH_IMAGE clearbench tabulate --partial"

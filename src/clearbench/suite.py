@@ -68,6 +68,10 @@ class SuiteFile(Strict):
         min_length=1,
         description="whose definitions the tables show, of: headline, tofu, official",
     )
+    single_domain: list[str] = Field(
+        default_factory=list,
+        description="suites of text or vision models that Table 2 ranks methods against",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
@@ -224,6 +228,10 @@ def _check_fit(suite: Suite) -> None:
                 f"{path}: methods.{method}: serves {', '.join(served)}; {file.model} is a"
                 f" {suite.domain} model"
             )
+    if file.single_domain and suite.domain != "multimodal":
+        raise UserError(
+            f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
+        )
     _check_faces(suite)
     if suite.domain == "text" and file.modalities != ["text"]:
         raise UserError(f"{path}: modalities: {file.model} is a text model; allowed: text")

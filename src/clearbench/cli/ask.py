@@ -37,6 +37,39 @@ def show(name: str, table: str | None, results: Path) -> None:
             click.echo(f"  {path}")
 
 
+@click.command("carry-over")
+@click.argument("name", metavar="SUITE")
+@results_option
+def carry_over(name: str, results: Path) -> None:
+    """Print Table 2: how a multimodal suite and its single-domain suites rank the methods."""
+    from tabulate import tabulate
+
+    from clearbench.graph import Graph
+    from clearbench.provenance.tree import Tree
+    from clearbench.suite import load_suite
+    from clearbench.tables.read import read_results
+    from clearbench.tables.table2 import PRINTED, correlations
+
+    suite = load_suite(name, Path.cwd())
+    others = [load_suite(other, Path.cwd()) for other in suite.file.single_domain]
+    if not others:
+        raise UserError(f"{suite.path}: single_domain: empty; name suites of text or vision models")
+    here, *there = (
+        read_results(Graph(found), Tree(results / found.name)) for found in (suite, *others)
+    )
+    rows = [
+        (
+            *(other.suite.name, found.domain, found.measure),
+            *(f"{found.rho:+.3f}", f"{found.p:.3f}", len(found.methods), PRINTED[found.domain]),
+        )
+        for other in there
+        for found in correlations(here, other)
+    ]
+    headers = ["suite", "domain", "measure", "ρ (Spearman)", "p", "methods", "ρ in the paper"]
+    click.echo(f"## Table 2: rank correlation with suite {suite.name}\n")
+    click.echo(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True))
+
+
 @click.command()
 @click.argument("method", required=False)
 def methods(method: str | None) -> None:
