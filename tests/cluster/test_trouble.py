@@ -14,7 +14,7 @@ import pytest
 from .bench import ClusterBench
 from .cluster import wait_until
 
-LINE = "        device = prepare_device(cell.seed)\n"
+LINE = "        place = Place("
 PATCH = """        for _kind in Path("trouble").glob(f"{cell.method}-{cell.modality}.*"):
             _act = {
                 "sleep": "_kind.unlink(); __import__('time').sleep(300)",
