@@ -14,7 +14,7 @@ rule evaluate:
         launch=suite.launch("evaluate"),
         settings=suite.settings("evaluate/{run}"),
         models=suite.evaluated_models,
-        size=suite.forget_size,
+        size=suite.option("evaluate/{run}", "forget_size"),
     shell:
         "{params.launch} evaluate --settings {params.settings:q} --forget-size {params.size}"
         " --base $(dirname {input.base}) {params.models} --dataset $(dirname {input.dataset})"

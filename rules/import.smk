@@ -12,7 +12,7 @@ if suite.importing:
         resources:
             **suite.resources("import_logs"),
         params:
-            source=suite.imported_log,
+            source=suite.option("import/{imported}", "log"),
         shell:
             "clearbench import-logs --log {params.source:q} --out $(dirname {output})"
             " 2>&1 | tee {log} >&2"

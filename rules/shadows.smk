@@ -13,7 +13,7 @@ if suite.shadowed:
             **suite.resources("shadows"),
         params:
             settings=suite.settings("shadows/{stack}"),
-            size=suite.largest_size,
+            size=suite.option("shadows/{stack}", "forget_size"),
         shell:
             "clearbench shadows --settings {params.settings:q} --number {wildcards.stack}"
             " --forget-size {params.size} --base $(dirname {input.base})"

@@ -214,7 +214,7 @@ class Graph:
         ).model_dump()
         # Of the largest size: the smaller forget sets lie in it, so one set of models serves all.
         size = {"forget_size": max(file.forget_sizes)}
-        for number in range(-(-faces.shadows // faces.together)):
+        for number in range(faces.jobs):
             name = shadow_run(number)
             inputs = {"base": "base", "dataset": "dataset"}
             yield Artifact(name, "shadows", settings, {"number": number, **size}, inputs)
@@ -235,7 +235,7 @@ class Graph:
             inputs["gold"] = run.gold or suites
         else:
             options["enrolment"] = faces.enrolment
-            names = map(shadow_run, range(-(-faces.shadows // faces.together)))
+            names = map(shadow_run, range(faces.jobs))
             inputs |= {name: f"evaluate/{name}" for name in names}
         name = f"score/{run.name}"
         return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)

@@ -63,6 +63,11 @@ def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) 
         raise _told(kind, name, revision, error) from error
 
 
+def folder(kind: Kind, name: str, revision: str | None) -> Path:
+    """The folder of a dataset or model: the one named, or `snapshot` of a hub id."""
+    return Path(name) if Path(name).is_dir() else snapshot(kind, name, revision)
+
+
 def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
     """Download what the cache lacks, and hold all of it against the hub's own checksums.
 

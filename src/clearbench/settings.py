@@ -99,6 +99,11 @@ class Faces(Strict):
     shadows: Positive = Field(64, description="shadow models; a person is known to half of them")
     together: Positive = Field(8, description="shadow models that one job trains")
 
+    @property
+    def jobs(self) -> int:
+        """The jobs that train all of them."""
+        return -(-self.shadows // self.together)
+
 
 class FinetuneSettings(Strict):
     """The model and how it is trained; `holdout` as in `Faces`, null outside the vision domain."""

@@ -66,8 +66,7 @@ def grant(attempt: int) -> dict[str, str | int | None] | None:
 
 def submission(site: Site, need: Need) -> Sequence[str]:
     """The options of sbatch and srun for a job with this need."""
-    names = {"slurm_partition": "partition", "slurm_account": "account", "qos": "qos"}
-    names["gres"] = "gres"
     given = site.submission(need.gpus, need.gpu_gb)
-    options = [f"--{option}={given[name]}" for name, option in names.items() if name in given]
+    names = ("slurm_partition", "slurm_account", "qos", "gres")
+    options = [f"--{name.removeprefix('slurm_')}={given[name]}" for name in names if name in given]
     return [*options, "--ntasks=1", f"--mem={need.mem_mb}", f"--time={need.minutes}"]

@@ -153,19 +153,19 @@ class Workflow:
             " --mixed_precision no --dynamo_backend no --no_python clearbench"
         )
 
-    def imported_log(self, wildcards: Wildcards) -> str:
-        """The log of another group that records are made of."""
-        return str(self._artifact("import/{imported}", wildcards).options["log"])
+    def option(self, pattern: str, name: str) -> Callable[[Wildcards], Any]:
+        """The function that gives an option of a rule's job, as the artifact has it."""
+
+        def found(wildcards: Wildcards) -> Any:
+            return self._artifact(pattern, wildcards).options[name]
+
+        return found
 
     def evaluated_models(self, wildcards: Wildcards) -> str:
         """The models of an evaluation as options of its command."""
         artifact = self._artifact("evaluate/{run}", wildcards)
         names = [name for name in ("finetuned", "unlearned") if name in artifact.inputs]
         return " ".join(f"--{name} {self.root / artifact.inputs[name]}" for name in names)
-
-    def forget_size(self, wildcards: Wildcards) -> int:
-        """The forget size of an evaluation, in percent."""
-        return int(self._artifact("evaluate/{run}", wildcards).options["forget_size"])
 
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""
@@ -181,11 +181,6 @@ class Workflow:
             return self.output(TABLES)
 
         return found
-
-    @property
-    def largest_size(self) -> int:
-        """The largest forget size of the suite, in percent."""
-        return max(self.suite.file.forget_sizes)
 
     def score_sources(self, wildcards: Wildcards) -> str:
         """What a score is made of, as options of its command."""

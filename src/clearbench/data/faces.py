@@ -4,7 +4,7 @@ Held-out persons are shown to no model: what a model says of them is what it say
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from clearbench.data.questions import FACE_QUESTION
@@ -62,13 +62,8 @@ def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
     """The held-out persons: spread over the order of those who are retained at every size."""
     samples = list(samples)
     persons = dict.fromkeys(sample.person for sample in samples if sample.person)
-    retained = [
-        person
-        for person in persons
-        if all(
-            s.part(size) == RETAIN for s in samples if s.person == person for size in FORGET_SIZES
-        )
-    ]
+    gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
+    retained = [person for person in persons if person not in gone]
     count = max(1, round(len(persons) * percent / 100))
     if count >= len(retained):
         raise UserError(
@@ -94,8 +89,3 @@ def _split(sample: TrainSample, forget_size: int | None, held: set[str]) -> str:
     if forget_size is None:
         return RETAIN
     return FORGET if sample.part(forget_size) == FORGET else RETAIN
-
-
-def shown(faces: Sequence[Face]) -> list[Face]:
-    """The pictures of the persons who are not held out."""
-    return [face for face in faces if face.split != HOLDOUT]

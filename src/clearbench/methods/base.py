@@ -50,6 +50,13 @@ class Trainer(Protocol):
         """Replace θ by θ₀ - (θ - θ₀)."""
 
 
+def states(hidden: Tensor | None) -> Tensor:
+    """The states of `hidden_layer`; ValueError where the method has not asked for one."""
+    if hidden is None:
+        raise ValueError("needs hidden states, and hidden_layer names no layer")
+    return hidden
+
+
 @dataclass(frozen=True)
 class Method:
     """An unlearning method; its fields are its parameters.

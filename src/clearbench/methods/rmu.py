@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearbench.methods.base import Method, View
+from clearbench.methods.base import Method, View, states
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,10 @@ class RepresentationMisdirection(Method):
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The steering and the holding term."""
-        forget, retain = _states(student.forget.hidden), _states(student.retain.hidden)
+        forget, retain = states(student.forget.hidden), states(student.retain.hidden)
         target = self.steering * direction(forget.shape[-1], student.seed).to(forget)
         steered = (forget - target).square().sum(-1).mean()
-        held = (retain - _states(reference.retain.hidden)).square().sum(-1).mean()
+        held = (retain - states(reference.retain.hidden)).square().sum(-1).mean()
         return steered + self.alpha * held
 
 
@@ -40,9 +40,3 @@ def direction(width: int, seed: int) -> Tensor:
     """The unit vector u of a run, (width,): the same at every step."""
     u = torch.rand(width, generator=torch.Generator().manual_seed(seed))
     return u / u.norm()
-
-
-def _states(hidden: Tensor | None) -> Tensor:
-    if hidden is None:
-        raise ValueError("rmu needs the hidden states of its layer")
-    return hidden

@@ -106,6 +106,19 @@ def shares(pictures: "Iterable[Picture]", right: Iterable[float], split: str) ->
     return [fmean(values) for values in found.values()]
 
 
+def told_apart(pictures: "Sequence[Picture]", verdicts: Iterable[float]) -> Shares:
+    """The share of right verdicts of each person, of the forgotten and of the held out.
+
+    A verdict above 0 says that the model knows the person: right of a forgotten one. A tie is a
+    guess, half right.
+    """
+    known = [(1 + (verdict > 0) - (verdict < 0)) / 2 for verdict in verdicts]
+    return {
+        FORGET: shares(pictures, known, FORGET),
+        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
+    }
+
+
 def balanced(groups: Shares) -> float:
     """The mean over groups of the mean of their shares."""
     return fmean(fmean(group) for group in groups.values())

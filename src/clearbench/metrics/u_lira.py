@@ -12,7 +12,7 @@ from clearbench.metrics.faces import (
     balanced,
     face_metric,
     margin,
-    shares,
+    told_apart,
 )
 
 NORMAL_MAD = 0.6745
@@ -61,9 +61,4 @@ def _shares(evaluation: FaceEvaluation) -> Shares:
     ratios = [
         likelihood_ratio(test.logit, *evaluation.shadow_logits[test.picture.id]) for test in tests
     ]
-    # A tie is a guess: half right.
-    known = [(1 + (ratio > 0) - (ratio < 0)) / 2 for ratio in ratios]
-    return {
-        FORGET: shares(pictures, known, FORGET),
-        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
-    }
+    return told_apart(pictures, ratios)

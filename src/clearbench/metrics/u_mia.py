@@ -12,7 +12,7 @@ from clearbench.metrics.faces import (
     balanced,
     face_metric,
     margin,
-    shares,
+    told_apart,
 )
 
 if TYPE_CHECKING:
@@ -86,16 +86,11 @@ def _shares(evaluation: FaceEvaluation) -> Shares:
         )
         for fold in range(FOLDS)
     ]
-    known = []
+    verdicts = []
     for test in tests:
         slope, intercept = fits[folds[test.picture.person]]
-        said = slope * test.logit + intercept
-        # A tie is a guess: half right.
-        known.append((1 + (said > 0) - (said < 0)) / 2)
-    return {
-        FORGET: shares(pictures, known, FORGET),
-        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
-    }
+        verdicts.append(slope * test.logit + intercept)
+    return told_apart(pictures, verdicts)
 
 
 def _folds(pictures: "Sequence[Picture]") -> dict[str, int]:

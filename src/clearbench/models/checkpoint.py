@@ -61,7 +61,7 @@ def load_processor(base: Path, domain: Domain) -> Any:
     try:
         found = processor.load(source, domain)
     except (OSError, ValueError) as error:
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     found.chat_template = pointer.get("chat_template") or found.chat_template
     if found.chat_template is None:
         raise UserError(
@@ -98,7 +98,7 @@ def load_model(
             use_safetensors=True,
         )
     except (OSError, ValueError, SafetensorError) as error:
-        raise _unreadable(source, error) from None
+        raise unreadable(source, error) from None
     for path in stack[0 if full is None else full + 1 :]:
         model = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
     return placed(model, device).eval()
@@ -177,12 +177,11 @@ def _pointer(base: Path) -> dict[str, Any]:
 def _folder(base: Path, pointer: Mapping[str, Any]) -> Path:
     """The folder that holds the model of a base."""
     name = pointer.get("hub")
-    if name is None or Path(name).is_dir():
-        return Path(name or base)
-    return hub.snapshot("model", name, pointer["revision"])
+    return base if name is None else hub.folder("model", name, pointer["revision"])
 
 
-def _unreadable(source: Path, error: Exception) -> UserError:
+def unreadable(source: Path, error: Exception) -> UserError:
+    """A model that a library can't load, in one line with its folder and what to do."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
     return UserError(
         f"model {source}: can't be loaded ({reason}); if it is of the hub, `clearbench fetch`"

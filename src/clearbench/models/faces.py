@@ -19,6 +19,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedMo
 from clearbench import hub
 from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
+from clearbench.models.checkpoint import unreadable
 
 SCALE = 30.0
 """s of AM-Softmax, arXiv 1801.05599: the logit of a person is s times a cosine."""
@@ -132,16 +133,12 @@ def fetch_face_model(
 ) -> tuple[FaceModel, Any]:
     """A backbone of the hub or a folder, its projection random, with no person; its processor."""
     torch.manual_seed(seed)
-    folder = Path(name) if Path(name).is_dir() else hub.snapshot("model", name, revision)
+    folder = hub.folder("model", name, revision)
     try:
         backbone = AutoModel.from_pretrained(str(folder), use_safetensors=True)
         processor = AutoImageProcessor.from_pretrained(str(folder))
     except (OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
-            f"model {folder}: can't be loaded ({reason}); if it is of the hub, `clearbench fetch`"
-            " checks its files"
-        ) from None
+        raise unreadable(folder, error) from None
     return FaceModel(backbone.float(), width, []), processor
 
 

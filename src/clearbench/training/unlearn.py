@@ -92,11 +92,11 @@ class Unlearner:
         size = self._training.batch_size
         forget = endless_batches(self._sets.lengths("forget"), size, generator)
         retain = endless_batches(self._sets.lengths("retain"), size, generator)
+        trained = [p for p in self._model.parameters() if p.requires_grad]
+        lost = self._refusals_lost
         steps = itertools.islice(zip(forget, retain, strict=False), count)
         for step, (forget_batch, retain_batch) in enumerate(steps):
             batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
-            trained = [p for p in self._model.parameters() if p.requires_grad]
-            lost = self._refusals_lost
             student = ModelView(batches, self._student, self._seed, trained, lost)
             reference = ModelView(batches, self._reference, self._seed, (), lost)
             yield partial(loss, student, reference)

@@ -8,11 +8,7 @@ from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
-from clearbench.models.checkpoint import (
-    placed,
-    save_checkpoint,
-    write_pointer,
-)
+from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
 from clearbench.models.encoding import Encoder
 from clearbench.training.finetune import finetune as train
 

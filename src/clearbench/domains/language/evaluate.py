@@ -7,10 +7,7 @@ from pathlib import Path
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.records import RECORDS, write_records
-from clearbench.models.checkpoint import (
-    load_model,
-    load_processor,
-)
+from clearbench.models.checkpoint import load_model, load_processor
 from clearbench.models.encoding import Encoder
 from clearbench.settings import EvaluateSettings
 

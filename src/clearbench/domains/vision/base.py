@@ -1,19 +1,11 @@
 """The base: built and trained on the real persons, or fetched from the hub."""
 
 from clearbench.config import BaseSettings
-from clearbench.data.faces import (
-    persons_of,
-    read_base_faces,
-)
+from clearbench.data.faces import persons_of, read_base_faces
 from clearbench.domains.place import Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import named
-from clearbench.models.faces import (
-    Pixels,
-    build_face_model,
-    fetch_face_model,
-    save_face_model,
-)
+from clearbench.models.faces import Pixels, build_face_model, fetch_face_model, save_face_model
 from clearbench.training.faces import train_faces
 
 

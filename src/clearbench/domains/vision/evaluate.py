@@ -5,23 +5,12 @@ from pathlib import Path
 
 import torch
 
-from clearbench.data.faces import (
-    FORGET,
-    HOLDOUT,
-    of_split,
-    read_faces,
-)
+from clearbench.data.faces import FORGET, HOLDOUT, of_split, read_faces
 from clearbench.domains.place import Place
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, write_seen
 from clearbench.evaluation.faces import embed
-from clearbench.models.faces import (
-    Pixels,
-    load_face_model,
-    load_image_processor,
-)
-from clearbench.settings import (
-    EvaluateSettings,
-)
+from clearbench.models.faces import Pixels, load_face_model, load_image_processor
+from clearbench.settings import EvaluateSettings
 
 
 def run(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from clearbench.methods.base import Method, View
+from clearbench.methods.base import Method, View, states
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class RepresentationMisdirectionAsPublished(Method):
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The steering and the holding term."""
-        averages = _states(student.forget.whole_hidden).mean(1)
+        averages = states(student.forget.whole_hidden).mean(1)
         size, width = averages.shape
         targets = self.steering * directions(size, width, student.seed).to(averages)
         steered = (averages - targets).square().mean()
-        retain = _states(student.retain.whole_hidden)
-        held = (retain - _states(reference.retain.whole_hidden)).square().mean()
+        retain = states(student.retain.whole_hidden)
+        held = (retain - states(reference.retain.whole_hidden)).square().mean()
         return self.beta * steered + held
 
 
@@ -46,9 +46,3 @@ def directions(size: int, width: int, seed: int) -> Tensor:
     """The targets of a batch, (size, 1, width), of norm 1 all together."""
     u = torch.rand(size, 1, width, generator=torch.Generator().manual_seed(seed))
     return u / u.norm()
-
-
-def _states(hidden: Tensor | None) -> Tensor:
-    if hidden is None:
-        raise ValueError("rmu needs the hidden states of its layer")
-    return hidden
