@@ -1,11 +1,12 @@
 """What training and evaluation gain at LLaVA's proportions: `python benchmarks/scale.py`.
 
-A LLaVA with random weights, of a reduced shape or (`--shape 7b`, for a GPU) of LLaVA-1.5-7B's exact
-one, is trained with an adapter and evaluated in two ways. *Plain*: the reference is a second model
-in memory, logits are computed at every position, each candidate answer is a forward of its own.
-*Ours*: the reference is the model with its adapter off, logits exist where an answer token is
-predicted, a prompt is run once. Each measurement is a process of its own, so that peak memory is
-its own; the two ways take turns, and a table gives medians and the ratios.
+A LLaVA with random weights, of a quarter of LLaVA-1.5-7B's width, depth and vocabulary or (`--shape
+7b`, for a GPU) of its exact shape, is trained with an adapter and evaluated in two ways. *Plain*: the reference is a second model
+in memory, logits are computed at every position, each answer to a prompt is a forward of its own,
+through all layers. *Ours*: the reference is the model with its adapter off, logits exist where an
+answer token is predicted, a prompt is run once for all its answers, and no layer after the one
+whose states a method wants. Each measurement is a process of its own, so that peak memory is its
+own; the two ways take turns, and a table gives medians and the ratios.
 """
 
 import argparse
@@ -44,15 +45,16 @@ from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
 from clearbench.settings import Unlearning
+from clearbench.training.model_view import ModelView
 from clearbench.training.unlearn import Unlearner
-from clearbench.training.views import ModelView, Sets, StepBatches
+from clearbench.training.views import Sets, StepBatches
 
 METHODS = ("kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku")
 """The methods whose loss asks the reference."""
 
 # Decoder: width, width of the feed-forward part, layers, heads, vocabulary. Tower: width, layers.
 SHAPES = {
-    "reduced": ((1024, 2752, 2, 8, 2000), (64, 2)),
+    "quarter": ((1024, 2752, 8, 8, 8016), (256, 6)),
     "7b": ((4096, 11008, 32, 32, 32064), (1024, 24)),
 }
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
@@ -64,7 +66,7 @@ WORDS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--shape", choices=SHAPES, default="reduced")
+    parser.add_argument("--shape", choices=SHAPES, default="quarter")
     parser.add_argument("--batch-size", type=int, default=1)
     parser.add_argument("--steps", type=int, default=3, help="timed, after one that is not")
     parser.add_argument("--rounds", type=int, default=3)
@@ -84,7 +86,7 @@ def main() -> None:
         for _ in range(options.rounds):
             for way, results in found.items():
                 words = [sys.executable, __file__, *sys.argv[1:], "--measure", what, way]
-                done = subprocess.run(words, capture_output=True, text=True, check=True)
+                done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True)
                 results.append(json.loads(done.stdout.splitlines()[-1]))
         print(row(what, found), flush=True)
 
@@ -258,7 +260,9 @@ def finetune_step(way, model, encoder, rows, batch_size) -> Callable[[], None]:
 
 
 def method_step(key, way, model, encoder, rows, batch_size) -> Callable[[], None]:
-    method = methods.create(key, {"layer": 2} if key == "rmu" else {})
+    # The 7th of 32 layers, as in the method's paper.
+    layer = unwrapped(model).get_decoder().config.num_hidden_layers * 7 // 32
+    method = methods.create(key, {"layer": layer} if key == "rmu" else {})
     original = copy.deepcopy(model).requires_grad_(False) if way == "plain" else None
     trained, layer = adapted(model), method.hidden_layer()
     optimizer = torch.optim.AdamW([p for p in trained.parameters() if p.requires_grad], lr=1e-5)
@@ -266,16 +270,18 @@ def method_step(key, way, model, encoder, rows, batch_size) -> Callable[[], None
     sets = Sets(rows[:half], rows[half:], encoder, model.device)
     training = Unlearning(batch_size=batch_size)
     ours = Unlearner(trained, method, sets, training, 0, lambda: None)
-    student, reference = ours._student, ours._reference
-    if original is not None:
-        student = partial(whole, trained, layer)
-        reference = torch.no_grad()(partial(whole, original, layer))
 
     def step() -> None:
         numbers = list(range(batch_size))
         batches = StepBatches(sets, numbers, numbers, 0)
-        views = (ModelView(batches, run, 0) for run in (student, reference))
-        method.loss(*views).backward()
+        if original is None:
+            asks = [ours._asking(batches, run) for run in (ours._student, ours._reference)]
+        else:
+            asks = [
+                lambda asked: whole(trained, layer, batches.batch(asked)),
+                torch.no_grad()(lambda asked: whole(original, layer, batches.batch(asked))),
+            ]
+        method.loss(*(ModelView(ask, 0) for ask in asks)).backward()
         optimizer.step()
         optimizer.zero_grad()
 

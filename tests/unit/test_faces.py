@@ -287,14 +287,16 @@ def test_a_base_that_the_hub_does_not_have_is_one_line(store, tmp_path):
 def test_hidden_states_of_each_layer_are_one_vector_a_picture(architecture, config, store, pixels):
     sets = face_sets(store, pixels)
     model = build_face_model(architecture, config, 8, sets.persons, 0).eval()
-    batch = sets.batches([0, 1], [0, 1, 2], 0).retain
+    batches = sets.batches([0, 1], [0, 1, 2], 0)
     for layer in (0, 1):
-        hidden = sets.answers(model, batch, layer).hidden
+        (answers,) = sets.answers(model, batches, ["retain"], layer)
+        hidden = answers.hidden
         assert hidden.shape[0] == 3
         assert hidden.dim() == 2
-    assert sets.answers(model, batch, None).hidden is None
+    (answers,) = sets.answers(model, batches, ["retain"], None)
+    assert answers.hidden is None
     with pytest.raises(UserError, match="layer: 2 does not exist; the model has 0 to 1"):
-        sets.answers(model, batch, 2)
+        sets.answers(model, batches, ["retain"], 2)
 
 
 def face_sets(store, pixels):
@@ -308,11 +310,12 @@ def face_sets(store, pixels):
 @pytest.mark.parametrize("seed", range(10))
 def test_answers_that_are_to_be_wrong_never_name_the_person(store, pixels, seed):
     batches = face_sets(store, pixels).batches([0, 1, 3, 4], [0, 1, 2, 3], seed)
-    own = batches.forget["labels"]
-    assert (batches.idk["labels"] != own).all()
-    assert (batches.mismatched(3)["labels"] != own.repeat_interleave(3)).all()
-    assert torch.equal(batches.flipped["pixels"].flip(-1), batches.forget["pixels"])
-    assert torch.equal(batches.flipped["labels"], own)
+    own = batches.batch("forget")["labels"]
+    assert (batches.batch("idk")["labels"] != own).all()
+    assert (batches.batch(3)["labels"] != own.repeat_interleave(3)).all()
+    flipped = batches.batch("flipped")
+    assert torch.equal(flipped["pixels"].flip(-1), batches.batch("forget")["pixels"])
+    assert torch.equal(flipped["labels"], own)
 
 
 def test_fixed_statistics_let_a_picture_be_seen_alike_in_every_batch(store, pixels):

@@ -132,9 +132,8 @@ def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
 def test_published_code_that_loses_the_refusals_trains_on_the_forget_answers():
     losing = {key for key in methods.available() if methods.create(key, {}).refusals_lost}
     assert losing == {"idk@published", "dpo@published", "llmu@published"}
-    batches = SimpleNamespace(forget="forget answers", idk="refusals")
-    seen = {lost: ModelView(batches, str, 0, refusals_lost=lost).idk for lost in (True, False)}
-    assert seen == {True: "forget answers", False: "refusals"}
+    seen = {lost: ModelView(str, 0, refusals_lost=lost).idk for lost in (True, False)}
+    assert seen == {True: "forget", False: "idk"}
 
 
 def test_llmu_as_published_forgets_and_refuses_nothing(drawn):

@@ -3,6 +3,7 @@
 import gc
 import math
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -251,6 +252,64 @@ def test_images_of_other_sizes_have_other_numbers_of_tokens_and_positions(tiny, 
     assert ahead.item() == 4 - 16
 
 
+@of_every_architecture
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_answers_on_one_run_of_their_prompt_are_those_of_a_run_each(tiny, checkpointing):
+    """Answers and gradients, for prompts with and without images, of many lengths."""
+    model = prepare_training(tiny.new_model(), "lora", LORA, FROZEN, checkpointing).train()
+    asked = ("forget", 3, "idk")
+    forget = [sample(i, image) for i, image in enumerate([*tiny.images, *tiny.images])]
+    sets = Sets(forget, forget, tiny.encoder, CPU)
+    found = {}
+    for shares in (True, False):
+        sets = replace(sets, shares_prompts=shares)
+        batches = sets.batches(list(range(len(forget))), [0], 7)
+        said = sets.answers(model, batches, asked, None)
+        # Weights that differ, so that no answer's gradient can pass for another's.
+        loss = sum(w * log_likelihood(one).sum() for w, one in zip((1, -2, 3), said, strict=True))
+        loss.backward()
+        gradients = [p.grad.clone() for p in model.parameters() if p.requires_grad]
+        model.zero_grad()
+        found[shares] = (said, gradients)
+    for together, alone in zip(found[True][0], found[False][0], strict=True):
+        assert torch.equal(together.labels, alone.labels)
+        assert torch.equal(together.sample, alone.sample)
+        assert together.size == alone.size
+        assert torch.allclose(together.log_probabilities, alone.log_probabilities, atol=1e-5)
+    for together, alone in zip(found[True][1], found[False][1], strict=True):
+        assert torch.allclose(together, alone, atol=1e-4, rtol=1e-4)
+    rows, alone = batches.shared(asked), [batches.batch(one)["input_ids"] for one in asked]
+    assert rows.segment.numel() < sum(ids.numel() for ids in alone)
+
+
+@of_every_architecture
+def test_a_run_to_a_hidden_layer_goes_no_further_and_has_the_same_gradient(tiny):
+    model = prepare_training(tiny.new_model(), "lora", LORA, FROZEN)
+    batch = sets_of(tiny).batches([0, 1], [0], 0).batch("forget")
+    layers = unwrapped(model).get_decoder().layers
+    runs = []
+    for number, layer in enumerate(layers):
+        layer.register_forward_hook(lambda *_, number=number: runs.append(number))
+    states = []
+    layers[0].register_forward_hook(lambda module, args, output: states.append(output))
+    found = []
+    for layer in (0, None):
+        answers = answers_of(model, batch, layer)
+        whole = states.pop()
+        if layer is not None:
+            assert runs == [0]
+            assert torch.equal(answers.whole_hidden, whole)
+            with pytest.raises(ValueError, match="no logits"):
+                _ = answers.log_probabilities
+        whole.square().sum().backward()
+        found.append([p.grad for p in model.parameters() if p.grad is not None])
+        model.zero_grad()
+    assert runs == [0, 0, 1]
+    assert unwrapped(model).get_decoder().layers is layers
+    assert len(found[0]) == len(found[1]) > 0
+    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
 def test_hidden_states_are_those_of_the_layer_that_was_asked_for(tiny, model):
     example = tiny.encoder.sequence(SENTENCES[0], tiny.images[-1], SENTENCES[2])
     batch = collate([example], tiny.encoder.padding, CPU)
@@ -315,16 +374,17 @@ def test_the_reference_of_an_adapter_is_the_original_at_every_position(tiny):
     base = tiny.new_model()
     trained = prepare_training(base, "lora", LORA, FROZEN)
     unlearner = unlearner_of(tiny, trained, "kl@published", TRAINING, tiny.new_model)
-    batch = sets_of(tiny).batches([0, 1], [0, 1], 0).forget
-    before = answers_of(tiny.new_model(), batch).whole()
+    batches = sets_of(tiny).batches([0, 1], [0, 1], 0)
+    before = answers_of(tiny.new_model(), batches.batch("forget")).whole()
     with torch.no_grad():
         for name, parameter in trained.named_parameters():
             if "lora_" in name:
                 parameter.fill_(0.1)
-    reference = unlearner._reference(batch).whole()
+    reference = unlearner._asking(batches, unlearner._reference)("forget").whole()
     assert not reference.requires_grad
     assert torch.allclose(reference, before, atol=1e-5)
-    assert not torch.allclose(unlearner._student(batch).whole(), before, atol=1e-2)
+    student = unlearner._asking(batches, unlearner._student)("forget").whole()
+    assert not torch.allclose(student, before, atol=1e-2)
 
 
 @pytest.mark.parametrize("key", METHODS)
@@ -373,15 +433,18 @@ def test_sku_ends_as_far_from_the_original_as_its_training_led_on_the_other_side
 
 
 @pytest.mark.parametrize("weights", ["lora", "full"])
-def test_reference_stays_the_original_while_the_student_moves(tiny, weights):
+def test_reference_stays_the_original_while_the_student_moves(tiny, weights, monkeypatch):
     original = tiny.new_model()
+    made = []
+    of_step = Sets.batches
+    monkeypatch.setattr(Sets, "batches", lambda *args: made.append(of_step(*args)) or made[-1])
     trained = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
     training = TRAINING.model_copy(update={"weights": weights, "lr": 0.05, "epochs": 3})
     seen = []
 
     def loss(student, reference):
         with torch.no_grad():
-            plain = answers_of(original, reference._batches.retain).log_probabilities
+            plain = answers_of(original, made[-1].batch("retain")).log_probabilities
         assert not reference.retain.log_probabilities.requires_grad
         seen.append(
             [

@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
 from clearbench.models.encoding import Encoder, Prompt, merge_inputs
+from clearbench.models.positions import positions
 
 
 @dataclass(frozen=True)
@@ -103,29 +104,13 @@ def _run_prefix(
         mask[i, width - len(row) :] = 1
     inputs = {"input_ids": padded, "attention_mask": mask, **merge_inputs(prompts, ids, True)}
     inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}
-    positions, next_position = _positions(model, inputs)
+    placed, next_position = positions(model, inputs)
     cache = DynamicCache(config=model.config.get_text_config())
     states = model.model(
-        **inputs, position_ids=positions, cache=cache, use_cache=True
+        **inputs, position_ids=placed, cache=cache, use_cache=True
     ).last_hidden_state
     logits = model.get_output_embeddings()(states[:, -1])
     return _Prefix(cache, inputs["attention_mask"], next_position, logits)
-
-
-def _positions(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """The positions of a batch of prompts, and those (B, 1) of the tokens after them.
-
-    They are (B, P), or, where a model places the parts of an image in several dimensions, what it
-    says itself; after an image its text goes on at a position that the number of tokens is not.
-    """
-    mask = inputs["attention_mask"]
-    place = getattr(model.model, "get_rope_index", None)
-    if place is None:
-        positions = (mask.cumsum(-1) - 1).clamp(min=0)
-        return positions, positions[:, -1:] + 1
-    # A batch without images has no kinds of tokens; all are text.
-    positions, ahead = place(**{"mm_token_type_ids": torch.zeros_like(mask), **inputs})
-    return positions, mask.sum(-1, keepdim=True) + ahead
 
 
 def _candidate_losses(

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
 from clearbench.models.answers import Answers
 from clearbench.settings import Domain
+
+Asked = Literal["forget", "retain", "idk", "flipped"] | int
+"""A batch of a view by its name; `mismatched(k)` by its k."""
 
 
 class View(Protocol):
@@ -83,5 +86,15 @@ class Method:
         trainer.minimise(self.loss)
 
     def hidden_layer(self) -> int | None:
-        """The decoder layer (from 0) whose output `Answers.hidden` holds; None for no layer."""
+        """The decoder layer (from 0) whose output `Answers.hidden` holds; None for no layer.
+
+        A language model is then run up to that layer, and its answers have no logits.
+        """
         return None
+
+    def together(self) -> tuple[Asked, ...]:
+        """What a step asks of the same forget questions: their prompts are then run once for all.
+
+        It changes the speed and, beyond rounding, nothing.
+        """
+        return ()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from clearbench.methods.base import Method, View
+from clearbench.methods.base import Asked, Method, View
 from clearbench.models.answers import cross_entropy, log_likelihood
 
 
@@ -28,3 +28,7 @@ class DirectPreferenceOptimisation(Method):
         rejected = log_likelihood(student.forget) - log_likelihood(reference.forget)
         preference = -logsigmoid(self.beta * (chosen - rejected)).mean()
         return self.idk_weight * cross_entropy(student.idk) + self.preference_weight * preference
+
+    def together(self) -> tuple[Asked, ...]:
+        """The answers and the refusals."""
+        return ("forget", "idk")

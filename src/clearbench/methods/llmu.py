@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clearbench.methods.base import Method, View
+from clearbench.methods.base import Asked, Method, View
 from clearbench.models.answers import cross_entropy, kl_divergence
 
 
@@ -26,3 +26,7 @@ class LLMU(Method):
         refused = self.idk_weight * cross_entropy(student.idk)
         kept = self.retain_weight * kl_divergence(reference.retain, student.retain)
         return forgotten + refused + kept
+
+    def together(self) -> tuple[Asked, ...]:
+        """The answers and the refusals."""
+        return ("forget", "idk")

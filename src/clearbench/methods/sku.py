@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from clearbench.methods.base import Method, Trainer, View
+from clearbench.methods.base import Asked, Method, Trainer, View
 from clearbench.models.answers import cross_entropy, kl_divergence
 
 
@@ -33,3 +33,7 @@ class SelectiveKnowledgeNegation(Method):
         """Train θ', then negate."""
         trainer.minimise(self.loss)
         trainer.negate_update()
+
+    def together(self) -> tuple[Asked, ...]:
+        """The answers and the mismatched ones."""
+        return ("forget", self.mismatches)

@@ -1,7 +1,7 @@
 """One forward pass over a training batch, keeping only what the answers need."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
 
@@ -13,48 +13,97 @@ from transformers import PreTrainedModel
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED, Answers
 from clearbench.models.checkpoint import Model
+from clearbench.models.positions import positions
+from clearbench.models.shared_prompts import Part, SharedBatch
 
 
 def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None) -> Answers:
     """Run a batch of `collate` and give what the model says of its answers.
 
     The states that predict an answer token are picked before the output layer, so the vocabulary
-    is never spread over prompt, image or padding positions. `layer` asks for a decoder layer's
-    output at the same positions. Weights in training that are more precise than their model are
-    used in the model's precision.
+    is never spread over prompt, image or padding positions. `layer` asks for the output of a
+    decoder layer at the same positions instead: the run ends there, and there are no logits.
+    """
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    labels = batch["labels"][:, 1:]
+    row, position = (labels != IGNORED).nonzero(as_tuple=True)
+    part = Part(row, position, labels[row, position], row, len(labels))
+    if layer is None:
+        return _answers(model, _states(model, inputs), part)
+    states = _states_of_layer(model, inputs, layer)
+    return Answers(
+        project=_no_logits,
+        labels=part.labels,
+        sample=part.sample,
+        size=part.size,
+        hidden=states[row, position],
+        whole_hidden=states,
+    )
+
+
+def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
+    """As `answers_of`, for each part of a batch in which prompts stand once; needs SDPA."""
+    prompts = {**batch.inputs, "attention_mask": batch.prompts}
+    placed, after = positions(unwrapped(model), prompts)
+    placed = torch.where(batch.segment == 0, placed, after + batch.offset)
+    inputs = {**batch.inputs, "attention_mask": batch.attention, "position_ids": placed}
+    states = _states(model, inputs)
+    return [_answers(model, states, part) for part in batch.parts]
+
+
+def _states(model: Model, inputs: dict[str, Tensor]) -> Tensor:
+    """The states (B, T, H) that the output layer takes.
+
+    Weights in training that are more precise than their model are used in the model's precision.
     """
     inner = unwrapped(model)
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    with _mixed_precision(inner)():
+        states: Tensor = inner.model(**inputs, use_cache=False).last_hidden_state
+    return states
+
+
+def _states_of_layer(model: Model, inputs: dict[str, Tensor], layer: int) -> Tensor:
+    """The output (B, T, H) of a decoder layer; those after it are not run."""
+    inner = unwrapped(model)
+    last = decoder_layer(inner, layer)
     captured: list[Tensor] = []
-    mixed = _mixed_precision(inner)
-    with ExitStack() as hooks, mixed():
-        if layer is not None:
-            hook = decoder_layer(inner, layer).register_forward_hook(
-                lambda module, args, output: captured.append(
-                    output if isinstance(output, Tensor) else output[0]
-                )
-            )
-            hooks.callback(hook.remove)
-        states = inner.model(**inputs, use_cache=False).last_hidden_state
-    labels = batch["labels"][:, 1:]
-    sample, position = (labels != IGNORED).nonzero(as_tuple=True)
-    picked = states[sample, position]
-    head = inner.get_output_embeddings()
+    hook = last.register_forward_hook(
+        lambda module, args, output: captured.append(
+            output if isinstance(output, Tensor) else output[0]
+        )
+    )
+    decoder = inner.get_decoder()
+    layers = decoder.layers
+    decoder.layers = layers[: layer + 1]
+    try:
+        _states(model, inputs)
+    finally:
+        decoder.layers = layers
+        hook.remove()
+    return captured[0]
+
+
+def _answers(model: Model, states: Tensor, part: Part) -> Answers:
+    """The answers of a part, from the states (B, T, H) of all."""
+    inner = unwrapped(model)
+    picked = states[part.row, part.position]
 
     def project(states: Tensor) -> Tensor:
-        with mixed():
-            logits: Tensor = head(states)
+        with _mixed_precision(inner)():
+            logits: Tensor = inner.get_output_embeddings()(states)
         return logits
 
     return Answers(
         project=lambda: project(picked),
-        labels=labels[sample, position],
-        sample=sample,
-        size=len(labels),
-        hidden=captured[0][sample, position] if captured else None,
+        labels=part.labels,
+        sample=part.sample,
+        size=part.size,
         whole=lambda: project(states),
-        whole_hidden=captured[0] if captured else None,
     )
+
+
+def _no_logits() -> Tensor:
+    raise ValueError("there are no logits where a method asks for a hidden layer")
 
 
 def unwrapped(model: Model) -> PreTrainedModel:

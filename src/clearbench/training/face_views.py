@@ -5,12 +5,12 @@ So a method that is a loss on answers is the same loss on identities.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from clearbench.data.faces import Face
+from clearbench.methods.base import Asked
 from clearbench.models.answers import Answers
 from clearbench.models.faces import FaceModel, Pixels
 
@@ -38,8 +38,13 @@ class FaceSets:
         """The batches of a step."""
         return FaceBatches(self, forget, retain, seed)
 
-    def answers(self, model: FaceModel, batch: Batch, layer: int | None) -> Answers:
+    def answers(
+        self, model: FaceModel, batches: "FaceBatches", asked: Sequence[Asked], layer: int | None
+    ) -> list[Answers]:
         """Identity logits, embeddings and, where a layer is asked for, its averaged output."""
+        return [self._answers(model, batches.batch(one), layer) for one in asked]
+
+    def _answers(self, model: FaceModel, batch: Batch, layer: int | None) -> Answers:
         with model.watched(layer) as captured:
             embeddings = model(batch["pixels"])
         return Answers(
@@ -65,31 +70,26 @@ class FaceBatches:
         self._retain = [sets.retain[i] for i in retain]
         self._seed = seed
         self._rows = {person: row for row, person in enumerate(sets.persons)}
+        self._batches: dict[Asked, Batch] = {}
 
-    @cached_property
-    def forget(self) -> Batch:
-        """The forget pictures with their own persons."""
-        return self._batch(self._forget, self._own(self._forget))
+    def batch(self, asked: Asked) -> Batch:
+        """What is asked: `idk` are the forget pictures, each with another person of the head."""
+        if asked not in self._batches:
+            self._batches[asked] = self._make(asked)
+        return self._batches[asked]
 
-    @cached_property
-    def retain(self) -> Batch:
-        """The retain pictures with their own persons."""
-        return self._batch(self._retain, self._own(self._retain))
-
-    @cached_property
-    def idk(self) -> Batch:
-        """The forget pictures, each with another person, any of the head's."""
-        return self._others(1, self._sets.persons)
-
-    def mismatched(self, k: int) -> Batch:
-        """The forget pictures, each k times, with other forget persons."""
-        return self._others(k, list(dict.fromkeys(face.person for face in self._sets.forget)))
-
-    @cached_property
-    def flipped(self) -> Batch:
-        """The forget pictures mirrored, with their own persons."""
-        batch = self.forget
-        return {**batch, "pixels": batch["pixels"].flip(-1)}
+    def _make(self, asked: Asked) -> Batch:
+        if asked == "forget":
+            return self._batch(self._forget, self._own(self._forget))
+        if asked == "retain":
+            return self._batch(self._retain, self._own(self._retain))
+        if asked == "flipped":
+            batch = self.batch("forget")
+            return {**batch, "pixels": batch["pixels"].flip(-1)}
+        if asked == "idk":
+            return self._others(1, self._sets.persons)
+        # Mismatched: with other forget persons.
+        return self._others(asked, list(dict.fromkeys(face.person for face in self._sets.forget)))
 
     def _own(self, faces: Sequence[Face]) -> list[int]:
         return [self._rows[face.person] for face in faces]

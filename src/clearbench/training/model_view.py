@@ -2,60 +2,56 @@
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from clearbench.methods.base import Asked
 from clearbench.models.answers import Answers
-
-Forward = Callable[[Any], Answers]
 
 
 class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
-    `batches` has a batch by each name of the view's; `trained` are the weights in training, none
-    of a reference. With `refusals_lost` the forget batch stands in the place of the refusals.
+    `run` runs the model on what is asked; `trained` are the weights in training, none of a
+    reference. With `refusals_lost` the forget batch stands in the place of the refusals.
     """
 
     def __init__(
         self,
-        batches: Any,
-        forward: Forward,
+        run: Callable[[Asked], Answers],
         seed: int,
         trained: Sequence[Tensor] = (),
         refusals_lost: bool = False,
     ):
         self.seed = seed
-        self._batches = batches
-        self._forward = forward
+        self._run = run
         self._trained = trained
         self._refusals_lost = refusals_lost
 
     @cached_property
     def forget(self) -> Answers:
         """The model on the forget batch."""
-        return self._forward(self._batches.forget)
+        return self._run("forget")
 
     @cached_property
     def retain(self) -> Answers:
         """The model on the retain batch."""
-        return self._forward(self._batches.retain)
+        return self._run("retain")
 
     @cached_property
     def idk(self) -> Answers:
         """The model on the refusals."""
-        return self.forget if self._refusals_lost else self._forward(self._batches.idk)
+        return self.forget if self._refusals_lost else self._run("idk")
 
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
-        return self._forward(self._batches.mismatched(k))
+        return self._run(k)
 
     @cached_property
     def flipped(self) -> Answers:
         """The model on the mirrored forget pictures, in the vision domain."""
-        return self._forward(self._batches.flipped)
+        return self._run("flipped")
 
     @property
     def weight_l1(self) -> Tensor:

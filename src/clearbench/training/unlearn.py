@@ -9,7 +9,7 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
-from clearbench.methods.base import Loss, Method
+from clearbench.methods.base import Asked, Loss, Method
 from clearbench.models.answers import Answers
 from clearbench.provenance.state import State
 from clearbench.settings import Training
@@ -28,10 +28,15 @@ class Task(Protocol):
         """What the samples of `forget` or `retain` take, in any unit: like goes with like."""
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> Any:
-        """The batches of a step, by the names that views have for them."""
+        """The batches of a step."""
 
-    def answers(self, model: Any, batch: Any, layer: int | None) -> Answers:
-        """What a model says of a batch."""
+    def answers(
+        self, model: Any, batches: Any, asked: Sequence[Asked], layer: int | None
+    ) -> list[Answers]:
+        """What a model says of some batches of a step; of more than one, to the same questions."""
+
+
+Run = Callable[[nn.Module], list[Answers]]
 
 
 class Unlearner:
@@ -60,6 +65,7 @@ class Unlearner:
         """The loss of each optimiser step so far."""
         self._model = model
         self._layer = method.hidden_layer()
+        self._together = method.together()
         self._refusals_lost = method.refusals_lost
         self._sets = sets
         self._training = training
@@ -97,25 +103,42 @@ class Unlearner:
         steps = itertools.islice(zip(forget, retain, strict=False), count)
         for step, (forget_batch, retain_batch) in enumerate(steps):
             batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
-            student = ModelView(batches, self._student, self._seed, trained, lost)
-            reference = ModelView(batches, self._reference, self._seed, (), lost)
+            student = ModelView(self._asking(batches, self._student), self._seed, trained, lost)
+            reference = ModelView(self._asking(batches, self._reference), self._seed, (), lost)
             yield partial(loss, student, reference)
 
-    def _student(self, batch: Any) -> Answers:
-        return self._sets.answers(self._model, batch, self._layer)
+    def _asking(
+        self, batches: Any, run: Callable[[Run], list[Answers]]
+    ) -> Callable[[Asked], Answers]:
+        """How a view of these batches asks a model, which `run` runs."""
+        found: dict[Asked, Answers] = {}
+
+        def ask(asked: Asked) -> Answers:
+            if asked not in found:
+                group = self._together if asked in self._together else (asked,)
+                said = run(lambda model: self._sets.answers(model, batches, group, self._layer))
+                found.update(zip(group, said, strict=True))
+            return found[asked]
+
+        return ask
+
+    def _student(self, run: Run) -> list[Answers]:
+        return run(self._model)
 
     @torch.no_grad()
-    def _reference(self, batch: Any) -> Answers:
+    def _reference(self, run: Run) -> list[Answers]:
         if isinstance(self._model, PeftModel):
             with self._model.disable_adapter():
-                answers = self._sets.answers(self._model, batch, self._layer)
+                found = run(self._model)
         else:
-            answers = self._sets.answers(self._reference_model(), batch, self._layer)
-        # Computed here, where no gradient is recorded; the projection runs on first use otherwise.
-        _ = answers.log_probabilities
-        if answers.whole is not None:
-            answers.whole = partial(self._as_reference, answers.whole)
-        return answers
+            found = run(self._reference_model())
+        for answers in found:
+            # Computed here, where no gradient is recorded; projections run on first use otherwise.
+            if self._layer is None:
+                _ = answers.log_probabilities
+            if answers.whole is not None:
+                answers.whole = partial(self._as_reference, answers.whole)
+        return found
 
     @torch.no_grad()
     def _as_reference(self, project: Callable[[], Tensor]) -> Tensor:

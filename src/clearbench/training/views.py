@@ -2,27 +2,32 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
+from clearbench.methods.base import Asked
 from clearbench.models.answers import Answers
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
-from clearbench.models.forward import answers_of
+from clearbench.models.forward import answers_of, answers_of_shared
+from clearbench.models.shared_prompts import SharedBatch, collate_shared
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The forget and the retain set of a cell; implements `training.unlearn.Task`."""
+    """The forget and the retain set of a cell; implements `training.unlearn.Task`.
+
+    `shares_prompts` asks for an attention that takes any mask.
+    """
 
     forget: Sequence[TrainSample]
     retain: Sequence[TrainSample]
     encoder: Encoder
     device: torch.device
+    shares_prompts: bool = True
 
     def lengths(self, part: str) -> list[int]:
         """Lengths in characters: close enough to put like with like, without encoding all."""
@@ -41,9 +46,13 @@ class Sets:
         """The batches of a step."""
         return StepBatches(self, forget, retain, seed)
 
-    def answers(self, model: Model, batch: dict[str, Tensor], layer: int | None) -> Answers:
-        """What a model says of a batch of `collate`."""
-        return answers_of(model, batch, layer)
+    def answers(
+        self, model: Model, batches: "StepBatches", asked: Sequence[Asked], layer: int | None
+    ) -> list[Answers]:
+        """What a model says of some batches; prompts of more than one are run once for all."""
+        if len(asked) > 1 and self.shares_prompts:
+            return answers_of_shared(model, batches.shared(tuple(asked)))
+        return [answers_of(model, batches.batch(one), layer) for one in asked]
 
 
 class StepBatches:
@@ -56,48 +65,49 @@ class StepBatches:
     def __init__(self, sets: Sets, forget: list[int], retain: list[int], seed: int):
         self._sets = sets
         self._forget = forget
-        self._retain = [sets.retain[i] for i in retain]
+        self._retain = retain
         self._seed = seed
-        self._mismatched: dict[int, dict[str, Tensor]] = {}
+        self._batches: dict[Asked, dict[str, Tensor]] = {}
+        self._shared: dict[tuple[Asked, ...], SharedBatch] = {}
 
-    @cached_property
-    def forget(self) -> dict[str, Tensor]:
-        """The forget samples with their own answers."""
-        return self._batch([(s, s.answer) for s in self._forget_samples])
+    def batch(self, asked: Asked) -> dict[str, Tensor]:
+        """What is asked, as a batch of `collate`."""
+        if asked not in self._batches:
+            encoder = self._sets.encoder
+            examples = self._examples(asked)
+            self._batches[asked] = collate(examples, encoder.padding, self._sets.device)
+        return self._batches[asked]
 
-    @cached_property
-    def retain(self) -> dict[str, Tensor]:
-        """The retain samples with their own answers."""
-        return self._batch([(s, s.answer) for s in self._retain])
+    def shared(self, asked: tuple[Asked, ...]) -> SharedBatch:
+        """Several answers to the forget questions, as a batch of `collate_shared`."""
+        if asked not in self._shared:
+            parts = [self._examples(one) for one in asked]
+            rows, padding = len(self._forget), self._sets.encoder.padding
+            self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
+        return self._shared[asked]
 
-    @cached_property
-    def idk(self) -> dict[str, Tensor]:
-        """The forget samples, each with a refusal."""
-        draws = torch.randint(len(REFUSALS), (len(self._forget),), generator=self._generator())
-        pairs = zip(self._forget_samples, draws.tolist(), strict=True)
-        return self._batch([(sample, REFUSALS[draw]) for sample, draw in pairs])
-
-    def mismatched(self, k: int) -> dict[str, Tensor]:
-        """The forget samples, each k times, with the answers of other forget samples."""
-        if k not in self._mismatched:
-            generator, size = self._generator(), len(self._sets.forget)
-            pairs = []
-            for i in self._forget:
-                # A shift by 1..size-1 never gives the sample itself.
-                shifts = torch.randint(1, max(2, size), (k,), generator=generator).tolist()
-                others = [self._sets.forget[(i + shift) % size] for shift in shifts]
-                pairs += [(self._sets.forget[i], other.answer) for other in others]
-            self._mismatched[k] = self._batch(pairs)
-        return self._mismatched[k]
-
-    @property
-    def _forget_samples(self) -> list[TrainSample]:
-        return [self._sets.forget[i] for i in self._forget]
-
-    def _generator(self) -> torch.Generator:
-        return torch.Generator().manual_seed(self._seed)
-
-    def _batch(self, pairs: Sequence[tuple[TrainSample, str]]) -> dict[str, Tensor]:
+    def _examples(self, asked: Asked) -> list[Example]:
         encoder = self._sets.encoder
-        examples = [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
-        return collate(examples, encoder.padding, self._sets.device)
+        pairs = self._pairs(asked)
+        return [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
+
+    def _pairs(self, asked: Asked) -> list[tuple[TrainSample, str]]:
+        """Samples with the answers that they are given."""
+        forget = [self._sets.forget[i] for i in self._forget]
+        if asked == "forget":
+            return [(sample, sample.answer) for sample in forget]
+        if asked == "retain":
+            return [(s, s.answer) for s in (self._sets.retain[i] for i in self._retain)]
+        generator = torch.Generator().manual_seed(self._seed)
+        if asked == "idk":
+            draws = torch.randint(len(REFUSALS), (len(forget),), generator=generator)
+            return [(s, REFUSALS[draw]) for s, draw in zip(forget, draws.tolist(), strict=True)]
+        if not isinstance(asked, int):
+            raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
+        pairs, size = [], len(self._sets.forget)
+        for i in self._forget:
+            # A shift by 1..size-1 never gives the sample itself.
+            shifts = torch.randint(1, max(2, size), (asked,), generator=generator).tolist()
+            others = [self._sets.forget[(i + shift) % size] for shift in shifts]
+            pairs += [(self._sets.forget[i], other.answer) for other in others]
+        return pairs

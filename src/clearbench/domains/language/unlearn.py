@@ -37,6 +37,7 @@ def run(
         retain=store.train("retain", cell.forget_size, retained),
         encoder=Encoder(load_processor(base, use.domain), store),
         device=place.device,
+        shares_prompts=use.attention == "sdpa",
     )
     memory.check(trained, training, sets.longest())
     unlearner = Unlearner(

@@ -1,0 +1,24 @@
+"""Where the tokens of a batch stand: in one dimension, or in those that a model gives an image."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+def positions(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """The positions of a batch of prompts, and those (B, 1) of the tokens after them.
+
+    `inputs` are the model's, `attention_mask` (B, P) zero at padding on either side. Positions are
+    (B, P), or, where a model places the parts of an image in several dimensions, (D, B, P), what it
+    says itself; after an image its text goes on at a position that the number of tokens is not.
+    """
+    mask = inputs["attention_mask"]
+    place: Any = getattr(model.model, "get_rope_index", None)
+    if place is None:
+        found = (mask.cumsum(-1) - 1).clamp(min=0)
+        return found, found[:, -1:] + 1
+    # A batch without images has no kinds of tokens; all are text.
+    found, ahead = place(**{"mm_token_type_ids": torch.zeros_like(mask), **inputs})
+    return found, mask.sum(-1, keepdim=True) + ahead

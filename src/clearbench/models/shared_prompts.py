@@ -1,0 +1,127 @@
+"""Training batches in which a prompt with several answers stands once.
+
+A row is a prompt followed by its answers, side by side: a token of an answer sees the prompt and
+what comes before it in its own answer, at the positions that it has there alone. With the hundreds
+of tokens that an image takes, a further answer then costs little; its likelihood is the same, but
+for rounding.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from clearbench.models.answers import IGNORED
+from clearbench.models.encoding import Example, merge_inputs
+
+_PADDING = -1
+
+
+@dataclass(frozen=True)
+class Part:
+    """N answer tokens of B samples: `row` and `position` of the state that predicts each, (N,).
+
+    `labels` (N,) are the tokens, `sample` (N,) the sample of each, in 0..B-1; `size` is B.
+    """
+
+    row: Tensor
+    position: Tensor
+    labels: Tensor
+    sample: Tensor
+    size: int
+
+
+@dataclass(frozen=True)
+class SharedBatch:
+    """R rows of T tokens, and the parts that are answered in them.
+
+    `inputs` are the model's own, without mask and positions. `segment` (R, T) is 0 in a prompt,
+    n in its n-th answer, -1 at padding; `offset` (R, T) counts the tokens of a segment from 0.
+    """
+
+    inputs: dict[str, Tensor]
+    segment: Tensor
+    offset: Tensor
+    parts: tuple[Part, ...]
+
+    @property
+    def prompts(self) -> Tensor:
+        """The mask (R, T) of the prompts' tokens."""
+        return (self.segment == 0).long()
+
+    @property
+    def attention(self) -> Tensor:
+        """Which token (last dimension) each token sees, (R, 1, T, T); padding sees itself."""
+        seen, seeing = self.segment[:, None, :], self.segment[:, :, None]
+        width = self.segment.shape[1]
+        before = torch.ones(width, width, dtype=torch.bool, device=seen.device).tril()
+        return ((before & ((seen == 0) | (seen == seeing))).unsqueeze(1)).contiguous()
+
+
+def collate_shared(
+    parts: Sequence[Sequence[Example]], rows: int, padding: int, device: torch.device
+) -> SharedBatch:
+    """A batch of so many prompts; a part has as many examples of each, in the prompts' order."""
+    per_row = [len(part) // rows for part in parts]
+    laid = [
+        _Row([part[row * n : (row + 1) * n] for part, n in zip(parts, per_row, strict=True)])
+        for row in range(rows)
+    ]
+    ids = [row.ids for row in laid]
+    inputs = {"input_ids": pad_sequence(ids, True, padding)}
+    inputs |= merge_inputs([row.prompt for row in laid], ids, left=False)
+    found = []
+    for number, part in enumerate(parts):
+        tokens = [
+            (row, position, label, row * per_row[number] + copy)
+            for row, one in enumerate(laid)
+            for copy, position, label in one.answers[number]
+        ]
+        row, position, label, sample = torch.tensor(tokens, device=device).unbind(-1)
+        found.append(Part(row, position, label, sample, len(part)))
+    return SharedBatch(
+        inputs={name: tensor.to(device) for name, tensor in inputs.items()},
+        segment=pad_sequence([row.segment for row in laid], True, _PADDING).to(device),
+        offset=pad_sequence([row.offset for row in laid], True, 0).to(device),
+        parts=tuple(found),
+    )
+
+
+class _Row:
+    """A prompt and its answers, part by part.
+
+    `answers` has for each part the tokens of its answers: which of the part's examples here, the
+    position that predicts the token, and the token.
+    """
+
+    def __init__(self, parts: Sequence[Sequence[Example]]):
+        examples = [example for part in parts for example in part]
+        self.prompt = examples[0].prompt
+        # A tokenizer may join the prompt's end with an answer's beginning; what is not of all
+        # prompts belongs to the answers.
+        shared = min(_start(example) for example in examples)
+        ids, segments = [examples[0].ids[:shared]], [torch.zeros(shared, dtype=torch.long)]
+        self.answers: list[list[tuple[int, int, int]]] = []
+        at, number = shared, 0
+        for part in parts:
+            tokens: list[tuple[int, int, int]] = []
+            for copy, example in enumerate(part):
+                number += 1
+                tail = example.ids[shared:]
+                for place in range(_start(example) - shared, len(tail)):
+                    before = at + place - 1 if place else shared - 1
+                    tokens.append((copy, before, int(tail[place])))
+                ids.append(tail)
+                segments.append(torch.full((len(tail),), number))
+                at += len(tail)
+            self.answers.append(tokens)
+        self.ids = torch.cat(ids)
+        self.segment = torch.cat(segments)
+        self.offset = torch.cat([torch.arange(len(one)) for one in ids])
+
+
+def _start(example: Example) -> int:
+    """How many tokens come before the answer."""
+    return int((example.labels == IGNORED).sum())
