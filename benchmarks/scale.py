@@ -1,12 +1,14 @@
 """What training and evaluation gain at LLaVA's proportions: `python benchmarks/scale.py`.
 
 A LLaVA with random weights, of a quarter of LLaVA-1.5-7B's width, depth and vocabulary or (`--shape
-7b`, for a GPU) of its exact shape, is trained with an adapter and evaluated in two ways. *Plain*: the reference is a second model
-in memory, logits are computed at every position, each answer to a prompt is a forward of its own,
-through all layers. *Ours*: the reference is the model with its adapter off, logits exist where an
-answer token is predicted, a prompt is run once for all its answers, and no layer after the one
-whose states a method wants. Each measurement is a process of its own, so that peak memory is its
-own; the two ways take turns, and a table gives medians and the ratios.
+7b`, for a GPU) of its exact shape, is trained with an adapter and evaluated in two ways. *Plain*:
+the reference is a second model in memory, logits are computed at every position, each answer to a
+prompt is a forward of its own, through all layers. *Ours*: what the reference says is the model's
+with its adapter off, and on the samples' own answers stored beforehand (which is not timed: it is
+once for all cells); logits exist where an answer token is predicted, a prompt is run once for all
+its answers, and no layer after the one whose states a method wants. Each measurement is a process
+of its own, so that peak memory is its own; the two ways take turns, and a table gives medians and
+the ratios.
 """
 
 import argparse
@@ -46,6 +48,7 @@ from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
 from clearbench.settings import Unlearning
 from clearbench.training.model_view import ModelView
+from clearbench.training.references import References, write_references
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets, StepBatches
 
@@ -126,9 +129,10 @@ def measure(what: str, way: str, options: argparse.Namespace) -> dict[str, float
             seconds = timed_evaluation(way, model, encoder, options)
             result = {"seconds": seconds}
         else:
-            step = (finetune_step if what == "finetune" else partial(method_step, what))(
-                way, model, encoder, rows, options.batch_size
+            steps = (
+                finetune_step if what == "finetune" else partial(method_step, what, Path(folder))
             )
+            step = steps(way, model, encoder, rows, options.batch_size)
             step()
             clock = Clock(device)
             for _ in range(options.steps):
@@ -259,15 +263,19 @@ def finetune_step(way, model, encoder, rows, batch_size) -> Callable[[], None]:
     return step
 
 
-def method_step(key, way, model, encoder, rows, batch_size) -> Callable[[], None]:
+def method_step(key, folder, way, model, encoder, rows, batch_size) -> Callable[[], None]:
     # The 7th of 32 layers, as in the method's paper.
     layer = unwrapped(model).get_decoder().config.num_hidden_layers * 7 // 32
     method = methods.create(key, {"layer": layer} if key == "rmu" else {})
     original = copy.deepcopy(model).requires_grad_(False) if way == "plain" else None
+    stored = None
+    if original is None and methods.takes_stored_reference(key):
+        write_references(folder, model, encoder, rows, batch_size)
+        stored = References(folder, rows, model.device)
     trained, layer = adapted(model), method.hidden_layer()
     optimizer = torch.optim.AdamW([p for p in trained.parameters() if p.requires_grad], lr=1e-5)
     half = len(rows) // 2
-    sets = Sets(rows[:half], rows[half:], encoder, model.device)
+    sets = Sets(rows[:half], rows[half:], encoder, model.device, references=stored)
     training = Unlearning(batch_size=batch_size)
     ours = Unlearner(trained, method, sets, training, 0, lambda: None)
 
@@ -275,7 +283,7 @@ def method_step(key, way, model, encoder, rows, batch_size) -> Callable[[], None
         numbers = list(range(batch_size))
         batches = StepBatches(sets, numbers, numbers, 0)
         if original is None:
-            asks = [ours._asking(batches, run) for run in (ours._student, ours._reference)]
+            asks = [ours._asking(batches, ours._student), ours._recalling(batches)]
         else:
             asks = [
                 lambda asked: whole(trained, layer, batches.batch(asked)),

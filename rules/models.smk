@@ -1,4 +1,4 @@
-# The models that all cells share: base, original and the golds.
+# The models that all cells share: base, original and the golds; and what the original says.
 
 
 rule base:
@@ -54,3 +54,24 @@ rule gold:
         " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"
         " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
         " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+
+
+if suite.referring:
+
+    rule reference:
+        input:
+            unpack(suite.inputs("reference")),
+        output:
+            suite.output("reference"),
+        log:
+            suite.log("reference"),
+        priority: 10
+        resources:
+            **suite.resources("reference"),
+        params:
+            settings=suite.settings("reference"),
+        shell:
+            "clearbench reference --settings {params.settings:q}"
+            " --base $(dirname {input.base}) --original $(dirname {input.original})"
+            " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
+            " 2>&1 | tee {log} >&2"

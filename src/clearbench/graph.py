@@ -14,12 +14,14 @@ from clearbench.settings import (
     Cell,
     EvaluateSettings,
     FinetuneSettings,
+    ReferenceSettings,
     ShadowSettings,
     UnlearnSettings,
 )
 from clearbench.suite import Suite
 
 TABLES = "tables"
+REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ class Graph:
     def _all(self) -> Iterator[Artifact]:
         yield from self._data()
         yield from self._shared_models()
+        yield from self._reference()
         for cell in self.suite.cells:
             yield self._unlearned(cell)
         for run in self.runs.values():
@@ -160,6 +163,19 @@ class Graph:
                 options = {"part": "retain", "forget_size": size, "seed": seed}
                 yield Artifact(gold_run(size, seed), "finetune", training, options, inputs)
 
+    def _reference(self) -> Iterator[Artifact]:
+        """What the original says of all samples, where cells read it."""
+        if any(map(self._reads_reference, self.suite.file.methods)):
+            settings = ReferenceSettings(
+                model=self.suite.model.use, batch_size=self.suite.file.evaluate.batch_size
+            )
+            inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+            yield Artifact(REFERENCE, REFERENCE, settings.model_dump(), inputs=inputs)
+
+    def _reads_reference(self, method: str) -> bool:
+        stored = self.suite.file.reference == "stored"
+        return stored and methods.takes_stored_reference(method)
+
     def _unlearned(self, cell: Cell) -> Artifact:
         given, training = self.suite.unlearning(cell.method)
         known = methods.describe(cell.method).parameters
@@ -171,6 +187,8 @@ class Graph:
             holdout=self.suite.holdout,
         )
         inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+        if self._reads_reference(cell.method):
+            inputs[REFERENCE] = REFERENCE
         options = vars(cell)
         name = f"unlearn/{cell.run}"
         return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)

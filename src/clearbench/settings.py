@@ -121,6 +121,13 @@ class ShadowSettings(FinetuneSettings):
     together: Positive
 
 
+class ReferenceSettings(Strict):
+    """The model, and the samples that a forward pass of the original takes."""
+
+    model: ModelUse
+    batch_size: Positive
+
+
 class UnlearnSettings(Strict):
     """The model, the method's parameters and how the model is trained."""
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -56,6 +56,11 @@ class SuiteFile(Strict):
     base: Training | None = Field(None, description="training of a base model that is built here")
     finetune: Finetuning = Finetuning()
     unlearn: Unlearning = Unlearning()
+    reference: Literal["computed", "stored"] = Field(
+        "computed",
+        description="where a method's terms on the original come from: computed at every step, or"
+        " stored once for all cells, which takes disk and saves forward passes",
+    )
     methods: dict[str, dict[str, Any]] = Field(
         min_length=1, description="method: its parameters, and training keys that differ"
     )
@@ -233,6 +238,8 @@ def _check_fit(suite: Suite) -> None:
             f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
         )
     _check_faces(suite)
+    if file.reference == "stored" and suite.domain == "vision":
+        raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:
         raise UserError(f"{path}: modalities: {file.model} is a text model; allowed: text")
     if suite.dataset.domain == "text" and suite.domain != "text":

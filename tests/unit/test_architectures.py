@@ -19,10 +19,11 @@ from clearbench.settings import (
     FinetuneSettings,
     Finetuning,
     ModelUse,
+    ReferenceSettings,
     Unlearning,
     UnlearnSettings,
 )
-from clearbench.stages import base, evaluate, finetune, score, unlearn
+from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, png
 
@@ -104,6 +105,8 @@ def shared(datasets, tmp_path_factory):
         for name, part, size in (("original", "full", None), ("gold", "retain", 10)):
             finetune.run(settings, part, size, 0, root / "base", dataset, root / name)
         asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
+        said = ReferenceSettings(model=use, batch_size=4)
+        reference.run(said, root / "base", root / "original", dataset, root / "reference")
         records = root / "evaluate/gold"
         evaluate.run(asked, 10, root / "base", root / "gold", None, dataset, records)
         return use, root
@@ -125,7 +128,10 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
     modality = "both" if use.domain == "multimodal" else "text"
     cell = Cell(method, modality, 10, 0)
     unlearned, records, scores = (root / stage / method for stage in ("cell", "records", "scores"))
-    unlearn.run(settings, cell, root / "base", root / "original", dataset, unlearned)
+    # Computed for adapters, stored for all weights: those would need a second model in memory.
+    takes = weights == "full" and methods.takes_stored_reference(method)
+    said = root / "reference" if takes else None
+    unlearn.run(settings, cell, root / "base", root / "original", said, dataset, unlearned)
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
     assert (unlearned / stored).is_file()
     asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))

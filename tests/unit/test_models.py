@@ -26,6 +26,7 @@ from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
 from clearbench.suite import Unlearning
 from clearbench.training.loop import DivergedError
+from clearbench.training.references import References, write_references
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from tiny_models import (
@@ -458,6 +459,69 @@ def test_reference_stays_the_original_while_the_student_moves(tiny, weights, mon
     assert max(distance for _, distance in seen) < 1e-5
     assert seen[0][0] < 1e-5
     assert seen[-1][0] > 1e-2
+
+
+@of_every_architecture
+def test_a_stored_reference_says_what_a_run_of_the_original_does(tiny, tmp_path):
+    model, sets = tiny.new_model(), sets_of(tiny)
+    samples = [*sets.forget, *sets.retain]
+    write_references(tmp_path, model, tiny.encoder, samples, 4)
+    batches = sets.batches([1, 0], [3, 0, 2], 0)
+    assert sets.stored(batches, "forget") is None
+    sets = replace(sets, references=References(tmp_path, samples, CPU))
+    for asked in ("forget", "retain"):
+        with torch.no_grad():
+            run = answers_of(model, batches.batch(asked))
+            stored = sets.stored(batches, asked)
+            assert torch.equal(stored.labels, run.labels)
+            assert torch.equal(stored.sample, run.sample)
+            assert stored.size == run.size
+            assert torch.allclose(stored.log_probabilities, run.log_probabilities, atol=1e-5)
+    assert sets.stored(batches, "idk") is None
+    assert sets.stored(batches, 3) is None
+
+
+def test_a_stored_reference_of_another_dataset_or_a_damaged_one_is_one_line(tiny, tmp_path):
+    samples = sets_of(tiny).retain
+    write_references(tmp_path, tiny.new_model(), tiny.encoder, samples, 4)
+    with pytest.raises(UserError, match=r"of 4 samples; the dataset has 3"):
+        References(tmp_path, samples[:3], CPU)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=rf"{path.name}: can't be read \("):
+        References(tmp_path, samples, CPU)
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+@pytest.mark.parametrize("key", ["kl", "npo", "scrub", "llmu"])
+def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
+    tiny, tmp_path, weights, key, monkeypatch
+):
+    sets = sets_of(tiny)
+    samples = [*sets.forget, *sets.retain]
+    write_references(tmp_path, tiny.new_model(), tiny.encoder, samples, 4)
+    training = TRAINING.model_copy(update={"weights": weights, "lr": 1e-3})
+    assert methods.takes_stored_reference(key)
+    losses = []
+    for references in (None, References(tmp_path, samples, CPU)):
+        model = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
+        load = tiny.new_model if references is None else lambda: pytest.fail("loaded the original")
+        found = Unlearner(
+            model, method_of(key), replace(sets, references=references), training, 0, load
+        )
+        if references is not None:
+            monkeypatch.setattr(found, "_reference", lambda run: pytest.fail("ran the original"))
+        found.minimise(method_of(key).loss)
+        losses.append(found.history)
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+
+
+def test_methods_that_take_a_stored_reference_are_those_that_ask_for_its_logits():
+    taking = {key for key in METHODS if methods.takes_stored_reference(key)}
+    assert taking == {"kl", "dpo", "npo", "scrub", "llmu", "sku"}
+    assert methods.passes("dpo", {}) == (2, 2)
+    assert methods.passes("dpo", {}, stored=True) == (2, 1)
+    assert methods.passes("scrub", {}, stored=True) == (2, 0)
 
 
 @of_every_architecture

@@ -118,11 +118,16 @@ def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
     suite = load_suite("paper-llava", ROOT)
     tree = SyntheticTree(suite, tmp_path)
     run = "npo/visual/forget05/seed42"
-    for name in ("dataset", "base", "original", f"unlearn/{run}", f"evaluate/{run}"):
+    shared = ("dataset", "base", "original", "reference")
+    for name in (*shared, f"unlearn/{run}", f"evaluate/{run}"):
         tree.put(name, MEASURED)
     experience = Experience([Tree(tree.root)])
-    models = [a.name for a in tree.graph if a.stage in ("finetune", "unlearn", "evaluate")]
+    stages = ("finetune", "reference", "unlearn", "evaluate")
+    models = [artifact.name for artifact in tree.graph if artifact.stage in stages]
     costs = [estimate(experience, tree.graph, name) for name in models]
-    assert len(costs) == 7 + 297 + 306
+    assert len(costs) == 7 + 1 + 297 + 306
     assert None not in costs
     assert all(cost.gpus == 1 and cost.seconds > 30 for cost in costs)
+    # What the original says is stored, so npo runs a batch through the student and ga does too.
+    ga, npo = (f"unlearn/{key}/visual/forget05/seed43" for key in ("ga", "npo"))
+    assert estimate(experience, tree.graph, ga) == estimate(experience, tree.graph, npo)

@@ -1,5 +1,7 @@
 """The ways to train that the suites of the repository do not use, end to end."""
 
+import pytest
+
 from .bench import TRAINING
 
 FULL, ADAPTER = "model.safetensors", "adapter_model.safetensors"
@@ -26,6 +28,23 @@ def test_adapters_and_full_weights_can_be_stacked(bench):
     for folder, kind in kinds.items():
         files = {path.name for path in (bench.results() / folder).iterdir()}
         assert files & {FULL, ADAPTER} == {kind}, folder
+
+
+def test_what_the_original_says_is_stored_once_for_the_cells_that_ask(bench):
+    computed = bench.table().set_index(["method", "modality", "metric"])["mean"]
+    bench.write(reference="stored")
+    done = bench.snakemake()
+    assert done.status == 0, done.output
+    assert done.jobs.count("reference") == 1
+    # Retain fine-tuning asks the original nothing, so its cells are not made again.
+    assert done.jobs.count("unlearn") == 2
+    stored = bench.table()
+    assert set(stored.status) == {"ok"}
+    stored = stored.set_index(["method", "modality", "metric"])["mean"]
+    assert stored["retain_ft"].equals(computed["retain_ft"])
+    assert stored["npo"].to_dict() == pytest.approx(computed["npo"].to_dict(), abs=0.02)
+    assert bench.clearbench("audit").status == 0
+    assert bench.snakemake().jobs == []
 
 
 def test_a_text_model_learns_and_forgets_the_texts_of_a_dataset_with_images(bench):

@@ -36,6 +36,7 @@ _settings_option = click.option("--settings", required=True, help="Settings of t
 _out = _folder("--out", "Artifact folder to make.")
 _dataset = _folder("--dataset", "Folder of the dataset stage.")
 _base = _folder("--base", "Folder of the base stage.")
+_original = _folder("--original", "Folder of the original model.")
 _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 _forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
 
@@ -101,12 +102,27 @@ def finetune(
 
 @click.command()
 @_settings_option
+@_base
+@_original
+@_dataset
+@_out
+def reference(settings: str, base: Path, original: Path, dataset: Path, out: Path) -> None:
+    """Store what the original says of all training samples, for all cells."""
+    from clearbench.settings import ReferenceSettings
+    from clearbench.stages import reference as stage
+
+    stage.run(_settings(ReferenceSettings, settings), base, original, dataset, out)
+
+
+@click.command()
+@_settings_option
 @click.option("--method", required=True, help="A method; see `clearbench methods`.")
 @click.option("--modality", type=click.Choice(["text", "visual", "both"]), required=True)
 @_forget_size
 @_seed
 @_base
-@_folder("--original", "Folder of the original model.")
+@_original
+@_folder("--reference", "Folder of what the original says, stored.", required=False)
 @_dataset
 @_out
 def unlearn(
@@ -117,6 +133,7 @@ def unlearn(
     seed: int,
     base: Path,
     original: Path,
+    reference: Path | None,
     dataset: Path,
     out: Path,
 ) -> None:
@@ -125,7 +142,7 @@ def unlearn(
     from clearbench.stages import unlearn as stage
 
     cell = Cell(method, modality, forget_size, seed)
-    stage.run(_settings(UnlearnSettings, settings), cell, base, original, dataset, out)
+    stage.run(_settings(UnlearnSettings, settings), cell, base, original, reference, dataset, out)
 
 
 @click.command()

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _FOLDER = Path(__file__).parent
 _SHARED = ("__init__", "base")
 _BATCHES = ("forget", "retain", "idk", "mismatched", "flipped")
+STORED = frozenset({"forget", "retain"})
+"""The batches on which the original's answers may be stored: those of no draw."""
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 
 
@@ -79,8 +81,7 @@ def describe(key: str) -> Description:
     Raises UserError where the file does not hold exactly one subclass of `Method`, or a parameter
     is not an `int`, `float`, `bool` or `str` with a literal default.
     """
-    path = _file(key)
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    path, tree = _file(key), _tree(key)
     classes = [
         node
         for node in tree.body
@@ -113,32 +114,57 @@ def describe(key: str) -> Description:
     )
 
 
-def passes(key: str, parameters: Mapping[str, Any]) -> tuple[int, int]:
+def takes_stored_reference(key: str) -> bool:
+    """Whether a method asks the original for logits on samples with their own answers.
+
+    So not one that looks at hidden states, and no variant: published code uses all positions.
+    """
+    functions = {node.name for node in ast.walk(_tree(key)) if isinstance(node, ast.FunctionDef)}
+    asked = _asked(key, {})[1]
+    return "@" not in key and "hidden_layer" not in functions and bool(STORED & asked.keys())
+
+
+def passes(key: str, parameters: Mapping[str, Any], stored: bool = False) -> tuple[int, int]:
     """How many batches a step runs through the student and through the reference.
 
-    Read off the loss without running it: the batches that it asks each of its two views for,
-    `mismatched(k)` being k of them where k is a number or a parameter. A method without a loss
-    counts as one batch of the student; refusals that a variant loses count, though they are the
-    forget batch again.
+    Those that are `stored` are not run. A method without a loss counts as one batch of the student;
+    refusals that a variant loses count, though they are the forget batch again.
+    """
+    student, reference = _asked(key, parameters)
+    kept = STORED if stored else frozenset()
+    run = sum(count for batch, count in reference.items() if batch not in kept)
+    return sum(student.values()) or 1, run
+
+
+def _asked(key: str, parameters: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
+    """How many batches of each kind a step asks the student and the reference for.
+
+    Read off the loss without running it; `mismatched(k)` is k batches where k is a number or a
+    parameter.
     """
     known = {name: default for name, (_, default) in describe(key).parameters.items()}
     known = {**known, **parameters}
-    tree = ast.parse(_file(key).read_text(encoding="utf-8"))
-    losses = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "loss"]
+    functions = (node for node in ast.walk(_tree(key)) if isinstance(node, ast.FunctionDef))
+    losses = [function for function in functions if function.name == "loss"]
     if not losses:
-        return 1, 0
+        return {}, {}
     nodes = list(ast.walk(losses[0]))
     calls = [node for node in nodes if isinstance(node, ast.Call) and node.args]
     counts = {id(node.func): ast.unparse(node.args[0]) for node in calls}
-    asked: dict[str, dict[str, int]] = {view.arg: {} for view in losses[0].args.args[1:3]}
+    student, reference = (view.arg for view in losses[0].args.args[1:3])
+    asked: dict[str, dict[str, int]] = {student: {}, reference: {}}
     for node in nodes:
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             view, batch = node.value.id, node.attr
             if view in asked and batch in _BATCHES:
                 count = counts.get(id(node), "1").removeprefix("self.")
                 asked[view][batch] = known.get(count, int(count) if count.isdecimal() else 1)
-    student, reference = (sum(batches.values()) for batches in asked.values())
-    return student, reference
+    return asked[student], asked[reference]
+
+
+def _tree(key: str) -> ast.Module:
+    path = _file(key)
+    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
 def create(key: str, parameters: Mapping[str, Any]) -> "Method":

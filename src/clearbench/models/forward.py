@@ -24,10 +24,7 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
     is never spread over prompt, image or padding positions. `layer` asks for the output of a
     decoder layer at the same positions instead: the run ends there, and there are no logits.
     """
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
-    labels = batch["labels"][:, 1:]
-    row, position = (labels != IGNORED).nonzero(as_tuple=True)
-    part = Part(row, position, labels[row, position], row, len(labels))
+    inputs, part = _inputs(batch), _part(batch)
     if layer is None:
         return _answers(model, _states(model, inputs), part)
     states = _states_of_layer(model, inputs, layer)
@@ -36,9 +33,15 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
         labels=part.labels,
         sample=part.sample,
         size=part.size,
-        hidden=states[row, position],
+        hidden=states[part.row, part.position],
         whole_hidden=states,
     )
+
+
+def answer_states(model: Model, batch: dict[str, Tensor]) -> tuple[Tensor, Part]:
+    """The states (N, H) that predict the answer tokens of a batch of `collate`, and the tokens."""
+    part = _part(batch)
+    return _states(model, _inputs(batch))[part.row, part.position], part
 
 
 def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
@@ -49,6 +52,17 @@ def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
     inputs = {**batch.inputs, "attention_mask": batch.attention, "position_ids": placed}
     states = _states(model, inputs)
     return [_answers(model, states, part) for part in batch.parts]
+
+
+def _inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value for name, value in batch.items() if name != "labels"}
+
+
+def _part(batch: dict[str, Tensor]) -> Part:
+    """All answer tokens of a batch of `collate`."""
+    labels = batch["labels"][:, 1:]
+    row, position = (labels != IGNORED).nonzero(as_tuple=True)
+    return Part(row, position, labels[row, position], row, len(labels))
 
 
 def _states(model: Model, inputs: dict[str, Tensor]) -> Tensor:

@@ -61,7 +61,7 @@ def submodules(package: str) -> list[str]:
 
 
 def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    if stage in ("base", "finetune", "unlearn", "evaluate"):
+    if stage in ("base", "finetune", "reference", "unlearn", "evaluate"):
         model = settings.get("model")
         method = (method_module(settings["method"]),) if stage == "unlearn" else ()
         return (domain_module(model["domain"], stage), *method) if model else method

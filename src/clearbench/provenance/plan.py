@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from clearbench import methods
 from clearbench.errors import UserError
-from clearbench.graph import Artifact, Graph
+from clearbench.graph import REFERENCE, Artifact, Graph
 from clearbench.provenance.artifacts import PROVENANCE
 from clearbench.provenance.currency import Status
 from clearbench.provenance.tree import Tree
@@ -86,7 +86,8 @@ class Experience:
         facts, stage, settings = record.facts, record.recipe.stage, record.recipe.settings
         gpus = facts.get("processes", 1) if facts["gpu"] is not None else 0
         training = facts["measures"].get("training_seconds", 0.0)
-        job = _Job(Cost(facts["seconds"], size, gpus), training, _work(stage, settings))
+        work = _work(stage, settings, REFERENCE in record.recipe.inputs)
+        job = _Job(Cost(facts["seconds"], size, gpus), training, work)
         for kind in _kinds(stage, settings, base):
             self._jobs[kind].append(job)
 
@@ -98,7 +99,8 @@ class Experience:
         for kind in _kinds(artifact.stage, artifact.resolved, base):
             jobs = self._jobs.get(kind)
             if jobs:
-                work = _work(artifact.stage, artifact.resolved)
+                stored = REFERENCE in artifact.inputs
+                work = _work(artifact.stage, artifact.resolved, stored)
                 costs = [job.scaled(work) for job in jobs]
                 return Cost(
                     fmean(cost.seconds for cost in costs),
@@ -127,11 +129,12 @@ def _kinds(stage: str, settings: Mapping[str, Any], base: Any) -> Iterator[tuple
     yield (stage, model)
 
 
-def _work(stage: str, settings: Mapping[str, Any]) -> float:
+def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
     """How much a job computes, in units that jobs of its stage and model have in common.
 
     A backward pass of an adapter costs a forward pass, one of all weights two; a step's passes go
     over batches of one size, and there are as many steps as the epochs and the forget set make.
+    That prompts are run once for all their answers is left out: how much it saves is the images'.
     """
     training = settings.get("training")
     if stage not in ("finetune", "unlearn") or training is None:
@@ -139,7 +142,7 @@ def _work(stage: str, settings: Mapping[str, Any]) -> float:
     if stage == "finetune":
         return float(training["epochs"])
     try:
-        student, reference = methods.passes(settings["method"], settings["parameters"])
+        student, reference = methods.passes(settings["method"], settings["parameters"], stored)
     except FileNotFoundError:
         # A method on record that is no longer here.
         student, reference = 1, 0

@@ -13,7 +13,13 @@ from clearbench.training.loop import DivergedError
 
 
 def run(
-    settings: UnlearnSettings, cell: Cell, base: Path, original: Path, dataset: Path, out: Path
+    settings: UnlearnSettings,
+    cell: Cell,
+    base: Path,
+    original: Path,
+    reference: Path | None,
+    dataset: Path,
+    out: Path,
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged."""
     domain = domains.load(settings.model.domain, "unlearn")
@@ -22,7 +28,7 @@ def run(
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(cell.seed), job.state, job.folder)
         try:
-            trained = domain.run(settings, method, cell, base, original, place)
+            trained = domain.run(settings, method, cell, base, original, reference, place)
         except DivergedError as error:
             job.diverged(error.step)
             return
@@ -30,4 +36,6 @@ def run(
 
     resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}
     inputs = {"base": base, "original": original, "dataset": dataset}
+    if reference is not None:
+        inputs["reference"] = reference
     Job("unlearn", out, inputs, resolved).run(work)

@@ -44,6 +44,9 @@ class FaceSets:
         """Identity logits, embeddings and, where a layer is asked for, its averaged output."""
         return [self._answers(model, batches.batch(one), layer) for one in asked]
 
+    def stored(self, batches: "FaceBatches", asked: Asked) -> None:
+        """None: faces are quickly run."""
+
     def _answers(self, model: FaceModel, batch: Batch, layer: int | None) -> Answers:
         with model.watched(layer) as captured:
             embeddings = model(batch["pixels"])

@@ -35,6 +35,9 @@ class Task(Protocol):
     ) -> list[Answers]:
         """What a model says of some batches of a step; of more than one, to the same questions."""
 
+    def stored(self, batches: Any, asked: Asked) -> Answers | None:
+        """What the original says of a batch, where that is stored: with logits at the answers."""
+
 
 Run = Callable[[nn.Module], list[Answers]]
 
@@ -104,7 +107,7 @@ class Unlearner:
         for step, (forget_batch, retain_batch) in enumerate(steps):
             batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
             student = ModelView(self._asking(batches, self._student), self._seed, trained, lost)
-            reference = ModelView(self._asking(batches, self._reference), self._seed, (), lost)
+            reference = ModelView(self._recalling(batches), self._seed, (), lost)
             yield partial(loss, student, reference)
 
     def _asking(
@@ -121,6 +124,11 @@ class Unlearner:
             return found[asked]
 
         return ask
+
+    def _recalling(self, batches: Any) -> Callable[[Asked], Answers]:
+        """As `_asking` of the reference, which is run where what it says is not stored."""
+        computed = self._asking(batches, self._reference)
+        return lambda asked: self._sets.stored(batches, asked) or computed(asked)
 
     def _student(self, run: Run) -> list[Answers]:
         return run(self._model)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -14,13 +15,15 @@ from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
 from clearbench.models.forward import answers_of, answers_of_shared
 from clearbench.models.shared_prompts import SharedBatch, collate_shared
+from clearbench.training.references import References
 
 
 @dataclass(frozen=True)
 class Sets:
     """The forget and the retain set of a cell; implements `training.unlearn.Task`.
 
-    `shares_prompts` asks for an attention that takes any mask.
+    `shares_prompts` asks for an attention that takes any mask. `references` are the original's
+    stored answers, where there are any.
     """
 
     forget: Sequence[TrainSample]
@@ -28,6 +31,7 @@ class Sets:
     encoder: Encoder
     device: torch.device
     shares_prompts: bool = True
+    references: References | None = None
 
     def lengths(self, part: str) -> list[int]:
         """Lengths in characters: close enough to put like with like, without encoding all."""
@@ -53,6 +57,12 @@ class Sets:
         if len(asked) > 1 and self.shares_prompts:
             return answers_of_shared(model, batches.shared(tuple(asked)))
         return [answers_of(model, batches.batch(one), layer) for one in asked]
+
+    def stored(self, batches: "StepBatches", asked: Asked) -> Answers | None:
+        """The original's answers, where they are stored: to the samples' own."""
+        if self.references is None or asked not in ("forget", "retain"):
+            return None
+        return self.references.answers(batches.samples(asked))
 
 
 class StepBatches:
@@ -86,6 +96,12 @@ class StepBatches:
             self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
         return self._shared[asked]
 
+    def samples(self, asked: Literal["forget", "retain"]) -> list[TrainSample]:
+        """The samples of a set."""
+        if asked == "forget":
+            return [self._sets.forget[i] for i in self._forget]
+        return [self._sets.retain[i] for i in self._retain]
+
     def _examples(self, asked: Asked) -> list[Example]:
         encoder = self._sets.encoder
         pairs = self._pairs(asked)
@@ -93,11 +109,9 @@ class StepBatches:
 
     def _pairs(self, asked: Asked) -> list[tuple[TrainSample, str]]:
         """Samples with the answers that they are given."""
-        forget = [self._sets.forget[i] for i in self._forget]
-        if asked == "forget":
-            return [(sample, sample.answer) for sample in forget]
-        if asked == "retain":
-            return [(s, s.answer) for s in (self._sets.retain[i] for i in self._retain)]
+        if asked == "forget" or asked == "retain":
+            return [(sample, sample.answer) for sample in self.samples(asked)]
+        forget = self.samples("forget")
         generator = torch.Generator().manual_seed(self._seed)
         if asked == "idk":
             draws = torch.randint(len(REFUSALS), (len(forget),), generator=generator)

@@ -13,6 +13,7 @@ from clearbench.models.checkpoint import (
 from clearbench.models.encoding import Encoder
 from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training import memory
+from clearbench.training.references import References
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 
@@ -23,6 +24,7 @@ def run(
     cell: Cell,
     base: Path,
     original: Path,
+    reference: Path | None,
     place: Place,
 ) -> Trained:
     """Unlearn the forget set's samples of the cell's modality."""
@@ -32,12 +34,16 @@ def run(
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
     )
+    stored = None
+    if reference is not None:
+        stored = References(reference, store.train("full", None, "both"), place.device)
     sets = Sets(
         forget=store.train("forget", cell.forget_size, cell.modality),
         retain=store.train("retain", cell.forget_size, retained),
         encoder=Encoder(load_processor(base, use.domain), store),
         device=place.device,
         shares_prompts=use.attention == "sdpa",
+        references=stored,
     )
     memory.check(trained, training, sets.longest())
     unlearner = Unlearner(

@@ -18,6 +18,7 @@ def run(
     cell: Cell,
     base: Path,
     original: Path,
+    reference: None,
     place: Place,
 ) -> Trained:
     """Unlearn the forget set's pictures.

@@ -1,0 +1,92 @@
+"""What the original says of every training sample, stored once for all cells.
+
+A method that holds a model to the original asks the original the same at every step of every cell.
+Stored are the states (N, H) that the output layer takes, at the N positions that predict an answer
+token, with that layer itself: any likelihood or distribution is one product away, and needs neither
+a forward pass nor a second model in memory. The states take 2·H bytes an answer token in half
+precision: 8 kB of LLaVA-1.5-7B, some 3 GB of all samples of CLEAR.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.nn.functional import linear
+from tqdm import tqdm
+
+from clearbench.data.store import TrainSample
+from clearbench.errors import UserError, disk_errors
+from clearbench.models.answers import Answers
+from clearbench.models.checkpoint import Model
+from clearbench.models.encoding import Encoder, collate
+from clearbench.models.forward import answer_states, unwrapped
+
+_FILE = "references.safetensors"
+
+
+@torch.inference_mode()
+def write_references(
+    folder: Path, model: Model, encoder: Encoder, samples: Sequence[TrainSample], batch_size: int
+) -> None:
+    """Run a model on samples and store its states; samples of like length share a batch."""
+    examples = [encoder.sequence(s.question, s.image, s.answer) for s in samples]
+    order = sorted(range(len(samples)), key=lambda i: (len(examples[i].ids), i))
+    states: dict[int, Tensor] = {}
+    labels: dict[int, Tensor] = {}
+    for start in tqdm(range(0, len(order), batch_size), delay=10, mininterval=10, unit="batch"):
+        numbers = order[start : start + batch_size]
+        batch = collate([examples[i] for i in numbers], encoder.padding, model.device)
+        found, part = answer_states(model, batch)
+        for place, number in enumerate(numbers):
+            own = part.sample == place
+            states[number], labels[number] = found[own].cpu(), part.labels[own].cpu()
+    ordered = range(len(samples))
+    lengths = torch.tensor([len(labels[i]) for i in ordered])
+    tensors = {
+        "states": torch.cat([states[i] for i in ordered]),
+        "labels": torch.cat([labels[i] for i in ordered]),
+        "ends": lengths.cumsum(0),
+    }
+    head = unwrapped(model).get_output_embeddings()
+    tensors |= {f"head.{name}": value.cpu().clone() for name, value in head.named_parameters()}
+    with disk_errors(folder):
+        save_file(tensors, folder / _FILE)
+
+
+class References:
+    """Reads what `write_references` stored of samples, a batch at a time.
+
+    `samples` are those that were stored, in their order. Raises UserError where the file is not of
+    as many.
+    """
+
+    def __init__(self, folder: Path, samples: Sequence[TrainSample], device: torch.device):
+        path = folder / _FILE
+        try:
+            self._file = safe_open(path, "pt")
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{path}: can't be read ({error})") from None
+        self._states, self._device = self._file.get_slice("states"), device
+        self._labels, ends = self._file.get_tensor("labels"), self._file.get_tensor("ends")
+        if len(ends) != len(samples):
+            raise UserError(f"{path}: of {len(ends)} samples; the dataset has {len(samples)}")
+        bounds = zip([0, *ends.tolist()], ends.tolist(), strict=False)
+        self._bounds = dict(zip(samples, bounds, strict=True))
+        head = {name: self._file.get_tensor(name) for name in self._file.keys() if "head" in name}  # noqa: SIM118
+        self._head = {name.removeprefix("head."): value.to(device) for name, value in head.items()}
+
+    def answers(self, samples: Sequence[TrainSample]) -> Answers:
+        """The original's answers on a batch of samples, with nothing but logits and labels."""
+        bounds = [self._bounds[sample] for sample in samples]
+        states = torch.cat([self._states[start:end] for start, end in bounds]).to(self._device)
+        labels = torch.cat([self._labels[start:end] for start, end in bounds])
+        lengths = torch.tensor([end - start for start, end in bounds])
+        return Answers(
+            project=lambda: linear(states, self._head["weight"], self._head.get("bias")),
+            labels=labels.to(self._device),
+            sample=torch.arange(len(samples)).repeat_interleave(lengths).to(self._device),
+            size=len(samples),
+        )
