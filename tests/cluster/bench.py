@@ -105,7 +105,7 @@ class ClusterBench(Bench):
         return {
             path.name: path.read_bytes()
             for path in (self.results() / "tables").iterdir()
-            if not path.name.startswith(("cost.", "manifest", "provenance"))
+            if not path.name.startswith(("cost.", "overhead.", "manifest", "provenance"))
         }
 
     def logs(self) -> str:

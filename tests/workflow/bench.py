@@ -177,6 +177,7 @@ class Bench:
             if path.parts[0] not in ("logs", "partial-tables")
             and path.name not in {PROVENANCE, *OWN}
             and not path.match("tables/cost.*")
+            and not path.match("tables/overhead.*")
             and path.as_posix() != f"tables/{MANIFEST}"
         }
         kinds = {Path(name).name for name in found}

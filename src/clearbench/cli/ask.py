@@ -71,6 +71,44 @@ def carry_over(name: str, results: Path) -> None:
 
 
 @click.command()
+@click.argument("names", metavar="SUITE…", nargs=-1, required=True)
+@results_option
+def overhead(names: tuple[str, ...], results: Path) -> None:
+    """Print what forgetting both modalities at once costs, by model size, of some suites."""
+    from statistics import fmean
+
+    from tabulate import tabulate
+
+    from clearbench.graph import Graph
+    from clearbench.provenance.tree import Tree
+    from clearbench.suite import load_suite
+    from clearbench.tables.overhead import MEASURES, ratios, weights
+    from clearbench.tables.read import read_results
+
+    rows = []
+    for name in names:
+        suite = load_suite(name, Path.cwd())
+        found = read_results(Graph(suite), Tree(results / suite.name))
+        cells, size = ratios(found), weights(found)
+        number = len(cells[MEASURES[0].key])
+        if size is None or not number:
+            raise UserError(
+                f"suite {suite.name}: no method has finished on text, visual and both; run"
+                f" snakemake --config suite={suite.name} first"
+            )
+        means = [f"{fmean(cells[column.key]):.2f}" for column in MEASURES]
+        rows.append((size, (suite.file.model, suite.name, number, *means)))
+    headers = ["weights", "model", "suite", "cells", "seconds", "peak memory", "FLOP"]
+    click.echo("## Both modalities at once, against each alone\n")
+    lines = [(f"{size / 1e6:,.1f} M", *row) for size, row in sorted(rows)]
+    click.echo(tabulate(lines, headers, tablefmt="pipe", disable_numparse=True))
+    click.echo(
+        "\n- Means over methods, forget sizes and seeds of both / (text + visual); of memory, for"
+        " each unit of the larger. A suite's table `overhead` has every method's."
+    )
+
+
+@click.command()
 @click.argument("method", required=False)
 def methods(method: str | None) -> None:
     """List the methods, or show one with its parameters, formula and source."""

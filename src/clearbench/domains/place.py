@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from resource import RUSAGE_SELF, getrusage
 
 import torch
+from torch import nn
 
 from clearbench.data.store import Store
 from clearbench.provenance.state import State
@@ -19,14 +21,32 @@ class Place:
     state: State
     folder: Path
 
+    def trained(self, model: nn.Module, history: Sequence[float], samples: int) -> "Trained":
+        """What a training was that ends now: by the state's clock `training` and its counts."""
+        return Trained(
+            history,
+            samples,
+            self.state.seconds("training"),
+            self.state.counts.get("flops", 0.0),
+            _peak(self.device),
+            sum(parameter.numel() for parameter in model.parameters()),
+        )
+
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training was: the loss of each optimiser step, the samples seen, the seconds."""
+    """What a training was: the loss of each optimiser step, the samples seen, the seconds.
+
+    `flops` are the operations of its matrix products, `peak` the bytes that it held at most, on the
+    GPU where there is one, and `parameters` the weights of the model, with those of its adapter.
+    """
 
     history: Sequence[float]
     samples: int
     seconds: float
+    flops: float
+    peak: int
+    parameters: int
 
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
@@ -36,5 +56,15 @@ class Trained:
             "last_loss": self.history[-1],
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),
+            "flops": self.flops,
+            "peak_bytes": self.peak,
+            "parameters": self.parameters,
             "stored_bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         }
+
+
+def _peak(device: torch.device) -> int:
+    """The most memory that this process had at a time, in bytes: the GPU's where it has one."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    return getrusage(RUSAGE_SELF).ru_maxrss * 1024

@@ -120,8 +120,16 @@ def prepare_training(
     trained is in single precision, whatever the model is in: a step is smaller than half precision
     can tell. With `checkpointing`, layers keep no activations and compute them again when needed.
     """
+    trained = _trained(model, weights, lora, frozen)
     if checkpointing:
         model.activation_checkpointing_enable({"use_reentrant": False})
+        # It has made all embeddings ask for a gradient, as older ways of checkpointing need; a
+        # frozen vision tower would be run backward for nothing.
+        model.disable_input_require_grads()
+    return trained
+
+
+def _trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
     if weights == "lora":
         config = LoraConfig(
             r=lora.rank,

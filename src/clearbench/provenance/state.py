@@ -71,6 +71,8 @@ class State:
     ):
         self.resumed_at: list[int] = []
         """The steps after which an interrupted attempt was gone on from."""
+        self.counts: dict[str, float] = {}
+        """What the steps so far counted, by name, with those of earlier attempts."""
         self._path = None if out is None else state_folder(out) / f"{key}.safetensors"
         self._interval = interval
         self._interruption = interruption or Interruption()
@@ -101,7 +103,7 @@ class State:
             print(f"{path}: damaged state, removed ({error})", file=sys.stderr)
             return
         self._results, self._steps = notes["results"], notes["steps"]
-        self._earlier = notes["seconds"]
+        self._earlier, self.counts = notes["seconds"], notes["counts"]
         self.resumed_at = [*notes["resumed_at"], self._steps]
         print(f"{path}: goes on after step {self._steps}", file=sys.stderr)
 
@@ -117,6 +119,10 @@ class State:
     def seconds(self, clock: str) -> float:
         """The seconds of a clock, with those of earlier attempts up to where this one went on."""
         return time.monotonic() - self._started[clock] + self._earlier.get(clock, 0.0)
+
+    def count(self, name: str, amount: float) -> None:
+        """Add to a count, before the end of the step that it is of."""
+        self.counts[name] = self.counts.get(name, 0) + amount
 
     @contextmanager
     def loop(self, holder: Holder | None = None) -> Iterator[Loop]:
@@ -158,6 +164,7 @@ class State:
         notes = {
             "results": self._results,
             "steps": self._steps,
+            "counts": self.counts,
             "seconds": {clock: self.seconds(clock) for clock in self._started},
             "resumed_at": self.resumed_at,
         }

@@ -14,13 +14,17 @@ def build(results: Results) -> Table:
     """Seconds, samples a second, peak memory and stored bytes of training and evaluation."""
     columns = [
         *_stage("train", "train"),
+        Column("measures/flops", "train (TFLOP)", "train", digits=2, unit=1e12),
+        Column("measures/peak_bytes", "train, device (MiB)", "train", digits=0, unit=MIB),
         Column("measures/stored_bytes", "stored (MiB)", "train", digits=2, unit=MIB),
         *_stage("evaluate", "evaluate"),
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
     notes = [
         "Train is unlearning, and fine-tuning of a control. Seconds and peak main memory are of the"
-        " whole process, samples a second of its work without loading.",
+        " whole process, samples a second of its work without loading. TFLOP are the products of"
+        " matrices that the training asks for; device is the peak of the GPU's memory, where there"
+        " is one.",
     ]
     return Table("Cost", blocks, notes)
 

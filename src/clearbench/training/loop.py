@@ -13,6 +13,7 @@ from tqdm import tqdm
 from clearbench import parallel
 from clearbench.provenance.state import State
 from clearbench.settings import Training
+from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
 
 
@@ -46,14 +47,14 @@ def minimise(
     inner = _optimizer(parameters, training)
     optimizer = accelerator.prepare(inner)
     steps = math.ceil(batches / training.accumulation)
-    with state.loop(Progress(model, inner)) as loop:
+    with state.loop(Progress(model, inner)) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
         rates = LambdaLR(inner, lambda step: _rate(step, steps, training), last_epoch=done - 1)
         scheduler = accelerator.prepare(rates)
         skipped = min(done * training.accumulation, batches)
         remaining = itertools.islice(losses, skipped, None)
-        pending: list[tuple[int, float]] = []
+        pending: list[tuple[int, float, int]] = []
         progress = tqdm(
             remaining,
             initial=skipped,
@@ -68,10 +69,11 @@ def minimise(
             place = (number - 1) % training.accumulation
             if place % parallel.size() == parallel.rank():
                 loss = loss_of_batch()
-                pending.append((place, loss.item()))
+                pending.append((place, loss.item(), counter.take()))
                 accelerator.backward(loss / training.accumulation)
             if place == training.accumulation - 1 or number == batches:
-                values = [value for _, value in sorted(parallel.gather(pending))]
+                shared = sorted(parallel.gather(pending))
+                values = [value for _, value, _ in shared]
                 if not all(map(math.isfinite, values)):
                     raise DivergedError(len(history) + 1)
                 parallel.add_gradients(parameters)
@@ -80,6 +82,7 @@ def minimise(
                 scheduler.step()
                 optimizer.zero_grad(set_to_none=True)
                 history.append(sum(values) / len(values))
+                state.count("flops", sum(flops for _, _, flops in shared))
                 pending.clear()
                 progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
                 loop.end_step()

@@ -33,6 +33,6 @@ def run(
     samples = store.train(part, forget_size, modality)
     state.start("training")
     history = train(trained, encoder, samples, training, seed, state)
-    seconds = state.seconds("training")
+    done = place.trained(trained, history, len(samples) * training.epochs)
     save_checkpoint(trained, place.folder)
-    return Trained(history, len(samples) * training.epochs, seconds)
+    return done

@@ -59,6 +59,6 @@ def run(
     )
     state.start("training")
     method.unlearn(unlearner)
-    seconds = state.seconds("training")
+    done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
     save_checkpoint(trained, place.folder)
-    return Trained(unlearner.history, len(sets.forget) * training.epochs, seconds)
+    return done

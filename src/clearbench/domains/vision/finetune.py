@@ -34,6 +34,6 @@ def run(
     history = train_faces(
         model, Pixels(load_image_processor(base), place.store), shown, training, seed, place.state
     )
-    seconds = place.state.seconds("training")
+    trained = place.trained(model, history, len(shown) * training.epochs)
     save_face_model(model, place.folder)
-    return Trained(history, len(shown) * training.epochs, seconds)
+    return trained

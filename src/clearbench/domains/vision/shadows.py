@@ -34,8 +34,9 @@ def run(
         settings.training,
         place.state,
     )
-    seconds = place.state.seconds("training")
+    samples = settings.training.epochs * sum(shown)
+    history = [loss for losses in histories for loss in losses]
+    trained = place.trained(models[0], history, samples)
     for name, model in zip(numbers, models, strict=True):
         save_face_model(model, place.folder / str(name))
-    samples = settings.training.epochs * sum(shown)
-    return Trained([loss for losses in histories for loss in losses], samples, seconds)
+    return trained

@@ -49,6 +49,6 @@ def run(
     )
     place.state.start("training")
     method.unlearn(unlearner)
-    seconds = place.state.seconds("training")
+    trained = place.trained(model, unlearner.history, len(sets.forget) * training.epochs)
     save_face_model(model, place.folder)
-    return Trained(unlearner.history, len(sets.forget) * training.epochs, seconds)
+    return trained
