@@ -19,8 +19,9 @@ def build(results: Results) -> Table:
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
     notes = [
-        "Train is unlearning, and fine-tuning of a control. Seconds and peak main memory are of the"
-        " whole process, samples a second of its work without loading.",
+        "Train is unlearning, and fine-tuning of a control; a model that was made elsewhere has"
+        " none. Seconds and peak main memory are of the whole process, samples a second of its"
+        " work without loading.",
     ]
     return Table("Cost", blocks, notes)
 
