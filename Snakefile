@@ -4,6 +4,7 @@
 include: "rules/common.smk"
 include: "rules/dataset.smk"
 include: "rules/models.smk"
+include: "rules/external.smk"
 include: "rules/shadows.smk"
 include: "rules/unlearn.smk"
 include: "rules/evaluate.smk"

@@ -20,7 +20,8 @@ wildcard_constraints:
     seed=r"\d+",
     stack=r"\d+",
     imported=r"[\w.-]+/(model|gold)",
-    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|imported/[\w.-]+"
+    external=r"[\w.-]+",
+    run=r"(original/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|(imported|external)/[\w.-]+"
     r"|\w+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
 
 

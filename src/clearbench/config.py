@@ -62,10 +62,11 @@ _WITHOUT_MODEL = {
     "generate": Need(mem_mb=3000),
     "dataset": Need(mem_mb=8000),
     "import_logs": Need(mem_mb=2000, minutes=10),
+    "external": Need(mem_mb=4000, minutes=60),
     "score": Need(mem_mb=2000, minutes=10),
     "tabulate": Need(mem_mb=3000, minutes=30),
 }
-"""What the stages that load no model ask of a cluster, in every suite."""
+"""What the stages that load no weights ask of a cluster, in every suite."""
 
 
 class ModelSource(Strict):

@@ -4,15 +4,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from clearbench import methods
 from clearbench.config import BaseSettings
 from clearbench.provenance.artifacts import folders
-from clearbench.runs import GOLD_SEEDS, gold_run, imported_run, original_run, shadow_run
+from clearbench.runs import (
+    GOLD_SEEDS,
+    external_run,
+    gold_run,
+    imported_run,
+    original_run,
+    shadow_run,
+)
 from clearbench.settings import (
     Cell,
     EvaluateSettings,
+    ExternalSettings,
     FinetuneSettings,
     ReferenceSettings,
     ShadowSettings,
@@ -55,7 +63,8 @@ class Run:
     """An evaluated model: its name, and the artifacts of its own weights and of its records.
 
     Of one that another group evaluated there are records alone, which stand for the weights too;
-    `gold` are those of its gold, where that is not the suite's.
+    `gold` are those of its gold, where that is not the suite's. `on` is what the weights are laid
+    on, if they are an adapter; `trained` whether they were made here.
     """
 
     name: str
@@ -64,6 +73,8 @@ class Run:
     forget_size: int
     cell: Cell | None = None
     gold: str | None = None
+    on: Literal["base", "original"] = "base"
+    trained: bool = True
 
 
 class Graph:
@@ -84,18 +95,31 @@ class Graph:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """All evaluated models by name: per forget size controls, imported ones, then cells."""
-        found = []
-        for size in self.suite.file.forget_sizes:
+        """All evaluated models by name: per forget size controls, others' models, then cells."""
+        found, file = [], self.suite.file
+        for size in file.forget_sizes:
             controls = {original_run(size): "original"}
             controls |= {run: run for run in (gold_run(size, seed) for seed in GOLD_SEEDS)}
             found += [Run(run, of, f"evaluate/{run}", size) for run, of in controls.items()]
-            for name, given in self.suite.file.imported.items():
-                if given.forget_size == size:
+            for name, log in file.imported.items():
+                if log.forget_size == size:
                     model, gold = (f"import/{name}/{part}" for part in ("model", "gold"))
-                    found.append(Run(imported_run(name), model, model, size, None, gold))
+                    run = imported_run(name)
+                    found.append(Run(run, model, model, size, gold=gold, trained=False))
+            for name, given in file.external.items():
+                if given.forget_size == size:
+                    run = external_run(name)
+                    records = f"evaluate/{run}"
+                    found.append(Run(run, run, records, size, on=given.on, trained=False))
             found += [
-                Run(cell.run, f"unlearn/{cell.run}", f"evaluate/{cell.run}", size, cell)
+                Run(
+                    cell.run,
+                    f"unlearn/{cell.run}",
+                    f"evaluate/{cell.run}",
+                    size,
+                    cell,
+                    on="original",
+                )
                 for cell in self.suite.cells
                 if cell.forget_size == size
             ]
@@ -128,6 +152,7 @@ class Graph:
         yield from self._reference()
         for cell in self.suite.cells:
             yield self._unlearned(cell)
+        yield from self._external()
         for run in self.runs.values():
             if run.gold is None:
                 yield self._evaluated(run)
@@ -195,7 +220,7 @@ class Graph:
 
     def _evaluated(self, run: Run) -> Artifact:
         inputs = {"base": "base", "finetuned": run.weights, "dataset": "dataset"}
-        if run.cell is not None:
+        if run.on == "original":
             inputs.update(finetuned="original", unlearned=run.weights)
         options = {"forget_size": run.forget_size}
         return Artifact(run.records, "evaluate", self._evaluation, options, inputs, cell=run.cell)
@@ -210,6 +235,20 @@ class Graph:
                     options={"log": log},
                     outside={"log": Path(log)},
                 )
+
+    def _external(self) -> Iterator[Artifact]:
+        """Pointers to the models that were made elsewhere."""
+        for name, given in self.suite.file.external.items():
+            settings = ExternalSettings(
+                model=given.model, revision=given.revision, domain=self.suite.domain
+            )
+            yield Artifact(
+                external_run(name),
+                "external",
+                settings.model_dump(),
+                inputs={"base": "base"},
+                outside={} if given.folder is None else {"model": given.folder},
+            )
 
     @property
     def _evaluation(self) -> dict[str, Any]:
@@ -259,7 +298,8 @@ class Graph:
         return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
 
     def _tables(self) -> Artifact:
-        reads = {name for run in self.runs.values() for name in (run.weights, run.records)}
+        reads = {run.records for run in self.runs.values()}
+        reads |= {run.weights for run in self.runs.values() if run.trained}
         return Artifact(
             TABLES,
             "tabulate",
@@ -282,4 +322,5 @@ def shown(suite: Suite) -> dict[str, Any]:
         "seeds": file.seeds,
         "metrics": file.metrics,
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
+        "external": {name: given.model_dump() for name, given in file.external.items()},
     }

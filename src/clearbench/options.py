@@ -13,7 +13,8 @@ from clearbench.strict import specification
 def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
     """Key, type, default (empty where the key is required) and description of every key.
 
-    Keys inside another one follow it, as `finetune.lr`.
+    Keys inside another one follow it, as `finetune.lr`; where it holds several of them by names of
+    the user's, as `imported.NAME.log`.
     """
     for name, field in kind.model_fields.items():
         inner = specification(field.annotation)
@@ -21,7 +22,8 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
         yield prefix + name, _name(field.annotation), default, field.description or own
         if inner:
-            yield from describe(inner, f"{prefix}{name}.")
+            named = "NAME." if get_origin(field.annotation) is dict else ""
+            yield from describe(inner, f"{prefix}{name}.{named}")
 
 
 def _name(annotation: Any) -> str:

@@ -7,6 +7,10 @@ GOLD_SEEDS = (0, 1)
 """The gold that scores are compared with, and the second one that gives the noise ceiling."""
 
 
+CONTROLS = ("original", "gold")
+"""What the runs that every suite has begin with."""
+
+
 def original_run(forget_size: int) -> str:
     """The run of the original at a forget size (its tasks differ between sizes)."""
     return f"original/forget{forget_size:02d}"
@@ -20,6 +24,11 @@ def gold_run(forget_size: int, seed: int) -> str:
 def imported_run(name: str) -> str:
     """The run of a model that another group evaluated."""
     return f"imported/{name}"
+
+
+def external_run(name: str) -> str:
+    """The run of a model that was made elsewhere."""
+    return f"external/{name}"
 
 
 def shadow_run(number: int) -> str:

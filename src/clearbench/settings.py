@@ -4,10 +4,12 @@ They hold only what a job's result depends on. Files of `config/` are made of th
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from clearbench.errors import UserError
 from clearbench.strict import Positive, Strict
 
 Domain = Literal["multimodal", "text", "vision"]
@@ -89,6 +91,35 @@ class Imported(Strict):
     forget_size: int = Field(description="percent of persons; in whose block the row stands")
 
 
+class Checkpoint(Strict):
+    """A checkpoint that was not made here: of the hub at a commit, or in a folder."""
+
+    model: str = Field(
+        description="hub id or folder, of an adapter or of full weights, as safetensors"
+    )
+    revision: str | None = Field(None, description="commit of the hub model; null for a folder")
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder; None for what is on the hub."""
+        return Path(self.model) if self.revision is None else None
+
+    def check_folder(self, where: str) -> None:
+        """Raise UserError, which begins with `where`, if the folder is not there."""
+        if self.folder is not None and not self.folder.is_dir():
+            raise UserError(
+                f"{where}: {self.model}: no such folder; a model of the hub needs its commit as"
+                " revision"
+            )
+
+
+class External(Checkpoint):
+    """A row of the tables whose model was made elsewhere, and is evaluated here."""
+
+    forget_size: int = Field(description="percent of persons; in whose block the row stands")
+    on: Literal["base", "original"] = Field("base", description="what an adapter is merged into")
+
+
 class Faces(Strict):
     """Of the vision domain: who is held out, how persons are told apart, and the shadow models."""
 
@@ -126,6 +157,12 @@ class ReferenceSettings(Strict):
 
     model: ModelUse
     batch_size: Positive
+
+
+class ExternalSettings(Checkpoint):
+    """The checkpoint, and what kind of model it is of."""
+
+    domain: Domain
 
 
 class UnlearnSettings(Strict):

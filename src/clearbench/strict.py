@@ -47,7 +47,10 @@ def _allowed(kind: type[BaseModel], path: list[str]) -> list[str]:
     """The keys that a specification allows at a path inside it."""
     for part in path:
         field = kind.model_fields.get(part)
-        inner = specification(field.annotation) if field else None
+        if field is None:
+            # The name of an entry, where a key holds several of one specification.
+            continue
+        inner = specification(field.annotation)
         if inner is None:
             return []
         kind = inner

@@ -14,12 +14,14 @@ from clearbench.config import DatasetSpec, ModelSpec, read_spec, read_yaml
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError
-from clearbench.hub import Kind
+from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.runs import CONTROLS
 from clearbench.settings import (
     Cell,
     Domain,
     Evaluation,
+    External,
     Faces,
     Finetuning,
     Imported,
@@ -29,7 +31,7 @@ from clearbench.settings import (
 from clearbench.strict import Strict
 from clearbench.strict import validate as check
 
-IMPORTED_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+ROW_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 RETAIN_MODALITIES = ("same", "both")
 
 
@@ -68,6 +70,9 @@ class SuiteFile(Strict):
     imported: dict[str, Imported] = Field(
         default_factory=dict, description="rows evaluated elsewhere, by the name of the row"
     )
+    external: dict[str, External] = Field(
+        default_factory=dict, description="rows of models made elsewhere, by the name of the row"
+    )
     metrics: list[str] = Field(
         ["headline"],
         min_length=1,
@@ -99,12 +104,13 @@ class Suite:
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:
-        """The dataset's parts and the model that it reads: kind, hub id or folder, revision."""
+        """The dataset's parts and the models that it reads: kind, hub id or folder, revision."""
         dataset, model = self.dataset, self.model
         found: list[tuple[Kind, str | None, str | None]] = [
             ("dataset", dataset.images, dataset.images_revision),
             ("dataset", dataset.texts, dataset.texts_revision),
             ("model", model.hub, model.revision),
+            *(("model", given.model, given.revision) for given in self.file.external.values()),
         ]
         return [(kind, name, revision) for kind, name, revision in found if name]
 
@@ -158,7 +164,7 @@ def load_suite(name: str, root: Path) -> Suite:
     suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
     _check_methods(suite)
     _check_fit(suite)
-    _check_imported(suite)
+    _check_rows(suite)
     return suite
 
 
@@ -266,16 +272,25 @@ def _check_shares(suite: Suite) -> None:
             )
 
 
-def _check_imported(suite: Suite) -> None:
-    for name, given in suite.file.imported.items():
-        where = f"{suite.path}: imported.{name}"
-        if not IMPORTED_NAME.fullmatch(name):
-            raise UserError(f"{where}: allowed in a name: letters, digits, _ . -")
+def _check_rows(suite: Suite) -> None:
+    """The rows of models that were made or evaluated elsewhere."""
+    file, path = suite.file, suite.path
+    rows = {f"imported.{name}": (name, given.forget_size) for name, given in file.imported.items()}
+    rows |= {f"external.{name}": (name, given.forget_size) for name, given in file.external.items()}
+    taken = {**dict.fromkeys(CONTROLS, "a control"), **dict.fromkeys(file.methods, "a method")}
+    for key, (name, size) in rows.items():
+        if not ROW_NAME.fullmatch(name):
+            raise UserError(f"{path}: {key}: allowed in a name: letters, digits, _ . -")
+        if name in taken:
+            raise UserError(f"{path}: {key}: is {taken[name]}; choose another name")
+        taken[name] = "a row of its own already"
         if suite.domain == "vision":
-            raise UserError(f"{where}: {suite.file.model} is a vision model; leave it out")
-        _check_list(
-            suite.path, f"imported.{name}.forget_size", [given.forget_size], suite.file.forget_sizes
-        )
+            raise UserError(f"{path}: {key}: {file.model} is a vision model; leave it out")
+        _check_list(path, f"{key}.forget_size", [size], file.forget_sizes)
+    for name, given in file.external.items():
+        if given.revision is not None and not is_id(given.model):
+            where = f"{path}: external.{name}.revision"
+            raise UserError(f"{where}: {given.model} is no id of the hub; leave it out")
 
 
 def _check_faces(suite: Suite) -> None:

@@ -78,6 +78,11 @@ class Workflow:
         return bool(self.suite.file.imported)
 
     @property
+    def borrowing(self) -> bool:
+        """Whether the suite has rows of models that were made elsewhere."""
+        return bool(self.suite.file.external)
+
+    @property
     def shadowed(self) -> bool:
         """Whether the suite has shadow models."""
         return self.suite.file.faces is not None
@@ -243,6 +248,8 @@ class Workflow:
             self._set_up()
             if not self._snakemake.is_main_process:
                 return {}
+            for name, given in self.suite.file.external.items():
+                given.check_folder(f"{self.suite.path}: external.{name}.model")
             environments = accepted(self.site.image, self._in_image)
             found = assess(self.graph, Tree(root), environments)
         except UserError as error:

@@ -222,13 +222,15 @@ def test_a_cache_on_a_read_only_disk_says_what_to_do(cache, monkeypatch):
     assert expected in message
 
 
-def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path):
+def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path, model_files):
     """Dataset and base through the command line, as on a login node and then on a compute node."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
+    row = {"model": "some/unlearned", "revision": NEW, "forget_size": 10}
+    server.add("models/some/unlearned", model_files, NEW)
     for name, changes in (
         ("datasets/tofu", {"texts": "some/texts", "texts_revision": OLD}),
         ("models/phi-1.5", {"hub": "some/model", "revision": None}),
-        ("paper-llama2", {"model": "phi-1.5", "description": "some"}),
+        ("paper-llama2", {"model": "phi-1.5", "description": "some", "external": {"theirs": row}}),
     ):
         path = tmp_path / f"config/{name}.yaml"
         path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
@@ -246,9 +248,10 @@ def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path
 
     done = run("fetch", "--suite", "paper-llama2")
     assert done.returncode == 0, done.stderr
-    dataset, model = done.stdout.splitlines()
+    dataset, model, unlearned = done.stdout.splitlines()
     assert dataset.startswith(f"dataset some/texts: commit {OLD}, 14 files, 0.00 GiB, all as the")
     assert model.startswith(f"model some/model: commit {OLD}, ")
+    assert unlearned.startswith(f"model some/unlearned: commit {NEW}, ")
 
     read = yaml.safe_load((tmp_path / "config/datasets/tofu.yaml").read_text())
     read.pop("description")
@@ -261,3 +264,10 @@ def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path
     done = run("base", *words, HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     assert json.loads((tmp_path / "base/hub.json").read_text())["revision"] == OLD
+    settings = json.dumps({"domain": "text", "model": "some/unlearned", "revision": NEW})
+    words = ("--settings", settings, "--base", "base", "--out", "external")
+    done = run("external", *words, HF_HUB_OFFLINE="1")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "external/hub.json").read_text())["revision"] == NEW
+    record = json.loads((tmp_path / "external/provenance.json").read_text())
+    assert record["measures"] == {"commit": NEW}

@@ -78,6 +78,18 @@ def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
 
 @click.command()
 @_settings_option
+@_base
+@_out
+def external(settings: str, base: Path, out: Path) -> None:
+    """Point to a checkpoint that was made elsewhere, and check that it fits the base."""
+    from clearbench.settings import ExternalSettings
+    from clearbench.stages import external as stage
+
+    stage.run(_settings(ExternalSettings, settings), base, out)
+
+
+@click.command()
+@_settings_option
 @click.option("--part", type=click.Choice(["full", "retain"]), required=True)
 @_forget_size
 @_seed
@@ -149,8 +161,8 @@ def unlearn(
 @_settings_option
 @_forget_size
 @_base
-@_folder("--finetuned", "Folder of an original or gold model.")
-@_folder("--unlearned", "Folder of a cell that was unlearned from it.", required=False)
+@_folder("--finetuned", "Folder of an original, gold or external model.")
+@_folder("--unlearned", "Folder of a cell or external model on it.", required=False)
 @_dataset
 @_out
 def evaluate(

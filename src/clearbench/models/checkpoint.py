@@ -1,7 +1,8 @@
 """Loading and saving: a model is a base, perhaps replaced by full weights, with adapters on top.
 
 A checkpoint folder holds either full weights (`model.safetensors`) or an adapter
-(`adapter_model.safetensors`), never a merged copy. Only safetensors are read.
+(`adapter_model.safetensors`), never a merged copy; or a pointer to such a folder elsewhere. Only
+safetensors are read.
 """
 
 import json
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 import transformers
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -26,6 +27,7 @@ from transformers.utils import is_flash_attn_2_available
 from clearbench import hub, parallel
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
+from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
@@ -34,6 +36,14 @@ warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", F
 
 _POINTER = "hub.json"
 _ADAPTER = "adapter_model.safetensors"
+_ADAPTER_CONFIG = "adapter_config.json"
+_FULL = ("model.safetensors", "model.safetensors.index.json")
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+"""What the libraries raise where the files of a checkpoint are not what they should be."""
+
+_META = torch.device("meta")
+"""Where tensors have names and shapes, and no numbers."""
+
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 Model = PreTrainedModel | PeftModel
@@ -44,14 +54,46 @@ def auto_class(domain: Domain) -> Any:
     return AutoModelForImageTextToText if domain == "multimodal" else AutoModelForCausalLM
 
 
-def write_pointer(folder: Path, name: str, revision: str | None, chat_template: str | None) -> None:
-    """Make a base folder that stands for a model of the hub, at the commit that it has now.
+def write_pointer(
+    folder: Path, name: str, revision: str | None, chat_template: str | None = None
+) -> str | None:
+    """Make a folder stand for a checkpoint of the hub, at the commit that it has now; gives that.
 
-    `name` is a hub id, or a folder elsewhere, which has no revision.
+    `name` is a hub id, or a folder elsewhere. That has no commit: the pointer notes its content, so
+    that it is another one where a file has changed.
     """
-    commit = None if Path(name).is_dir() else hub.snapshot("model", name, revision).name
-    pointer = {"hub": name, "revision": commit, "chat_template": chat_template}
+    pointer = {"hub": name, "revision": None, "chat_template": chat_template}
+    if Path(name).is_dir():
+        pointer["sha256"] = folder_digest(Path(name))
+    else:
+        pointer["revision"] = hub.snapshot("model", name, revision).name
     (folder / _POINTER).write_text(json.dumps(pointer) + "\n")
+    return pointer["revision"]
+
+
+def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
+    """Check that a checkpoint, or the one that a pointer stands for, can be laid on a base.
+
+    Files are opened and names and shapes compared; no weights are read. Raises UserError in one
+    line where there is no checkpoint or more than one, or where it is one of another model.
+    """
+    source = _folder(folder, _pointer(folder))
+    adapter, configured = ((source / name).exists() for name in (_ADAPTER, _ADAPTER_CONFIG))
+    full = any((source / name).exists() for name in _FULL)
+    if not adapter and not full:
+        raise UserError(
+            f"model {source}: no checkpoint, neither an adapter ({_ADAPTER}) nor full weights"
+            f" ({' or '.join(_FULL)}); only safetensors are read"
+        )
+    if full and (adapter or configured):
+        raise UserError(f"model {source}: both an adapter and full weights; leave one of them")
+    models = (load_model(base, stack, domain, "float32", _META) for stack in ([], [folder]))
+    expected, found = (
+        {(name, tensor.shape) for name, tensor in model.state_dict().items()} for model in models
+    )
+    differing = sorted({name for name, _ in expected ^ found})
+    if differing:
+        raise UserError(f"model {source}: not the suite's model: differs in {_some(differing)}")
 
 
 def load_processor(base: Path, domain: Domain) -> Any:
@@ -81,27 +123,67 @@ def load_model(
 ) -> PreTrainedModel:
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
-    Full weights replace what lies below them; adapters are merged into what lies below them.
+    Full weights replace what lies below them; adapters are merged into what lies below them. On the
+    device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, or lacks
+    weights of its model.
     """
     if attention == "flash_attention_2" and not is_flash_attn_2_available():
         raise UserError(
             "attention: flash_attention_2 needs a GPU and the package flash-attn; install it, or"
             " choose sdpa in the model's file"
         )
-    full = max((i for i, path in enumerate(stack) if not (path / _ADAPTER).exists()), default=None)
-    source = _folder(base, _pointer(base)) if full is None else stack[full]
+    adapters: list[Path] = []
+    for path in reversed([base, *stack]):
+        source = _folder(path, _pointer(path))
+        if not (source / _ADAPTER).exists():
+            break
+        adapters.insert(0, source)
     try:
-        model: PreTrainedModel = auto_class(domain).from_pretrained(
+        # What is missing would be drawn at random, with a warning: it is refused below.
+        model, said = auto_class(domain).from_pretrained(
             str(source),
             dtype=_DTYPES[precision],
             attn_implementation=attention,
             use_safetensors=True,
+            device_map=device if device == _META else None,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )
-    except (OSError, ValueError, SafetensorError) as error:
+    except _UNREADABLE as error:
         raise unreadable(source, error) from None
-    for path in stack[0 if full is None else full + 1 :]:
-        model = PeftModel.from_pretrained(model, str(path)).merge_and_unload()
+    lacking = sorted({*said["missing_keys"], *(name for name, *_ in said["mismatched_keys"])})
+    if lacking:
+        raise UserError(f"model {source}: lacks, or has in another shape, {_some(lacking)}")
+    for adapter in adapters:
+        model = _merged(model, adapter)
     return placed(model, device).eval()
+
+
+def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    """The model with an adapter merged into its weights."""
+    try:
+        config = PeftConfig.from_pretrained(str(adapter))
+        config.inference_mode = True
+        if config.is_prompt_learning:
+            raise ValueError(f"{config.peft_type.value} can't be merged into weights")
+        # On `meta`, a tensor can take another's place, but not its numbers.
+        assign = model.device == _META
+        laid = PeftModel(model, config, low_cpu_mem_usage=assign)
+        said = laid.load_adapter(
+            str(adapter), "default", torch_device="cpu", low_cpu_mem_usage=assign
+        )
+        strange = sorted({*said.missing_keys, *said.unexpected_keys})
+        if strange:
+            raise ValueError(f"not of this model: {_some(strange)}")
+        merged: PreTrainedModel = laid.merge_and_unload()
+    except _UNREADABLE as error:
+        raise unreadable(adapter, error) from None
+    return merged
+
+
+def _some(names: Sequence[str]) -> str:
+    """Weights by the first one's name and their number."""
+    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more weights"
 
 
 def placed(model: PreTrainedModel, device: torch.device) -> PreTrainedModel:
@@ -170,27 +252,29 @@ def save_checkpoint(model: Model, folder: Path) -> None:
     if isinstance(model, PeftModel):
         # PEFT's card is a form with nothing filled in, and its configuration names a path.
         (folder / "README.md").unlink(missing_ok=True)
-        config = folder / "adapter_config.json"
+        config = folder / _ADAPTER_CONFIG
         settings = {**json.loads(config.read_text()), "base_model_name_or_path": None}
         config.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
 
 
-def _pointer(base: Path) -> dict[str, Any]:
-    """What a base that is no model itself says of its model; nothing for one that is."""
-    path = base / _POINTER
+def _pointer(folder: Path) -> dict[str, Any]:
+    """What a folder that is no checkpoint itself says of its own; nothing for one that is."""
+    path = folder / _POINTER
     pointer: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return pointer
 
 
-def _folder(base: Path, pointer: Mapping[str, Any]) -> Path:
-    """The folder that holds the model of a base."""
+def _folder(folder: Path, pointer: Mapping[str, Any]) -> Path:
+    """The folder that holds the checkpoint of a folder with a pointer, or without."""
     name = pointer.get("hub")
-    return base if name is None else hub.folder("model", name, pointer["revision"])
+    return folder if name is None else hub.folder("model", name, pointer["revision"])
 
 
 def unreadable(source: Path, error: Exception) -> UserError:
     """A model that a library can't load, in one line with its folder and what to do."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    # What torch tells of shapes stands below a heading.
+    reason = lines[1].strip() if len(lines) > 1 and lines[0].endswith(":") else lines[0]
     return UserError(
         f"model {source}: can't be loaded ({reason}); if it is of the hub, `clearbench fetch`"
         " checks its files"

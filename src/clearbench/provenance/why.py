@@ -39,8 +39,9 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     for line, cells in sorted(of_cause.items(), key=lambda item: (-len(item[1]), item[0])):
         names = ", ".join(cells[:_NAMED_CELLS]) + (", …" if len(cells) > _NAMED_CELLS else "")
         yield f"  {len(cells)} {'cell' if len(cells) == 1 else 'cells'}: {line} ({names})"
-    tables = [line for line in _causes(statuses["tables"]) if line not in of_cause]
-    yield from (f"  {line}" for line in tables)
+    # Of what no cell is made from: a row of another's model, the second gold, the tables.
+    others = dict.fromkeys(line for status in statuses.values() for line in _causes(status))
+    yield from (f"  {line}" for line in others if line not in of_cause)
 
 
 def brief(statuses: Iterable[Status]) -> Iterator[str]:

@@ -19,7 +19,10 @@ def run(
     dataset: Path,
     out: Path,
 ) -> None:
-    """Write the records of a fine-tuned model, with a cell's result on it where one is given."""
+    """Write the records of a fine-tuned or external model.
+
+    `unlearned` is the result of a cell, or an external model, that is laid on `finetuned`.
+    """
     domain = domains.load(settings.model.domain, "evaluate")
     stack = [finetuned, *([unlearned] if unlearned else [])]
 

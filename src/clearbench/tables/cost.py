@@ -1,7 +1,8 @@
 """Cost: time, memory and storage of each run.
 
-Read from provenance records, the only table that is: two runs that agree in every score still took
-different times, so this table's files differ between them while those of all others are the same.
+Read from provenance records, as `overhead` is and no other table: two runs that agree in every score still took
+different times, so the files of these
+differ between them while those of all others are the same.
 """
 
 from clearbench.tables.base import Column, Table, make_block
@@ -21,10 +22,10 @@ def build(results: Results) -> Table:
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
     notes = [
-        "Train is unlearning, and fine-tuning of a control. Seconds and peak main memory are of the"
-        " whole process, samples a second of its work without loading. TFLOP are the products of"
-        " matrices that the training asks for; device is the peak of the GPU's memory, where there"
-        " is one.",
+        "Train is unlearning, and fine-tuning of a control; a model that was made elsewhere has"
+        " none. Seconds and peak main memory are of the whole process, samples a second of its"
+        " work without loading. TFLOP are the products of matrices that the training asks for;"
+        " device is the peak of the GPU's memory, where there is one.",
     ]
     return Table("Cost", blocks, notes)
 

@@ -69,9 +69,10 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
         return Run("missing", detail="unproven", reason=reason)
     documents: dict[DocumentName, Document] = {
         "score": Document(path, json.loads(content)),
-        "train": _cost(tree, run.weights),
         "evaluate": _cost(tree, run.records),
     }
+    if run.trained:
+        documents["train"] = _cost(tree, run.weights)
     return Run(documents=documents)
 
 

@@ -105,12 +105,18 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
     if len(seeds) > 1:
         listed = ", ".join(map(str, seeds))
         spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
-    imported = [
+    others = [
         f"{name}: records imported from {given.log} and, as gold, {given.gold}; nothing of it was"
         " made here."
         for name, given in results.suite.file.imported.items()
     ]
-    return [spread, *table.notes, *imported, *remarks.texts]
+    others += [
+        f"{name}: the weights of {given.model}"
+        + (f" at commit {given.revision}" if given.revision else "")
+        + f", on the {given.on} if they are an adapter; evaluated here, made elsewhere."
+        for name, given in results.suite.file.external.items()
+    ]
+    return [spread, *table.notes, *others, *remarks.texts]
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.runs import GOLD_SEEDS, gold_run, imported_run, original_run
+from clearbench.runs import GOLD_SEEDS, external_run, gold_run, imported_run, original_run
 from clearbench.suite import Suite
 
 NO_MODALITY = "-"
@@ -12,6 +12,9 @@ NO_MODALITY = "-"
 
 IMPORTED = "imported"
 """The modality of a row whose records come from another group's log: nothing was made here."""
+
+EXTERNAL = "external"
+"""The modality of a row whose model was made elsewhere: nobody here knows what it forgot."""
 
 State = Literal["ok", "diverged", "failed", "missing"]
 DocumentName = Literal["score", "train", "evaluate"]
@@ -41,8 +44,9 @@ class Run:
     """One evaluated model, as far as it came.
 
     `documents` hold the numbers of a run that is ok: its scores, and what its training (fine-tuning
-    for a control) and its evaluation cost. Of any other, `state` with `detail` says in a few words
-    where it ended, `reason` in a sentence, and `proof` where that stands.
+    for a control; where it was done here) and its evaluation cost. Of any other, `state` with
+    `detail` says in a few words where it ended, `reason` in a sentence, and `proof` where that
+    stands.
     """
 
     state: State = "ok"
@@ -68,7 +72,7 @@ class Group:
     @property
     def control(self) -> bool:
         """Whether nothing was unlearned here."""
-        return self.modality in (NO_MODALITY, IMPORTED)
+        return self.modality in (NO_MODALITY, IMPORTED, EXTERNAL)
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,7 @@ def plan(suite: Suite) -> tuple[Group, ...]:
     return tuple(
         group
         for size in suite.file.forget_sizes
-        for group in (*_controls(size), *_imported(suite, size), *_unlearned(suite, size))
+        for group in (*_controls(size), *_others(suite, size), *_unlearned(suite, size))
     )
 
 
@@ -110,11 +114,16 @@ def _controls(size: int) -> Iterator[Group]:
         yield Group(run, method, NO_MODALITY, size, (run,))
 
 
-def _imported(suite: Suite, size: int) -> Iterator[Group]:
-    for name, given in suite.file.imported.items():
-        if given.forget_size == size:
+def _others(suite: Suite, size: int) -> Iterator[Group]:
+    """The models that were evaluated elsewhere, and those that were made elsewhere."""
+    for name, log in suite.file.imported.items():
+        if log.forget_size == size:
             run = imported_run(name)
             yield Group(run, name, IMPORTED, size, (run,))
+    for name, given in suite.file.external.items():
+        if given.forget_size == size:
+            run = external_run(name)
+            yield Group(run, name, EXTERNAL, size, (run,))
 
 
 def _unlearned(suite: Suite, size: int) -> Iterator[Group]:

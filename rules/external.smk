@@ -1,0 +1,20 @@
+# Models that were made elsewhere: a pointer to each, once it is known to fit the base. First of all,
+# since what is wrong with them is a mistake in the suite.
+
+if suite.borrowing:
+
+    rule external:
+        input:
+            unpack(suite.inputs("external/{external}")),
+        output:
+            suite.output("external/{external}"),
+        log:
+            suite.log("external/{external}"),
+        priority: 11
+        resources:
+            **suite.resources("external"),
+        params:
+            settings=suite.settings("external/{external}"),
+        shell:
+            "clearbench external --settings {params.settings:q} --base $(dirname {input.base})"
+            " --out $(dirname {output}) 2>&1 | tee {log} >&2"

@@ -1,0 +1,225 @@
+"""Checkpoints from elsewhere: a pointer loads as what it stands for; what does not fit is told."""
+
+import copy
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from clearbench.cli import cli
+from clearbench.errors import UserError
+from clearbench.models.build import build_model
+from clearbench.models.checkpoint import (
+    check_checkpoint,
+    load_model,
+    prepare_training,
+    save_checkpoint,
+    write_pointer,
+)
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
+from clearbench.settings import Lora
+from synthetic import put_artifact
+from tiny_models import BUILDS, LORA_TARGETS, domain_of, new_tokenizer
+
+CPU = torch.device("cpu")
+ADAPTER, FULL, CONFIG = "adapter_model.safetensors", "model.safetensors", "adapter_config.json"
+
+
+def lora_of(model, seed: int = 1):
+    """A model with an adapter whose weights are all drawn, so that it does something."""
+    laid = prepare_training(model, "lora", Lora(rank=2, alpha=4, targets=LORA_TARGETS), "")
+    torch.manual_seed(seed)
+    for parameter in laid.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.2)
+    return laid
+
+
+@pytest.fixture(scope="module", params=["llava", "llama"])
+def made(request, tmp_path_factory):
+    """A folder with a base, an adapter and full weights of others, and one of another model."""
+    folder = tmp_path_factory.mktemp(request.param)
+    domain, tokenizer = domain_of(request.param), new_tokenizer()
+
+    def build(seed):
+        return build_model(BUILDS[request.param], domain, tokenizer, seed)
+
+    for name, seed in (("base", 0), ("full", 1)):
+        save_checkpoint(build(seed), folder / name)
+    save_checkpoint(lora_of(build(0)), folder / "adapter")
+    wide = copy.deepcopy(BUILDS[request.param])
+    wide.config.get("text_config", wide.config)["intermediate_size"] *= 2
+    save_checkpoint(build_model(wide, domain, tokenizer, 0), folder / "wide full")
+    other = "qwen2_vl" if request.param == "llava" else "phi"
+    save_checkpoint(build_model(BUILDS[other], domain, tokenizer, 0), folder / "other full")
+    save_checkpoint(
+        lora_of(build_model(BUILDS[other], domain, tokenizer, 0)), folder / "other adapter"
+    )
+    return folder, domain
+
+
+def weights(model) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def same(one, other) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("kind", ["adapter", "full"])
+@pytest.mark.parametrize("below", [[], ["full"]])
+def test_a_pointer_loads_as_the_checkpoint_that_it_stands_for(made, tmp_path, kind, below):
+    folder, domain = made
+    assert write_pointer(tmp_path, str(folder / kind), None) is None
+    check_checkpoint(tmp_path, folder / "base", domain)
+    stack = [folder / name for name in below]
+    base, direct, pointed = (
+        weights(load_model(folder / "base", [*stack, *top], domain, "float32", CPU))
+        for top in ([], [folder / kind], [tmp_path])
+    )
+    assert same(direct, pointed)
+    assert same(base, pointed) == (kind == "full" and below == ["full"])
+
+
+def test_a_pointer_to_a_folder_is_another_one_where_a_file_has_changed(made, tmp_path):
+    theirs = shutil.copytree(made[0] / "adapter", tmp_path / "theirs")
+    texts = []
+    for name in ("before", "same", "after"):
+        (tmp_path / name).mkdir()
+        if name == "after":
+            (theirs / CONFIG).write_text((theirs / CONFIG).read_text() + "\n")
+        write_pointer(tmp_path / name, str(theirs), None)
+        texts.append((tmp_path / name / "hub.json").read_text())
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_an_adapter_by_the_older_names_of_llava_does_what_it_did(made, tmp_path):
+    """Those that transformers gave the modules when the published adapters were trained."""
+    folder, domain = made
+    if domain != "multimodal":
+        pytest.skip("the names of text models are what they were")
+    old = shutil.copytree(folder / "adapter", tmp_path / "old")
+    older = {
+        name.replace(".model.language_model.", ".language_model.model."): tensor
+        for name, tensor in load_file(old / ADAPTER).items()
+    }
+    assert older.keys() != load_file(old / ADAPTER).keys()
+    save_file(older, old / ADAPTER, {"format": "pt"})
+    check_checkpoint(old, folder / "base", domain)
+    new, loaded = (
+        weights(load_model(folder / "base", [path], domain, "float32", CPU))
+        for path in (folder / "adapter", old)
+    )
+    assert same(new, loaded)
+
+
+def rename(path: Path, find: str, put: str) -> None:
+    """Rename tensors of a file."""
+    found = load_file(path)
+    save_file({name.replace(find, put): t for name, t in found.items()}, path, {"format": "pt"})
+
+
+def edit(path: Path, **changes) -> None:
+    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-50])
+
+
+def pickled(folder: Path) -> None:
+    (folder / ADAPTER).rename(folder / "adapter_model.bin")
+
+
+# Which checkpoint, what is done to it, and what the message must say.
+FLAWS = {
+    "nothing": ("adapter", lambda f: shutil.rmtree(f) or f.mkdir(), "no checkpoint, neither an"),
+    "a pickle": ("adapter", pickled, "no checkpoint, neither an adapter (adapter_model.safetens"),
+    "both kinds": (
+        "full",
+        lambda f: (f / CONFIG).write_text("{}"),
+        "both an adapter and full weights; leave one of them",
+    ),
+    "no configuration of an adapter": ("adapter", lambda f: (f / CONFIG).unlink(), "can't be load"),
+    "no JSON": ("adapter", lambda f: (f / CONFIG).write_text("{"), "can't be loaded"),
+    "no configuration of a model": ("full", lambda f: (f / "config.json").unlink(), "can't be lo"),
+    "an adapter cut short": ("adapter", lambda f: cut(f / ADAPTER), "can't be loaded"),
+    "full weights cut short": ("full", lambda f: cut(f / FULL), "can't be loaded"),
+    "a shard that is not there": (
+        "full",
+        lambda f: (
+            (f / f"{FULL}.index.json").write_text(
+                '{"metadata": {}, "weight_map": {"x": "1.safetensors"}}'
+            ),
+            (f / FULL).unlink(),
+        ),
+        "can't be loaded",
+    ),
+    "an index that is none": (
+        "full",
+        lambda f: (f / FULL).rename(f / f"{FULL}.index.json").write_text('{"weight_map": {}}'),
+        "can't be loaded",
+    ),
+    "another rank": ("adapter", lambda f: edit(f / CONFIG, r=4), "size mismatch for base_model."),
+    "modules that the model has not": (
+        "adapter",
+        lambda f: edit(f / CONFIG, target_modules=["dense"]),
+        "Target modules",
+    ),
+    "an adapter that can't be merged": (
+        "adapter",
+        lambda f: (f / CONFIG).write_text(
+            '{"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 2, "task_type": "CAUSAL_LM"}'
+        ),
+        "PROMPT_TUNING can't be merged into weights",
+    ),
+    "weights of an adapter by other names": (
+        "adapter",
+        lambda f: rename(f / ADAPTER, "layers.0.", "blocks.0."),
+        "not of this model: base_model.model.",
+    ),
+    "full weights by other names": (
+        "full",
+        lambda f: rename(f / FULL, "layers.0.", "blocks.0."),
+        "lacks, or has in another shape, model.",
+    ),
+    "an adapter of another model": ("other adapter", lambda _: None, "can't be loaded"),
+    "full weights of another size": ("wide full", lambda _: None, "not the suite's model: differs"),
+    "full weights of another model": ("other full", lambda _: None, "not the suite's model"),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_a_checkpoint_that_does_not_fit_is_one_line(made, tmp_path, flaw):
+    kind, do, told = FLAWS[flaw]
+    folder, domain = made
+    theirs = shutil.copytree(folder / kind, tmp_path / "theirs")
+    do(theirs)
+    with pytest.raises(UserError, match=re.escape(told)) as caught:
+        check_checkpoint(theirs, folder / "base", domain)
+    assert str(caught.value).startswith(f"model {theirs}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_leaves_a_pointer_and_the_checksum_of_the_folder(made, tmp_path):
+    folder, domain = made
+    base = put_artifact(
+        tmp_path / "base", {p.name: p.read_bytes() for p in (folder / "base").iterdir()}
+    )
+
+    def call(model, out):
+        settings = json.dumps({"model": str(model), "domain": domain})
+        words = ("--settings", settings, "--base", str(base), "--out", str(tmp_path / out))
+        cli(["external", *words], standalone_mode=False)
+
+    call(folder / "adapter", "out")
+    manifest = json.loads((tmp_path / "out" / MANIFEST).read_text())
+    assert list(manifest["files"]) == ["hub.json"]
+    record = json.loads((tmp_path / "out" / PROVENANCE).read_text())
+    assert record["inputs"].keys() == {"base", "model"}
+    with pytest.raises(UserError, match="absent: no such folder; a model of the hub needs its com"):
+        call(tmp_path / "absent", "other")
