@@ -21,7 +21,7 @@ SCORES = "scores.json"
 def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
-    Last the ends of the headline's 95 % intervals over samples, as `KEY~low` and `KEY~high`.
+    Last the ends of the scores' 95 % intervals over samples, as `KEY~low` and `KEY~high`.
     `gold_records` are those of the gold model of the same dataset and forget size. All values are
     finite. A metric that lacks its task is absent. Raises UserError for no records, a NaN loss
     (named by its sample) and a gold model that was evaluated on other forget samples.
@@ -42,11 +42,7 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
-    headline = {
-        task: {key: numbers for key, numbers in found.items() if "@" not in key}
-        for task, found in values.items()
-    }
-    for key, ends in intervals(evaluation, tasks, headline).items():
+    for key, ends in intervals(evaluation, tasks, values).items():
         metric = metric_of(key)
         for name, end in zip(interval_keys(key), ends, strict=True):
             scores[name] = min(metric.high, max(metric.low, end))
