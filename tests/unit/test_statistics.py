@@ -18,7 +18,7 @@ from clearbench.metrics.bootstrap import drawn_scores
 from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance.tree import Tree
 from clearbench.tables.base import make_entry, score_column
-from clearbench.tables.ranking import exceeds
+from clearbench.tables.difference import exceeds
 from clearbench.tables.read import read_results
 from synthetic import Made, SyntheticTree, draw_scores, write_suite
 

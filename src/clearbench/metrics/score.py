@@ -43,9 +43,7 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         if value is not None:
             scores[name] = value
     for key, ends in intervals(evaluation, tasks, values).items():
-        metric = metric_of(key)
-        for name, end in zip(interval_keys(key), ends, strict=True):
-            scores[name] = min(metric.high, max(metric.low, end))
+        scores |= _ends(key, ends)
     return scores
 
 
@@ -56,10 +54,23 @@ def _values(records: Records) -> dict[str, Values]:
 
 
 def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:
-    """Every metric of the vision domain by key.
+    """Every metric of the vision domain by key, then the ends of the intervals over persons.
 
-    `shadows` are the records of the shadow models, some models in each; `enrolment` pictures enrol
-    a person. Raises UserError where a split has no test picture.
+    An interval is a metric's margin to both sides, where it has one. `shadows` are the records of
+    the shadow models, some models in each; `enrolment` pictures enrol a person. Raises UserError
+    where a split has no test picture.
     """
     evaluation = FaceEvaluation(seen, shadows, enrolment)
-    return {name: metric(evaluation) for name, metric in face_metrics().items()}
+    scores = {name: metric(evaluation) for name, metric in face_metrics().items()}
+    for name in face_metrics():
+        margin = scores.get(f"{name}_margin")
+        if margin is not None:
+            scores |= _ends(name, (scores[name] - margin, scores[name] + margin))
+    return scores
+
+
+def _ends(key: str, ends: tuple[float, float]) -> dict[str, float]:
+    """The ends of a score's interval by their keys, within the metric's range."""
+    metric = metric_of(key)
+    inside = (min(metric.high, max(metric.low, end)) for end in ends)
+    return dict(zip(interval_keys(key), inside, strict=True))
