@@ -8,15 +8,19 @@ import re
 import pandas as pd
 import pytest
 from scipy import stats
+from snakemake.exceptions import WorkflowError
 
 from clearbench.graph import TABLES
 from clearbench.provenance.tree import Tree
+from clearbench.suite import load_suite
 from clearbench.tables import builders, clear_paper
 from clearbench.tables.clear_paper import PaperTable
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
+from clearbench.tables.results import Results, Run, plan
 from clearbench.tables.table1 import contradictions
-from synthetic import LeftOut, SyntheticTree, write_suite
+from clearbench.workflow import Workflow
+from synthetic import ROOT, LeftOut, SyntheticTree, write_suite
 
 PRINTED = {found.model: {} for found in vars(clear_paper).values() if isinstance(found, PaperTable)}
 for _found in vars(clear_paper).values():
@@ -259,3 +263,30 @@ def test_of_two_seeds_one_left_counts_with_the_noise_of_its_samples(tmp_path):
 def test_a_suite_without_variants_has_no_table_of_them(tmp_path):
     tree = build(tmp_path, methods={"ga": {}})
     assert not (tree.root / TABLES / "published_vs_paper.md").exists()
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in (ROOT / "config").glob("*.yaml")))
+def test_a_target_of_a_suite_has_rows_or_is_refused_in_one_line(name, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    suite = load_suite(name, ROOT)
+    groups = plan(suite)
+    runs = {run: Run("missing") for group in groups for run in group.runs}
+    workflow = Workflow({"suite": name}, None)
+    domains = {"table4": "text", "table5": "vision"}
+    for number in range(1, 7):
+        target = f"table{number}"
+        find = workflow.ranked_tables if target == "table2" else workflow.tables_with(target)
+        refusal = None
+        if suite.domain != (domain := domains.get(target, "multimodal")):
+            refusal = f"{target}: a table of {domain} suites, {name} is a {suite.domain} one;"
+        elif target == "table2" and not suite.file.single_domain:
+            refusal = f"config/{name}.yaml: single_domain: empty; name suites of text or"
+        if refusal:
+            with pytest.raises(WorkflowError, match=re.escape(refusal)) as error:
+                find({})
+            assert "\n" not in str(error.value)
+            continue
+        assert find({}).endswith(f"{name}/tables/manifest.json")
+        if target != "table2":
+            table = builders(suite.domain)[target](Results(suite, groups, runs, ()))
+            assert {entry.group.name for entry in table.entries.values()}
