@@ -42,7 +42,8 @@ def intervals(
     """The 95 % interval of the scores by key; may pass a range's end.
 
     `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
-    by metric. All scores have one but for forget_quality_ks, whose logarithm has.
+    by metric. A score of a whole model that this file does not know has none, nor has
+    forget_quality_ks, whose logarithm has one.
     """
     import numpy as np
 
