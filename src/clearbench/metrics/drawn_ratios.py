@@ -59,14 +59,15 @@ def js_similarities(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "
 
 
 def aligned_similarities(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "NDArray":
-    """`aligned_similarity` in each draw, (D,); NaN where its 1/R sum to 0 or to infinity."""
+    """`aligned_similarity` in each draw, (D,); NaN where its 1/R are all 0, or one is infinite."""
     import numpy as np
 
     def normalised(side: "NDArray") -> "NDArray":
-        inverse = np.exp(side.min(axis=1, keepdims=True) - side)
+        drawn = np.where(weights > 0, side, np.inf)
+        inverse = np.exp(drawn.min(axis=1, keepdims=True) - drawn)
         return inverse / (weights * inverse).sum(1, keepdims=True)
 
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore"):
         divergence = _divergence(normalised(ratios), normalised(gold), weights)
     return 1 - np.sqrt(np.maximum(divergence, 0))
 
