@@ -40,7 +40,7 @@ for number in (1, 3, 4, 5, 6):
 # Of several suites: those that the suite names below `single_domain` must have been run.
 rule table2:
     input:
-        suite.tables_with("table2"),
+        suite.ranked_tables,
     log:
         suite.log("table2"),
     localrule: True

@@ -39,6 +39,7 @@ from clearbench.site import SITE, enter, load_site
 from clearbench.slurm import grant, left_behind
 from clearbench.suite import load_suite, suites_of
 from clearbench.tables import table_domains
+from clearbench.tables.table2 import single_domain_suites
 
 CHANGED = ".changed"
 
@@ -196,6 +197,15 @@ class Workflow:
             return self.output(TABLES)
 
         return found
+
+    def ranked_tables(self, wildcards: Wildcards) -> str:
+        """The same for Table 2, which needs to know of suites of single domains too."""
+        tables = self.tables_with("table2")(wildcards)
+        try:
+            single_domain_suites(self.suite, Path.cwd())
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return tables
 
     def score_sources(self, wildcards: Wildcards) -> str:
         """What a score is made of, as options of its command."""

@@ -6,7 +6,8 @@ import re
 import pytest
 
 from clearbench import methods, reference
-from clearbench.metrics import face_metrics, model_metrics, task_metrics
+from clearbench.evaluation.logs import read_log
+from clearbench.metrics import face_metrics, interval_keys, model_metrics, task_metrics
 from clearbench.metrics.score import score_records
 from synthetic import ROOT
 from unit.test_published_logs import read, tofu_records
@@ -64,3 +65,25 @@ def test_the_metrics_on_the_page_are_those_of_the_logs(shared):
     for metric, *said, _ in rows("Metrics"):
         keys = (metric, f"{metric}@tofu", f"{metric}@official")
         assert said == [f"{scores[key]:.3f}" if key in scores else "–" for key in keys]
+
+
+def test_what_300_samples_move_on_the_page_is_what_they_move_of_the_logs(shared):
+    folder = shared / "fixtures/openunlearning"
+    logs = [
+        read_log(folder / f"llama-3.2-1b_{name}.eval.json.gz")
+        for name in ("full_forget10", "retain90")
+    ]
+    every, first = (
+        score_records(*(of_first(records, limit) for records in logs)) for limit in (400, 300)
+    )
+    for metric, *said in rows("Samples"):
+        low, high = (f"{every[key]:.3f}" for key in interval_keys(metric))
+        assert said == [f"{every[metric]:.3f}", f"{low} to {high}", f"{first[metric]:.3f}"]
+
+
+def of_first(records, limit):
+    """The first records of each task."""
+    tasks = {}
+    for record in records:
+        tasks.setdefault((record.split, record.task), []).append(record)
+    return [record for task in tasks.values() for record in task[:limit]]

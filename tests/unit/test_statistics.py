@@ -9,12 +9,16 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from clearbench.evaluation.logs import read_log
 from clearbench.evaluation.records import Record
 from clearbench.graph import TABLES
+from clearbench.metrics import task_metrics
+from clearbench.metrics.base import Evaluation
+from clearbench.metrics.bootstrap import drawn_scores
 from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance.tree import Tree
 from clearbench.tables.base import make_entry, score_column
-from clearbench.tables.ranking import exceeds
+from clearbench.tables.difference import exceeds
 from clearbench.tables.read import read_results
 from synthetic import Made, SyntheticTree, draw_scores, write_suite
 
@@ -72,6 +76,68 @@ def test_more_samples_narrow_an_interval_and_it_holds_the_score(key):
 def test_a_model_like_its_gold_has_no_noise_for_the_samples_are_drawn_for_both():
     scores = score_records(records(), records())
     assert ends(scores, "forget_quality_js") == (1, 1)
+
+
+def drawn_again(sample, weights):
+    """The records as often as they are drawn, under ids of their own."""
+    return [
+        replace(record, id=f"{record.id} {number}")
+        for task, times in weights.items()
+        for record, count in zip(of_task(sample, task), times, strict=True)
+        for number in range(int(count))
+    ]
+
+
+def of_task(sample, task):
+    return [record for record in sample if (record.split, record.task) == task]
+
+
+@pytest.mark.parametrize("infinite", [False, True], ids=["finite", "infinite losses"])
+@pytest.mark.parametrize("tasks", [("captions", "face_naming", "text_qa"), ("text_qa",)])
+def test_a_drawn_score_is_the_score_of_the_drawn_samples_under_every_definition(tasks, infinite):
+    sample, gold = (
+        [replace(record, task=task) for task in tasks for record in drawn]
+        for drawn in (records(0, 20), records(1, 20, 0.4))
+    )
+    if infinite:
+        sample[3] = replace(sample[3], perturbed_losses=(math.inf, 1.0))
+        sample[5] = replace(sample[5], paraphrase_loss=math.inf)
+    scores = score_records(sample, gold)
+    names = [(split, task) for split in ("forget", "retain", "real") for task in sorted(tasks)]
+    groups = {name: of_task(sample, name) for name in names}
+    draw = np.random.default_rng(0)
+    weights = {name: draw.multinomial(20, [1 / 20] * 20, size=5) * 1.0 for name in names}
+    values = {
+        task: {
+            name: found
+            for name, metric in task_metrics().items()
+            if (found := metric.values(group)) is not None
+        }
+        for task, group in groups.items()
+    }
+    found = drawn_scores(Evaluation(scores, sample, gold), groups, values, weights)
+    without = {key for key in scores if "~" not in key} - set(found)
+    assert {key.partition("@")[0] for key in without} == {"forget_quality_ks"}
+    for number in range(5):
+        chosen = {task: times[number] for task, times in weights.items()}
+        expected = score_records(drawn_again(sample, chosen), drawn_again(gold, chosen))
+        for key, drawn in found.items():
+            if math.isnan(drawn[number]):
+                assert key not in expected
+            else:
+                assert drawn[number] == pytest.approx(expected[key], rel=1e-9, abs=1e-12), key
+
+
+def test_every_score_has_an_interval_that_holds_it_but_for_p(shared):
+    folder = shared / "fixtures/tofu_eval_logs"
+    names = ("llama2-7b_full.json.gz", "llama2-7b_retain90.json.gz")
+    scores = score_records(*(read_log(folder / name) for name in names))
+    for key, score in scores.items():
+        if "~" not in key and key.partition("@")[0] != "forget_quality_ks":
+            low, high = ends(scores, key)
+            assert low <= score <= high, key
+    # That of TOFU's own number: some 6 in the exponent, of 300 samples.
+    assert ends(scores, "forget_quality_ks_log10@tofu") == pytest.approx((-27.1, -15.5), abs=0.1)
 
 
 def test_samples_alike_leave_nothing_to_draw():

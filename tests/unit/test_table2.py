@@ -1,13 +1,16 @@
 """Table 2: rank correlations between a multimodal suite and those of single domains."""
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy import stats
 
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.suite import load_suite
+from clearbench.tables.clear_paper import TABLE_1, TABLE_3, TABLE_4, TABLE_5
 from clearbench.tables.results import Document, Results, Run, plan
-from clearbench.tables.table2 import correlations
+from clearbench.tables.table2 import PRINTED, correlations, printed_correlations
 from synthetic import ROOT
 
 
@@ -60,6 +63,55 @@ def test_too_few_methods_and_a_suite_that_was_not_run_are_named():
         correlations(results("mini", MULTIMODAL), results("tofu", few))
     with pytest.raises(UserError, match="suite tofu: no cell has forget_quality_js; run snakemake"):
         correlations(results("mini", MULTIMODAL), results("tofu", {}))
+
+
+@pytest.mark.parametrize(
+    ("table", "domain", "forgetting", "retention"),
+    [
+        (TABLE_1, "text", 0.771, 0.414),
+        (TABLE_3, "text", 0.327, -0.066),
+        (TABLE_1, "vision", -0.791, 0.051),
+        (TABLE_3, "vision", -0.791, -0.500),
+    ],
+)
+def test_what_the_paper_prints_gives_other_correlations_than_it_prints(
+    table, domain, forgetting, retention
+):
+    found = printed_correlations(table, domain)
+    assert [row.measure for row in found] == ["forgetting", "retention"]
+    assert [row.rho for row in found] == pytest.approx([forgetting, retention], abs=5e-4)
+    shared = METHODS if domain == "vision" else (*METHODS, "ga", "gd", "idk", "kl", "npo")
+    assert all(set(row.methods) == set(shared) for row in found)
+    assert all(abs(row.rho - PRINTED[domain]) > 0.05 for row in found)
+
+
+def test_equal_values_share_the_mean_of_their_ranks():
+    # Table 1's retain of dpo, llmu, retain_ft, rmu, scrub against Table 5's retain accuracy.
+    here, there = (2, 3.5, 3.5, 1, 5), (1, 2, 5, 4, 3)
+    _, retention = printed_correlations(TABLE_1, "vision")
+    assert retention.rho == pytest.approx(np.corrcoef(here, there)[0, 1])
+
+
+def test_the_nearest_pairing_gives_one_of_the_claimed_values_and_not_the_other():
+    """The sum of a method's ranks in retaining and in forgetting; -0.27 and +0.30 are claimed."""
+
+    def standing(table, modality, retained, forgotten, methods):
+        retain, forget = (
+            [table.value(method, modality, metric) for method in methods]
+            for metric in (retained, forgotten)
+        )
+        return stats.rankdata(retain) - stats.rankdata(forget)
+
+    found = []
+    for table, modality, retained, forgotten in (
+        (TABLE_4, "text", "retain", "forget"),
+        (TABLE_5, "visual", "retain_accuracy", "forget_accuracy"),
+    ):
+        methods = [m for m, of in table.rows if of == modality and (m, "both") in TABLE_1.rows]
+        here = standing(TABLE_1, "both", "retain", "forget", methods)
+        there = standing(table, modality, retained, forgotten, methods)
+        found.append(stats.spearmanr(here, there).statistic)
+    assert found == pytest.approx([-0.266, -0.730], abs=5e-4)
 
 
 def test_a_suite_without_others_says_what_to_write(monkeypatch):

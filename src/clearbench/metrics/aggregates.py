@@ -1,10 +1,8 @@
 """One number a split."""
 
-from statistics import harmonic_mean
-
 from clearbench.metrics.base import Evaluation, model_metric
 from clearbench.metrics.definitions import DEFINITIONS, Definition
-from clearbench.metrics.headline import aggregated_terms, headline_scores
+from clearbench.metrics.headline import aggregate
 
 
 @model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
@@ -13,7 +11,7 @@ def real(evaluation: Evaluation, definition: Definition) -> float | None:
 
     0 where a term is 0; CLEAR's code leaves ROUGE-L out. Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "real", definition)
+    return aggregate(evaluation, "real", definition)
 
 
 @model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
@@ -22,7 +20,7 @@ def retain(evaluation: Evaluation, definition: Definition) -> float | None:
 
     0 where a term is 0; CLEAR's code leaves ROUGE-L out. Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "retain", definition)
+    return aggregate(evaluation, "retain", definition)
 
 
 @model_metric(low=0, high=1, better="down", definitions=DEFINITIONS)
@@ -33,10 +31,4 @@ def forget(evaluation: Evaluation, definition: Definition) -> float | None:
     CLEAR's tables, though its truth ratio rises as truth and falsehood become alike.
     Source: CLEAR, arXiv 2410.18057.
     """
-    return _aggregate(evaluation, "forget", definition)
-
-
-def _aggregate(evaluation: Evaluation, split: str, definition: Definition) -> float | None:
-    terms = aggregated_terms(evaluation, split, definition)
-    scores = headline_scores(evaluation, split, definition, terms)
-    return None if scores is None else harmonic_mean(scores)
+    return aggregate(evaluation, "forget", definition)

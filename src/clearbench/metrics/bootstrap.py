@@ -12,10 +12,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from clearbench.metrics.base import Evaluation, Records, Values
-from clearbench.metrics.forget_quality_js import bin_of
-from clearbench.metrics.headline import TERMS, headline_tasks
-from clearbench.metrics.losses import has_candidates
-from clearbench.metrics.truth_ratio import log_truth_ratios
+from clearbench.metrics.definitions import DEFINITIONS, Definition
+from clearbench.metrics.drawn_ratios import (
+    aligned_similarities,
+    js_similarities,
+    ks_tests,
+    log_ratios,
+    mean_reported,
+)
+from clearbench.metrics.forget_samples import compared_tasks
+from clearbench.metrics.headline import averaged_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,63 +33,77 @@ DECIMALS = 6
 Task = tuple[str, str]
 """Split and task."""
 
+Tasks = Mapping[Task, Records]
+
 
 def intervals(
-    evaluation: Evaluation,
-    tasks: Mapping[Task, Records],
-    values: Mapping[Task, Mapping[str, Values]],
+    evaluation: Evaluation, tasks: Tasks, values: Mapping[Task, Mapping[str, Values]]
 ) -> dict[str, tuple[float, float]]:
-    """The 95 % interval of the headline's scores by key; may pass a range's end.
+    """The 95 % interval of the scores by key; may pass a range's end.
 
     `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
-    by metric. Scores of the whole model are those of real, retain, forget, model utility and forget
-    quality (JS).
+    by metric. A score of a whole model that this file does not know has none, nor has
+    forget_quality_ks, whose logarithm has one.
     """
     import numpy as np
 
-    weights = {task: _draws(task, records) for task, records in tasks.items()}
-    drawn: dict[str, NDArray] = {}
-    for task, found in values.items():
-        for metric, numbers in found.items():
-            ordered = np.asarray(numbers)[_order(tasks[task])]
-            drawn["/".join((*task, metric))] = weights[task] @ ordered / len(ordered)
-    terms = {split: _terms(evaluation, split, drawn) for split in ("real", "retain", "forget")}
-    terms["model_utility"] = terms["retain"] + terms["real"] if terms["retain"] else []
-    if not terms["real"]:
-        terms["model_utility"] = []
-    drawn |= {name: _harmonic_mean(found) for name, found in terms.items() if found}
-    quality = _forget_quality(tasks, weights, evaluation)
-    if quality is not None:
-        drawn["forget_quality_js"] = quality
+    weights = {task: _draws(task, len(records)) for task, records in tasks.items()}
     tail = 50 * (1 - COVERAGE)
     ends = {}
-    for key, draws in drawn.items():
-        centred = draws + (evaluation.scores[key] - draws.mean())
-        low, high = np.round(np.percentile(centred, [tail, 100 - tail]), DECIMALS).tolist()
-        ends[key] = (low, high)
+    for key, found in drawn_scores(evaluation, tasks, values, weights).items():
+        draws = found[np.isfinite(found)]
+        if draws.size:
+            centred = draws + (evaluation.scores[key] - draws.mean())
+            low, high = np.round(np.percentile(centred, [tail, 100 - tail]), DECIMALS).tolist()
+            ends[key] = (low, high)
     return ends
 
 
-def _draws(task: Task, records: Records) -> "NDArray":
+def _draws(task: Task, size: int) -> "NDArray":
     """How often each sample is drawn, (DRAWS, N): the same for a task of that size everywhere."""
     import numpy as np
 
     generator = np.random.default_rng(zlib.crc32("/".join(task).encode()))
-    size = len(records)
-    return generator.multinomial(size, [1 / size] * size, size=DRAWS)
+    return generator.multinomial(size, [1 / size] * size, size=DRAWS).astype(float)
+
+
+def drawn_scores(
+    evaluation: Evaluation,
+    tasks: Tasks,
+    values: Mapping[Task, Mapping[str, Values]],
+    weights: "Mapping[Task, NDArray]",
+) -> "dict[str, NDArray]":
+    """The scores by key in each of D draws, (D,); NaN where a draw leaves one undefined.
+
+    `weights` (D, N) say how often a draw has each of a task's N samples, which are ordered by id,
+    so that their order in a file does not matter; the others are as for `intervals`.
+    """
+    import numpy as np
+
+    order = {task: _order(records) for task, records in tasks.items()}
+    drawn = {
+        "/".join((*task, metric)): weights[task] @ np.asarray(numbers)[order[task]] / len(numbers)
+        for task, found in values.items()
+        for metric, numbers in found.items()
+    }
+    for definition in DEFINITIONS.values():
+        # A pooled average is one of the samples drawn, so a sample's number is not the same twice.
+        for task in tasks if definition.pooled else ():
+            key = "/".join((*task, definition.key("truth_ratio")))
+            if key in drawn:
+                ordered = [tasks[task][i] for i in order[task]]
+                ratios = log_ratios(ordered, weights[task], definition)
+                drawn[key] = mean_reported(task[0], ratios, weights[task])
+        for name, keys in averaged_keys(evaluation, definition).items():
+            drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
+        found = _forget_quality(evaluation, weights, definition)
+        drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
+    return drawn
 
 
 def _order(records: Records) -> list[int]:
-    """The records by id, so that their order in a file does not matter."""
+    """The records by id; of samples of one id, those with other contents are told apart."""
     return sorted(range(len(records)), key=lambda i: (records[i].id, repr(records[i])))
-
-
-def _terms(evaluation: Evaluation, split: str, drawn: "Mapping[str, NDArray]") -> "list[NDArray]":
-    """The drawn terms of a split's aggregate; none where one lacks."""
-    tasks = headline_tasks(evaluation.records, split)
-    found = [drawn.get(f"{split}/{task}/{term}") for task in tasks for term in TERMS]
-    present = [term for term in found if term is not None]
-    return present if len(present) == len(found) else []
 
 
 def _harmonic_mean(terms: "list[NDArray]") -> "NDArray":
@@ -95,30 +115,32 @@ def _harmonic_mean(terms: "list[NDArray]") -> "NDArray":
 
 
 def _forget_quality(
-    tasks: Mapping[Task, Records], weights: "Mapping[Task, NDArray]", evaluation: Evaluation
-) -> "NDArray | None":
-    """Forget quality (JS) of each draw, the gold model's samples drawn with the model's own."""
+    evaluation: Evaluation, weights: "Mapping[Task, NDArray]", definition: Definition
+) -> "dict[str, NDArray]":
+    """Forget quality in each draw by key, the gold model's samples drawn with the model's own."""
     import numpy as np
 
-    names = [("forget", task) for task in headline_tasks(evaluation.records, "forget")]
-    if not names or not all(has_candidates(tasks[name]) for name in names):
-        return None
-    counted = []
-    for name in names:
-        gold = [record for record in evaluation.gold_records if (record.split, record.task) == name]
-        for records in (tasks[name], gold):
-            ratios = log_truth_ratios([records[i] for i in _order(records)])
-            counted.append([bin_of(ratio) for ratio in ratios])
-    bins = {key: number for number, key in enumerate(sorted({k for row in counted for k in row}))}
-    sides = [np.zeros((DRAWS, len(bins))) for _ in range(2)]
-    for number, row in enumerate(counted):
-        member = np.zeros((len(row), len(bins)))
-        member[range(len(row)), [bins[key] for key in row]] = 1
-        sides[number % 2] += weights[names[number // 2]] @ member
-    p, q = (side / side.sum(1, keepdims=True) for side in sides)
-    middle = (p + q) / 2
-    divergence = np.zeros(DRAWS)
-    for side in (p, q):
-        logs = np.log2(np.divide(side, middle, out=np.ones_like(side), where=side > 0))
-        divergence += (side * logs).sum(1) / 2
-    return 1 - np.sqrt(np.clip(divergence, 0, 1))
+    # Every measure of forget quality needs what this one does.
+    if definition.key("forget_quality_ks") not in evaluation.scores:
+        return {}
+    tasks = [("forget", task) for task in compared_tasks(evaluation.records, definition)]
+    drawn = np.hstack([weights[task] for task in tasks])
+
+    def ratios(records: Records) -> "NDArray":
+        groups = [[record for record in records if (record.split, record.task) == t] for t in tasks]
+        found = [
+            log_ratios([group[i] for i in _order(group)], weights[task], definition)
+            for task, group in zip(tasks, groups, strict=True)
+        ]
+        return np.hstack(found)
+
+    own, gold = ratios(evaluation.records), ratios(evaluation.gold_records)
+    statistic, log_p = ks_tests(own, gold, drawn)
+    similarities = aligned_similarities if definition.aligned else js_similarities
+    found = {
+        "forget_quality_js": similarities(own, gold, drawn),
+        "forget_quality_ks_log10": log_p / np.log(10),
+        "forget_quality_ks_ln": log_p,
+        "forget_quality_ks_statistic": statistic,
+    }
+    return {definition.key(name): scores for name, scores in found.items()}

@@ -19,9 +19,7 @@ def forget_samples(
     alone, where there are any. None where there is no such task, or one without perturbed answers.
     UserError where the gold model was evaluated on other samples.
     """
-    tasks = headline_tasks(evaluation.records, "forget")
-    if definition.aligned and CAPTIONS in tasks:
-        tasks = [CAPTIONS]
+    tasks = compared_tasks(evaluation.records, definition)
     groups = [_of_task(evaluation.records, task) for task in tasks]
     gold_groups = [_of_task(evaluation.gold_records, task) for task in tasks]
     for task, group, gold_group in zip(tasks, groups, gold_groups, strict=True):
@@ -34,6 +32,12 @@ def forget_samples(
     if not tasks or not all(map(has_candidates, groups + gold_groups)):
         return None
     return _together(groups, definition), _together(gold_groups, definition)
+
+
+def compared_tasks(records: Records, definition: Definition) -> list[str]:
+    """The tasks of the forget split whose truth ratios are compared, sorted."""
+    tasks = headline_tasks(records, "forget")
+    return [CAPTIONS] if definition.aligned and CAPTIONS in tasks else tasks
 
 
 def _of_task(records: Records, task: str) -> Records:

@@ -1,9 +1,9 @@
 """Which tasks and which of their scores speak for a split in the headline numbers."""
 
-from collections.abc import Sequence
+from statistics import harmonic_mean
 
 from clearbench.metrics.base import Evaluation, Records
-from clearbench.metrics.definitions import HEADLINE, Definition
+from clearbench.metrics.definitions import Definition
 
 TEXT_TASK = "text_qa"
 TERMS = ("rouge_l", "probability", "truth_ratio")
@@ -19,27 +19,42 @@ def headline_tasks(records: Records, split: str) -> list[str]:
     return sorted(tasks - {TEXT_TASK} or tasks)
 
 
-def headline_scores(
-    evaluation: Evaluation,
-    split: str,
-    definition: Definition = HEADLINE,
-    terms: Sequence[str] = TERMS,
-) -> list[float] | None:
-    """Some terms of the split's headline tasks, under a definition; None where any lacks.
+def aggregate(evaluation: Evaluation, name: str, definition: Definition) -> float | None:
+    """The harmonic mean that an aggregate is under a definition; None where a score lacks."""
+    keys = averaged_keys(evaluation, definition).get(name)
+    return harmonic_mean([evaluation.scores[key] for key in keys]) if keys else None
+
+
+def averaged_keys(evaluation: Evaluation, definition: Definition) -> dict[str, list[str]]:
+    """The keys of the scores that each aggregate is the mean of, by the aggregate's name.
+
+    The aggregates are real, retain, forget and model_utility; one that lacks a score is absent.
+    """
+    found = {
+        split: _keys(evaluation, split, definition, _terms(evaluation, split, definition))
+        for split in ("real", "retain", "forget")
+    }
+    retain, real = (_keys(evaluation, split, definition, TERMS) for split in ("retain", "real"))
+    found["model_utility"] = retain + real if retain and real else []
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def _keys(
+    evaluation: Evaluation, split: str, definition: Definition, terms: tuple[str, ...]
+) -> list[str]:
+    """The keys of some terms of the split's headline tasks; none where any lacks.
 
     A term that the definition does not read in its own way is the headline's.
     """
-    scores = evaluation.scores
-    found = [
-        scores.get(f"{split}/{task}/{definition.key(term)}", scores.get(f"{split}/{task}/{term}"))
-        for task in headline_tasks(evaluation.records, split)
-        for term in terms
-    ]
-    present = [value for value in found if value is not None]
-    return present if present and len(present) == len(found) else None
+    scores, found = evaluation.scores, []
+    for task in headline_tasks(evaluation.records, split):
+        for term in terms:
+            own, plain = (f"{split}/{task}/{name}" for name in (definition.key(term), term))
+            found.append(own if own in scores else plain)
+    return found if all(key in scores for key in found) else []
 
 
-def aggregated_terms(evaluation: Evaluation, split: str, definition: Definition) -> tuple[str, ...]:
+def _terms(evaluation: Evaluation, split: str, definition: Definition) -> tuple[str, ...]:
     """The terms of a split's aggregate under a definition."""
     of_text = headline_tasks(evaluation.records, split) == [TEXT_TASK]
     rouge = definition.rouge_of_text if of_text else definition.rouge

@@ -1,10 +1,8 @@
 """What the model is still good for."""
 
-from statistics import harmonic_mean
-
 from clearbench.metrics.base import Evaluation, model_metric
 from clearbench.metrics.definitions import DEFINITIONS, Definition
-from clearbench.metrics.headline import headline_scores
+from clearbench.metrics.headline import aggregate
 
 
 @model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
@@ -14,6 +12,4 @@ def model_utility(evaluation: Evaluation, definition: Definition) -> float | Non
     Nine values on TOFU (retain, real authors, world facts). None without retain or without real
     tasks; 0 where a term is 0. Source: TOFU, arXiv 2401.06121.
     """
-    retain = headline_scores(evaluation, "retain", definition)
-    real = headline_scores(evaluation, "real", definition)
-    return None if retain is None or real is None else harmonic_mean(retain + real)
+    return aggregate(evaluation, "model_utility", definition)

@@ -21,7 +21,7 @@ SCORES = "scores.json"
 def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
-    Last the ends of the headline's 95 % intervals over samples, as `KEY~low` and `KEY~high`.
+    Last the ends of the scores' 95 % intervals over samples, as `KEY~low` and `KEY~high`.
     `gold_records` are those of the gold model of the same dataset and forget size. All values are
     finite. A metric that lacks its task is absent. Raises UserError for no records, a NaN loss
     (named by its sample) and a gold model that was evaluated on other forget samples.
@@ -42,14 +42,8 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
-    headline = {
-        task: {key: numbers for key, numbers in found.items() if "@" not in key}
-        for task, found in values.items()
-    }
-    for key, ends in intervals(evaluation, tasks, headline).items():
-        metric = metric_of(key)
-        for name, end in zip(interval_keys(key), ends, strict=True):
-            scores[name] = min(metric.high, max(metric.low, end))
+    for key, ends in intervals(evaluation, tasks, values).items():
+        scores |= _ends(key, ends)
     return scores
 
 
@@ -60,10 +54,23 @@ def _values(records: Records) -> dict[str, Values]:
 
 
 def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:
-    """Every metric of the vision domain by key.
+    """Every metric of the vision domain by key, then the ends of the intervals over persons.
 
-    `shadows` are the records of the shadow models, some models in each; `enrolment` pictures enrol
-    a person. Raises UserError where a split has no test picture.
+    An interval is a metric's margin to both sides, where it has one. `shadows` are the records of
+    the shadow models, some models in each; `enrolment` pictures enrol a person. Raises UserError
+    where a split has no test picture.
     """
     evaluation = FaceEvaluation(seen, shadows, enrolment)
-    return {name: metric(evaluation) for name, metric in face_metrics().items()}
+    scores = {name: metric(evaluation) for name, metric in face_metrics().items()}
+    for name in face_metrics():
+        margin = scores.get(f"{name}_margin")
+        if margin is not None:
+            scores |= _ends(name, (scores[name] - margin, scores[name] + margin))
+    return scores
+
+
+def _ends(key: str, ends: tuple[float, float]) -> dict[str, float]:
+    """The ends of a score's interval by their keys, within the metric's range."""
+    metric = metric_of(key)
+    inside = (min(metric.high, max(metric.low, end)) for end in ends)
+    return dict(zip(interval_keys(key), inside, strict=True))

@@ -198,62 +198,6 @@ def definition_notes(results: Results) -> list[str]:
     return [f"Marked ({found.name}): {found.meaning}." for found in shown if found is not HEADLINE]
 
 
-@dataclass(frozen=True)
-class Printed(Entry):
-    """A number that a paper prints, the same for all runs; None where it prints none."""
-
-    number: float | None
-
-    @property
-    def numbers(self) -> list[float | None]:
-        """The number, once a run."""
-        return [self.number] * len(self.runs)
-
-    @cached_property
-    def std(self) -> float | None:
-        """None: it is one number."""
-        return None
-
-    @property
-    def interval(self) -> None:
-        """None: the paper gives none."""
-
-    @property
-    def text(self) -> str:
-        """The number alone."""
-        return "–" if self.number is None else f"{self.number:z.{self.column.digits}f}"
-
-    @property
-    def sources(self) -> list[Source]:
-        """None in the results."""
-        return []
-
-
-@dataclass(frozen=True)
-class Difference(Entry):
-    """`minuend` - `subtrahend`, seed by seed."""
-
-    minuend: Entry
-    subtrahend: Entry
-    sign: ClassVar[str] = "+"
-
-    @cached_property
-    def interval(self) -> tuple[float, float] | None:
-        """Over seeds; of one seed none, for samples were not drawn for a difference."""
-        return super().interval if len(self.values) > 1 else None
-
-    @property
-    def numbers(self) -> list[float | None]:
-        """The difference of each run that has both numbers."""
-        pairs = zip(self.minuend.numbers, self.subtrahend.numbers, strict=True)
-        return [None if a is None or b is None else a - b for a, b in pairs]
-
-    @property
-    def sources(self) -> list[Source]:
-        """Where both numbers stand."""
-        return [*self.minuend.sources, *self.subtrahend.sources]
-
-
 def make_entry(results: Results, group: Group, column: Column) -> Entry:
     """The entry of a group in a column."""
     return Entry(group, column, tuple(results.runs[run] for run in group.runs))

@@ -1,8 +1,8 @@
 """Cost: time, memory and storage of each run.
 
-Read from provenance records, as `overhead` is and no other table: two runs that agree in every score still took
-different times, so the files of these
-differ between them while those of all others are the same.
+Read from provenance records, as `overhead` is and no other table: two runs that agree in every
+score still took different times, so the files of these two differ between them while those of all
+others are the same.
 """
 
 from clearbench.tables.base import Column, Table, make_block

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from clearbench.tables.base import (
     Block,
-    Difference,
     Row,
     Table,
     definition_notes,
     make_entry,
     score_columns,
 )
+from clearbench.tables.difference import WITHIN_NOTE, Difference
 from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal", "text")
@@ -35,6 +35,7 @@ def build(results: Results) -> Table | None:
         return None
     notes = [
         "Difference is as published less by the paper: how far the code's defects move a number.",
+        WITHIN_NOTE,
         *definition_notes(results),
     ]
     return Table("Published against paper", blocks, notes)

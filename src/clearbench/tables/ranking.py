@@ -1,6 +1,5 @@
 """Ranking: the methods by each headline number, none before another by less than the noise."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from clearbench.tables.base import (
     make_entry,
     score_column,
 )
+from clearbench.tables.difference import exceeds
 from clearbench.tables.results import Group, Results
 
 DOMAINS = ("multimodal", "text")
@@ -95,18 +95,6 @@ def _ranked(results: Results, groups: Sequence[Group], column: Column) -> list[R
         rank = None if entry.mean is None else before + 1
         found.append(Ranked(entry.group, column, entry.runs, rank, shared))
     return found
-
-
-def exceeds(entry: Entry, other: Entry) -> bool:
-    """Whether a mean is above another by more than the noise of both; without noise, at all.
-
-    The noise is √(a² + b²), a and b the parts of the two intervals that face each other.
-    """
-    if entry.mean is None or other.mean is None:
-        return False
-    a = entry.mean - entry.interval[0] if entry.interval else 0.0
-    b = other.interval[1] - other.mean if other.interval else 0.0
-    return entry.mean - other.mean > math.hypot(max(a, 0.0), max(b, 0.0))
 
 
 def _ceilings(results: Results) -> list[str]:

@@ -29,13 +29,17 @@ _LATEX_SYMBOLS = {
     "±": r"$\pm$",
     "–": "--",
     "†": r"$\dagger$",
+    "≈": r"$\approx$",
+    "√": r"$\surd$",
+    "²": r"$^2$",
 }
 
 
 def to_csv(table: Table) -> str:
     """One line an entry, in full precision; `n` of the `seeds` asked for have the number.
 
-    `low` and `high` are the ends of its 95 % interval, where there is one.
+    `low` and `high` are the ends of its 95 % interval, where there is one; of a number that the
+    paper prints, those of its rounding.
 
     `detail` says of each of the others, separated by semicolons, why not.
     """

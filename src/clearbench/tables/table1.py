@@ -2,7 +2,7 @@
 
 from clearbench.metrics.definitions import OFFICIAL
 from clearbench.tables.base import Table
-from clearbench.tables.beside import MARK, make_beside, paper_note
+from clearbench.tables.beside import MARK, make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_1, TABLE_3
 from clearbench.tables.results import Results
 
@@ -20,18 +20,19 @@ VISUAL_ONLY = ("gd", "npo", "rmu", "sku")
 def build(results: Results) -> Table | None:
     """Real, retain, forget and forget quality as CLEAR's code computes them, ours and the paper's.
 
-    Rows on both modalities; None where a suite has no cell of both at the paper's forget size.
+    Rows on both modalities; None where a suite has no cell of both.
     """
     groups = [group for group in results.groups if group.modality in ("-", "both")]
     blocks = make_beside(results, TABLE_1, HEADERS, OFFICIAL, groups, VISUAL_ONLY)
     if not blocks:
         return None
-    notes = [
-        paper_note(results, TABLE_1),
-        f"Marked (official): {OFFICIAL.meaning}.",
+    doubted = (
         f"{MARK} The paper's number is of a run that forgot the visual part only, by the names of"
-        " the runs in its code.",
-        contradictions(),
+        " the runs in its code."
+    )
+    notes = [
+        f"Marked (official): {OFFICIAL.meaning}.",
+        *paper_notes(results, TABLE_1, doubted, contradictions()),
     ]
     return Table("Table 1", blocks, notes)
 

@@ -7,11 +7,14 @@ what its domain has for the same question.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 
 from clearbench.errors import UserError
 from clearbench.settings import Domain
+from clearbench.suite import Suite, load_suite
 from clearbench.tables.base import Column, make_entry
+from clearbench.tables.clear_paper import TABLE_4, TABLE_5, PaperTable
 from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal",)
@@ -21,7 +24,24 @@ LEAST = 3
 PRINTED: Mapping[Domain, float] = {"text": 0.705, "vision": 0.205}
 """The correlations that the paper prints."""
 
+_OF_TEXT = {"forgetting": "forget_quality_js", "retention": "retain"}
+_OF_FACES = {"forgetting": "u_lira", "retention": "retain_accuracy"}
+_KEYS: Mapping[Domain, Mapping[str, str]] = {
+    "multimodal": _OF_TEXT,
+    "text": _OF_TEXT,
+    "vision": _OF_FACES,
+}
+"""The score that ranks by each measure."""
+
+_PAPER: Mapping[Domain, tuple[PaperTable, Mapping[str, str]]] = {
+    # It has no other forget quality.
+    "text": (TABLE_4, _OF_TEXT | {"forgetting": "forget_quality_ks_ln"}),
+    "vision": (TABLE_5, _OF_FACES),
+}
 _MODALITY: Mapping[Domain, str] = {"multimodal": "both", "text": "text", "vision": "visual"}
+
+Merits = Mapping[str, Mapping[str, float]]
+"""Of each measure the value of every method that has one, the higher the better."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +55,16 @@ class Correlation:
     p: float
 
 
+def single_domain_suites(suite: Suite, root: Path) -> list[Suite]:
+    """The suites that a suite is ranked against; UserError where it names none, or an unknown one.
+
+    `root` is the folder of `config/`.
+    """
+    if not suite.file.single_domain:
+        raise UserError(f"{suite.path}: single_domain: empty; name suites of text or vision models")
+    return [load_suite(name, root) for name in suite.file.single_domain]
+
+
 def correlations(multimodal: Results, single: Results) -> list[Correlation]:
     """How a suite of one domain ranks methods against a multimodal suite, a row a measure.
 
@@ -43,46 +73,70 @@ def correlations(multimodal: Results, single: Results) -> list[Correlation]:
     in the multimodal suite of the cells that forget both modalities. Raises UserError where a suite
     has no finished cell, or the two have fewer than LEAST methods in common.
     """
+    here, there = _merits(multimodal), _merits(single)
+    for measure in here:
+        common = here[measure].keys() & there[measure].keys()
+        if len(common) < LEAST:
+            raise UserError(
+                f"suites {multimodal.suite.name} and {single.suite.name} have {len(common)}"
+                f" finished methods in common; a rank correlation needs {LEAST}"
+            )
+    return _correlate(single.suite.domain, here, there)
+
+
+def printed_correlations(multimodal: PaperTable, domain: Domain) -> list[Correlation]:
+    """The same of what the paper prints: its table of models of both against that of a domain.
+
+    Table 4 has the logarithm of the KS test's p for forget quality.
+    """
+    single, keys = _PAPER[domain]
+    here = _printed_merits(multimodal, "multimodal", _KEYS["multimodal"])
+    return _correlate(domain, here, _printed_merits(single, domain, keys))
+
+
+def _correlate(domain: Domain, here: Merits, there: Merits) -> list[Correlation]:
     # Imported here: it takes longer than all tables together.
     from scipy.stats import spearmanr
 
-    here, there = _merits(multimodal), _merits(single)
     found = []
     for measure in here:
         methods = tuple(method for method in here[measure] if method in there[measure])
-        if len(methods) < LEAST:
-            raise UserError(
-                f"suites {multimodal.suite.name} and {single.suite.name} have {len(methods)}"
-                f" finished methods in common; a rank correlation needs {LEAST}"
-            )
         result = spearmanr(*([merits[measure][m] for m in methods] for merits in (here, there)))
-        found.append(
-            Correlation(
-                single.suite.domain, measure, methods, float(result.statistic), float(result.pvalue)
-            )
-        )
+        rho, p = float(result.statistic), float(result.pvalue)
+        found.append(Correlation(domain, measure, methods, rho, p))
     return found
 
 
-def _merits(results: Results) -> dict[str, dict[str, float]]:
-    """Of each measure the value of every method that has one, the higher the better."""
-    domain = results.suite.domain
-    if domain == "vision":
-        keys = {"forgetting": "u_lira", "retention": "retain_accuracy"}
-    else:
-        keys = {"forgetting": "forget_quality_js", "retention": "retain"}
-    found: dict[str, dict[str, float]] = {}
-    for measure, key in keys.items():
+def _merits(results: Results) -> Merits:
+    """Means over forget sizes and seeds; UserError where no cell has a number."""
+    domain, name = results.suite.domain, results.suite.name
+    found = {}
+    for measure, key in _KEYS[domain].items():
         values: dict[str, list[float]] = {}
         for group in results.groups:
             mean = make_entry(results, group, Column(key, "")).mean
             if group.modality == _MODALITY[domain] and mean is not None:
-                value = -abs(mean - 0.5) if key == "u_lira" else mean
-                values.setdefault(group.method, []).append(value)
+                values.setdefault(group.method, []).append(_merit(key, mean))
         if not values:
-            name = results.suite.name
             raise UserError(
                 f"suite {name}: no cell has {key}; run snakemake --config suite={name} first"
             )
         found[measure] = {method: fmean(numbers) for method, numbers in values.items()}
     return found
+
+
+def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) -> Merits:
+    return {
+        measure: {
+            method: _merit(key, value)
+            for method, modality in paper.rows
+            if modality == _MODALITY[domain]
+            and (value := paper.value(method, modality, key)) is not None
+        }
+        for measure, key in keys.items()
+    }
+
+
+def _merit(key: str, value: float) -> float:
+    """A score as higher is better; of an attack how near it comes to guessing."""
+    return -abs(value - 0.5) if key == "u_lira" else value

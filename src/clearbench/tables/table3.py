@@ -2,7 +2,7 @@
 
 from clearbench.metrics.definitions import OFFICIAL
 from clearbench.tables.base import Table
-from clearbench.tables.beside import make_beside, paper_note
+from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_3
 from clearbench.tables.results import Results
 from clearbench.tables.table1 import HEADERS, contradictions
@@ -11,17 +11,13 @@ DOMAINS = ("multimodal",)
 
 
 def build(results: Results) -> Table | None:
-    """The numbers of Table 1 for each modality that is forgotten, ours and the paper's.
-
-    None where a suite has not the paper's forget size.
-    """
+    """The numbers of Table 1 for each modality that is forgotten, ours and the paper's."""
     groups = [group for group in results.groups if not group.control]
     blocks = make_beside(results, TABLE_3, HEADERS, OFFICIAL, groups)
     if not blocks:
         return None
     notes = [
-        paper_note(results, TABLE_3),
         f"Marked (official): {OFFICIAL.meaning}.",
-        contradictions(),
+        *paper_notes(results, TABLE_3, contradictions()),
     ]
     return Table("Table 3", blocks, notes)

@@ -2,7 +2,7 @@
 
 from clearbench.metrics.definitions import TOFU
 from clearbench.tables.base import Table
-from clearbench.tables.beside import make_beside, paper_note
+from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
 from clearbench.tables.results import Results
 
@@ -18,13 +18,12 @@ HEADERS = {
 def build(results: Results) -> Table | None:
     """Real, retain, forget and the logarithm of the KS test's p, ours and the paper's.
 
-    Of the paper's two models the suite's own, or Llama-2. None where a suite has not the paper's
-    forget size.
+    Of the paper's two models the suite's own, or Llama-2.
     """
     mistral = results.suite.file.model == TABLE_4_MISTRAL.model
     paper = TABLE_4_MISTRAL if mistral else TABLE_4
     blocks = make_beside(results, paper, HEADERS, TOFU, results.groups)
     if not blocks:
         return None
-    notes = [paper_note(results, paper), f"Marked (tofu): {TOFU.meaning}."]
+    notes = [f"Marked (tofu): {TOFU.meaning}.", *paper_notes(results, paper)]
     return Table("Table 4", blocks, notes)

@@ -2,8 +2,8 @@
 
 from clearbench.metrics.definitions import HEADLINE
 from clearbench.tables.base import Column, Table, make_block, score_column
-from clearbench.tables.beside import make_beside, paper_note
-from clearbench.tables.clear_paper import TABLE_5
+from clearbench.tables.beside import make_beside, paper_notes
+from clearbench.tables.clear_paper import SIZE, TABLE_5
 from clearbench.tables.results import Results
 
 DOMAINS = ("vision",)
@@ -24,16 +24,15 @@ def build(results: Results) -> Table:
         for column in (score_column(metric, header), *_margin(metric))
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
-    blocks += make_beside(
-        results, TABLE_5, HEADERS, HEADLINE, results.groups, topic="beside the paper's"
-    )
+    compared = results.of_size(SIZE)
+    blocks += make_beside(results, TABLE_5, HEADERS, HEADLINE, compared, topic="beside the paper's")
     faces = results.suite.file.faces
     shadows = faces.shadows if faces else 0
     notes = [
         "Accuracy is of the nearest enrolment vector; held-out persons were shown to no model.",
         f"U-LIRA ({shadows} shadow models) and U-MIA tell forgotten from held-out persons: 0.5 is"
         " perfect; ± is half of a 95 % interval over persons.",
-        paper_note(results, TABLE_5),
+        *paper_notes(results, TABLE_5),
     ]
     return Table("Vision", blocks, notes)
 

@@ -2,7 +2,7 @@
 
 from clearbench.metrics.definitions import OFFICIAL
 from clearbench.tables.base import Table
-from clearbench.tables.beside import make_beside, paper_note
+from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_6
 from clearbench.tables.results import Results
 from clearbench.tables.table1 import HEADERS
@@ -16,5 +16,5 @@ def build(results: Results) -> Table | None:
     blocks = make_beside(results, TABLE_6, HEADERS, OFFICIAL, groups)
     if not blocks:
         return None
-    notes = [paper_note(results, TABLE_6), f"Marked (official): {OFFICIAL.meaning}."]
+    notes = [f"Marked (official): {OFFICIAL.meaning}.", *paper_notes(results, TABLE_6)]
     return Table("Table 6", blocks, notes)
