@@ -111,7 +111,8 @@ def overhead(names: tuple[str, ...], results: Path) -> None:
     headers = ["weights", "model", "suite", "cells", "seconds", "peak memory", "FLOP"]
     click.echo("## Both modalities at once, against each alone\n")
     lines = [(f"{size / 1e6:,.1f} M", *row) for size, row in sorted(rows)]
-    click.echo(tabulate(lines, headers, tablefmt="pipe", disable_numparse=True))
+    columns = ("right", "left", "left", *["right"] * 4)
+    click.echo(tabulate(lines, headers, tablefmt="pipe", disable_numparse=True, colalign=columns))
     click.echo(
         "\n- Means over methods, forget sizes and seeds of both / (text + visual); of memory, for"
         " each unit of the larger. A suite's table `overhead` has every method's."
