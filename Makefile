@@ -69,7 +69,7 @@ lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 # The CPU lock is the CUDA lock without the libraries that only the CUDA build of torch asks for.
 lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)
 	$(BIN)/pip install --quiet uv
-	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev \
+	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev --extra 8bit \
 	  --no-header --no-annotate --output-file $(VENV)/new.lock - pyproject.toml
 	{ echo '# Constraints for pip; renew with `make lock`.'; cat $(VENV)/new.lock; } > envs/cuda.lock
 	grep -vE '^(cuda|nvidia|triton)' envs/cuda.lock > envs/cpu.lock

@@ -23,7 +23,11 @@ class Training(Strict):
     batch_size: Positive = Field(16, description="samples a forward pass")
     accumulation: Positive = Field(1, description="forward passes an optimiser step")
     lr: float = Field(1e-5, gt=0, description="peak learning rate")
-    optimizer: Literal["adamw", "sgd"] = Field("adamw", description="which optimiser")
+    optimizer: Literal["adamw", "adamw_8bit", "sgd"] = Field(
+        "adamw",
+        description="which optimiser; adamw_8bit keeps its moments in a byte each, and needs"
+        " bitsandbytes",
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
     weight_decay: float = Field(
         0.01, ge=0, description="decoupled in AdamW, a part of the gradient in SGD"

@@ -27,9 +27,9 @@ from clearbench.provenance.interruption import Interrupted
 from clearbench.provenance.job import Job
 from clearbench.provenance.record import read_record
 from clearbench.provenance.state import VARIABLE, State, save_interval, state_folder
-from clearbench.settings import Unlearning
+from clearbench.settings import Training, Unlearning
 from clearbench.training.finetune import finetune
-from clearbench.training.loop import DivergedError
+from clearbench.training.loop import DivergedError, minimise
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 
@@ -59,6 +59,9 @@ TRAINING = Unlearning(
 
 FULL = TRAINING.model_copy(update={"weights": "full", "accumulation": 4})
 """15 batches and 4 steps, the last of 3 batches."""
+
+
+EIGHT_BIT = FULL.model_copy(update={"optimizer": "adamw_8bit"})
 
 
 class Killed(BaseException):
@@ -142,6 +145,7 @@ def attempts(tmp_path, work, kills):
         ("npo", FULL, torch.float32),
         ("kl", FULL, torch.bfloat16),
         ("sku", FULL, torch.float32),
+        ("npo", EIGHT_BIT, torch.float32),
     ],
 )
 def test_a_cell_that_was_killed_has_the_weights_of_one_that_was_not(
@@ -197,6 +201,26 @@ def test_fine_tuning_that_was_killed_has_the_weights_of_one_that_was_not(
     plain = work(State())
     assert len(plain[0]) == 10
     same(attempts(tmp_path, work, kills), plain)
+
+
+def test_moments_of_eight_bits_train_nearly_as_those_of_thirty_two(monkeypatch):
+    rows = torch.randn(20, 16, 128, generator=torch.Generator().manual_seed(3))
+
+    def trained(optimizer):
+        torch.manual_seed(3)
+        layer = torch.nn.Linear(128, 64)
+        losses = [lambda batch=batch: layer(batch).square().mean() for batch in rows]
+        training = Training(epochs=1, batch_size=1, lr=1e-3, optimizer=optimizer)
+        assert len(minimise(layer, losses, 20, training, State())) == 20
+        return layer.weight.detach()
+
+    found = {optimizer: trained(optimizer) for optimizer in ("adamw", "adamw_8bit")}
+    difference = (found["adamw"] - found["adamw_8bit"]).abs()
+    # Twenty steps of about the learning rate each; rounded moments are no others' moments.
+    assert 0 < difference.mean() < 20 * 1e-3 / 10
+    monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    with pytest.raises(UserError, match=r"adamw_8bit needs the package bitsandbytes; install it"):
+        trained("adamw_8bit")
 
 
 def same(found, expected):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from clearbench.errors import UserError
+
 
 @click.command()
 @click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
@@ -21,6 +23,8 @@ def fetch(suite: str) -> None:
         if Path(name).is_dir():
             click.echo(f"{kind} {name}: a folder, nothing to fetch")
             continue
+        if not hub.is_id(name):
+            raise UserError(f"{kind} {name}: no such folder")
         got = hub.fetch(kind, name, revision)
         click.echo(
             f"{kind} {name}: commit {got.commit}, {got.files} files, {got.size / 2**30:.2f} GiB,"

@@ -11,6 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
 from clearbench import parallel
+from clearbench.errors import UserError
 from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.flops import counted_flops
@@ -103,6 +104,22 @@ def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.opti
             weight_decay=training.weight_decay,
             fused=True,
         )
+    if training.optimizer == "adamw_8bit":
+        try:
+            # Imported here: it is no part of the installation, and slow to import.
+            from bitsandbytes.optim import AdamW8bit
+        except ImportError:
+            raise UserError(
+                "optimizer: adamw_8bit needs the package bitsandbytes; install it with"
+                " `pip install 'clearbench[8bit]'`, or choose adamw"
+            ) from None
+        eight_bit: torch.optim.Optimizer = AdamW8bit(
+            groups,
+            lr=training.lr,
+            weight_decay=training.weight_decay,
+            eps=training.adam_epsilon,
+        )
+        return eight_bit
     return torch.optim.AdamW(
         groups,
         lr=training.lr,

@@ -103,12 +103,14 @@ def need_of(model: Model, training: Training, longest: Iterable[Example]) -> Nee
     config: Any = inner.config.get_text_config()
     sizes = [(p.numel() * p.element_size(), p.requires_grad) for p in model.parameters()]
     trained = sum(size for size, moving in sizes if moving)
+    # In single precision, or in a byte each.
+    moments = trained // 2 if training.optimizer == "adamw_8bit" else 2 * trained
     sample = max(longest, key=lambda example: len(example.ids))
     heads = config.num_attention_heads
     key_width = config.hidden_size // heads * (config.num_key_value_heads or heads)
     dtype = inner.config.dtype
     return Need(
-        fixed=sum(size for size, _ in sizes) + 3 * trained,
+        fixed=sum(size for size, _ in sizes) + trained + moments,
         element=dtype.itemsize if isinstance(dtype, torch.dtype) else 4,
         layers=config.num_hidden_layers,
         width=config.hidden_size,

@@ -41,11 +41,15 @@ class Progress:
             buffer.copy_(state[f"buffers/{name}"])
         for name, parameter in self._trained.items():
             parameter.copy_(state[f"weights/{name}"])
-            prefix = f"moments/{name}/"
+            moments, numbers = f"moments/{name}/", f"numbers/{name}/"
             self._optimizer.state[parameter] = {
-                key.removeprefix(prefix): tensor.to(parameter.device, copy=True)
+                key.removeprefix(moments): tensor.to(parameter.device, copy=True)
                 for key, tensor in state.items()
-                if key.startswith(prefix)
+                if key.startswith(moments)
+            } | {
+                key.removeprefix(numbers): tensor.item()
+                for key, tensor in state.items()
+                if key.startswith(numbers)
             }
         torch.set_rng_state(state["random/cpu"])
         if "random/cuda" in state:
@@ -53,5 +57,9 @@ class Progress:
 
     def _moments(self) -> Iterator[tuple[str, Tensor]]:
         for name, parameter in self._trained.items():
-            for key, tensor in self._optimizer.state[parameter].items():
-                yield f"moments/{name}/{key}", tensor
+            for key, value in self._optimizer.state[parameter].items():
+                # Some optimisers count their steps in a number.
+                if isinstance(value, Tensor):
+                    yield f"moments/{name}/{key}", value
+                else:
+                    yield f"numbers/{name}/{key}", torch.tensor(value)
