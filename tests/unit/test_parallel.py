@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,6 +16,7 @@ from test_architectures import eval_sample, train_sample
 from clearbench.config import BaseSettings, Lora, ModelSource, Training
 from clearbench.data.store import write_store
 from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.provenance.state import VARIABLE
 from clearbench.settings import (
     EvaluateSettings,
     Evaluation,
@@ -60,18 +63,26 @@ def root(tmp_path_factory) -> Path:
     return root
 
 
-def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
-    """Call a stage as one or several processes; `OUT` stands for a folder of each number."""
+def command(processes: int, stage: str, settings, *words: str) -> list[str]:
+    """A stage as one or several processes; `OUT` stands for a folder of each number."""
     words = [word.replace("OUT", str(processes)) for word in words]
     many = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--standalone"]
+    return [
+        *(sys.executable, *(many if processes > 1 else []), "-m", "clearbench", stage),
+        *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
+        *words,
+    ]
+
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+
+
+def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
+    """Call a stage."""
     done = subprocess.run(
-        [
-            *(sys.executable, *(many if processes > 1 else []), "-m", "clearbench", stage),
-            *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
-            *words,
-        ],
+        command(processes, stage, settings, *words),
         cwd=root,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""},
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         check=False,
@@ -107,7 +118,7 @@ def test_two_processes_train_the_adapter_of_one(original):
     close(original / "1", original / "2")
     one, two = (facts(original / number) for number in ("1", "2"))
     assert (one["processes"], two["processes"]) == (1, 2)
-    for key in ("steps", "first_loss", "last_loss"):
+    for key in ("steps", "first_loss", "last_loss", "flops"):
         assert one["measures"][key] == pytest.approx(two["measures"][key], abs=1e-5)
     assert one["measures"]["steps"] > 2
     # Nothing but the artifact is left, and no second process wrote into it.
@@ -140,3 +151,34 @@ def test_an_artifact_that_is_there_is_kept_by_all_processes(root, original):
     settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
     run(root, 2, "finetune", settings, "--part", "full", "--out", "original/OUT")
     assert (original / "2" / PROVENANCE).read_bytes() == before
+
+
+def test_two_processes_that_were_killed_go_on_where_they_were(root, original):
+    training = Unlearning(**{**TRAINING, "epochs": 60})
+    settings = UnlearnSettings(model=USE, parameters={}, training=training)
+    words = ("--method", "kl", "--modality", "both", "--forget-size", "10")
+    words = (*words, "--original", "original/1", "--out")
+    run(root, 2, "unlearn", settings, *words, "whole/OUT")
+    saving = {**ENVIRONMENT, VARIABLE: "0"}
+    with subprocess.Popen(
+        command(2, "unlearn", settings, *words, "killed/OUT"),
+        cwd=root,
+        env=saving,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as job:
+        until = time.monotonic() + 120
+        while not list(root.glob("killed/.2.state/*.safetensors")):
+            assert time.monotonic() < until and job.poll() is None
+            time.sleep(0.01)
+        # Of the launcher alone its processes would take it for an end that they wait for.
+        for child in psutil.Process(job.pid).children(recursive=True):
+            child.kill()
+        job.kill()
+    assert not (root / "killed/2" / PROVENANCE).exists()
+    run(root, 2, "unlearn", settings, *words, "killed/OUT")
+    assert facts(root / "killed/2")["resumed_at_steps"]
+    whole, killed = (
+        load_file(root / n / "2/adapter_model.safetensors") for n in ("whole", "killed")
+    )
+    assert all(torch.equal(whole[name], killed[name]) for name in whole)
