@@ -92,7 +92,9 @@ class ModelSpec(ModelSource):
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the weights and the arithmetic"
     )
-    attention: Attention = Field("sdpa", description="the implementation of attention")
+    attention: Attention = Field(
+        "sdpa", description="the implementation of attention in training; evaluation takes sdpa"
+    )
     gradient_checkpointing: bool = Field(
         False, description="compute activations twice in training instead of keeping them"
     )

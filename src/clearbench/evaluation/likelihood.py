@@ -1,8 +1,8 @@
 """Likelihoods of many candidate answers and a greedy answer, from one pass over the shared prompt.
 
-The prompt (image and question) is run once with a key/value cache. Every candidate then runs
-against that cache, and so does the greedy answer. Logits are computed where an answer token is
-predicted and nowhere else.
+The prompt (image and question) is run once with a key/value cache. All candidates then run against
+that cache side by side, in one pass, and so does the greedy answer. Logits are computed where an
+answer token is predicted and nowhere else. Needs an attention that takes any mask, as SDPA.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from transformers import DynamicCache, PreTrainedModel
 
 from clearbench.models.encoding import Encoder, Prompt, merge_inputs
 from clearbench.models.positions import positions
+from clearbench.models.shared_prompts import PADDING, attention, segments
 
 
 @dataclass(frozen=True)
@@ -42,20 +43,16 @@ def reply(
     prompts = [question.prompt for question in questions]
     encoded = [_encode(encoder, question) for question in questions]
     shared = [ids for ids, _ in encoded]
-    candidates = [candidate for _, row in encoded for candidate in row]
-    owner = [number for number, (_, row) in enumerate(encoded) for _ in row]
+    candidates = [row for _, row in encoded]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
-    losses = _candidate_losses(model, prefix, candidates, owner, encoder.padding)
+    losses = _candidate_losses(model, prefix, candidates, encoder.padding)
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         prefix = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
     generated = _greedy(model, prefix, encoder.end, max_new_tokens)
 
-    grouped: list[list[float]] = [[] for _ in questions]
-    for row, loss in zip(owner, losses, strict=True):
-        grouped[row].append(loss)
     texts = [encoder.decode(tokens) for tokens in generated]
-    return [Reply(row, text) for row, text in zip(grouped, texts, strict=True)]
+    return [Reply(row, text) for row, text in zip(losses, texts, strict=True)]
 
 
 @dataclass
@@ -116,54 +113,50 @@ def _run_prefix(
 def _candidate_losses(
     model: PreTrainedModel,
     prefix: _Prefix,
-    candidates: Sequence[_Candidate],
-    owner: Sequence[int],
+    candidates: Sequence[Sequence[_Candidate]],
     padding: int,
-) -> list[float]:
-    """The losses of candidates, each on the cache of the prompt (a row of the prefix) it owns."""
-    # As many at a time as there are prompts, so that no pass needs far more memory than theirs;
-    # of like length, so that little is computed for padding.
-    order = sorted(range(len(candidates)), key=lambda i: len(candidates[i].tokens))
-    size = len(prefix.mask)
-    losses = [0.0] * len(candidates)
-    for start in range(0, len(order), size):
-        group = order[start : start + size]
-        rows = torch.tensor([owner[i] for i in group], device=prefix.mask.device)
-        found = _group_losses(model, prefix, [candidates[i] for i in group], rows, padding)
-        for i, loss in zip(group, found, strict=True):
-            losses[i] = loss
+) -> list[list[float]]:
+    """The losses of each prompt's candidates, which stand side by side after it in one pass."""
+    # A token is predicted by the state of the one before, the first by the prompt's last.
+    given = [[candidate.tokens[:-1] for candidate in row] for row in candidates]
+    states = _run_side_by_side(model, prefix, given, padding)
+    losses = []
+    for number, row in enumerate(candidates):
+        first = torch.stack([c.tokens[0] for c in row]).to(states.device)
+        rest = torch.cat([c.tokens[1:] for c in row]).to(states.device)
+        before = prefix.logits[number].expand(len(row), -1)
+        likely_first = _log_probabilities(before, first).split(1)
+        logits = model.get_output_embeddings()(states[number, : len(rest)])
+        likely_rest = _log_probabilities(logits, rest).split([len(c.tokens) - 1 for c in row])
+        likely = zip(row, likely_first, likely_rest, strict=True)
+        means = [-torch.cat([one, more])[c.context :].mean() for c, one, more in likely]
+        losses.append(torch.stack(means).tolist())
     return losses
 
 
-def _group_losses(
-    model: PreTrainedModel,
-    prefix: _Prefix,
-    candidates: Sequence[_Candidate],
-    rows: Tensor,
-    padding: int,
-) -> list[float]:
-    device = prefix.mask.device
-    tokens = pad_sequence([c.tokens for c in candidates], True, padding).to(device)
-    mask = pad_sequence([torch.ones_like(c.tokens) for c in candidates], True, 0).to(device)
-    context = torch.tensor([c.context for c in candidates], device=device).unsqueeze(-1)
-    counted = mask * (torch.arange(tokens.shape[1], device=device) >= context)
+def _run_side_by_side(
+    model: PreTrainedModel, prefix: _Prefix, rows: Sequence[Sequence[Tensor]], padding: int
+) -> Tensor:
+    """The states (B, T, H) of texts that each follow the prompt of their row, and no other text.
 
-    likely = torch.zeros(tokens.shape, device=device)
-    likely[:, 0] = _log_probabilities(prefix.logits[rows], tokens[:, 0])
-    if tokens.shape[1] > 1:
-        steps = torch.arange(tokens.shape[1] - 1, device=device)
-        states = model.model(
-            input_ids=tokens[:, :-1],
-            attention_mask=torch.cat([prefix.mask[rows], mask[:, :-1]], dim=1),
-            position_ids=prefix.next_position[rows] + steps,
-            cache=_select(prefix.cache, rows),
-            use_cache=True,
-        ).last_hidden_state
-        row, column = mask[:, 1:].nonzero(as_tuple=True)
-        logits = model.get_output_embeddings()(states[row, column])
-        likely[row, column + 1] = _log_probabilities(logits, tokens[row, column + 1])
-    means: list[float] = (-(likely * counted).sum(-1) / counted.sum(-1)).tolist()
-    return means
+    A row's texts stand one after the other. The prefix's cache stays as it is.
+    """
+    device = prefix.mask.device
+    lengths = [[len(text) for text in row] for row in rows]
+    ids = pad_sequence([torch.cat(list(row)) for row in rows], True, padding).to(device)
+    if not ids.shape[1]:
+        width: int = model.config.get_text_config().hidden_size
+        return prefix.logits.new_empty((len(rows), 0, width))
+    segment, offset = (layout.to(device) for layout in segments(lengths, first=1))
+    prompt = torch.where(prefix.mask == 1, 0, PADDING)
+    states: Tensor = model.model(
+        input_ids=ids,
+        attention_mask=attention(torch.cat([prompt, segment], dim=1), segment),
+        position_ids=prefix.next_position + offset,
+        cache=_copy(prefix.cache),
+        use_cache=True,
+    ).last_hidden_state
+    return states
 
 
 def _log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
@@ -205,9 +198,8 @@ def _greedy(
     return replies
 
 
-def _select(cache: DynamicCache, rows: Tensor) -> DynamicCache:
-    """A new cache that holds some rows of another, repeated as asked."""
-    selected = copy(cache)
-    selected.layers = [copy(layer) for layer in cache.layers]
-    selected.batch_select_indices(rows)
-    return selected
+def _copy(cache: DynamicCache) -> DynamicCache:
+    """A cache that grows apart from another, of which it holds the content."""
+    copied = copy(cache)
+    copied.layers = [copy(layer) for layer in cache.layers]
+    return copied

@@ -14,7 +14,7 @@ from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED, Answers
 from clearbench.models.checkpoint import Model
 from clearbench.models.positions import positions
-from clearbench.models.shared_prompts import Part, SharedBatch
+from clearbench.models.shared_prompts import Part, SharedBatch, attention
 
 
 def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None) -> Answers:
@@ -49,8 +49,8 @@ def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
     prompts = {**batch.inputs, "attention_mask": batch.prompts}
     placed, after = positions(unwrapped(model), prompts)
     placed = torch.where(batch.segment == 0, placed, after + batch.offset)
-    inputs = {**batch.inputs, "attention_mask": batch.attention, "position_ids": placed}
-    states = _states(model, inputs)
+    sight = attention(batch.segment, batch.segment)
+    states = _states(model, {**batch.inputs, "attention_mask": sight, "position_ids": placed})
     return [_answers(model, states, part) for part in batch.parts]
 
 

@@ -16,7 +16,8 @@ from torch.nn.utils.rnn import pad_sequence
 from clearbench.models.answers import IGNORED
 from clearbench.models.encoding import Example, merge_inputs
 
-_PADDING = -1
+PADDING = -1
+"""The segment of a position that is no token."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,30 @@ class SharedBatch:
         """The mask (R, T) of the prompts' tokens."""
         return (self.segment == 0).long()
 
-    @property
-    def attention(self) -> Tensor:
-        """Which token (last dimension) each token sees, (R, 1, T, T); padding sees itself."""
-        seen, seeing = self.segment[:, None, :], self.segment[:, :, None]
-        width = self.segment.shape[1]
-        before = torch.ones(width, width, dtype=torch.bool, device=seen.device).tril()
-        return ((before & ((seen == 0) | (seen == seeing))).unsqueeze(1)).contiguous()
+
+def attention(seen: Tensor, seeing: Tensor) -> Tensor:
+    """Which token (last dimension) each token sees, (R, 1, Q, K), true where it does.
+
+    `seen` (R, K) are the segments of the tokens in sight, `seeing` (R, Q) those of the last Q of
+    them, which look: back, at the prompt (0) and at their own segment. Padding sees itself.
+    """
+    width, total = seeing.shape[1], seen.shape[1]
+    before = torch.ones(width, total, dtype=torch.bool, device=seen.device).tril(total - width)
+    looked, looking = seen[:, None, None, :], seeing[:, None, :, None]
+    return before & ((looked == 0) | (looked == looking))
+
+
+def segments(lengths: Sequence[Sequence[int]], first: int) -> tuple[Tensor, Tensor]:
+    """The segment of each token of rows of texts, and the token's place in it, both (R, T).
+
+    `lengths` are those of the texts of each row, whose segments are counted from `first`.
+    """
+    segment = [
+        torch.cat([torch.full((length,), number) for number, length in enumerate(row, start=first)])
+        for row in lengths
+    ]
+    offset = [torch.cat([torch.arange(length) for length in row]) for row in lengths]
+    return pad_sequence(segment, True, PADDING), pad_sequence(offset, True, 0)
 
 
 def collate_shared(
@@ -81,10 +99,11 @@ def collate_shared(
         ]
         row, position, label, sample = torch.tensor(tokens, device=device).unbind(-1)
         found.append(Part(row, position, label, sample, len(part)))
+    segment, offset = segments([row.lengths for row in laid], first=0)
     return SharedBatch(
         inputs={name: tensor.to(device) for name, tensor in inputs.items()},
-        segment=pad_sequence([row.segment for row in laid], True, _PADDING).to(device),
-        offset=pad_sequence([row.offset for row in laid], True, 0).to(device),
+        segment=segment.to(device),
+        offset=offset.to(device),
         parts=tuple(found),
     )
 
@@ -92,8 +111,9 @@ def collate_shared(
 class _Row:
     """A prompt and its answers, part by part.
 
-    `answers` has for each part the tokens of its answers: which of the part's examples here, the
-    position that predicts the token, and the token.
+    `lengths` are those of the prompt and of each answer. `answers` has for each part the tokens of
+    its answers: which of the part's examples here, the position that predicts the token, and the
+    token.
     """
 
     def __init__(self, parts: Sequence[Sequence[Example]]):
@@ -102,24 +122,21 @@ class _Row:
         # A tokenizer may join the prompt's end with an answer's beginning; what is not of all
         # prompts belongs to the answers.
         shared = min(_start(example) for example in examples)
-        ids, segments = [examples[0].ids[:shared]], [torch.zeros(shared, dtype=torch.long)]
+        ids = [examples[0].ids[:shared]]
         self.answers: list[list[tuple[int, int, int]]] = []
-        at, number = shared, 0
+        at = shared
         for part in parts:
             tokens: list[tuple[int, int, int]] = []
             for copy, example in enumerate(part):
-                number += 1
                 tail = example.ids[shared:]
                 for place in range(_start(example) - shared, len(tail)):
                     before = at + place - 1 if place else shared - 1
                     tokens.append((copy, before, int(tail[place])))
                 ids.append(tail)
-                segments.append(torch.full((len(tail),), number))
                 at += len(tail)
             self.answers.append(tokens)
         self.ids = torch.cat(ids)
-        self.segment = torch.cat(segments)
-        self.offset = torch.cat([torch.arange(len(one)) for one in ids])
+        self.lengths = [len(one) for one in ids]
 
 
 def _start(example: Example) -> int:

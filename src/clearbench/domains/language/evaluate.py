@@ -21,7 +21,7 @@ def run(
 ) -> int | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task."""
     use, evaluation = settings.model, settings.evaluation
-    model = load_model(base, stack, use.domain, use.precision, place.device, use.attention)
+    model = load_model(base, stack, use.domain, use.precision, place.device)
     encoder = Encoder(load_processor(base, use.domain), place.store)
     samples = place.store.evaluation(forget_size)
     place.state.start("evaluation")

@@ -12,7 +12,7 @@ from clearbench.training.references import write_references
 def run(settings: ReferenceSettings, base: Path, original: Path, place: Place) -> int:
     """Store the original's states at every answer of every training sample; gives their number."""
     use = settings.model
-    model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
+    model = load_model(base, [original], use.domain, use.precision, place.device)
     encoder = Encoder(load_processor(base, use.domain), place.store)
     samples = place.store.train("full", None, "both")
     place.state.start("forward")
