@@ -71,6 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", choices=SHAPES, default="quarter")
     parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument(
+        "--checkpointing", action="store_true", help="both ways compute activations twice"
+    )
     parser.add_argument("--steps", type=int, default=3, help="timed, after one that is not")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--samples", type=int, default=8, help="of an evaluation")
@@ -81,7 +84,8 @@ def main() -> None:
         print(json.dumps(measure(*options.measure, options)))
         return
     device = "CUDA" if torch.cuda.is_available() else "CPU, one thread"
-    print(f"{device}; LLaVA, {options.shape} shape, batches of {options.batch_size}")
+    twice = ", gradient checkpointing" * options.checkpointing
+    print(f"{device}; LLaVA, {options.shape} shape, batches of {options.batch_size}{twice}")
     print("| step | plain s | ours s | times faster | plain GB | ours GB | share of memory |")
     print("| --- | --: | --: | --: | --: | --: | --: |")
     for what in options.only:
@@ -132,7 +136,7 @@ def measure(what: str, way: str, options: argparse.Namespace) -> dict[str, float
             steps = (
                 finetune_step if what == "finetune" else partial(method_step, what, Path(folder))
             )
-            step = steps(way, model, encoder, rows, options.batch_size)
+            step = steps(way, model, encoder, rows, options)
             step()
             clock = Clock(device)
             for _ in range(options.steps):
@@ -243,13 +247,14 @@ def whole(model, layer, batch) -> Answers:
     return answers
 
 
-def adapted(model):
-    trained = prepare_training(model, "lora", Lora(rank=8, alpha=32, targets=TARGETS), "")
+def adapted(model, checkpointing):
+    lora = Lora(rank=8, alpha=32, targets=TARGETS)
+    trained = prepare_training(model, "lora", lora, "", checkpointing)
     return trained.train()
 
 
-def finetune_step(way, model, encoder, rows, batch_size) -> Callable[[], None]:
-    trained = adapted(model)
+def finetune_step(way, model, encoder, rows, options) -> Callable[[], None]:
+    trained, batch_size = adapted(model, options.checkpointing), options.batch_size
     optimizer = torch.optim.AdamW([p for p in trained.parameters() if p.requires_grad], lr=1e-5)
     examples = [encoder.sequence(s.question, s.image, s.answer) for s in rows[:batch_size]]
 
@@ -263,7 +268,8 @@ def finetune_step(way, model, encoder, rows, batch_size) -> Callable[[], None]:
     return step
 
 
-def method_step(key, folder, way, model, encoder, rows, batch_size) -> Callable[[], None]:
+def method_step(key, folder, way, model, encoder, rows, options) -> Callable[[], None]:
+    batch_size = options.batch_size
     # The 7th of 32 layers, as in the method's paper.
     layer = unwrapped(model).get_decoder().config.num_hidden_layers * 7 // 32
     method = methods.create(key, {"layer": layer} if key == "rmu" else {})
@@ -272,7 +278,7 @@ def method_step(key, folder, way, model, encoder, rows, batch_size) -> Callable[
     if original is None and methods.takes_stored_reference(key):
         write_references(folder, model, encoder, rows, batch_size)
         stored = References(folder, rows, model.device)
-    trained, layer = adapted(model), method.hidden_layer()
+    trained, layer = adapted(model, options.checkpointing), method.hidden_layer()
     optimizer = torch.optim.AdamW([p for p in trained.parameters() if p.requires_grad], lr=1e-5)
     half = len(rows) // 2
     sets = Sets(rows[:half], rows[half:], encoder, model.device, references=stored)

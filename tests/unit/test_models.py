@@ -133,6 +133,10 @@ def plain_loss(model, encoder, prompt, text):
 
 
 def plain_greedy(model, encoder, prompt, limit):
+    return encoder.decode(greedy_tokens(model, encoder, prompt, limit))
+
+
+def greedy_tokens(model, encoder, prompt, limit):
     ids, found = prompt.ids, []
     while len(found) < limit:
         token = full_logits(model, prompt, ids)[-1].argmax()
@@ -140,7 +144,7 @@ def plain_greedy(model, encoder, prompt, limit):
             break
         found.append(token.item())
         ids = torch.cat([ids, token[None]])
-    return encoder.decode(found)
+    return found
 
 
 @of_every_architecture
@@ -203,6 +207,38 @@ def test_candidates_that_swallow_the_end_of_their_prompt_cost_what_each_costs_al
         expected = [plain_loss(model, encoder, question.prompt, t) for t in question.candidates]
         assert answered.losses == pytest.approx(expected, abs=1e-5)
         assert answered.generated == plain_greedy(model, encoder, question.prompt, 8)
+
+
+@of_every_architecture
+@pytest.mark.parametrize("limit", [1, 3, 8])
+def test_a_true_answer_drafts_the_greedy_one_and_changes_nothing(tiny, model, limit):
+    """Drafts that the model would say itself, in full, for a while, and not at all."""
+    prompts = [tiny.encoder.prompt(SENTENCES[0], image) for image in tiny.images]
+    own = [plain_greedy(model, tiny.encoder, prompt, 8) for prompt in prompts]
+    drafts = [f(text) for text in own for f in (str, lambda text: f"{text[:3]} sea", lambda _: "x")]
+    asked = [
+        Question(prompts[i // 3], [draft, SENTENCES[3], SENTENCES[5]])
+        for i, draft in enumerate(drafts)
+    ]
+    for question, answered in zip(asked, reply(model, tiny.encoder, asked, limit), strict=True):
+        assert answered.generated == plain_greedy(model, tiny.encoder, question.prompt, limit)
+
+
+@pytest.mark.parametrize("tiny", ["llama"], indirect=True)
+def test_an_answer_known_by_heart_is_not_generated_token_by_token(tiny, model, monkeypatch):
+    prompt = tiny.encoder.prompt(SENTENCES[0], None)
+    own = greedy_tokens(model, tiny.encoder, prompt, 8)
+    answers = {"known": own, "half known": [*own[:4], own[4] + 1, *own[5:]], "other": [own[0] + 1]}
+    monkeypatch.setattr(Encoder, "answers", lambda _, __, texts: [(0, answers[t]) for t in texts])
+    runs, counts = [], []
+    model.model.register_forward_hook(lambda *_: runs.append(1))
+    for name in answers:
+        runs.clear()
+        (answered,) = reply(model, tiny.encoder, [Question(prompt, [name, "other"])], 8)
+        assert answered.generated == tiny.encoder.decode(own)
+        counts.append(len(runs))
+    # The prompt, the candidates, and a token at a time: of 8, the first of each is read off.
+    assert counts == [2, 2 + 3, 1 + 7]
 
 
 @of_every_architecture

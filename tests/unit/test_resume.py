@@ -6,6 +6,7 @@ import signal
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 
 import pytest
 import safetensors.torch
@@ -61,6 +62,9 @@ FULL = TRAINING.model_copy(update={"weights": "full", "accumulation": 4})
 """15 batches and 4 steps, the last of 3 batches."""
 
 
+with_eight_bit = pytest.mark.skipif(
+    find_spec("bitsandbytes") is None, reason="bitsandbytes is not installed; `make test` does both"
+)
 EIGHT_BIT = FULL.model_copy(update={"optimizer": "adamw_8bit"})
 
 
@@ -145,7 +149,7 @@ def attempts(tmp_path, work, kills):
         ("npo", FULL, torch.float32),
         ("kl", FULL, torch.bfloat16),
         ("sku", FULL, torch.float32),
-        ("npo", EIGHT_BIT, torch.float32),
+        pytest.param("npo", EIGHT_BIT, torch.float32, marks=with_eight_bit, id="eight_bit"),
     ],
 )
 def test_a_cell_that_was_killed_has_the_weights_of_one_that_was_not(
@@ -203,7 +207,8 @@ def test_fine_tuning_that_was_killed_has_the_weights_of_one_that_was_not(
     same(attempts(tmp_path, work, kills), plain)
 
 
-def test_moments_of_eight_bits_train_nearly_as_those_of_thirty_two(monkeypatch):
+@with_eight_bit
+def test_moments_of_eight_bit_train_nearly_as_those_of_thirty_two():
     rows = torch.randn(20, 16, 128, generator=torch.Generator().manual_seed(3))
 
     def trained(optimizer):
@@ -218,9 +223,13 @@ def test_moments_of_eight_bits_train_nearly_as_those_of_thirty_two(monkeypatch):
     difference = (found["adamw"] - found["adamw_8bit"]).abs()
     # Twenty steps of about the learning rate each; rounded moments are no others' moments.
     assert 0 < difference.mean() < 20 * 1e-3 / 10
+
+
+def test_an_optimiser_that_is_not_installed_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "bitsandbytes.optim", None)
+    training = Training(epochs=1, batch_size=1, lr=1e-3, optimizer="adamw_8bit")
     with pytest.raises(UserError, match=r"adamw_8bit needs the package bitsandbytes; install it"):
-        trained("adamw_8bit")
+        minimise(torch.nn.Linear(2, 2), [], 1, training, State())
 
 
 def same(found, expected):

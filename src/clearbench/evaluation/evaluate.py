@@ -29,7 +29,12 @@ def evaluate(
     Batches that `state` holds are not computed again; several processes take turns with the others.
     """
     prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
-    order = sorted(range(len(samples)), key=lambda i: (len(prompts[i].ids), i))
+
+    def length(i: int) -> float:
+        """Of a sample's prompt and candidates, in tokens of some four letters."""
+        return len(prompts[i].ids) + sum(map(len, candidates(samples[i]))) / 4
+
+    order = sorted(range(len(samples)), key=lambda i: (length(i), i))
     with (state or State()).loop() as loop:
         starts = range(len(loop.results), len(order), batch_size)
         rounds = range(0, len(starts), parallel.size())

@@ -2,18 +2,22 @@
 
 The prompt (image and question) is run once with a key/value cache. All candidates then run against
 that cache side by side, in one pass, and so does the greedy answer. Logits are computed where an
-answer token is predicted and nowhere else. Needs an attention that takes any mask, as SDPA.
+answer token is predicted and nowhere else. The true answer is a draft of the greedy one: a model
+that knows it by heart need not generate it token by token. Needs an attention that takes any mask,
+as SDPA.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from dataclasses import dataclass
+from itertools import islice
+from statistics import fmean
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
+from clearbench.models.answers import log_softmax
 from clearbench.models.encoding import Encoder, Prompt, merge_inputs
 from clearbench.models.positions import positions
 from clearbench.models.shared_prompts import PADDING, attention, segments
@@ -46,10 +50,11 @@ def reply(
     candidates = [row for _, row in encoded]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
-    losses = _candidate_losses(model, prefix, candidates, encoder.padding)
+    losses, start = _run_candidates(model, prefix, candidates, encoder.padding, max_new_tokens)
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
-        prefix = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
-    generated = _greedy(model, prefix, encoder.end, max_new_tokens)
+        whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
+        start = _Start.of(whole)
+    generated = _greedy(model, start, encoder.end, max_new_tokens)
 
     texts = [encoder.decode(tokens) for tokens in generated]
     return [Reply(row, text) for row, text in zip(losses, texts, strict=True)]
@@ -63,6 +68,28 @@ class _Prefix:
     mask: Tensor
     next_position: Tensor
     logits: Tensor
+
+
+@dataclass
+class _Start:
+    """Greedy answers as far as they are known before a token is generated.
+
+    `replies` are their tokens so far and `token` (B, 1) the next of each; `cache` holds prompts and
+    replies where `mask` (B, K) is 1, and `position` (B, 1) is that of the next token.
+    """
+
+    cache: DynamicCache
+    mask: Tensor
+    position: Tensor
+    token: Tensor
+    replies: list[list[int]]
+
+    @classmethod
+    def of(cls, prefix: _Prefix) -> "_Start":
+        """Nothing is known but the prompts."""
+        token = prefix.logits.argmax(-1, keepdim=True)
+        replies: list[list[int]] = [[] for _ in prefix.mask]
+        return cls(prefix.cache, prefix.mask, prefix.next_position, token, replies)
 
 
 @dataclass(frozen=True)
@@ -110,28 +137,60 @@ def _run_prefix(
     return _Prefix(cache, inputs["attention_mask"], next_position, logits)
 
 
-def _candidate_losses(
+def _run_candidates(
     model: PreTrainedModel,
     prefix: _Prefix,
     candidates: Sequence[Sequence[_Candidate]],
     padding: int,
-) -> list[list[float]]:
-    """The losses of each prompt's candidates, which stand side by side after it in one pass."""
+    max_new_tokens: int,
+) -> tuple[list[list[float]], _Start]:
+    """The losses of each prompt's candidates, which stand side by side after it in one pass.
+
+    And the start of its greedy answer: as long as the model would choose the tokens of the first
+    candidate, which is the true answer, they are the greedy ones. The prefix's cache is used up.
+    """
     # A token is predicted by the state of the one before, the first by the prompt's last.
     given = [[candidate.tokens[:-1] for candidate in row] for row in candidates]
     states = _run_side_by_side(model, prefix, given, padding)
-    losses = []
+    head, device = model.get_output_embeddings(), states.device
+    first = log_softmax(prefix.logits)
+    losses, replies, following = [], [], []
     for number, row in enumerate(candidates):
-        first = torch.stack([c.tokens[0] for c in row]).to(states.device)
-        rest = torch.cat([c.tokens[1:] for c in row]).to(states.device)
-        before = prefix.logits[number].expand(len(row), -1)
-        likely_first = _log_probabilities(before, first).split(1)
-        logits = model.get_output_embeddings()(states[number, : len(rest)])
-        likely_rest = _log_probabilities(logits, rest).split([len(c.tokens) - 1 for c in row])
-        likely = zip(row, likely_first, likely_rest, strict=True)
-        means = [-torch.cat([one, more])[c.context :].mean() for c, one, more in likely]
-        losses.append(torch.stack(means).tolist())
-    return losses
+        tokens = [candidate.tokens.tolist() for candidate in row]
+        rest = torch.tensor([token for text in tokens for token in text[1:]], device=device)
+        logits = head(states[number, : len(rest)])
+        begin = first[number][torch.tensor([text[0] for text in tokens], device=device)].tolist()
+        going_on = iter(log_softmax(logits).gather(-1, rest[:, None]).squeeze(-1).tolist())
+        likely = [
+            [one, *islice(going_on, len(text) - 1)] for one, text in zip(begin, tokens, strict=True)
+        ]
+        losses.append([-fmean(one[c.context :]) for one, c in zip(likely, row, strict=True)])
+        truth = tokens[0]
+        chosen = logits[: len(truth) - 1].argmax(-1).tolist()
+        chosen.insert(0, int(first[number].argmax()))
+        agreed = 0
+        while agreed < min(len(truth), max_new_tokens) - 1 and chosen[agreed] == truth[agreed]:
+            agreed += 1
+        replies.append(truth[:agreed])
+        following.append(chosen[agreed])
+    return losses, _after(prefix, replies, following)
+
+
+def _after(prefix: _Prefix, replies: list[list[int]], following: list[int]) -> _Start:
+    """The start with replies that are in the prefix's cache, and the token that follows each."""
+    known = torch.tensor([[len(reply)] for reply in replies], device=prefix.mask.device)
+    most = int(known.max())
+    surplus = prefix.cache.get_seq_length() - prefix.mask.shape[1] - most
+    if surplus:
+        prefix.cache.crop(-surplus)
+    kept = (torch.arange(most, device=known.device) < known).to(prefix.mask.dtype)
+    return _Start(
+        prefix.cache,
+        torch.cat([prefix.mask, kept], dim=1),
+        prefix.next_position + known,
+        torch.tensor(following, device=known.device).unsqueeze(-1),
+        replies,
+    )
 
 
 def _run_side_by_side(
@@ -139,7 +198,7 @@ def _run_side_by_side(
 ) -> Tensor:
     """The states (B, T, H) of texts that each follow the prompt of their row, and no other text.
 
-    A row's texts stand one after the other. The prefix's cache stays as it is.
+    A row's texts stand one after the other, and follow the prompts in the prefix's cache.
     """
     device = prefix.mask.device
     lengths = [[len(text) for text in row] for row in rows]
@@ -153,53 +212,43 @@ def _run_side_by_side(
         input_ids=ids,
         attention_mask=attention(torch.cat([prompt, segment], dim=1), segment),
         position_ids=prefix.next_position + offset,
-        cache=_copy(prefix.cache),
+        cache=prefix.cache,
         use_cache=True,
     ).last_hidden_state
     return states
 
 
-def _log_probabilities(logits: Tensor, tokens: Tensor) -> Tensor:
-    """The log-probabilities (N,) of tokens (N,) under logits (N, V)."""
-    return logits.float().log_softmax(-1).gather(-1, tokens.unsqueeze(-1)).squeeze(-1)
-
-
 def _greedy(
-    model: PreTrainedModel, prefix: _Prefix, end: int, max_new_tokens: int
+    model: PreTrainedModel, start: _Start, end: int, max_new_tokens: int
 ) -> list[list[int]]:
-    """The most likely token after another, to `end` or the limit; consumes the prefix's cache."""
-    mask, position = prefix.mask, prefix.next_position
-    token = prefix.logits.argmax(-1, keepdim=True)
-    replies: list[list[int]] = [[] for _ in mask]
+    """The most likely token after another, to `end` or the limit; uses up the start."""
+    mask, position, token, replies = start.mask, start.position, start.token, start.replies
     running = list(range(len(replies)))
-    for length in range(1, max_new_tokens + 1):
+    while True:
         found = token.squeeze(-1).tolist()
-        going = [i for i, new in enumerate(found) if new != end]
-        for i in going:
-            replies[running[i]].append(found[i])
-        if not going or length == max_new_tokens:
-            break
+        for reply, new in zip(running, found, strict=True):
+            if new != end:
+                replies[reply].append(new)
+        going = [
+            row
+            for row, (reply, new) in enumerate(zip(running, found, strict=True))
+            if new != end and len(replies[reply]) < max_new_tokens
+        ]
+        if not going:
+            return replies
         if len(going) < len(running):
             # Answers end at very different lengths; what has ended is not computed any further.
             rows = torch.tensor(going, device=mask.device)
-            running = [running[i] for i in going]
+            running = [running[row] for row in going]
             mask, position, token = mask[rows], position[rows], token[rows]
-            prefix.cache.batch_select_indices(rows)
+            start.cache.batch_select_indices(rows)
         mask = torch.cat([mask, torch.ones_like(token)], dim=1)
         states = model.model(
             input_ids=token,
             attention_mask=mask,
             position_ids=position,
-            cache=prefix.cache,
+            cache=start.cache,
             use_cache=True,
         ).last_hidden_state
         position = position + 1
         token = model.get_output_embeddings()(states[:, -1]).argmax(-1, keepdim=True)
-    return replies
-
-
-def _copy(cache: DynamicCache) -> DynamicCache:
-    """A cache that grows apart from another, of which it holds the content."""
-    copied = copy(cache)
-    copied.layers = [copy(layer) for layer in cache.layers]
-    return copied
