@@ -37,7 +37,8 @@ class Overhead(Entry):
         together = max if "peak" in self.column.key else math.fsum
         found: list[float | None] = []
         for both, *single in zip(joint, *(part.numbers for part in self.parts), strict=True):
-            known = [number for number in single if number is not None]
+            # Also none where the single ones took less than is recorded, a thousandth of a second.
+            known = [number for number in single if number]
             complete = both is not None and len(known) == len(single)
             found.append(both / together(known) if both is not None and complete else None)
         return found
