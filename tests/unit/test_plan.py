@@ -128,6 +128,10 @@ def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
     assert len(costs) == 7 + 1 + 297 + 306
     assert None not in costs
     assert all(cost.gpus == 1 and cost.seconds > 30 for cost in costs)
+    both, one = (f"unlearn/gd/{modality}/forget05/seed42" for modality in ("both", "text"))
+    assert estimate(experience, tree.graph, both).seconds - 30 == pytest.approx(
+        2 * (estimate(experience, tree.graph, one).seconds - 30)
+    )
     # What the original says is stored, so npo runs a batch through the student and ga does too.
     ga, npo = (f"unlearn/{key}/visual/forget05/seed43" for key in ("ga", "npo"))
     assert estimate(experience, tree.graph, ga) == estimate(experience, tree.graph, npo)

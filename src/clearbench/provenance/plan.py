@@ -64,7 +64,8 @@ class Experience:
     """What jobs took so far, from the provenance records of some results trees.
 
     One cell on record tells the others of its model: an unlearning takes as long as its epochs,
-    forget size and passes a step ask. Another modality is taken to cost what the recorded one does.
+    forget size and passes a step ask. Text and images are taken to cost alike, and both of them the
+    two together.
     """
 
     def __init__(self, trees: Iterable[Tree]):
@@ -147,7 +148,8 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
         # A method on record that is no longer here.
         student, reference = 1, 0
     passes = student * (3 if training["weights"] == "full" else 2) + reference
-    return float(training["epochs"] * settings["forget_size"] * passes)
+    modalities = 2 if settings["modality"] == "both" else 1
+    return float(training["epochs"] * settings["forget_size"] * modalities * passes)
 
 
 def make_plan(
