@@ -70,6 +70,7 @@ lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
+	$(BIN)/mypy containers/selftest.py
 
 # The CPU lock is the CUDA lock without the libraries that only the CUDA build of torch asks for.
 lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)

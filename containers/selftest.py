@@ -55,7 +55,7 @@ def main() -> None:
                 retain_modality="both",
             ),
             cell,
-            *(root / "base", root / "original", root / "dataset", root / "cell"),
+            *(root / "base", root / "original", None, root / "dataset", root / "cell"),
         )
         files = read_manifest(root / "cell").files
     print(f"unlearned: {', '.join(files)}")
