@@ -98,6 +98,8 @@ def test_a_killed_run_leaves_jobs_that_the_next_one_neither_loses_nor_doubles(
     bench = troubled(npo__both="sleep")
     running = bench.start(*PROFILE)
     wait_until(lambda: not any((bench.folder / "trouble").iterdir()))
+    # A cell that SLURM was not told of before the end would be made by the last run.
+    wait_until(lambda: bench.output().count("submitted with SLURM jobid") >= len(CELLS))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait(timeout=30)
     assert "--unlock" in bench.snakemake(*PROFILE).output
