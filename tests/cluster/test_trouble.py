@@ -34,7 +34,7 @@ PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2
 def troubled(finished, request):
     """A copy of the finished run whose cells have to be made again, with the troubles given."""
 
-    def prepare(**troubles: str) -> ClusterBench:
+    def prepare(minutes: int = 2, **troubles: str) -> ClusterBench:
         bench = finished.copy(finished.folder.parent / request.node.name)
         path = bench.folder / "src/clearbench/stages/unlearn.py"
         text = path.read_text()
@@ -43,7 +43,7 @@ def troubled(finished, request):
         (bench.folder / "trouble").mkdir()
         for cell, kind in troubles.items():
             (bench.folder / "trouble" / f"{cell.replace('__', '-')}.{kind}").touch()
-        bench.resources(unlearn={"mem_mb": 3000, "minutes": 2})
+        bench.resources(unlearn={"mem_mb": 3000, "minutes": minutes})
         bench.give()
         return bench
 
@@ -95,7 +95,9 @@ def test_an_interrupted_run_cancels_its_jobs_and_goes_on_later(troubled, cluster
 def test_a_killed_run_leaves_jobs_that_the_next_one_neither_loses_nor_doubles(
     troubled, cluster, local
 ):
-    bench = troubled(npo__both="sleep")
+    # Nobody tries again what runs out of time, with Snakemake gone.
+    bench = troubled(minutes=10, npo__both="sleep")
+    before = bench.records()
     running = bench.start(*PROFILE)
     wait_until(lambda: not any((bench.folder / "trouble").iterdir()))
     # A cell that SLURM was not told of before the end would be made by the last run.
@@ -118,5 +120,6 @@ def test_a_killed_run_leaves_jobs_that_the_next_one_neither_loses_nor_doubles(
     assert done.status == 0, done.output
     assert bench.tables() == local.tables()
     now = bench.records()
-    others = [cell(name) for name in CELLS if name != "npo-both" and cell(name) in made]
+    others = [cell(name) for name in CELLS if name != "npo-both"]
+    assert all(made[name] != before[name] for name in others)
     assert all(made[name] == now[name] for name in others)
