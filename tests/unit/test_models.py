@@ -225,6 +225,18 @@ def test_a_true_answer_drafts_the_greedy_one_and_changes_nothing(tiny, model, li
 
 
 @pytest.mark.parametrize("tiny", ["llama"], indirect=True)
+@pytest.mark.parametrize("others", [[SENTENCES[5]], [SENTENCES[3]]])
+def test_candidates_of_a_single_token_need_no_pass_of_their_own(tiny, model, others):
+    """Of all prompts of a batch, or of one of them."""
+    prompt = tiny.encoder.prompt(SENTENCES[0], None)
+    asked = [Question(prompt, [SENTENCES[5]] * 2), Question(prompt, others)]
+    for question, answered in zip(asked, reply(model, tiny.encoder, asked, 4), strict=True):
+        expected = [plain_loss(model, tiny.encoder, prompt, text) for text in question.candidates]
+        assert answered.losses == pytest.approx(expected, abs=1e-5)
+        assert answered.generated == plain_greedy(model, tiny.encoder, prompt, 4)
+
+
+@pytest.mark.parametrize("tiny", ["llama"], indirect=True)
 def test_an_answer_known_by_heart_is_not_generated_token_by_token(tiny, model, monkeypatch):
     prompt = tiny.encoder.prompt(SENTENCES[0], None)
     own = greedy_tokens(model, tiny.encoder, prompt, 8)
