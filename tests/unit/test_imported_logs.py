@@ -95,8 +95,40 @@ def test_a_log_of_open_unlearning_gives_its_summary_but_for_the_epsilon(shared):
     assert scores["forget/text_qa/rouge_l"] == pytest.approx(summary["forget_Q_A_ROUGE"], rel=1e-9)
 
 
+def of_open_unlearning(**changes):
+    """A log of two samples a task in the layout of open-unlearning; `changes` are of fields."""
+    said = {"generation": "a hat", "ground_truth": "a red hat"}
+    fields = {"ROUGE": said, "Prob": {"avg_loss": 0.5}, "PARA_Prob": {"avg_loss": 0.6}}
+    fields |= {"PERT_Prob": {"avg_loss": [1.0, 2.0]}, **changes}
+    return {
+        f"{prefix}_Q_A_{part}": {"value_by_index": {"0": value, "1": value}}
+        for prefix in ("forget", "retain", "ra", "wf")
+        for part, value in fields.items()
+    }
+
+
+def test_a_log_of_open_unlearning_is_records_of_its_four_tasks(written):
+    records = read_log(written(of_open_unlearning()))
+    assert [record.task for record in records[::2]] == [
+        *("text_qa", "text_qa", "real_authors", "world_facts")
+    ]
+    assert records[0].losses == (0.5, 0.6, 1.0, 2.0)
+    assert records[-1].losses == (0.5, 0.5, 1.0, 2.0)
+    assert (records[0].id, records[0].answer, records[0].generated) == ("0", "a red hat", "a hat")
+
+
+def texts(generated, answer="a dog"):
+    return {"0": ["q", "a hat", "a red hat"], "1": ["q", generated, answer]}
+
+
+def text_of(log):
+    """A log as text: of two keys of the same name, one can be written in a dict alone."""
+    return json.dumps(log).replace('"again"', '"1"')
+
+
 LACKING = of_tofu()
 del LACKING["eval_real_world_wo_options.json"]
+FIRST = "eval_log_forget.json"
 MISTAKES = {
     "no JSON": ("{", "not a JSON file"),
     "a list": ([], "must hold keys and values"),
@@ -129,6 +161,97 @@ MISTAKES = {
         {"forget_Q_A_Prob": {"value_by_index": {"0": {"prob": 1}}}},
         "forget_Q_A_ROUGE: missing",
     ),
+    "a sample more": (
+        of_tofu(average_perturb_loss={"0": [1.0], "1": [1.0], "2": [1.0]}),
+        f"{FIRST}: generated_text: 2: missing; other fields have this sample",
+    ),
+    "a text more": (
+        of_tofu(generated_text={**texts("no"), "2": ["q", "a", "b"]}),
+        f"{FIRST}: avg_gt_loss: 2: missing; other fields have this sample",
+    ),
+    "other samples": (
+        of_tofu(avg_gt_loss={"0": 0.5, "7": 0.5}),
+        f"{FIRST}: avg_gt_loss: 1: missing; other fields have this sample",
+    ),
+    "a sample more, of open-unlearning": (
+        {
+            **of_open_unlearning(),
+            "retain_Q_A_PARA_Prob": {"value_by_index": dict.fromkeys("012", {"avg_loss": 1.0})},
+        },
+        "retain_Q_A_ROUGE: value_by_index: 2: missing; other fields have this sample",
+    ),
+    "no generation": (
+        of_tofu(generated_text=texts(None)),
+        f"{FIRST}: generated_text: 1: generated: None is no text",
+    ),
+    "a number for the answer": (
+        of_tofu(generated_text=texts("no", 7)),
+        f"{FIRST}: generated_text: 1: true answer: 7.0 is no text",
+    ),
+    "no generation, of open-unlearning": (
+        of_open_unlearning(ROUGE={"generation": None, "ground_truth": "a hat"}),
+        "forget_Q_A_ROUGE: 0: generation: None is no text",
+    ),
+    "no field, of open-unlearning": (
+        of_open_unlearning(ROUGE={"ground_truth": "a hat"}),
+        "forget_Q_A_ROUGE: 0: generation: missing",
+    ),
+    "a sample that is null, of open-unlearning": (
+        of_open_unlearning(PARA_Prob=None),
+        "forget_Q_A_PARA_Prob: 0: avg_loss: missing",
+    ),
+    "half of a character": (
+        of_tofu(generated_text=texts("hat \ud83d")),
+        f"{FIRST}: generated_text: 1: generated: holds half of a character, \\ud83d;",
+    ),
+    "half of a character in the answer": (
+        of_open_unlearning(ROUGE={"generation": "a", "ground_truth": "\udc00"}),
+        "forget_Q_A_ROUGE: 0: ground_truth: holds half of a character, \\udc00;",
+    ),
+    "half of a character in an id": (
+        {
+            file: {name: {"\ud83d": held["1"]} for name, held in task.items()}
+            for file, task in of_tofu().items()
+        },
+        f"{FIRST}: avg_gt_loss: \\ud83d: holds half of a character",
+    ),
+    "an infinite loss": (
+        of_tofu(avg_gt_loss={"0": 0.5, "1": float("inf")}),
+        f"{FIRST}: avg_gt_loss: 1: inf is not a loss; allowed: 0 and above, finite",
+    ),
+    "a loss beyond floats": (
+        text_of(of_tofu()).replace("[0.5, 3]", f"[0.5, 1{400 * '0'}]"),
+        f"{FIRST}: average_perturb_loss: 1: inf is not a loss",
+    ),
+    "one of the losses not a number": (
+        of_open_unlearning(PERT_Prob={"avg_loss": [1.0, float("nan")]}),
+        "forget_Q_A_PERT_Prob: 0: avg_loss: nan is not a loss",
+    ),
+    "null for a loss": (
+        of_tofu(avg_gt_loss={"0": 0.5, "1": None}),
+        f"{FIRST}: avg_gt_loss: 1: None is not a loss",
+    ),
+    "two losses for one": (
+        of_tofu(avg_gt_loss={"0": 0.5, "1": [1.0, 2.0]}),
+        f"{FIRST}: avg_gt_loss: 1: 2 losses; allowed: 1",
+    ),
+    "no perturbed answer": (
+        of_tofu(average_perturb_loss={"0": [1.0], "1": []}),
+        f"{FIRST}: average_perturb_loss: 1: no loss; it needs one at least",
+    ),
+    "a sample twice": (
+        text_of(of_tofu(avg_gt_loss={"0": 0.5, "1": 1.0, "again": 2.0})),
+        f"{FIRST}: avg_gt_loss: 1: stands twice",
+    ),
+    "a field of a sample twice": (
+        json.dumps(of_open_unlearning()).replace('"generation"', '"ground_truth"', 1),
+        "forget_Q_A_ROUGE: 0: ground_truth: stands twice",
+    ),
+    "a list twice": (
+        json.dumps(of_tofu()).replace('"avg_paraphrased_loss"', '"avg_gt_loss"'),
+        f"{FIRST}: avg_gt_loss: stands twice",
+    ),
+    "nested beyond reason": ("[" * 100_000, "not a JSON file"),
 }
 
 
@@ -146,6 +269,11 @@ def test_a_log_that_is_not_there_or_not_compressed_is_told(tmp_path, written):
         read_log(tmp_path / "absent.json")
     with pytest.raises(UserError, match="not a JSON file"):
         read_log(written(of_tofu(), "log.json.gz"))
+    damaged = bytearray(gzip.compress(json.dumps(of_tofu()).encode()))
+    damaged[20] ^= 0xFF
+    (tmp_path / "damaged.json.gz").write_bytes(damaged)
+    with pytest.raises(UserError, match="not a JSON file"):
+        read_log(tmp_path / "damaged.json.gz")
 
 
 def test_the_command_leaves_records_and_where_they_came_from(tmp_path, written):

@@ -7,8 +7,12 @@ records have the losses as they are logged.
 
 import gzip
 import json
-from collections.abc import Mapping
+import math
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Any
 
 from clearbench.errors import UserError
@@ -40,13 +44,17 @@ OPEN_UNLEARNING: Mapping[str, Task] = {
 
 
 def read_log(path: Path) -> list[Record]:
-    """The records of a log; UserError says what of it is missing or wrong, and where."""
+    """The records of a log; UserError says what of it is missing or wrong, and where.
+
+    All lists of a task must be of the same samples, and a loss a finite number.
+    """
     try:
         content = path.read_bytes()
-        data = json.loads(gzip.decompress(content) if path.suffix == ".gz" else content)
+        text = gzip.decompress(content) if path.suffix == ".gz" else content
+        data = json.loads(text, object_pairs_hook=_Object, parse_int=float)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error, RecursionError) as error:
         raise UserError(f"{path}: not a JSON file ({error})") from None
     if not isinstance(data, dict):
         raise UserError(f"{path}: must hold keys and values")
@@ -67,6 +75,18 @@ def read_log(path: Path) -> list[Record]:
     ]
 
 
+class _Object(dict[str, Any]):
+    """Keys and values of a JSON file; `repeated` is a key that stands in them twice, if one does.
+
+    JSON's reader would take the last and say nothing.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[str, Any]]):
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs) if len(self) < len(pairs) else {}
+        self.repeated = next((key for key, count in counts.items() if count > 1), None)
+
+
 class _Log:
     """A log's nested keys, each looked up with a clear error."""
 
@@ -74,97 +94,113 @@ class _Log:
         self._path = path
         self._data = data
 
-    def samples(self, *keys: str) -> Mapping[str, Any]:
-        """What the log holds below some keys: something a sample, by its number."""
+    def lists(self, *places: Sequence[str]) -> list[Mapping[str, Any]]:
+        """What the log holds below the keys of each place: something a sample, of the same ones."""
+        first, *others = found = [self._samples(*place) for place in places]
+        for place, other in zip(places[1:], others, strict=True):
+            differing = first.keys() ^ other.keys()
+            if differing:
+                sample = min(differing)
+                lacking = place if sample in first else places[0]
+                raise self.error([*lacking, sample], "missing; other fields have this sample")
+        return found
+
+    def _samples(self, *keys: str) -> Mapping[str, Any]:
         found: Any = self._data
         for number, key in enumerate(keys, start=1):
-            if not isinstance(found, dict) or key not in found:
-                raise self.error(keys[:number], "missing")
-            found = found[key]
+            found = self.field(found, key, *keys[: number - 1])
+        self._check_keys(found, keys)
         if not isinstance(found, dict) or not found:
             raise self.error(keys, "must hold something of each sample")
         return found
 
-    def numbers(self, samples: Mapping[str, Any], sample: str, *keys: str) -> tuple[float, ...]:
-        """The numbers of a sample, one or a list, as losses in [0, inf]."""
-        found = self.of(samples, sample, *keys)
-        listed = found if isinstance(found, list) else [found]
-        for value in listed:
-            if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-                raise self.error((*keys, sample), f"{value!r} is not a loss; allowed: 0 and above")
-        return tuple(map(float, listed))
+    def field(self, data: Any, key: str, *keys: str) -> Any:
+        """What is held by a key of the data below other keys."""
+        self._check_keys(data, keys)
+        if not isinstance(data, dict) or key not in data:
+            raise self.error([*keys, key], "missing")
+        return data[key]
 
-    def number(self, samples: Mapping[str, Any], sample: str, *keys: str) -> float:
-        """The one number of a sample."""
-        found = self.numbers(samples, sample, *keys)
+    def _check_keys(self, data: Any, keys: Sequence[str]) -> None:
+        if isinstance(data, _Object) and data.repeated is not None:
+            raise self.error([*keys, data.repeated], "stands twice")
+
+    def losses(self, value: Any, *keys: str) -> tuple[float, ...]:
+        """One loss or a list of some, each in [0, inf)."""
+        listed = value if isinstance(value, list) else [value]
+        for loss in listed:
+            if not isinstance(loss, float) or not 0 <= loss < math.inf:
+                raise self.error(keys, f"{brief(loss)} is not a loss; allowed: 0 and above, finite")
+        if not listed:
+            raise self.error(keys, "no loss; it needs one at least")
+        return tuple(listed)
+
+    def loss(self, value: Any, *keys: str) -> float:
+        """One loss."""
+        found = self.losses(value, *keys)
         if len(found) != 1:
-            raise self.error((*keys, sample), f"{len(found)} numbers; allowed: 1")
+            raise self.error(keys, f"{len(found)} losses; allowed: 1")
         return found[0]
 
-    def of(self, samples: Mapping[str, Any], sample: str, *keys: str) -> Any:
-        """What is held of a sample."""
-        if sample not in samples:
-            raise self.error((*keys, sample), "missing; other fields have this sample")
-        return samples[sample]
+    def text(self, value: Any, *keys: str) -> str:
+        """A text, which UTF-8 can hold."""
+        if not isinstance(value, str):
+            raise self.error(keys, f"{brief(value)} is no text")
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            half = f"\\u{ord(value[error.start]):04x}"
+            raise self.error(keys, f"holds half of a character, {half}; it needs a text") from None
+        return value
 
-    def error(self, keys: tuple[str, ...], text: str) -> UserError:
-        """An error that names the file and the keys."""
-        return UserError(f"{self._path}: {': '.join(keys)}: {text}")
+    def error(self, keys: Sequence[str], text: str) -> UserError:
+        """An error that names the file and the keys, whatever characters are in these."""
+        where = ": ".join([str(self._path), *keys]).encode(errors="backslashreplace").decode()
+        return UserError(f"{where}: {text}")
 
 
-def _aggregated(log: _Log, file: str, task: Task) -> list[Record]:
+def _aggregated(log: _Log, file: str, task: Task) -> Iterator[Record]:
     """A task of TOFU's or CLEAR's log: a field holds something of each sample."""
     names = ("generated_text", "avg_gt_loss", "avg_paraphrased_loss", "average_perturb_loss")
-    texts, answer, paraphrase, perturbed = (log.samples(file, name) for name in names)
-    found = []
+    places = [(file, name) for name in names]
+    texts, answer, paraphrase, perturbed = log.lists(*places)
     for key in answer:
-        text = log.of(texts, key, file, names[0])
-        if not isinstance(text, list) or len(text) < 3:
-            raise log.error((file, names[0], key), "must be question, generated and true answer")
-        found.append(
-            Record(
-                *task,
-                id=key,
-                answer=str(text[2]),
-                generated=str(text[1]),
-                answer_loss=log.number(answer, key, file, names[1]),
-                paraphrase_loss=log.number(paraphrase, key, file, names[2]),
-                perturbed_losses=log.numbers(perturbed, key, file, names[3]),
-            )
+        of_text, of_answer, of_paraphrase, of_perturbed = ((*place, key) for place in places)
+        said = texts[key]
+        if not isinstance(said, list) or len(said) != 3:
+            raise log.error(of_text, "must be question, generated and true answer")
+        yield Record(
+            *task,
+            id=log.text(key, *of_answer),
+            answer=log.text(said[2], *of_text, "true answer"),
+            generated=log.text(said[1], *of_text, "generated"),
+            answer_loss=log.loss(answer[key], *of_answer),
+            paraphrase_loss=log.loss(paraphrase[key], *of_paraphrase),
+            perturbed_losses=log.losses(perturbed[key], *of_perturbed),
         )
-    return found
 
 
-def _open_unlearning(log: _Log, prefix: str, task: Task) -> list[Record]:
+def _open_unlearning(log: _Log, prefix: str, task: Task) -> Iterator[Record]:
     """A task of open-unlearning's log: a metric holds fields of each sample."""
-    names = [f"{prefix}_Q_A_{part}" for part in ("ROUGE", "Prob", "PARA_Prob", "PERT_Prob")]
+    parts = ["ROUGE", "Prob", "PARA_Prob", "PERT_Prob"]
     if task[0] == "real":
         # Of real tasks the answer has one wording.
-        names[2] = names[1]
-    texts, answer, paraphrase, perturbed = (log.samples(name, "value_by_index") for name in names)
-    found = []
-    for key in answer:
-        text = log.of(texts, key, names[0])
-        losses = [
-            {key: _field(log, samples, key, name, "avg_loss")}
-            for samples, name in zip((answer, paraphrase, perturbed), names[1:], strict=True)
-        ]
-        found.append(
-            Record(
-                *task,
-                id=key,
-                answer=str(_field(log, {key: text}, key, names[0], "ground_truth")),
-                generated=str(_field(log, {key: text}, key, names[0], "generation")),
-                answer_loss=log.number(losses[0], key, names[1]),
-                paraphrase_loss=log.number(losses[1], key, names[2]),
-                perturbed_losses=log.numbers(losses[2], key, names[3]),
-            )
+        parts[2] = parts[1]
+    places = [(f"{prefix}_Q_A_{part}", "value_by_index") for part in parts]
+    lists = log.lists(*places)
+    for key in lists[1]:
+
+        def field(number: int, name: str, key: str = key) -> tuple[Any, str, str, str]:
+            """A field of the sample in one of the lists, and where it stands."""
+            where = (places[number][0], key)
+            return log.field(lists[number][key], name, *where), *where, name
+
+        yield Record(
+            *task,
+            id=log.text(key, places[0][0], key),
+            answer=log.text(*field(0, "ground_truth")),
+            generated=log.text(*field(0, "generation")),
+            answer_loss=log.loss(*field(1, "avg_loss")),
+            paraphrase_loss=log.loss(*field(2, "avg_loss")),
+            perturbed_losses=log.losses(*field(3, "avg_loss")),
         )
-    return found
-
-
-def _field(log: _Log, samples: Mapping[str, Any], key: str, name: str, field: str) -> Any:
-    sample = log.of(samples, key, name)
-    if not isinstance(sample, dict) or field not in sample:
-        raise log.error((name, key), f"has no {field}")
-    return sample[field]
