@@ -7,6 +7,8 @@ persons.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearbench.settings import Domain
+
 SIZE = 10
 """The forget size of all tables, in percent of persons."""
 
@@ -62,6 +64,49 @@ scrub     both    .49  .52  .36  .85
 sku       both    .40  .32  .37  .83
 """),
 )
+
+TABLE_2: Mapping[Domain, PaperTable] = {
+    "multimodal": PaperTable(
+        2,
+        "llava-1.5-7b",
+        ("forget", "retain"),
+        _rows("""
+llmu      both    .25  .51
+dpo       both    .22  .48
+scrub     both    .36  .52
+idk       both    .33  .51
+rmu       both    .00  .00
+retain_ft both    .37  .51
+"""),
+    ),
+    "text": PaperTable(
+        2,
+        "llama-2-7b",
+        ("forget", "retain"),
+        _rows("""
+llmu      text    .01  .03
+dpo       text    .42  .26
+scrub     text    .42  .26
+idk       text    .24  .26
+rmu       text    .59  .26
+retain_ft text    .42  .26
+"""),
+    ),
+    "vision": PaperTable(
+        2,
+        "resnet-18",
+        ("forget_accuracy", "retain_accuracy"),
+        _rows("""
+llmu      visual 85.20  88.90
+dpo       visual 50.20  81.40
+scrub     visual 42.59  99.40
+rmu       visual 67.90  99.00
+retain_ft visual 100.0  100.0
+"""),
+        percent=("forget_accuracy", "retain_accuracy"),
+    ),
+}
+"""Its rows of each domain. The row of scrub has for vision what Table 5 has for scrub_bio."""
 
 TABLE_3 = PaperTable(
     3,

@@ -1,8 +1,8 @@
 """Table 2 of CLEAR (arXiv 2410.18057): do results of models of one kind carry over to both?
 
 Made of several suites, so it is no file of one suite's tables: `clearbench carry-over` computes it
-from their scores. The paper does not say which number ranks a method. Here two do, and each is
-what its domain has for the same question.
+from their scores. The paper ranks methods by their forget metric (section 6.1). So do we, and by
+two more measures, of which each is what its domain has for the same question.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from clearbench.errors import UserError
 from clearbench.settings import Domain
 from clearbench.suite import Suite, load_suite
 from clearbench.tables.base import Column, make_entry
-from clearbench.tables.clear_paper import TABLE_4, TABLE_5, PaperTable
+from clearbench.tables.clear_paper import TABLE_2, TABLE_4, TABLE_5, PaperTable
 from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal",)
@@ -22,16 +22,22 @@ LEAST = 3
 """Methods in common that a rank correlation needs."""
 
 PRINTED: Mapping[Domain, float] = {"text": 0.705, "vision": 0.205}
-"""The correlations that the paper prints."""
+"""The correlations that the paper prints below its Table 2; its rows do not give them."""
 
-_OF_TEXT = {"forgetting": "forget_quality_js", "retention": "retain"}
-_OF_FACES = {"forgetting": "u_lira", "retention": "retain_accuracy"}
+FORGET = "forget"
+"""The measure that the paper ranks by."""
+
+_OF_TEXT = {FORGET: "forget", "forgetting": "forget_quality_js", "retention": "retain"}
+_OF_FACES = {FORGET: "forget_accuracy", "forgetting": "u_lira", "retention": "retain_accuracy"}
 _KEYS: Mapping[Domain, Mapping[str, str]] = {
     "multimodal": _OF_TEXT,
     "text": _OF_TEXT,
     "vision": _OF_FACES,
 }
 """The score that ranks by each measure."""
+
+_LOWER = (_OF_TEXT[FORGET], _OF_FACES[FORGET])
+"""The scores of which a lower one is better."""
 
 _PAPER: Mapping[Domain, tuple[PaperTable, Mapping[str, str]]] = {
     # It has no other forget quality.
@@ -68,6 +74,7 @@ def single_domain_suites(suite: Suite, root: Path) -> list[Suite]:
 def correlations(multimodal: Results, single: Results) -> list[Correlation]:
     """How a suite of one domain ranks methods against a multimodal suite, a row a measure.
 
+    `forget` is the forget score, of faces the forget accuracy, lower first as in the paper;
     `forgetting` is forget quality, of faces how near U-LIRA comes to 0.5; `retention` is the retain
     score, of faces the retain accuracy. A method counts by its mean over forget sizes and seeds,
     in the multimodal suite of the cells that forget both modalities. Raises UserError where a suite
@@ -92,6 +99,12 @@ def printed_correlations(multimodal: PaperTable, domain: Domain) -> list[Correla
     single, keys = _PAPER[domain]
     here = _printed_merits(multimodal, "multimodal", _KEYS["multimodal"])
     return _correlate(domain, here, _printed_merits(single, domain, keys))
+
+
+def row_correlations(domain: Domain) -> list[Correlation]:
+    """The same of the rows of the paper's Table 2 itself, which has no measure of `forgetting`."""
+    here, there = (_printed_merits(TABLE_2[d], d, _KEYS[d]) for d in ("multimodal", domain))
+    return _correlate(domain, here, there)
 
 
 def _correlate(domain: Domain, here: Merits, there: Merits) -> list[Correlation]:
@@ -126,6 +139,7 @@ def _merits(results: Results) -> Merits:
 
 
 def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) -> Merits:
+    """Of the measures that a table of the paper has."""
     return {
         measure: {
             method: _merit(key, value)
@@ -134,9 +148,12 @@ def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) 
             and (value := paper.value(method, modality, key)) is not None
         }
         for measure, key in keys.items()
+        if key in paper.metrics
     }
 
 
 def _merit(key: str, value: float) -> float:
     """A score as higher is better; of an attack how near it comes to guessing."""
-    return -abs(value - 0.5) if key == "u_lira" else value
+    if key == "u_lira":
+        return -abs(value - 0.5)
+    return -value if key in _LOWER else value
