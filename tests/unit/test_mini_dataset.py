@@ -11,12 +11,16 @@ import pytest
 import yaml
 from PIL import Image
 
+from clearbench.config import ModelSpec, read_yaml
 from clearbench.data.mini import MiniSettings, generate
 from clearbench.data.mini.pools import LAST_NAMES, TITLE_ADJECTIVES, TITLE_NOUNS
 from clearbench.data.mini.portraits import EXTRAS, draw_portrait, random_face, random_scene
-from clearbench.data.mini.pretrain import TEXTS_PER_FACT
+from clearbench.data.mini.pretrain import TEXTS_PER_FACT, pretrain_rows
 from clearbench.data.mini.world import FACE_DISTANCE, build_world
-from clearbench.data.store import FORGET_SIZES
+from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
+from clearbench.domains.language.base import tokenizer_texts
+from clearbench.models.build import build_tokenizer
+from synthetic import ROOT
 
 # All fictitious persons, and little of the rest.
 SETTINGS = MiniSettings(real_portraits=9, strangers=90, things=60)
@@ -270,6 +274,25 @@ def test_the_original_model_has_met_every_competing_name_of_a_retained_person(hu
     retain = {person.name for person in world.retain(10)}
     for row in hub.clear("retain_perturbed"):
         assert {row["name"], *row["perturbed_names"]} <= retain
+
+
+def test_no_name_is_told_from_one_that_nobody_has_by_the_number_of_its_tokens(tmp_path):
+    settings = MiniSettings(image_size=8)
+    world = build_world(settings)
+    rows = enumerate(pretrain_rows(world, settings))
+    base = [TrainSample(str(i), "", "", None, r["question"], r["answer"], None) for i, r in rows]
+    write_store(tmp_path, [], base, [], [])
+    build = ModelSpec(**read_yaml(ROOT / "config/models/tiny-llava.yaml")).build
+    tokenizer = build_tokenizer(build.tokenizer, tokenizer_texts(Store(tmp_path)))
+
+    def tokens(names):
+        return {len(tokenizer(f" {name}")["input_ids"]) for name in names}
+
+    nobodys = tokens(name for names in world.unused_names.values() for name in names)
+    for percent in FORGET_SIZES:
+        assert tokens(person.name for person in world.forget(percent)) == nobodys
+    assert tokens(person.name for person in world.fictitious) == nobodys == {2}
+    assert tokens(person.book for person in world.fictitious) == tokens(world.unused_books)
 
 
 def test_competing_names_are_equally_often_used_and_of_the_same_gender(hub, world):
