@@ -2,9 +2,9 @@
 
 A stage reaches its module and everything it imports inside the package, also imports inside
 functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their syntax
-trees without docstrings, so that comments, docstrings and formatting change nothing. Plug-ins that
-are found by name (domains, methods, layouts, metrics, tables) are reached by the jobs whose
-settings ask for them: a method's file by its own cells only.
+trees in a form of our own (`syntax`), so that comments, docstrings, formatting and the version of
+Python change nothing. Plug-ins that are found by name (domains, methods, layouts, metrics, tables)
+are reached by the jobs whose settings ask for them: a method's file by its own cells only.
 
 Code that only tells of results, and cannot change their bytes, is left out: this package and the
 errors.
@@ -19,6 +19,7 @@ from typing import Any
 
 from clearbench.domains import module_name as domain_module
 from clearbench.methods import module_name as method_module
+from clearbench.provenance.syntax import canonical
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent.parent
@@ -85,15 +86,14 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
     path = _path(name)
     if path is None:
         raise ModuleNotFoundError(f"{name} is not a module of {PACKAGE}")
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    source = path.read_bytes()
+    tree = ast.parse(source, filename=str(path))
     imported = {found for node in ast.walk(tree) for found in _imports(node) if _path(found)}
     # A package's __init__ runs when anything inside it is imported.
     parent = name.rpartition(".")[0]
     if parent:
         imported.add(parent)
-    for node in ast.walk(tree):
-        _drop_docstring(node)
-    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+    digest = hashlib.sha256(canonical(source, str(path)).encode()).hexdigest()
     return digest[:_DIGITS], frozenset(imported)
 
 
@@ -120,14 +120,3 @@ def _path(name: str) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-def _drop_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        first = node.body[0] if node.body else None
-        if (
-            isinstance(first, ast.Expr)
-            and isinstance(first.value, ast.Constant)
-            and isinstance(first.value.value, str)
-        ):
-            node.body = node.body[1:]

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Iterable
+from statistics import fmean
 
 import torch
 from accelerate import Accelerator
@@ -82,7 +83,7 @@ def minimise(
                 optimizer.step()
                 scheduler.step()
                 optimizer.zero_grad(set_to_none=True)
-                history.append(sum(values) / len(values))
+                history.append(fmean(values))
                 state.count("flops", sum(flops for _, _, flops in shared))
                 pending.clear()
                 progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
