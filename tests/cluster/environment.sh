@@ -41,8 +41,7 @@ cp -r Makefile Snakefile pyproject.toml config containers envs rules src "$check
 chown -R "$user" "$checkout"
 mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(ORIGIN)' 'Created-By: Packages' |
   awk '$2 == "bookworm" && $3 == "Debian" { print $1; exit }')
-commit=$(git log -1 --format='%H %ct' -- containers/clearbench.def envs/cpu.lock pyproject.toml)
-runuser -u "$user" -- env HOME="$cache" CLEARBENCH_IMAGES="$cache/images" CLEARBENCH_COMMIT="$commit" \
+runuser -u "$user" -- env HOME="$cache" CLEARBENCH_IMAGES="$cache/images" \
   make --silent -C "$checkout" container LOCK=cpu BOOTSTRAP=debootstrap BASE="$mirror" \
   BUILD_FLAGS="--fakeroot --mksquashfs-args '-comp zstd -Xcompression-level 3' --bind $wheels:/mnt --build-arg pip='--no-index --find-links /mnt'" >&2
 image=$(readlink "$checkout/clearbench-cpu.sif")
