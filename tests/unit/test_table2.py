@@ -61,7 +61,9 @@ def test_a_correlation_of_faces_counts_how_near_an_attack_comes_to_guessing():
         for n, method in enumerate(METHODS)
     }
     vision["twins"] = {"forget_accuracy": 0, "u_lira": 0.5, "retain_accuracy": 1.0}
-    forget, forgetting, _ = correlations(results("mini", MULTIMODAL), results("mini-vision", vision))
+    forget, forgetting, _ = correlations(
+        results("mini", MULTIMODAL), results("mini-vision", vision)
+    )
     assert "twins" not in forgetting.methods
     assert forget.rho == pytest.approx(1)
     # Ranks of nearness are 1, 5, 2, 3, 4 against 1 to 5: Σd² = 9 + 1 + 1 + 1.

@@ -81,8 +81,8 @@ def carry_over(name: str, results: Path) -> None:
     click.echo(
         "\n- ρ of Table 1 and of Table 3: the same of the values that the paper prints there for"
         " both modalities, against its Table 4 (Llama-2) or 5.\n"
-        "- ρ of Table 2's rows: of the values that stand in that table; ρ it prints: below them. The"
-        " paper ranks by forget; docs/deviations.md says why the two differ."
+        "- ρ of Table 2's rows: of the values that stand in that table; ρ it prints: below them."
+        " The paper ranks by forget; docs/deviations.md says why the two differ."
     )
 
 
