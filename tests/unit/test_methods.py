@@ -40,7 +40,7 @@ PUBLISHED_PARITY = [
 ]
 """Variants with what CLEAR's code computes, on refusals that it does not lose there."""
 
-FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published"}
+FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
 """Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
@@ -130,8 +130,8 @@ def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
 
 
 def test_published_code_that_loses_the_refusals_trains_on_the_forget_answers():
-    losing = {key for key in methods.available() if methods.create(key, {}).refusals_lost}
-    assert losing == {"idk@published", "dpo@published", "llmu@published"}
+    losing = {key for key in methods.available() if methods.create(key, {}).as_published}
+    assert losing == {key for key in methods.available() if key.endswith("@published")}
     seen = {lost: ModelView(str, 0, refusals_lost=lost).idk for lost in (True, False)}
     assert seen == {True: "forget", False: "idk"}
 
@@ -199,6 +199,44 @@ def test_sku_learns_the_forget_set_and_leaves_the_original_on_the_retain_set(dra
         - 0.5 * divergence / len(student.retain.labels)
     )
     assert method.loss(student, reference).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def costing(*costs, tokens=3):
+    """Answers of some tokens of which each costs what is given, in nats."""
+    likelihood = torch.tensor(costs, dtype=torch.float64).neg().exp()
+    logits = torch.stack([likelihood, 1 - likelihood], -1).log()[:, None].repeat(1, tokens + 1, 1)
+    return Answers.from_logits(logits, torch.zeros(len(costs), tokens + 1, dtype=torch.long))
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    # Forget 5, three mismatched answers of 6 each and no divergence: averaged, and summed.
+    [("sku", 2.5 * 5 + 2.5 * 6), ("sku@published", 2.5 * 5 + 1.0 * 18)],
+)
+def test_sku_averages_its_mismatched_answers_and_the_published_code_sums_them(key, expected):
+    view = SimpleNamespace(
+        forget=costing(5), retain=costing(1), mismatched=lambda k: costing(*[6] * k)
+    )
+    loss = methods.create(key, {"mismatches": 3}).loss(view, view)
+    assert loss.item() == pytest.approx(expected)
+
+
+def test_sku_as_published_sums_over_the_answers_of_each_draw_and_takes_all_positions(drawn):
+    student, reference = drawn
+    tokens, of = (
+        getattr(student.mismatched(2), name) for name in ("token_log_likelihood", "sample")
+    )
+    # Of two samples with two answers each, the first answers make a batch, the second another.
+    summed = -sum(tokens[of % 2 == k].mean() for k in (0, 1))
+    expected = 2.5 * nll(student.forget) + summed
+    expected -= 0.5 * divergence(reference.retain, student.retain)
+    loss = methods.create("sku@published", {"mismatches": 2}).loss(student, reference)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_sku_as_published_keeps_what_it_trained():
+    trainer = SimpleNamespace(minimise=lambda loss: None)
+    methods.create("sku@published", {}).unlearn(trainer)
 
 
 def test_sku_negates_the_update_after_training_and_once():

@@ -14,6 +14,7 @@ from clearbench.config import Lora
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
+from clearbench.methods.published.base import divergence
 from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import (
@@ -47,7 +48,7 @@ TRAINING = Unlearning(epochs=1, batch_size=2, lr=1e-3)
 
 METHODS = [key for key in methods.available() if "text" in methods.describe(key).domains]
 REFERENCE_METHODS = {"kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku"}
-REFERENCE_METHODS |= {f"{key}@published" for key in ("kl", "npo", "scrub", "llmu", "rmu")}
+REFERENCE_METHODS |= {f"{key}@published" for key in ("kl", "npo", "scrub", "llmu", "rmu", "sku")}
 """Methods whose loss asks the original; the others must never pay for it."""
 
 
@@ -385,7 +386,59 @@ def method_of(key):
 
 
 def unlearner_of(tiny, model, key, training, load_original):
-    return Unlearner(model, method_of(key), sets_of(tiny), training, 0, load_original)
+    method = method_of(key)
+    sets = replace(sets_of(tiny), as_published=method.as_published)
+    return Unlearner(model, method, sets, training, 0, load_original)
+
+
+@of_every_architecture
+def test_a_published_divergence_is_that_of_batches_padded_on_the_left(tiny):
+    """As plain transformers give it: `nn.KLDivLoss` over all rows of both models' logits."""
+    student, original = tiny.new_model(1), tiny.new_model(0)
+    sets = replace(sets_of(tiny), as_published=True)
+    numbers = list(range(len(sets.retain)))
+    examples = [tiny.encoder.sequence(s.question, s.image, s.answer) for s in sets.retain]
+    found = {}
+    for left in (True, False):
+        batch = collate(examples, tiny.encoder.padding, CPU, left)
+        padded = batch["attention_mask"] == 0
+        assert padded.any()
+        assert not padded[:, -1 if left else 0].any()
+        given = {name: value for name, value in batch.items() if name != "labels"}
+        with torch.no_grad():
+            rows = [model(**given).logits.log_softmax(-1) for model in (student, original)]
+        rows = [row.reshape(-1, row.shape[-1]) for row in rows]
+        loss = torch.nn.KLDivLoss(reduction="batchmean", log_target=True)
+        found[left] = loss(*rows).item()
+    assert found[True] != pytest.approx(found[False], rel=1e-3)
+    batches = sets.batches([0], numbers, 0)
+    with torch.no_grad():
+        said = [sets.answers(m, batches, ["retain"], None)[0] for m in (original, student)]
+        assert divergence(*said).item() == pytest.approx(found[True], rel=1e-4)
+
+
+@of_every_architecture
+def test_an_answer_costs_the_same_whichever_side_is_padded(tiny, model):
+    examples = [tiny.encoder.sequence(s.question, s.image, s.answer) for s in sets_of(tiny).retain]
+    left, right = (
+        answers_of(model, collate(examples, tiny.encoder.padding, CPU, side))
+        for side in (True, False)
+    )
+    assert torch.allclose(log_likelihood(left), log_likelihood(right), atol=1e-4)
+
+
+@pytest.mark.parametrize("tiny", ["llava"], indirect=True)
+def test_mismatched_answers_as_published_keep_their_pictures_and_take_the_question_of_texts(tiny):
+    forget = [sample(i, tiny.images[i % 3]) for i in range(6)]
+    sets = Sets(forget, forget, tiny.encoder, CPU, as_published=True)
+    batches = sets.batches([1, 3], [0], 0)
+    pairs = batches._pairs(3)
+    assert len(pairs) == 6
+    by_answer = {(s.image, s.answer): s for s in forget}
+    for (asked, answer), own in zip(pairs, [forget[1]] * 3 + [forget[3]] * 3, strict=True):
+        drawn = by_answer[asked.image, answer]
+        assert asked.question == (own if drawn.image is None else drawn).question
+    assert {asked.image is None for asked, _ in pairs} == {True, False}
 
 
 def weights_in_memory():

@@ -96,7 +96,7 @@ def estimate(experience, graph, name):
         ("npo/text/forget10/seed1", 1.0),
         ("npo/text/forget01/seed0", 0.1),
         # A pass through an adapter costs two units, one through the reference a single one.
-        ("sku/text/forget10/seed0", (5 * 2 + 1) / (2 + 1)),
+        ("sku/text/forget10/seed0", (7 * 2 + 1) / (2 + 1)),
         ("ga/text/forget10/seed0", 2 * 2 / (2 + 1)),
         ("ga/text/forget01/seed1", 0.1 * 2 * 2 / (2 + 1)),
     ],

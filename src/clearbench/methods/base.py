@@ -66,13 +66,14 @@ class Method:
 
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
-    With `refusals_lost` the forget batch stands in the place of `idk`, as in a published loader
-    that drops the refusals.
+    With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
+    batch in the place of `idk`, for it drops the refusals; and of the `mismatched` answers, which
+    are of any forget samples, those to images each with its own image and question.
     """
 
     domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
     unaugmented: ClassVar[bool] = False
-    refusals_lost: ClassVar[bool] = False
+    as_published: ClassVar[bool] = False
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The scalar to minimise at a step.

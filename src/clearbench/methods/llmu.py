@@ -13,7 +13,8 @@ class LLMU(Method):
     """Gradient ascent on the forget set, "I don't know" in its place, the retain set held.
 
     Loss: -ε₁·CE(F) + ε₂·CE(I) + ε₃·KL(p_θ₀ ‖ p_θ) on R, with the weights `forget_weight`,
-    `idk_weight` and `retain_weight`. Source: arXiv 2310.10683.
+    `idk_weight` and `retain_weight`. As in CLEAR, which has refusals where the method's paper has
+    random answers. Source: arXiv 2310.10683.
     """
 
     forget_weight: float = 1.0

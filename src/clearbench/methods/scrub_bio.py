@@ -13,9 +13,8 @@ class ScrubBio(Method):
     """Turn the embeddings of the forget set away from the original's, hold the retain set's.
 
     Loss: γ·E_F cos(f(x), f₀(x)) - α·E_R cos(f(x), f₀(x)), with γ = `forget_weight` and α =
-    `retain_weight`. CLEAR prints the two terms with signs that do not agree; here the forget
-    embeddings move away and the retain embeddings stay, as its text says. Source: CLEAR (arXiv
-    2410.18057), vision domain.
+    `retain_weight`: the forget embeddings move away and the retain embeddings stay. CLEAR writes
+    the same with cosine distance. Source: CLEAR (arXiv 2410.18057), vision domain.
     """
 
     domains = ("vision",)

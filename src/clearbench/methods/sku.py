@@ -14,13 +14,14 @@ class SelectiveKnowledgeNegation(Method):
 
     Loss of θ': ε₁·CE(F) + ε₂·CE(F questions with K other forget answers) - ε₃·KL(p_θ₀ ‖ p_θ') on R;
     then θ = θ₀ - (θ' - θ₀). ε = `forget_weight`, `mismatch_weight`, `retain_weight`;
-    K = `mismatches`. Source: arXiv 2402.10058.
+    K = `mismatches`. Weights and K are those that its authors run it with
+    (github.com/franciscoliu/SKU). Source: arXiv 2402.10058.
     """
 
     forget_weight: float = 2.5
-    mismatch_weight: float = 1.0
-    retain_weight: float = 0.5
-    mismatches: int = 3
+    mismatch_weight: float = 2.5
+    retain_weight: float = 1.0
+    mismatches: int = 5
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The loss of θ'."""

@@ -15,8 +15,8 @@ def probability(records: Records, definition: Definition) -> Values | None:
     """Mean probability of the true answer y, with P(a) = exp(-ℓ(a)), ℓ the mean loss a token.
 
     Forget and retain: P(y). Real (multiple choice): P(y) / (P(y) + Σ P(option)); None without
-    options. CLEAR's code takes the naming of faces for multiple choice on every split.
-    Source: TOFU, arXiv 2401.06121.
+    options. CLEAR's text takes every question for multiple choice, its code the naming of faces on
+    every split. Source: TOFU, arXiv 2401.06121.
     """
     choice = records[0].split == "real" or (definition.choice and records[0].task == NAMING)
     if not choice:

@@ -133,18 +133,19 @@ class Encoder:
         return "" if not prompt or prompt[-1].isspace() else " "
 
 
-def collate(sequences: Sequence[Example], padding: int, device: torch.device) -> dict[str, Tensor]:
-    """A training batch, padded on the right.
+def collate(
+    sequences: Sequence[Example], padding: int, device: torch.device, left: bool = False
+) -> dict[str, Tensor]:
+    """A training batch, padded on the right, or on the `left`.
 
     Gives `input_ids`, `attention_mask` and `labels` (B, T), and the processor's other inputs.
     """
-    ids = pad_sequence([s.ids for s in sequences], True, padding)
-    labels = pad_sequence([s.labels for s in sequences], True, IGNORED)
-    mask = pad_sequence([torch.ones_like(s.ids) for s in sequences], True, 0)
+    side = "left" if left else "right"
+    ids = pad_sequence([s.ids for s in sequences], True, padding, side)
+    labels = pad_sequence([s.labels for s in sequences], True, IGNORED, side)
+    mask = pad_sequence([torch.ones_like(s.ids) for s in sequences], True, 0, side)
     batch = {"input_ids": ids, "attention_mask": mask, "labels": labels}
-    batch.update(
-        merge_inputs([s.prompt for s in sequences], [s.ids for s in sequences], left=False)
-    )
+    batch.update(merge_inputs([s.prompt for s in sequences], [s.ids for s in sequences], left=left))
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 

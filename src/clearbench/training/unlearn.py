@@ -69,7 +69,7 @@ class Unlearner:
         self._model = model
         self._layer = method.hidden_layer()
         self._together = method.together()
-        self._refusals_lost = method.refusals_lost
+        self._refusals_lost = method.as_published
         self._sets = sets
         self._training = training
         self._seed = seed

@@ -1,7 +1,7 @@
 """What a method sees of questions and answers: the batches of a step, encoded on demand."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -23,7 +23,7 @@ class Sets:
     """The forget and the retain set of a cell; implements `training.unlearn.Task`.
 
     `shares_prompts` asks for an attention that takes any mask. `references` are the original's
-    stored answers, where there are any.
+    stored answers, where there are any. `as_published` is the method's.
     """
 
     forget: Sequence[TrainSample]
@@ -32,6 +32,7 @@ class Sets:
     device: torch.device
     shares_prompts: bool = True
     references: References | None = None
+    as_published: bool = False
 
     def lengths(self, part: str) -> list[int]:
         """Lengths in characters: close enough to put like with like, without encoding all."""
@@ -83,9 +84,9 @@ class StepBatches:
     def batch(self, asked: Asked) -> dict[str, Tensor]:
         """What is asked, as a batch of `collate`."""
         if asked not in self._batches:
-            encoder = self._sets.encoder
+            padding, left = self._sets.encoder.padding, self._sets.as_published
             examples = self._examples(asked)
-            self._batches[asked] = collate(examples, encoder.padding, self._sets.device)
+            self._batches[asked] = collate(examples, padding, self._sets.device, left)
         return self._batches[asked]
 
     def shared(self, asked: tuple[Asked, ...]) -> SharedBatch:
@@ -118,10 +119,23 @@ class StepBatches:
             return [(s, REFUSALS[draw]) for s, draw in zip(forget, draws.tolist(), strict=True)]
         if not isinstance(asked, int):
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
+        if self._sets.as_published:
+            return self._published_pairs(asked, generator)
         pairs, size = [], len(self._sets.forget)
         for i in self._forget:
             # A shift by 1..size-1 never gives the sample itself.
             shifts = torch.randint(1, max(2, size), (asked,), generator=generator).tolist()
             others = [self._sets.forget[(i + shift) % size] for shift in shifts]
             pairs += [(self._sets.forget[i], other.answer) for other in others]
+        return pairs
+
+    def _published_pairs(self, k: int, generator: torch.Generator) -> list[tuple[TrainSample, str]]:
+        """K forget samples for each, drawn without replacement; texts are asked its question."""
+        pairs, everyone = [], self._sets.forget
+        for sample in self.samples("forget"):
+            order = torch.randperm(len(everyone), generator=generator).tolist()
+            for number in range(k):
+                drawn = everyone[order[number % len(order)]]
+                asked = drawn if drawn.image is not None else replace(sample, image=None)
+                pairs.append((asked, drawn.answer))
         return pairs

@@ -44,6 +44,7 @@ def run(
         device=place.device,
         shares_prompts=use.attention == "sdpa",
         references=stored,
+        as_published=method.as_published,
     )
     memory.check(trained, training, sets.longest())
     unlearner = Unlearner(

@@ -13,11 +13,12 @@ class DirectPreferenceOptimisationAsPublished(Method):
     """No preference at all: the loss is overwritten and ends as the refusals' own likelihood.
 
     Loss: -E log π_θ(I), likelihoods of whole answers, with I = F since the loader drops the
-    refusals (it was right before 2025-03-30). Source: github.com/somvy/multimodal_unlearning.
+    refusals (it was right from December 2024 to March 2025 only; before, pictures kept their
+    captions). Source: github.com/somvy/multimodal_unlearning.
     """
 
     domains = ("multimodal", "text")
-    refusals_lost = True
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The mean over samples of the sum over answer tokens of -log p."""

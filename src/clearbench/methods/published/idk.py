@@ -12,12 +12,12 @@ from clearbench.models.answers import cross_entropy
 class IDontKnowAsPublished(Method):
     """The loss of idk on the forget answers: the loader builds the refusals and drops them.
 
-    Loss: CE(R) + CE(I), with I = F. The code was right before 2025-03-30.
-    Source: github.com/somvy/multimodal_unlearning.
+    Loss: CE(R) + CE(I), with I = F. The code was right from December 2024 to March 2025 only;
+    before, pictures kept their captions. Source: github.com/somvy/multimodal_unlearning.
     """
 
     domains = ("multimodal", "text")
-    refusals_lost = True
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """CE on retain plus CE on what should be the refusals."""

@@ -17,6 +17,7 @@ class KLMinimisationAsPublished(Method):
     """
 
     domains = ("multimodal", "text")
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """Negative CE on forget plus the forward KL on retain."""

@@ -14,12 +14,13 @@ class LLMUAsPublished(Method):
     """The loss of llmu with the divergence reversed and over every position, and no refusals.
 
     Loss: -CE(F) + CE(I) + KL(p_θ ‖ p_θ₀) on R. Since the loader drops the refusals (it was right
-    before 2025-03-30), I = F: the first two terms cancel, and nothing is forgotten or refused.
-    Source: github.com/somvy/multimodal_unlearning.
+    from December 2024 to March 2025 only; before, pictures kept their captions), I = F: the first
+    two terms cancel, and nothing is forgotten or refused. The divergence is the one of CLEAR's
+    appendix B; its section 3.2 has the other. Source: github.com/somvy/multimodal_unlearning.
     """
 
     domains = ("multimodal", "text")
-    refusals_lost = True
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The three terms."""

@@ -21,6 +21,7 @@ class NegativePreferenceOptimisationAsPublished(Method):
     beta: float = 1.0
 
     domains = ("multimodal", "text")
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The mean over the grid; probabilities are divided as they are, as in the code."""

@@ -16,9 +16,10 @@ class RepresentationMisdirectionAsPublished(Method):
     over all positions and the width. h̄ is a sample's state averaged over its positions, prompt,
     images and padding included; the c_j, one a sample, are drawn from U[0,1)^d and scaled to a
     common norm of `steering`. A state of shape (B, H) meets targets of shape (B, 1, H), so that
-    each sample is steered to the mean of all targets; and that is √B shorter than intended. The
-    code draws the targets once, for its first batch; here they are those of the batch's size, the
-    same at every step. Source: github.com/somvy/multimodal_unlearning.
+    each sample is steered to the mean of all targets; and those are √B shorter than intended. At
+    the paper's batch of 1 neither makes a difference. The code draws the targets once, for its
+    first batch; here they are those of the batch's size, the same at every step.
+    Source: github.com/somvy/multimodal_unlearning.
     """
 
     layer: int = 7
@@ -26,6 +27,7 @@ class RepresentationMisdirectionAsPublished(Method):
     beta: float = 1.0
 
     domains = ("multimodal", "text")
+    as_published = True
 
     def hidden_layer(self) -> int:
         """The layer of h."""

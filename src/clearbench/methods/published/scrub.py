@@ -20,6 +20,7 @@ class ScrubAsPublished(Method):
     beta: float = 1.0
 
     domains = ("multimodal", "text")
+    as_published = True
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The two divergences and CE on the retain batch."""
