@@ -176,7 +176,7 @@ MISTAKES = {
     "a sample more, of open-unlearning": (
         {
             **of_open_unlearning(),
-            "retain_Q_A_PARA_Prob": {"value_by_index": dict.fromkeys("012", {"avg_loss": 1.0})},
+            "retain_Q_A_PARA_Prob": {"value_by_index": {key: {"avg_loss": 1.0} for key in "012"}},
         },
         "retain_Q_A_ROUGE: value_by_index: 2: missing; other fields have this sample",
     ),
