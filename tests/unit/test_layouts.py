@@ -293,7 +293,7 @@ CLEAR_ERRORS: dict[str, tuple[Change, Change, str]] = {
     "unreadable image": (
         lambda images: images["full"][3].update(image={"bytes": b"no image", "path": None}),
         lambda texts: None,
-        "images: full: row 3: image can't be read (cannot identify image file",
+        "images: full: row 3: image can't be read (cannot identify image file); it needs",
     ),
     "image cut short": (
         lambda images: images["full"][2].update(image={"bytes": HALF_A_JPEG, "path": None}),

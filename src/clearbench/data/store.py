@@ -11,8 +11,7 @@ parquet files. Nothing after that stage knows where the data came from.
 =================== ==========================================================================
 """
 
-import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
+from clearbench.data.images import rgb, stored_size
 from clearbench.errors import UserError
 
 MODALITIES = ("text", "visual")
@@ -47,6 +47,11 @@ class TrainSample:
     set05: str | None = None
     set10: str | None = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Question and answer."""
+        return self.question, self.answer
+
     def part(self, forget_size: int) -> str | None:
         """The part (`forget`, `retain` or None) of this row at a forget size in percent."""
         part: str | None = getattr(self, f"set{forget_size:02d}")
@@ -71,6 +76,11 @@ class EvalSample:
     paraphrase: str
     perturbed: tuple[str, ...]
     image: int | None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Question and candidate answers."""
+        return self.question, self.answer, self.paraphrase, *self.perturbed
 
 
 _TRAIN_SCHEMA = pa.schema(
@@ -145,14 +155,33 @@ class Store:
     def evaluation(self, forget_size: int) -> list[EvalSample]:
         """The evaluation samples of all tasks at a forget size, in the dataset's order."""
         return [
-            EvalSample(**{**row, "perturbed": tuple(row["perturbed"])})
+            _eval_sample(row)
             for row in self._rows("eval")
             if row["forget_size"] in (None, forget_size)
         ]
 
     def image(self, key: int) -> Image.Image:
         """The RGB image of a row number."""
-        return Image.open(io.BytesIO(self._images[key].as_py())).convert("RGB")
+        return rgb(self._images[key].as_py())
+
+    def image_size(self, key: int) -> tuple[int, int]:
+        """Width and height in pixels of a row number's image, as it is stored."""
+        return stored_size(self._images[key].as_py())
+
+    def samples(self) -> Iterator[TrainSample | EvalSample]:
+        """All samples: of the base, of training, of evaluation at every forget size."""
+        yield from self.base()
+        yield from self._train
+        yield from map(_eval_sample, self._rows("eval"))
+
+    def sample_with(self, text: str, image: int | None = None) -> str:
+        """The id of the first sample that has a text, about an image if one is given."""
+        found = (
+            sample.id
+            for sample in self.samples()
+            if text in sample.texts and image in (None, sample.image)
+        )
+        return next(found, repr(text))
 
     @cached_property
     def _train(self) -> list[TrainSample]:
@@ -165,3 +194,7 @@ class Store:
 
     def _rows(self, name: str) -> list[dict]:
         return pq.read_table(self.folder / f"{name}.parquet").to_pylist()
+
+
+def _eval_sample(row: dict) -> EvalSample:
+    return EvalSample(**{**row, "perturbed": tuple(row["perturbed"])})

@@ -1,14 +1,17 @@
 """From questions, images and answers to tokens, by the model's own processor and chat template."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from clearbench.data.store import Store
+from clearbench.data.store import EvalSample, Store, TrainSample
+from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
 
 
@@ -45,6 +48,21 @@ class Encoder:
         self._store = store
         self._prompts: dict[tuple[str, int | None], Prompt] = {}
 
+    def check(self, samples: Iterable[TrainSample | EvalSample]) -> None:
+        """Check that samples can be encoded: all texts, and an image of each size there is.
+
+        Raises UserError, which names the sample.
+        """
+        sizes = set()
+        for sample in samples:
+            for text in sample.texts:
+                self._check_text(text)
+            if sample.image is not None and self.processor is not self.tokenizer:
+                size = self._store.image_size(sample.image)
+                if size not in sizes:
+                    self.prompt(sample.question, sample.image)
+                sizes.add(size)
+
     @property
     def end(self) -> int:
         """The token that ends an answer."""
@@ -75,6 +93,8 @@ class Encoder:
 
     def answers(self, prompt: Prompt, answers: Sequence[str]) -> list[tuple[int, list[int]]]:
         """As `answer`, for many answers to a prompt in one call of the tokenizer."""
+        for answer in answers:
+            self._check_text(answer)
         start = prompt.text + self._separator(prompt.text)
         before, *joined = self._tokens([prompt.text, *(start + answer for answer in answers)])
         found = []
@@ -101,6 +121,7 @@ class Encoder:
         return text.strip()
 
     def _encode_prompt(self, question: str, image: int | None) -> Prompt:
+        self._check_text(question)
         parts: Any = question
         if self.processor is not self.tokenizer:
             parts = [{"type": "image"}] if image is not None else []
@@ -111,17 +132,48 @@ class Encoder:
         if image is None:
             (ids,) = self._tokens([text])
             return Prompt(text, torch.tensor(ids))
-        encoded = self.processor(
-            text=[text],
-            images=[self._store.image(image)],
-            return_tensors="pt",
-            add_special_tokens=False,
-        )
+        try:
+            encoded = self.processor(
+                text=[text],
+                images=[self._store.image(image)],
+                return_tensors="pt",
+                add_special_tokens=False,
+            )
+        except ValueError as error:
+            width, height = self._store.image_size(image)
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"{self._store.sample_with(question, image)}: the model can't take its image of"
+                f" {width} x {height} pixels ({reason})"
+            ) from None
         ids = encoded.pop("input_ids")
         encoded.pop("attention_mask", None)
         per_token = {k: v for k, v in encoded.items() if v.shape == ids.shape}
         images = {k: v for k, v in encoded.items() if k not in per_token}
         return Prompt(text, ids[0], per_token, images)
+
+    def _check_text(self, text: str) -> None:
+        """Raise UserError where a text holds what would not be read as text."""
+        found = self._control.search(text)
+        if found:
+            raise UserError(
+                f"{self._store.sample_with(text)}: a text holds {found[0]}, which the model takes"
+                " for a control token; write it otherwise"
+            )
+
+    @cached_property
+    def _control(self) -> re.Pattern[str]:
+        """Finds the tokens that a tokenizer or a processor makes something else of than text."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        tokens = {token.content for token in added if token.special}
+        tokens |= {
+            value
+            for name, value in vars(self.processor).items()
+            if name.endswith("_token") and isinstance(value, str)
+        }
+        # An expression of nothing would be found everywhere.
+        known = sorted(map(re.escape, filter(str.strip, tokens)), key=len, reverse=True)
+        return re.compile("|".join(known) or r"(?!)")
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
         # The chat template writes the special tokens itself.

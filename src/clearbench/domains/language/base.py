@@ -8,16 +8,20 @@ from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
-from clearbench.models.checkpoint import placed, save_checkpoint, write_pointer
+from clearbench.models.checkpoint import load_processor, placed, save_checkpoint, write_pointer
 from clearbench.models.encoding import Encoder
 from clearbench.training.finetune import finetune as train
 
 
 def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
-    """Build and train the base on the dataset's base rows; for a hub model, write a pointer."""
+    """Build and train the base on the dataset's base rows; for a hub model, write a pointer.
+
+    Raises UserError where a sample of the dataset is none that the model can be shown.
+    """
     source, training, store = settings.model, settings.training, place.store
     if source.build is None:
         write_pointer(place.folder, source.hub or "", source.revision, source.chat_template)
+        Encoder(load_processor(place.folder, source.domain), store).check(store.samples())
         return []
     tokenizer = build_tokenizer(source.build.tokenizer, tokenizer_texts(store))
     processor = build_processor(source.build, tokenizer)
@@ -27,7 +31,9 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
         raise UserError(
             f"{store.folder}: no base rows; a model built here has nothing to learn from"
         )
-    history = train(model, Encoder(processor, store), samples, training, seed, place.state)
+    encoder = Encoder(processor, store)
+    encoder.check(store.samples())
+    history = train(model, encoder, samples, training, seed, place.state)
     save_checkpoint(model, place.folder)
     with disk_errors(place.folder):
         processor.save_pretrained(str(place.folder))

@@ -1,0 +1,90 @@
+"""Images: any encoded file as the RGB picture that a person would see, in one place for all."""
+
+import io
+from typing import cast
+
+import numpy as np
+from PIL import Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
+
+_LEVELS = {"I": (255, 65_535), "F": (1, 255, 65_535)}
+"""What may be white in a mode whose files do not say it."""
+
+_TIFF_BITS, _TIFF_MEANING, _WHITE_IS_ZERO = 258, 262, 0
+
+
+def rgb(encoded: bytes, quick: bool = False) -> Image.Image:
+    """The picture in RGB: the first of several, turned as its EXIF says, on white where clear.
+
+    Greys of 16 bits keep their 256 coarsest levels. Of 32 bits or floats no file says which level
+    is white: it is the smallest of 255 and 65535 (of floats also 1) that no pixel exceeds. With
+    `quick` a JPEG comes out small, which is enough to find one that is damaged. Raises ValueError,
+    in words for a person, for what is no whole image or has levels that are none.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            if quick:
+                image.draft("RGB", (1, 1))
+            # Of a file that is cut short, only decoding tells.
+            image.load()
+            upright = ImageOps.exif_transpose(image)
+            return _on_white(_grey(upright, _white(image), _inverted(image)))
+    except UnidentifiedImageError:
+        raise ValueError("cannot identify image file") from None
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error).splitlines()[0]) from None
+
+
+def stored_size(encoded: bytes) -> tuple[int, int]:
+    """Width and height in pixels as they are stored, without decoding the image."""
+    with Image.open(io.BytesIO(encoded)) as image:
+        return image.size
+
+
+def _white(image: Image.Image) -> int | None:
+    """The level of white of a file of more than 8 bits; None where there are 8 or it isn't said."""
+    if image.mode.startswith("I;16"):
+        return 2 ** _tag(image, _TIFF_BITS, 16) - 1
+    return 65_535 if image.mode == "I" and image.format == "PPM" else None
+
+
+def _inverted(image: Image.Image) -> bool:
+    """Whether 0 is white, where Pillow leaves that to the reader: in TIFF of more than 8 bits."""
+    deep = image.mode in _LEVELS or image.mode.startswith("I;16")
+    return deep and _tag(image, _TIFF_MEANING, 1) == _WHITE_IS_ZERO
+
+
+def _tag(image: Image.Image, number: int, default: int) -> int:
+    """A number among the tags of a TIFF; the default elsewhere."""
+    if not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return default
+    found = image.tag_v2.get(number, default)
+    return int(found[0] if isinstance(found, tuple) else found)
+
+
+def _grey(image: Image.Image, white: int | None, inverted: bool) -> Image.Image:
+    """A grey of more than 8 bits with 8; any other image as it is."""
+    if image.mode not in _LEVELS and not image.mode.startswith("I;16"):
+        return image
+    levels = np.asarray(image).astype(np.float64)
+    candidates = (white,) if white else _LEVELS[image.mode]
+    least, most = levels.min(), levels.max()
+    if not (least >= 0 and most <= candidates[-1]):
+        raise ValueError(f"grey levels from {least:g} to {most:g}; allowed: 0 to {candidates[-1]}")
+    white = next(level for level in candidates if most <= level)
+    shares = levels / white
+    eight = np.rint(255 * (1 - shares if inverted else shares)).astype(np.uint8)
+    found = Image.fromarray(eight)
+    clear = image.info.get("transparency")
+    if isinstance(clear, int):
+        found.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return found
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    # Premultiplied colours have to be divided again first.
+    whole = image.convert("LA") if image.mode == "La" else image
+    clear = whole.convert("RGBA")
+    white = Image.new("RGBA", clear.size, "white")
+    return cast(Image.Image, Image.alpha_composite(white, clear)).convert("RGB")
