@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,15 +24,9 @@ from snakemake.settings.types import DeploymentMethod, RerunTrigger
 from clearbench.errors import UserError
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST
+from clearbench.provenance.checkout import CHECKOUT, checkout
 from clearbench.provenance.currency import Status, assess
-from clearbench.provenance.environment import (
-    CHECKOUT,
-    PROMISE,
-    SLURM,
-    accepted,
-    checkout,
-    image_digest,
-)
+from clearbench.provenance.environment import PROMISE, SLURM, accepted, image_digest
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
 from clearbench.site import SITE, enter, load_site
@@ -274,9 +268,17 @@ class Workflow:
             # New content each time: Snakemake goes by the time first, then by the checksum.
             text = json.dumps({"at": time.time_ns(), "changed": causes}, indent=1)
             ticket.write_text(text + "\n", encoding="utf-8")
-        for line in brief(found.values()):
+        for line in (*brief(found.values()), *self._remarks(found)):
             print(f"clearbench: {line}", file=sys.stderr)
         return found
+
+    def _remarks(self, statuses: Mapping[str, Status]) -> Iterator[str]:
+        """What a user should know of the records that a run would write."""
+        if all(status.current for status in statuses.values()):
+            return
+        unknown = checkout()["commit_unknown"]
+        if unknown is not None:
+            yield f"commit unknown, records will have none: {unknown}"
 
     @property
     def _in_image(self) -> bool:

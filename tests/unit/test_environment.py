@@ -1,7 +1,6 @@
 """Where a job ran: which lock it was installed from, which image it ran in, what is accepted."""
 
 import hashlib
-import json
 import os
 
 import pytest
@@ -128,15 +127,6 @@ def test_a_job_in_another_image_than_the_promised_one_fails(image, monkeypatch):
     found = image_digest(image)[:12]
     with pytest.raises(UserError, match=f"^started in the image {found}; this run promises"):
         environment.image()
-
-
-def test_a_job_in_an_image_knows_its_commit_though_no_git_is_there(image, monkeypatch):
-    outside = environment.checkout()
-    told = {"commit": "c" * 40, "dirty": True}
-    monkeypatch.setenv(environment.CHECKOUT, json.dumps(told))
-    assert environment.checkout() == outside
-    monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
-    assert environment.checkout() == told
 
 
 def test_an_image_that_a_job_cannot_see_is_named(tmp_path, monkeypatch):

@@ -9,7 +9,17 @@ from clearbench.graph import Graph
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.tree import Tree
 
-_TOLD = ("started", "seconds", "host", "gpu", "slurm", "commit", "dirty", "command")
+_TOLD = (
+    "started",
+    "seconds",
+    "host",
+    "gpu",
+    "slurm",
+    "commit",
+    "dirty",
+    "commit_unknown",
+    "command",
+)
 
 
 def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | None]) -> Any:
@@ -49,7 +59,7 @@ def _tell(
         found["fingerprint"] = record.facts["fingerprint"]
         found["settings"] = dict(record.recipe.settings)
         found.update(lock=record.recipe.lock, image=record.recipe.image)
-        found.update({key: record.facts[key] for key in _TOLD})
+        found.update({key: record.facts.get(key) for key in _TOLD})
     except UserError:
         # What is broken says it already.
         pass
@@ -101,7 +111,9 @@ def _details(child: dict[str, Any]) -> Iterator[str]:
         yield f"broken: {child['broken']}"
     if "started" not in child:
         return
-    commit = (child["commit"] or "no commit")[:12] + (" with changes" if child["dirty"] else "")
+    commit = f"commit unknown ({child['commit_unknown']})"
+    if child["commit"]:
+        commit = child["commit"][:12] + (" with changes" if child["dirty"] else "")
     machine = ", ".join(filter(None, [child["host"], child["gpu"]]))
     yield f"manifest {_short(child['manifest'])}, code {_short(child['fingerprint'])}, {commit}"
     yield (

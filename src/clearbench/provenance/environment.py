@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import socket
-import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.provenance.artifacts import sha256
+from clearbench.provenance.checkout import checkout
 from clearbench.provenance.record import digest
 
 LOCKS = Path("envs")
@@ -23,9 +23,6 @@ LOCKS = Path("envs")
 
 PROMISE = "CLEARBENCH_IMAGE"
 """The environment variable with the sha256 of the image that a job has to run in."""
-
-CHECKOUT = "CLEARBENCH_CHECKOUT"
-"""The environment variable that tells a job in an image, where no git is, what `checkout` gives."""
 
 SLURM = "CLEARBENCH_SLURM"
 """The environment variable with what a job was given by SLURM, which no container can ask."""
@@ -107,8 +104,8 @@ def image_digest(path: Path) -> str:
 def describe() -> dict[str, Any]:
     """Commit, packages and machine, as a provenance record holds them.
 
-    `packages` are the locked ones with the versions found here; `commit` and `dirty` are of the
-    checkout that the code runs from (None where it is none). `slurm` is None outside of SLURM.
+    `packages` are the locked ones with the versions found here; the commit is that of
+    `checkout`. `slurm` is None outside of SLURM.
     """
     return {
         **checkout(),
@@ -120,27 +117,6 @@ def describe() -> dict[str, Any]:
         "slurm": json.loads(os.environ.get(SLURM, "null")),
         "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
-
-
-def checkout() -> dict[str, Any]:
-    """The commit of the checkout that the code runs from, and whether files differ from it."""
-    told = os.environ.get(CHECKOUT)
-    if told and "APPTAINER_CONTAINER" in os.environ:
-        found: dict[str, Any] = json.loads(told)
-        return found
-    folder = Path(__file__).parent
-
-    def ask(*words: str) -> str | None:
-        try:
-            answer = subprocess.run(
-                ["git", *words], cwd=folder, capture_output=True, text=True, check=True, timeout=20
-            )
-        except (OSError, subprocess.SubprocessError):
-            return None
-        return answer.stdout.strip()
-
-    status = ask("status", "--porcelain")
-    return {"commit": ask("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
 
 
 @cache
