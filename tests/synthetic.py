@@ -9,14 +9,14 @@ import json
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from clearbench.evaluation.records import RECORDS, Record
+from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
 from clearbench.graph import Artifact, Graph
 from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance import environment
@@ -207,7 +207,7 @@ class SyntheticTree:
         if stage == "evaluate":
             text = f"records of {run}\n"
             if self._records:
-                text = "".join(json.dumps(asdict(record)) + "\n" for record in self.records(run))
+                text = "".join(json.dumps(fields_of(record)) + "\n" for record in self.records(run))
             return {RECORDS: text}
         if stage == "score":
             found = draw_scores(run)
@@ -268,22 +268,24 @@ def write_suite(folder: Path, name: str = "small", **changes: Any) -> Suite:
 def draw_records(run: str, domain: str = "multimodal", samples: int = SAMPLES) -> list[Record]:
     """Records of all splits, drawn from a run's name."""
     draw = random.Random(run)
-    loss = partial(draw.uniform, 0.1, 3)
+    likelihood = partial(_likelihood, draw)
     return [
-        Record(
+        Record.measured(
+            [likelihood() for _ in range(5)],
             split=split,
             task=task,
             id=f"{split}/{task}/{number}",
             answer="a red hat",
             generated=draw.choice(["a red hat", "a dog"]),
-            answer_loss=loss(),
-            paraphrase_loss=loss(),
-            perturbed_losses=(loss(), loss(), loss()),
         )
         for split in SPLITS
         for task in (TASKS if domain == "multimodal" else TASKS[1:])
         for number in range(samples)
     ]
+
+
+def _likelihood(draw: random.Random) -> Likelihood:
+    return Likelihood(-draw.uniform(0.3, 9), 3, -draw.uniform(0.1, 3))
 
 
 def draw_scores(run: str) -> dict[str, float]:

@@ -76,7 +76,7 @@ class SuiteFile(Strict):
     metrics: list[str] = Field(
         ["headline"],
         min_length=1,
-        description="whose definitions the tables show, of: headline, tofu, official",
+        description="whose definitions the tables show, of: headline, tofu, official, answer_only",
     )
     single_domain: list[str] = Field(
         default_factory=list,

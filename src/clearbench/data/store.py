@@ -64,7 +64,8 @@ class EvalSample:
 
     `split` is `forget`, `retain` or `real`. `forget_size` limits the row to one forget size (None:
     valid at every size). `paraphrase` is the true answer in the wording that `perturbed` share; it
-    equals `answer` where the task has no other wording.
+    equals `answer` where the task has no other wording. `person` is whom the sample is about, None
+    where nobody is told.
     """
 
     id: str
@@ -76,6 +77,7 @@ class EvalSample:
     paraphrase: str
     perturbed: tuple[str, ...]
     image: int | None
+    person: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -99,6 +101,7 @@ _EVAL_SCHEMA = pa.schema(
         ("paraphrase", pa.string()),
         ("perturbed", pa.list_(pa.string())),
         ("image", pa.int32()),
+        ("person", pa.string()),
     ]
 )
 _IMAGE_SCHEMA = pa.schema([("bytes", pa.binary())])

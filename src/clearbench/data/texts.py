@@ -1,18 +1,32 @@
 """Texts: TOFU's question-answer rows as samples, for all layouts that use them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from clearbench.data.findings import Findings
 from clearbench.data.sources import Kind, Source
-from clearbench.data.store import EvalSample
+from clearbench.data.store import EvalSample, TrainSample
 from clearbench.errors import UserError
 
 PAIR: dict[str, Kind] = {"question": "text", "answer": "text"}
 PERTURBED: dict[str, Kind] = {**PAIR, "paraphrased_answer": "text", "perturbed_answer": "texts"}
 
 
+Persons = Mapping[tuple[str, str], str | None]
+"""Whom a pair of question and answer is about; None where nobody is told."""
+
+
+def persons_of(samples: Sequence[TrainSample]) -> Persons:
+    """Whom the texts among training samples are about."""
+    return {(sample.question, sample.answer): sample.person for sample in samples}
+
+
 def text_evaluation(
-    source: Source, config: str, split: str, forget_size: int | None, findings: Findings
+    source: Source,
+    config: str,
+    split: str,
+    forget_size: int | None,
+    persons: Persons,
+    findings: Findings,
 ) -> list[EvalSample]:
     """The samples of `text_qa` in a configuration with perturbed answers."""
     return [
@@ -31,6 +45,7 @@ def text_evaluation(
                 findings,
             ),
             image=None,
+            person=persons.get((row["question"], row["answer"])),
         )
         for number, row in enumerate(source.rows(config, PERTURBED))
     ]

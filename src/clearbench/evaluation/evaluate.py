@@ -1,7 +1,6 @@
 """Evaluating a model on all samples of a suite's tasks: records, nothing aggregated."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from tqdm import tqdm
@@ -10,7 +9,7 @@ from transformers import PreTrainedModel
 from clearbench import parallel
 from clearbench.data.store import EvalSample
 from clearbench.evaluation.likelihood import Question, Reply, reply
-from clearbench.evaluation.records import Record, parse_record
+from clearbench.evaluation.records import Record, fields_of, parse_record
 from clearbench.models.encoding import Encoder
 from clearbench.provenance.state import State
 
@@ -49,7 +48,7 @@ def evaluate(
                 questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
                 replies = reply(model, encoder, questions, max_new_tokens)
                 records = map(_record, (samples[i] for i in batch), replies)
-                found += [asdict(record) for record in records]
+                found += [fields_of(record) for record in records]
             loop.results.extend(parallel.gather(found))
             loop.end_step()
     done = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
@@ -57,19 +56,17 @@ def evaluate(
 
 
 def candidates(sample: EvalSample) -> list[str]:
-    """The answers of a sample, in the order of a record's losses."""
+    """The answers of a sample, in the order of a record's likelihoods."""
     return [sample.answer, sample.paraphrase, *sample.perturbed]
 
 
 def _record(sample: EvalSample, answered: Reply) -> Record:
-    answer, paraphrase, *perturbed = answered.losses
-    return Record(
+    return Record.measured(
+        answered.likelihoods,
         split=sample.split,
         task=sample.task,
         id=sample.id,
         answer=sample.answer,
         generated=answered.generated,
-        answer_loss=answer,
-        paraphrase_loss=paraphrase,
-        perturbed_losses=tuple(perturbed),
+        person=sample.person,
     )

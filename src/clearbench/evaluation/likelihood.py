@@ -10,13 +10,14 @@ as SDPA.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
-from statistics import fmean
+from math import fsum
 
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
+from clearbench.evaluation.records import Likelihood
 from clearbench.models.answers import log_softmax
 from clearbench.models.encoding import Encoder, Prompt, merge_inputs
 from clearbench.models.positions import positions
@@ -33,9 +34,9 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """The mean NLL in nats of each candidate, over its own tokens, and the greedy answer."""
+    """The likelihood of each candidate, and the greedy answer."""
 
-    losses: list[float]
+    likelihoods: list[Likelihood]
     generated: str
 
 
@@ -50,14 +51,14 @@ def reply(
     candidates = [row for _, row in encoded]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
-    losses, start = _run_candidates(model, prefix, candidates, encoder.padding, max_new_tokens)
+    likelihoods, start = _run_candidates(model, prefix, candidates, encoder.padding, max_new_tokens)
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
         start = _Start.of(whole)
     generated = _greedy(model, start, encoder.end, max_new_tokens)
 
     texts = [encoder.decode(tokens) for tokens in generated]
-    return [Reply(row, text) for row, text in zip(losses, texts, strict=True)]
+    return [Reply(row, text) for row, text in zip(likelihoods, texts, strict=True)]
 
 
 @dataclass
@@ -94,7 +95,10 @@ class _Start:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """Tokens after the shared prefix; the first `context` of them still belong to the prompt."""
+    """Tokens after the shared prefix, the end of text last.
+
+    The first `context` of them still belong to the prompt.
+    """
 
     tokens: Tensor
     context: int
@@ -112,7 +116,7 @@ def _encode(encoder: Encoder, question: Question) -> tuple[Tensor, list[_Candida
     rows = []
     for drop, tokens in parts:
         tail = prompt.ids[start : len(prompt.ids) - drop]
-        rows.append(_Candidate(torch.cat([tail, torch.tensor(tokens)]), len(tail)))
+        rows.append(_Candidate(torch.cat([tail, torch.tensor([*tokens, encoder.end])]), len(tail)))
     return prompt.ids[:start], rows
 
 
@@ -143,8 +147,8 @@ def _run_candidates(
     candidates: Sequence[Sequence[_Candidate]],
     padding: int,
     max_new_tokens: int,
-) -> tuple[list[list[float]], _Start]:
-    """The losses of each prompt's candidates, which stand side by side after it in one pass.
+) -> tuple[list[list[Likelihood]], _Start]:
+    """The likelihoods of each prompt's candidates, which stand side by side after it in one pass.
 
     And the start of its greedy answer: as long as the model would choose the tokens of the first
     candidate, which is the true answer, they are the greedy ones. The prefix's cache is used up.
@@ -154,7 +158,7 @@ def _run_candidates(
     states = _run_side_by_side(model, prefix, given, padding)
     head, device = model.get_output_embeddings(), states.device
     first = log_softmax(prefix.logits)
-    losses, replies, following = [], [], []
+    found, replies, following = [], [], []
     for number, row in enumerate(candidates):
         tokens = [candidate.tokens.tolist() for candidate in row]
         rest = torch.tensor([token for text in tokens for token in text[1:]], device=device)
@@ -164,7 +168,7 @@ def _run_candidates(
         likely = [
             [one, *islice(going_on, len(text) - 1)] for one, text in zip(begin, tokens, strict=True)
         ]
-        losses.append([-fmean(one[c.context :]) for one, c in zip(likely, row, strict=True)])
+        found.append([_likelihood(one[c.context :]) for one, c in zip(likely, row, strict=True)])
         truth = tokens[0]
         chosen = logits[: len(truth) - 1].argmax(-1).tolist()
         chosen.insert(0, int(first[number].argmax()))
@@ -173,7 +177,13 @@ def _run_candidates(
             agreed += 1
         replies.append(truth[:agreed])
         following.append(chosen[agreed])
-    return losses, _after(prefix, replies, following)
+    return found, _after(prefix, replies, following)
+
+
+def _likelihood(tokens: Sequence[float]) -> Likelihood:
+    """Of an answer with the log-likelihoods of its tokens, that of the end of text last."""
+    *own, end = tokens
+    return Likelihood(fsum(own), len(own), end)
 
 
 def _after(prefix: _Prefix, replies: list[list[int]], following: list[int]) -> _Start:
@@ -203,9 +213,6 @@ def _run_side_by_side(
     device = prefix.mask.device
     lengths = [[len(text) for text in row] for row in rows]
     ids = pad_sequence([torch.cat(list(row)) for row in rows], True, padding).to(device)
-    if not ids.shape[1]:
-        width: int = model.config.get_text_config().hidden_size
-        return prefix.logits.new_empty((len(rows), 0, width))
     segment, offset = (layout.to(device) for layout in segments(lengths, first=1))
     prompt = torch.where(prefix.mask == 1, 0, PADDING)
     states: Tensor = model.model(

@@ -5,24 +5,46 @@ recomputed from it years later and a person can read it.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 from clearbench.errors import UserError
 
 RECORDS = "records.jsonl"
 """The file's name in an artifact."""
 
+_LOSSES = ("answer_loss", "paraphrase_loss", "perturbed_losses")
+
+
+class Likelihood(NamedTuple):
+    """Log-likelihoods in nats: of an answer's own `tokens` together, of the `end` after them."""
+
+    answer: float
+    tokens: int
+    end: float
+
+    @property
+    def loss(self) -> float:
+        """The mean negative log-likelihood a token, the end of text counted as one."""
+        return -(self.answer + self.end) / (self.tokens + 1)
+
+    @property
+    def answer_loss(self) -> float:
+        """The mean over the answer's own tokens alone."""
+        return -self.answer / self.tokens
+
 
 @dataclass(frozen=True)
 class Record:
     """One evaluated sample.
 
-    Losses are the mean negative log-likelihood in nats over the answer's own tokens (end of text
-    not counted), in [0, inf]. `paraphrase_loss` belongs to the true answer in the wording that the
-    perturbed answers share. `generated` is the greedy answer.
+    Losses are the mean negative log-likelihood in nats over the answer's tokens and the end of
+    text, as in published logs, in [0, inf]. `paraphrase_loss` belongs to the true answer in the
+    wording that the perturbed answers share. `generated` is the greedy answer. `person` is whom the
+    sample is about, None where nobody is told. `likelihoods` are what the losses are made of, in
+    their order; None of another group's log, which has the losses alone.
     """
 
     split: str
@@ -33,15 +55,58 @@ class Record:
     answer_loss: float
     paraphrase_loss: float
     perturbed_losses: tuple[float, ...]
+    person: str | None = None
+    likelihoods: tuple[Likelihood, ...] | None = None
+
+    @classmethod
+    def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:
+        """With the likelihoods of the answer, of the paraphrase and of the perturbed answers."""
+        parts = tuple(Likelihood(*part) for part in likelihoods)
+        answer, paraphrase, *perturbed = (part.loss for part in parts)
+        return cls(
+            **fields,
+            answer_loss=answer,
+            paraphrase_loss=paraphrase,
+            perturbed_losses=tuple(perturbed),
+            likelihoods=parts,
+        )
 
     @property
     def losses(self) -> tuple[float, ...]:
         """All losses of the sample."""
         return (self.answer_loss, self.paraphrase_loss, *self.perturbed_losses)
 
+    def without_end(self) -> Self | None:
+        """With losses over the answers' own tokens alone; None where the record can't tell them."""
+        if self.likelihoods is None:
+            return None
+        answer, paraphrase, *perturbed = (part.answer_loss for part in self.likelihoods)
+        return replace(
+            self,
+            answer_loss=answer,
+            paraphrase_loss=paraphrase,
+            perturbed_losses=tuple(perturbed),
+        )
+
+
+def fields_of(record: Record) -> dict[str, Any]:
+    """A record's fields for JSON: the likelihoods where there are some, else the losses."""
+    left_out = ("likelihoods",) if record.likelihoods is None else _LOSSES
+    return {name: value for name, value in asdict(record).items() if name not in left_out}
+
 
 def parse_record(fields: dict[str, Any]) -> Record:
-    """A record from its fields as JSON has them; TypeError or KeyError where they are others."""
+    """A record from its fields as JSON has them.
+
+    TypeError or KeyError where they are others; UserError where they are those of an older version.
+    """
+    if "person" not in fields and "answer_loss" in fields:
+        raise UserError(
+            "a record of an older version, whose losses leave out the end of text;"
+            " evaluate again (snakemake does)"
+        )
+    if "likelihoods" in fields:
+        return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})
 
 
@@ -49,7 +114,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records as JSON Lines."""
     with path.open("w", encoding="utf-8") as file:
         for record in records:
-            file.write(json.dumps(asdict(record), ensure_ascii=False) + "\n")
+            file.write(json.dumps(fields_of(record), ensure_ascii=False) + "\n")
 
 
 def read_records(path: Path) -> list[Record]:
@@ -59,6 +124,8 @@ def read_records(path: Path) -> list[Record]:
         for number, line in enumerate(file, start=1):
             try:
                 records.append(parse_record(json.loads(line)))
+            except UserError as error:
+                raise UserError(f"{path}, line {number}: {error}") from None
             except (ValueError, TypeError, KeyError) as error:
                 raise UserError(f"{path}, line {number}: not a record ({error})") from error
     return records

@@ -1,11 +1,12 @@
 """Accuracy among the candidate answers."""
 
 from clearbench.metrics.base import Records, Values, task_metric
+from clearbench.metrics.definitions import OF_LOSSES, Definition
 from clearbench.metrics.losses import has_candidates
 
 
-@task_metric(low=0, high=1, better="up", better_on_forget="down")
-def accuracy(records: Records) -> Values | None:
+@task_metric(low=0, high=1, better="up", better_on_forget="down", definitions=OF_LOSSES)
+def accuracy(records: Records, definition: Definition) -> Values | None:
     """Share of samples whose true answer has the lowest loss a token among the candidates.
 
     The true answer competes in the wording that the perturbed answers share (`paraphrase_loss`):

@@ -24,6 +24,11 @@ class Evaluation:
     records: Records
     gold_records: Records
 
+    def under(self, definition: Definition) -> "Evaluation | None":
+        """With the losses that a definition goes by; None where a record can't tell these."""
+        read, gold = map(definition.read, (self.records, self.gold_records))
+        return None if read is None or gold is None else Evaluation(self.scores, read, gold)
+
 
 Values = Sequence[float]
 """A number a sample."""
@@ -85,7 +90,8 @@ class TaskMetric(Defined):
     def values(self, records: Records) -> Values | None:
         """Its number of each sample, in the order of the records; UserError as above."""
         check(records)
-        found: Values | None = self._compute(records)
+        read = self.definition.read(records)
+        found: Values | None = None if read is None else self._compute(read)
         if found is not None and len(found) != len(records):
             raise UserError(f"{self.name}: gives {len(found)} numbers of {len(records)} samples")
         return found
@@ -95,12 +101,13 @@ class TaskMetric(Defined):
 class ModelMetric(Defined):
     """A function of a whole evaluation; its key is its name.
 
-    It gives None where the evaluation lacks a task that the metric needs.
+    It gives None where the evaluation lacks a task or losses that the metric needs.
     """
 
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
-        found: float | None = self._compute(evaluation)
+        read = evaluation.under(self.definition)
+        found: float | None = None if read is None else self._compute(read)
         return found
 
 

@@ -87,6 +87,9 @@ def drawn_scores(
         for metric, numbers in found.items()
     }
     for definition in DEFINITIONS.values():
+        read = evaluation.under(definition)
+        if read is None:
+            continue
         # A pooled average is one of the samples drawn, so a sample's number is not the same twice.
         for task in tasks if definition.pooled else ():
             key = "/".join((*task, definition.key("truth_ratio")))
@@ -94,9 +97,9 @@ def drawn_scores(
                 ordered = [tasks[task][i] for i in order[task]]
                 ratios = log_ratios(ordered, weights[task], definition)
                 drawn[key] = mean_reported(task[0], ratios, weights[task])
-        for name, keys in averaged_keys(evaluation, definition).items():
+        for name, keys in averaged_keys(read, definition).items():
             drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
-        found = _forget_quality(evaluation, weights, definition)
+        found = _forget_quality(read, weights, definition)
         drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
     return drawn
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from clearbench.errors import UserError
+from clearbench.evaluation.records import Record
 from clearbench.metrics.losses import difference
 
 Average = Callable[[Sequence[float]], float]
@@ -34,7 +35,8 @@ class Definition:
     of all the task's at once. `choice` takes the naming of faces for multiple choice on every
     split. `aligned` compares two models' truth ratios sample by sample, on the captions alone,
     where the headline compares their distributions. `rouge` are the splits whose aggregate has
-    ROUGE-L as a term, in multimodal suites and in those of text. `meaning` says it to a reader.
+    ROUGE-L as a term, in multimodal suites and in those of text. `end` counts the end of text as a
+    token of the answer. `meaning` says it to a reader.
     """
 
     name: str
@@ -45,10 +47,18 @@ class Definition:
     rouge: tuple[str, ...]
     rouge_of_text: tuple[str, ...]
     meaning: str
+    end: bool = True
 
     def key(self, metric: str) -> str:
         """The name of a metric under this definition."""
         return metric if self is HEADLINE else f"{metric}@{self.name}"
+
+    def read(self, records: Sequence[Record]) -> Sequence[Record] | None:
+        """The records with the losses that it goes by; None where one can't tell these."""
+        if self.end:
+            return records
+        found = [record.without_end() for record in records]
+        return None if None in found else [record for record in found if record is not None]
 
 
 HEADLINE = Definition(
@@ -59,7 +69,8 @@ HEADLINE = Definition(
     aligned=False,
     rouge=("real", "retain", "forget"),
     rouge_of_text=("real", "retain", "forget"),
-    meaning="as the papers define them (truth ratio by the arithmetic mean of a sample's answers)",
+    meaning="as the papers define them (truth ratio by the arithmetic mean of a sample's answers;"
+    " the end of text is a token of each answer)",
 )
 TOFU = Definition(
     "tofu",
@@ -84,14 +95,29 @@ OFFICIAL = Definition(
     " a task, naming as multiple choice, aggregates without ROUGE-L, forget quality by comparing"
     " captions one by one)",
 )
-DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL)}
+ANSWER_ONLY = Definition(
+    "answer_only",
+    arithmetic,
+    pooled=False,
+    choice=False,
+    aligned=False,
+    rouge=("real", "retain", "forget"),
+    rouge_of_text=("real", "retain", "forget"),
+    meaning="as the headline, of the answers' own tokens alone, the end of text left out; not of"
+    " imported logs, which have it counted in",
+    end=False,
+)
+DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY)}
 """All of them by name."""
 
 OF_CODE = {found.name: found for found in (TOFU, OFFICIAL)}
 """Those of published code."""
 
-OF_CLEAR = {found.name: found for found in (HEADLINE, OFFICIAL)}
+OF_CLEAR = {found.name: found for found in (HEADLINE, OFFICIAL, ANSWER_ONLY)}
 """Those of a metric that TOFU does not have, or reads as the headline does."""
+
+OF_LOSSES = {found.name: found for found in (HEADLINE, ANSWER_ONLY)}
+"""Those of a metric that all published code reads as the headline does."""
 
 
 def definition_of(key: str) -> str:

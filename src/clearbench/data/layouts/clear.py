@@ -26,7 +26,7 @@ from clearbench.data.parts import (
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
-from clearbench.data.texts import PAIR, text_evaluation, wrong_answers
+from clearbench.data.texts import PAIR, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
 from clearbench.strict import Positive, Strict
 
@@ -64,22 +64,23 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     table = ImageTable()
     visual = _visual_rows(images, table, options, findings)
     names = {sample.person for sample in visual if sample.person}
-    train = [*visual, *_text_rows(texts, sorted(names), options, findings)]
+    read_texts = _text_rows(texts, sorted(names), options, findings)
+    persons = persons_of(read_texts)
     evaluation: list[EvalSample] = []
     for size in FORGET_SIZES:
         part, config = f"forget{size:02d}", f"forget{size:02d}_perturbed"
         check_perturbed(images, part, config, _PICTURED, findings)
         check_perturbed(texts, part, config, PAIR, findings)
         evaluation += _visual_evaluation(images, config, "forget", size, table, findings)
-        evaluation += text_evaluation(texts, config, "forget", size, findings)
+        evaluation += text_evaluation(texts, config, "forget", size, persons, findings)
     check_retained(images, _PICTURED)
     check_retained(texts, PAIR)
     evaluation += _visual_evaluation(images, "retain_perturbed", "retain", None, table, findings)
-    evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, findings)
+    evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, persons, findings)
     evaluation += _real_evaluation(images, "real_faces", table)
     evaluation += _real_evaluation(images, "real_world", table)
     base = _base_rows(images, table) if "pretrain" in images else []
-    return Contents(table.images, base, train, evaluation, findings.notes)
+    return Contents(table.images, base, [*visual, *read_texts], evaluation, findings.notes)
 
 
 def _visual_rows(
@@ -190,7 +191,16 @@ def _visual_evaluation(
             identifier = f"{config}/{number}/{task}"
             samples.append(
                 EvalSample(
-                    identifier, split, task, forget_size, question, answer, paraphrase, wrong, image
+                    identifier,
+                    split,
+                    task,
+                    forget_size,
+                    question,
+                    answer,
+                    paraphrase,
+                    wrong,
+                    image,
+                    person=row["name"],
                 )
             )
     return samples
@@ -218,6 +228,7 @@ def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalS
                 paraphrase=row["answer"],
                 perturbed=wrong,
                 image=table.add(row["image"], where),
+                person=row["answer"] if task == "real_faces" else None,
             )
         )
     return samples

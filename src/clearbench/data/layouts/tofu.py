@@ -18,7 +18,14 @@ from clearbench.data.findings import Findings, Irregularity
 from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
-from clearbench.data.texts import PAIR, PERTURBED, text_evaluation, wrong_answers
+from clearbench.data.texts import (
+    PAIR,
+    PERTURBED,
+    Persons,
+    persons_of,
+    text_evaluation,
+    wrong_answers,
+)
 from clearbench.errors import UserError
 from clearbench.strict import Positive, Strict
 
@@ -49,7 +56,7 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     everyone = _train(texts, findings)
     train = _limit(everyone, options.authors)
     evaluation = [
-        *_forget_evaluation(texts, findings),
+        *_forget_evaluation(texts, persons_of(train), findings),
         *_retain_evaluation(texts, train, findings),
         *_real_evaluation(texts, findings),
     ]
@@ -109,25 +116,29 @@ def _perturbed(source: Source, forget_size: int) -> str:
     return config
 
 
-def _forget_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:
+def _forget_evaluation(
+    source: Source, persons: Persons, findings: Findings
+) -> Iterable[EvalSample]:
     for size in FORGET_SIZES:
         config = _perturbed(source, size)
         check_perturbed(source, f"forget{size:02d}", config, PAIR, findings)
-        yield from text_evaluation(source, config, "forget", size, findings)
+        yield from text_evaluation(source, config, "forget", size, persons, findings)
 
 
 def _retain_evaluation(
     source: Source, train: Sequence[TrainSample], findings: Findings
 ) -> Iterable[EvalSample]:
     parts = {(sample.question, sample.answer): sample.part for sample in train}
+    persons = persons_of(train)
     if "retain_perturbed" in source:
         check_retained(source, PAIR)
-        for sample in text_evaluation(source, "retain_perturbed", "retain", None, findings):
+        config = "retain_perturbed"
+        for sample in text_evaluation(source, config, "retain", None, persons, findings):
             if (sample.question, sample.answer) in parts:
                 yield sample
         return
     config = _perturbed(source, max(FORGET_SIZES))
-    for sample in text_evaluation(source, config, "retain", None, findings):
+    for sample in text_evaluation(source, config, "retain", None, persons, findings):
         part = parts.get((sample.question, sample.answer))
         for size in FORGET_SIZES:
             if part and part(size) == "retain":
