@@ -162,10 +162,10 @@ def greedy(
 
 
 def example(encoder: Encoder, prompt: Prompt, text: str) -> Example:
-    """A candidate behind its prompt, without the end of text, which no loss counts."""
+    """A candidate behind its prompt, and the end of text."""
     drop, tokens = encoder.answer(prompt, text)
     start = len(prompt.ids) - drop
-    tail = torch.tensor(tokens)
+    tail = torch.tensor([*tokens, encoder.end])
     labels = torch.cat([torch.full((start,), IGNORED), tail])
     return Example(prompt, torch.cat([prompt.ids[:start], tail]), labels)
 

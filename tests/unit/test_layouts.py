@@ -217,6 +217,26 @@ def test_a_person_is_forgotten_whole_in_images_and_text(mini: Store) -> None:
         persons = parts["forget", "text"]
 
 
+def test_an_evaluated_sample_says_whom_it_is_about_alike_in_images_and_text(mini: Store) -> None:
+    for size in FORGET_SIZES:
+        samples = mini.evaluation(size)
+        persons = {
+            (split, image): {
+                s.person
+                for s in samples
+                if s.split == split and s.person and (s.image is not None) == image
+            }
+            for split in ("forget", "retain", "real")
+            for image in (False, True)
+        }
+        forgotten = {s.person for s in mini.train("forget", size, "both")}
+        assert persons["forget", True] == persons["forget", False] == forgotten
+        assert persons["retain", True] == persons["retain", False]
+        assert not persons["retain", True] & forgotten
+        assert {s.task for s in samples if s.person is None} == {"real_world"}
+        assert persons["real", True] == {s.answer for s in samples if s.task == "real_faces"}
+
+
 def test_images_are_kept_as_they_came_and_once(mini: Store, source: Path) -> None:
     rows = raw(source, "full")
     captions = [s for s in mini.train("full", None, "visual") if s.task == "captions"]
@@ -490,6 +510,9 @@ class TestPublishedTofu:
                 ("retain", "text_qa"): retained,
                 ("real", "real_authors"): 100,
             }
+            asked = Counter(s.person for s in store.evaluation(size) if s.split == "forget")
+            assert set(asked.values()) == {20}
+            assert len(asked) == 2 * size
         assert [s.answer for s in store.base()] == [
             s.answer for s in store.evaluation(1) if s.task == "real_authors"
         ]
