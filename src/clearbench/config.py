@@ -3,14 +3,14 @@
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, Field
 
-from clearbench.errors import UserError
+from clearbench.data.mini.settings import MiniSettings
+from clearbench.errors import UserError, unknown
+from clearbench.plain_yaml import read_yaml
 from clearbench.settings import Attention, Domain, Lora, ModelUse, Training
-from clearbench.strict import Positive, Strict, validate
+from clearbench.strict import ForgetSize, Positive, Strict, validate
 
-ForgetSize = Literal[1, 5, 10]
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
 
@@ -147,7 +147,7 @@ class DatasetSpec(Strict):
     description: str = Field("", exclude=True, description="what it is, for people")
     domain: Domain = Field(description="multimodal where it has images")
     layout: str = Field(description="a module of clearbench.data.layouts")
-    generator: dict[str, Any] | None = Field(
+    generator: MiniSettings | None = Field(
         None, description="settings of the mini generator, whose output then is the source"
     )
     images: str | None = Field(None, description="hub id or folder of the image part")
@@ -160,38 +160,10 @@ class DatasetSpec(Strict):
     options: dict[str, Any] = Field(default_factory=dict, description="options of the layout")
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML says nothing of a key that is written twice; the second would win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=deep)
-            if key in seen:
-                raise UserError(f"line {key_node.start_mark.line + 1}: key {key} stands twice")
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file's top-level mapping."""
-    try:
-        data = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(data, dict):
-        raise UserError(f"{path}: must hold keys and values")
-    return data
-
-
 def read_spec(kind: type[_Spec], folder: Path, name: str, where: str) -> _Spec:
     """The specification `name` in a folder of `config/`; `where` is the key that asked for it."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        allowed = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
-        raise UserError(f"{where}: unknown: {name}; allowed: {allowed}")
+        known = sorted(file.stem for file in folder.glob("*.yaml"))
+        raise UserError(f"{where}: {unknown(name, known, f'unknown: {name}')}")
     return validate(kind, read_yaml(path), str(path))

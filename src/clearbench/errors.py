@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from pathlib import Path
 
 
@@ -13,6 +14,18 @@ class UserError(Exception):
     The message says what is wrong, where (file and key), and what is allowed. The command line
     prints it without a traceback and exits with 1.
     """
+
+
+def unknown(name: str, known: Iterable[object], word: str = "unknown") -> str:
+    """What is said of a name that is none of those known: the one most like it, and all."""
+    names = [str(choice) for choice in known]
+    return f"{word}{meant(name, names)}; allowed: {', '.join(names) or 'none'}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """A question for the known name that is most like another; empty where none is."""
+    near = get_close_matches(name, list(known), n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 @contextmanager

@@ -166,7 +166,7 @@ class Graph:
         dataset = self.suite.dataset
         inputs = {}
         if dataset.generator is not None:
-            yield Artifact("generate", "generate", dataset.generator)
+            yield Artifact("generate", "generate", dataset.generator.model_dump())
             inputs["source"] = "generate"
         outside = folders(images=dataset.images, texts=dataset.texts)
         yield Artifact("dataset", "dataset", dataset.model_dump(), inputs=inputs, outside=outside)

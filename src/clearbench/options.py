@@ -7,6 +7,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from clearbench.data import layouts
 from clearbench.strict import specification
 
 
@@ -18,7 +19,7 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
     """
     for name, field in kind.model_fields.items():
         inner = specification(field.annotation)
-        default = "" if field.default is PydanticUndefined or inner else repr(field.default)
+        default = "" if field.default is PydanticUndefined or inner else _value(field.default)
         own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
         yield prefix + name, _name(field.annotation), default, field.description or own
         if inner:
@@ -26,14 +27,27 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
             yield from describe(inner, f"{prefix}{name}.{named}")
 
 
+def _value(default: Any) -> str:
+    return repr(sorted(default) if isinstance(default, frozenset) else default)
+
+
+def describe_layouts(prefix: str = "options.") -> Iterator[tuple[str, str, str, str]]:
+    """The same of the options of all layouts, whose keys are those of a dataset's `options`."""
+    for layout in layouts.available():
+        for key, kind, default, meaning in describe(layouts.load(layout).Options, prefix):
+            yield key, kind, default, f"{meaning} (layout {layout})"
+
+
 def _name(annotation: Any) -> str:
     """A type as a person writes it in YAML."""
     options = get_args(annotation)
+    if hasattr(annotation, "__metadata__"):
+        return _name(annotation.__origin__)
     if specification(annotation) is not None:
         return "keys"
     if get_origin(annotation) in (Union, UnionType):
         return " or ".join("null" if o is type(None) else _name(o) for o in options)
-    if get_origin(annotation) is list:
+    if get_origin(annotation) in (list, frozenset):
         return f"list of {_name(options[0])}"
     if get_origin(annotation) is dict:
         return "keys"

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field
 
-from clearbench.config import read_yaml
 from clearbench.errors import UserError
-from clearbench.strict import Positive, Strict, validate
+from clearbench.plain_yaml import read_yaml
+from clearbench.strict import File, Positive, Strict, validate
 
 SITE = Path("slurm/site.yaml")
 """The site file, below the folder that Snakemake runs in."""
@@ -20,7 +20,7 @@ _DRIVER = Path("/dev/nvidiactl")
 class Site(Strict):
     """The keys of the site file."""
 
-    image: Path = Field(
+    image: File = Field(
         Path("clearbench-cuda.sif"), description="the Apptainer image that jobs run in"
     )
     partition: str | None = Field(None, description="SLURM partition; null for the default one")
@@ -34,10 +34,10 @@ class Site(Strict):
         default_factory=dict,
         description="kinds of GPU with their gigabytes; a job gets the smallest that is enough",
     )
-    scratch: Path | None = Field(
+    scratch: File | None = Field(
         None, description="folder for temporary files on each node; null for the system's"
     )
-    binds: list[Path] = Field(
+    binds: list[File] = Field(
         default_factory=list,
         description="folders outside this one that jobs read: data, a hub's cache",
     )

@@ -1,18 +1,33 @@
 """Values that come from people, checked strictly: each mistake in one line."""
 
-from typing import Annotated, Any, TypeVar, get_args
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
+
+
+def _whole(value: Any) -> Any:
+    """For a choice of numbers: True equals 1, and so would be one."""
+    if type(value) is not int:
+        raise ValueError("input should be a valid integer")
+    return value
+
 
 Positive = Annotated[int, Field(gt=0)]
+# Neither JSON nor YAML knows a path or a set, so that these are made of a text and of a list.
+File = Annotated[Path, Field(strict=False)]
+ForgetSize = Annotated[Literal[1, 5, 10], BeforeValidator(_whole)]
 
 
 class Strict(BaseModel):
-    """A set of keys: unknown ones are errors, values are not coerced silently."""
+    """A set of keys: unknown ones are errors, no value is coerced, numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
 
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
@@ -23,16 +38,12 @@ def validate(kind: type[_Spec], data: Any, where: str) -> _Spec:
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = [str(part) for part in first["loc"]]
-        message = first["msg"][:1].lower() + first["msg"][1:]
-        if first["type"] == "extra_forbidden":
-            message = f"unknown key; allowed: {', '.join(_allowed(kind, path[:-1]))}"
-        elif first["type"] == "missing":
-            message = "missing"
-        elif isinstance(first["input"], str | int | float | bool):
-            message += f", not {first['input']!r}"
-        raise UserError(f"{where}: {'.'.join(path)}: {message}") from None
+        # A key with a typo is unknown, and often makes another one missing: the typo is told.
+        ranks = {"extra_forbidden": -1, "missing": 1}
+        first = min(error.errors(), key=lambda found: ranks.get(found["type"], 0))
+        path = [str(part) for part in first["loc"] if part != "[key]"]
+        message = _told(first, kind, path)
+        raise UserError(": ".join(filter(None, (where, ".".join(path), message)))) from None
 
 
 def specification(annotation: Any) -> type[BaseModel] | None:
@@ -41,6 +52,42 @@ def specification(annotation: Any) -> type[BaseModel] | None:
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option
     return None
+
+
+def _told(mistake: Mapping[str, Any], kind: type[BaseModel], path: list[str]) -> str:
+    """A mistake in words: what is wrong and what is allowed."""
+    given = mistake["input"]
+    match mistake["type"]:
+        case "extra_forbidden":
+            return unknown(path[-1], _allowed(kind, path[:-1]), "unknown key")
+        case "missing":
+            return "missing"
+        case "value_error":
+            message = str(mistake["ctx"]["error"])
+        case _:
+            message = mistake["msg"][:1].lower() + mistake["msg"][1:]
+    if given is None:
+        return f"{message}, not empty"
+    if not isinstance(given, str | int | float | bool):
+        return message
+    return f"{message}, not {given!r}{_remedy(mistake['type'], given)}"
+
+
+def _remedy(mistake: str, given: Any) -> str:
+    """How to write a value that was read as one of another type."""
+    if mistake == "string_type":
+        return "; if text is meant, put it in quotes"
+    if mistake in ("int_type", "float_type") and isinstance(given, str):
+        return "; a number stands without quotes" if _is_number(given) else ""
+    return "; allowed: true, false" if mistake == "bool_type" else ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _allowed(kind: type[BaseModel], path: list[str]) -> list[str]:

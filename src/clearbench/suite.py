@@ -10,12 +10,13 @@ from typing import Any, Literal
 from pydantic import Field
 
 from clearbench import methods
-from clearbench.config import DatasetSpec, ModelSpec, read_spec, read_yaml
+from clearbench.config import DatasetSpec, ModelSpec, read_spec
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.plain_yaml import read_yaml
 from clearbench.runs import CONTROLS
 from clearbench.settings import (
     Cell,
@@ -119,6 +120,28 @@ class Suite:
         """The percent of persons that no model of a vision suite is shown."""
         return None if self.file.faces is None else self.file.faces.holdout
 
+    def check_sources(self) -> None:
+        """Raise UserError where a folder or file that the suite names is not there."""
+        for name, given in self.file.external.items():
+            given.check_folder(f"{self.path}: external.{name}.model")
+        logs = {
+            f"imported.{name}.{key}": log
+            for name, given in self.file.imported.items()
+            for key, log in (("log", given.log), ("gold", given.gold))
+        }
+        for key, log in logs.items():
+            if not Path(log).is_file():
+                raise UserError(f"{self.path}: {key}: {log}: no such file")
+        if self.file.folder is not None and not Path(self.file.folder).is_dir():
+            raise UserError(f"{self.path}: folder: {self.file.folder}: no such folder")
+        files = {kind: f"{kind}s/{getattr(self.file, kind)}.yaml" for kind in ("dataset", "model")}
+        for kind, name, _ in self.sources:
+            if not Path(name).is_dir() and not is_id(name):
+                raise UserError(
+                    f"config/{files[kind]}: {name}: no such folder, and no id of the hub"
+                    " (owner/name)"
+                )
+
     @cached_property
     def cells(self) -> list[Cell]:
         """All cells, in the order of the suite file."""
@@ -193,8 +216,7 @@ def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> D
 def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
     for value in values:
         if allowed is not None and value not in allowed:
-            choices = ", ".join(str(choice) for choice in allowed)
-            raise UserError(f"{path}: {key}: unknown: {value}; allowed: {choices}")
+            raise UserError(f"{path}: {key}: {unknown(str(value), allowed, f'unknown: {value}')}")
         if values.count(value) > 1:
             raise UserError(f"{path}: {key}: {value} stands twice")
         if isinstance(value, int) and value < 0:

@@ -252,8 +252,7 @@ class Workflow:
             self._set_up()
             if not self._snakemake.is_main_process:
                 return {}
-            for name, given in self.suite.file.external.items():
-                given.check_folder(f"{self.suite.path}: external.{name}.model")
+            self.suite.check_sources()
             environments = accepted(self.site.image, self._in_image)
             found = assess(self.graph, Tree(root), environments)
         except UserError as error:

@@ -57,14 +57,13 @@ def evaluated(tmp_path):
         (["show", "maxi"], f"suite maxi: {ROOT}/config/maxi.yaml does not exist; suites here: "),
         (["base", "--settings", "{"], "--settings: not JSON ("),
         (["base", "--settings", "[]"], "--settings: must be a JSON object"),
-        (["base", "--settings", '{"modle": 1}'], "--settings: model: missing"),
         (
-            ["generate", "--settings", '{"person": 3}'],
-            "generator.person: unknown key; allowed: ",
+            ["base", "--settings", '{"modle": 1}'],
+            "--settings: modle: unknown key (did you mean model?); allowed: model, training",
         ),
         (
-            ["generate", "--settings", '{"persons": "many"}'],
-            "generator.persons: 'many'; allowed: whole numbers from 0",
+            ["generate", "--settings", '{"person": 3}'],
+            "--settings: person: unknown key (did you mean persons?); allowed: ",
         ),
     ],
 )

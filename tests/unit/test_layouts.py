@@ -10,13 +10,16 @@ import pytest
 import yaml
 from PIL import Image
 
-from clearbench.config import DatasetSpec, read_yaml, validate
+from clearbench.config import DatasetSpec
 from clearbench.data import layouts
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store
 from clearbench.errors import UserError
+from clearbench.plain_yaml import read_yaml
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.stages import dataset, generate
+from clearbench.strict import validate
 
 Tables = dict[str, list[dict[str, Any]]]
 Change = Callable[[Tables], object]
@@ -165,7 +168,7 @@ def mini_spec() -> DatasetSpec:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mini") / "source"
-    generate.run(FEW, out)
+    generate.run(MiniSettings(**FEW), out)
     return out
 
 
@@ -563,23 +566,29 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
 
 def test_an_unknown_option_or_layout_names_what_is_allowed(tmp_path: Path) -> None:
     folder = Path(write_texts(tmp_path / "texts", tiny_tofu()))
-    with pytest.raises(UserError, match="options: author: unknown key; allowed: authors, tolerate"):
+    with pytest.raises(
+        UserError, match="options: author: unknown key .did you mean authors.*; allowed: authors"
+    ):
         store_tofu(folder, tmp_path / "store", (1,), author=3)
-    with pytest.raises(UserError, match="layout: unknown: cleer; allowed: clear, tofu"):
+    with pytest.raises(
+        UserError, match="layout: unknown: cleer .did you mean clear.*; allowed: clear, tofu"
+    ):
         layouts.load("cleer")
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"person": 100}, "generator.person: unknown key; allowed: seed, persons, "),
-        ({"persons": "many"}, "generator.persons: 'many'; allowed: whole numbers from 0"),
-        ({"persons": 150}, "generator: persons is 150, it must be a multiple of 100"),
+        ({"person": 100}, "generator.person: unknown key (did you mean persons?); allowed: "),
+        ({"persons": "many"}, "generator.persons: input should be a valid integer, not 'many'"),
+        ({"persons": 150}, "generator.persons: input should be a multiple of 100, not 150"),
+        ({"persons": 400}, "generator: persons, real_persons and unpictured_persons: names and"),
     ],
 )
-def test_a_wrong_setting_of_the_generator_is_told(
-    settings: dict[str, Any], message: str, tmp_path: Path
+def test_a_wrong_setting_of_the_generator_is_told_with_the_suite(
+    settings: dict[str, Any], message: str
 ) -> None:
+    spec = read_yaml(CONFIG / "mini.yaml")
     with pytest.raises(UserError) as caught:
-        generate.run(settings, tmp_path / "source")
-    assert message in str(caught.value)
+        validate(DatasetSpec, {**spec, "generator": settings}, "mini")
+    assert str(caught.value).startswith(f"mini: {message}")

@@ -339,8 +339,10 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
 def test_unknown_parameter_is_answered_with_the_known_ones(key):
     with pytest.raises(UserError) as caught:
         methods.create(key, {"betta": 1.0})
-    known = ", ".join(sorted(methods.describe(key).parameters)) or "none"
-    assert str(caught.value) == f"betta: unknown; {key} has the parameters: {known}"
+    known = sorted(methods.describe(key).parameters)
+    near = " (did you mean beta?)" if "beta" in known else ""
+    told = f"betta: unknown{near}; {key} has the parameters: {', '.join(known) or 'none'}"
+    assert str(caught.value) == told
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 import io
 import random
 from collections import Counter
-from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -11,15 +10,17 @@ import pytest
 import yaml
 from PIL import Image
 
-from clearbench.config import ModelSpec, read_yaml
-from clearbench.data.mini import MiniSettings, generate
+from clearbench.config import ModelSpec
 from clearbench.data.mini.pools import LAST_NAMES, TITLE_ADJECTIVES, TITLE_NOUNS
 from clearbench.data.mini.portraits import EXTRAS, draw_portrait, random_face, random_scene
 from clearbench.data.mini.pretrain import TEXTS_PER_FACT, pretrain_rows
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.world import FACE_DISTANCE, build_world
+from clearbench.data.mini.write import generate
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
 from clearbench.domains.language.base import tokenizer_texts
 from clearbench.models.build import build_tokenizer
+from clearbench.plain_yaml import read_yaml
 from synthetic import ROOT
 
 # All fictitious persons, and little of the rest.
@@ -127,7 +128,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(tmp_path):
 
     first = files("first", small)
     assert files("second", small) == first
-    other = files("other", replace(small, seed=1))
+    other = files("other", small.model_copy(update={"seed": 1}))
     assert other.keys() == first.keys()
     assert {path.name for path in first if first[path] == other[path]} == {"README.md"}
 

@@ -7,8 +7,9 @@ import pytest
 from click.testing import CliRunner
 
 from clearbench.cli import cli
-from clearbench.config import ModelSpec, read_yaml
+from clearbench.config import ModelSpec
 from clearbench.models.build import build_model
+from clearbench.plain_yaml import read_yaml
 from clearbench.strict import validate
 from clearbench.suite import load_suite
 from tiny_models import BUILDS, domain_of, new_tokenizer

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from clearbench import methods
-from clearbench.config import DatasetSpec, ModelSpec, read_yaml, validate
+from clearbench.config import DatasetSpec, ModelSpec
 from clearbench.errors import UserError
+from clearbench.plain_yaml import read_yaml
+from clearbench.strict import validate
 from clearbench.suite import SuiteFile, Unlearning, load_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,31 +39,35 @@ MISTAKES = {
     "unknown definition of metrics": (
         "seeds:",
         "metrics: [headline, offical]\nseeds:",
-        "metrics: unknown: offical; allowed: headline, tofu, official",
+        "metrics: unknown: offical (did you mean official?); allowed: headline, tofu, official",
     ),
     "unknown key": (
         "seeds:",
         "modes: []\nseeds:",
-        f"modes: unknown key; allowed: {', '.join(sorted(SuiteFile.model_fields))}",
+        f"modes: unknown key (did you mean model?); allowed: {', '.join(sorted(SuiteFile.model_fields))}",
     ),
     "unknown key below another": (
         "batch_size: 4",
         "batchsize: 4",
-        "evaluate.batchsize: unknown key; allowed: batch_size, max_new_tokens",
+        "evaluate.batchsize: unknown key (did you mean batch_size?); allowed: batch_size, max_new_",
     ),
     "unknown key of an optional part": (
         "base: { epochs: 1 }",
         "base: { epoch: 1 }",
-        "base.epoch: unknown key; allowed: accumulation, adam_epsilon, augment, batch_size, ",
+        "base.epoch: unknown key (did you mean epochs?); allowed: accumulation, adam_epsilon, ",
     ),
     "missing key": ("seeds: [0, 1]\n", "", "seeds: missing"),
-    "unknown method": ("ga: {}", "gaa: {}", f"methods: unknown: gaa; allowed: {ALL_METHODS}"),
+    "unknown method": (
+        "ga: {}",
+        "gaa: {}",
+        f"methods: unknown: gaa (did you mean ga?); allowed: {ALL_METHODS}",
+    ),
     "unknown modality": (
         "[text, visual]",
         "[text, images]",
         "modalities: unknown: images; allowed: text, visual, both",
     ),
-    "unknown model": ("tiny-llava", "llava", f"model: unknown: llava; allowed: {MODELS}"),
+    "unknown model": ("tiny-llava", "lava", f"model: unknown: lava; allowed: {MODELS}"),
     "unknown dataset": ("mini", "maxi", f"dataset: unknown: maxi; allowed: {DATASETS}"),
     "unknown forget size": ("[1, 10]", "[1, 20]", "forget_sizes: unknown: 20; allowed: 1, 5, 10"),
     "unknown retain modality": (
@@ -93,7 +99,7 @@ MISTAKES = {
         "unlearn.lr: input should be greater than 0, not -1",
     ),
     "text for a number": ("[0, 1]", "[zero]", "seeds.0: input should be a valid integer"),
-    "list for a mapping": ("methods:\n  ga: {}\n", "methods: [ga]\nx:\n", "methods: input should"),
+    "list for a mapping": ("methods:\n  ga: {}\n", "methods: [ga]\n#", "methods: input should"),
     "one value for a list": ("[text, visual]", "text", "modalities: input should be a valid list"),
     "empty list": ("[0, 1]", "[]", "seeds: list should have at least 1 item"),
     "choice that is none": (
@@ -158,7 +164,7 @@ FACE_MISTAKES = {
     "unknown key of the protocol": (
         "shadows: 4",
         "shadow: 4",
-        "faces.shadow: unknown key; allowed: enrolment, holdout, shadows, together",
+        "faces.shadow: unknown key (did you mean shadows?); allowed: enrolment, holdout, shadows, ",
     ),
     "texts": ("[visual]", "[visual, text]", "modalities: tiny-resnet is a vision model; allowed:"),
     "adapter": (
@@ -282,7 +288,12 @@ def test_unknown_suite_is_answered_with_the_known_ones(root):
 @pytest.mark.parametrize(
     ("file", "old", "new", "expected"),
     [
-        ("models/tiny-llava", "precision:", "precission:", "precission: unknown key; allowed: "),
+        (
+            "models/tiny-llava",
+            "precision:",
+            "precission:",
+            "precission: unknown key (did you mean precision?); allowed: ",
+        ),
         ("models/tiny-llava", "float32", "float8", "precision: input should be 'float32' or "),
         ("models/tiny-llava", "rank: 16", "rank: 0", "lora.rank: input should be greater than 0"),
         (
@@ -295,7 +306,7 @@ def test_unknown_suite_is_answered_with_the_known_ones(root):
             "models/tiny-llava",
             "lora:",
             "parameters: { rmu: { layers: 1 } }\nlora:",
-            "parameters.rmu.layers: unknown; rmu has the parameters: alpha, layer, steering",
+            "parameters.rmu.layers: unknown (did you mean layer?); rmu has the parameters: alpha, layer, steering",
         ),
         ("datasets/mini", "domain: multimodal", "domain: sound", "domain: input should be "),
     ],

@@ -6,7 +6,7 @@ import click
 from pydantic import BaseModel
 
 from clearbench.cli.prove import results_option
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
 
 
 @click.command()
@@ -133,7 +133,7 @@ def methods(method: str | None) -> None:
 
     known = registry.available()
     if method is not None and method not in known:
-        raise UserError(f"{method}: unknown method; allowed: {', '.join(known)}")
+        raise UserError(f"{method}: {unknown(method, known, 'unknown method')}")
     width = max(map(len, known)) + 2
     for key in known if method is None else [method]:
         description = registry.describe(key)
@@ -152,7 +152,7 @@ def options(file: str) -> None:
     from tabulate import tabulate
 
     from clearbench.config import DatasetSpec, ModelSpec
-    from clearbench.options import describe
+    from clearbench.options import describe, describe_layouts
     from clearbench.site import Site
     from clearbench.suite import SuiteFile
 
@@ -163,7 +163,8 @@ def options(file: str) -> None:
         "dataset": DatasetSpec,
     }
     headers = ["key", "type", "default", "meaning"]
-    click.echo(tabulate(describe(kinds[file]), headers, disable_numparse=True))
+    rows = [*describe(kinds[file]), *(describe_layouts() if file == "dataset" else ())]
+    click.echo(tabulate(rows, headers, disable_numparse=True))
 
 
 @click.command()

@@ -78,6 +78,7 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     from clearbench.provenance.tree import Tree
 
     graph, tree, environments = _open(suite, results)
+    graph.suite.check_sources()
     statuses = assess(graph, tree, environments)
     others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
     stages, estimates = make_plan(statuses, Experience([tree, *others]))

@@ -46,9 +46,10 @@ _forget_size = click.option("--forget-size", type=int, help="Percent of persons 
 @_out
 def generate(settings: str, out: Path) -> None:
     """Generate the mini dataset in the layout of the hub."""
+    from clearbench.data.mini.settings import MiniSettings
     from clearbench.stages import generate as stage
 
-    stage.run(_json(settings), out)
+    stage.run(_settings(MiniSettings, settings), out)
 
 
 @click.command()

@@ -1,7 +1,9 @@
 """Findings: irregularities of a dataset, which are errors unless its options tolerate them."""
 
 from collections.abc import Collection
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import Field
 
 from clearbench.errors import UserError
 
@@ -24,6 +26,11 @@ Irregularity = Literal[
 `true_candidates`
     a perturbed answer that equals the true one; it is dropped from the candidates
 """
+
+TOLERATE: Any = Field(
+    frozenset(), strict=False, description="irregularities that are noted instead of raised"
+)
+"""The option of every layout."""
 
 
 class Findings:

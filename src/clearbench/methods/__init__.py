@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from clearbench.errors import UserError
-from clearbench.settings import Domain
+from clearbench.errors import UserError, meant
+from clearbench.settings import Domain, Unlearning
 
 if TYPE_CHECKING:
     from clearbench.methods.base import Method
@@ -48,11 +49,14 @@ class Description:
         for name, value in given.items():
             if name not in self.parameters:
                 allowed = ", ".join(sorted(self.parameters)) or "none"
-                raise UserError(f"{name}: unknown; {self.key} has the parameters: {allowed}")
+                near = meant(name, (*self.parameters, *Unlearning.model_fields))
+                raise UserError(f"{name}: unknown{near}; {self.key} has the parameters: {allowed}")
             kind = self.parameters[name][0]
             is_bool = isinstance(value, bool) and kind != "bool"
             if is_bool or not isinstance(value, _TYPES[kind]):
                 raise UserError(f"{name}: {value!r} is not of type {kind}")
+            if isinstance(value, float) and not isfinite(value):
+                raise UserError(f"{name}: {value} is not a finite number")
 
 
 def available() -> list[str]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance.artifacts import INVALID
 from clearbench.provenance.tree import Tree
@@ -22,7 +22,7 @@ def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
             known.setdefault(key, set()).add(value)
     for key, value in where.items():
         if key not in known:
-            raise UserError(f"--where {key}: unknown; allowed: {', '.join(sorted(known))}")
+            raise UserError(f"--where {key}: {unknown(key, sorted(known))}")
         if value not in known[key]:
             allowed = ", ".join(sorted(known[key]))
             raise UserError(f"--where {key}={value}: none here; there are: {allowed}")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from clearbench.data.contents import Contents
 from clearbench.data.sources import Source
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
 from clearbench.strict import Strict
 
 
@@ -36,6 +36,6 @@ def module_name(key: str) -> str:
 def load(key: str) -> Layout:
     """The layout of a key. Raises UserError where there is none."""
     if key not in available():
-        raise UserError(f"layout: unknown: {key}; allowed: {', '.join(available())}")
+        raise UserError(f"layout: {unknown(key, available(), f'unknown: {key}')}")
     layout: Layout = import_module(module_name(key))
     return layout

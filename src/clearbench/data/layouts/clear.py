@@ -14,7 +14,7 @@ from zlib import crc32
 from pydantic import Field
 
 from clearbench.data.contents import Contents, ImageTable
-from clearbench.data.findings import Findings, Irregularity
+from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.parts import (
     Key,
     check_perturbed,
@@ -41,18 +41,20 @@ _PERTURBED: dict[str, Kind] = {
 
 
 class Options(Strict):
-    """Options of the layout.
-
-    `visual_tasks` are what an image row teaches: CLEAR trains captions only. A person is
-    `questions_per_person` consecutive rows of the texts, whose person is the only name of an image
-    row in them. `tolerate` lists irregularities that are noted instead of raised.
-    """
+    """Options of the layout."""
 
     visual_tasks: frozenset[Literal["captions", "face_naming"]] = Field(
-        frozenset({"captions"}), min_length=1
+        frozenset({"captions"}),
+        min_length=1,
+        strict=False,
+        description="what an image row teaches: captions, as in CLEAR, and face_naming",
     )
-    questions_per_person: Positive = 20
-    tolerate: frozenset[Irregularity] = frozenset()
+    questions_per_person: Positive = Field(
+        20,
+        description="consecutive rows of the texts about one person, who is the only one with an"
+        " image that they name",
+    )
+    tolerate: frozenset[Irregularity] = TOLERATE
 
 
 def read(images: Source | None, texts: Source | None, options: Options) -> Contents:

@@ -13,8 +13,10 @@ Read are `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`, `retain_perturbed
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from pydantic import Field
+
 from clearbench.data.contents import Contents
-from clearbench.data.findings import Findings, Irregularity
+from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
@@ -37,15 +39,16 @@ _CHOICE: dict[str, Kind] = {**PAIR, "perturbed_answer": "texts"}
 class Options(Strict):
     """Options of the layout.
 
-    `authors` limits the dataset, so that a small model can memorise it: all authors of `forget10`
-    stay, and of the others the first ones, until there are so many in all. An author is 20
-    consecutive rows. From the authors left out, whom nobody forgets or retains, a base model that
-    is built here learns the language. `tolerate` lists irregularities that are noted instead of
-    raised.
+    An author is 20 consecutive rows. From the authors left out, whom nobody forgets or retains, a
+    base model that is built here learns the language.
     """
 
-    authors: Positive | None = None
-    tolerate: frozenset[Irregularity] = frozenset()
+    authors: Positive | None = Field(
+        None,
+        description="how many in all, so that a small model can memorise them: those of forget10,"
+        " then the first ones; null for all",
+    )
+    tolerate: frozenset[Irregularity] = TOLERATE
 
 
 def read(images: Source | None, texts: Source | None, options: Options) -> Contents:

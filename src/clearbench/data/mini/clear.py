@@ -8,9 +8,10 @@ from clearbench.data.mini.perturb import Perturber
 from clearbench.data.mini.portraits import draw_photograph, jpeg, random_scene
 from clearbench.data.mini.pretrain import pretrain_rows
 from clearbench.data.mini.rows import Row, image_cell
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import Pair, Picture
 from clearbench.data.mini.things import random_thing
-from clearbench.data.mini.world import MiniSettings, World
+from clearbench.data.mini.world import World
 
 # Of real_faces for each real person, and of real_world in all.
 REAL_FACE_ROWS = 3

@@ -19,9 +19,10 @@ from clearbench.data.mini.portraits import (
     random_scene,
 )
 from clearbench.data.mini.rows import Row, image_cell
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, Named, say
-from clearbench.data.mini.world import GENDERS, MiniSettings, World, shuffled
+from clearbench.data.mini.world import GENDERS, World, shuffled
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 
 # Often enough that the base knows the facts of its own persons by heart. Only then has it learnt

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from clearbench.data.mini.portraits import Scene, draw_portrait, jpeg, random_scene
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.wording import CAPTIONS, TOPICS, Topic, say
-from clearbench.data.mini.world import MiniSettings, Person, World, shuffled
+from clearbench.data.mini.world import Person, World, shuffled
 
 
 @dataclass(frozen=True)

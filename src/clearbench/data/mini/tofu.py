@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from clearbench.data.mini.perturb import Perturber
 from clearbench.data.mini.rows import Row
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import Pair
-from clearbench.data.mini.world import MiniSettings, World
+from clearbench.data.mini.world import World
 
 
 def tofu_configurations(

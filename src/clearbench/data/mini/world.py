@@ -16,49 +16,12 @@ from clearbench.data.mini.pools import (
     TITLE_ADJECTIVES,
     TITLE_NOUNS,
 )
-from clearbench.data.mini.portraits import WARDROBE, Face, random_face
+from clearbench.data.mini.portraits import Face, random_face
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.store import FORGET_SIZES
 
 GENDERS = ("male", "female")
 FACE_DISTANCE = 3
-
-
-@dataclass(frozen=True)
-class MiniSettings:
-    """The size of the world. Everything in it derives from `seed`.
-
-    `persons` fictitious ones (a multiple of 100) have `portraits` pictures each, square JPEGs of
-    `image_size` pixels. The other counts are of the real world, which the base model learns:
-    `real_persons` with faces (8 to 24) and `real_portraits` pictures each, `unpictured_persons`
-    known from text only, faces of `strangers` seen once, and pictures of `things`. `disguises`
-    (up to 6) attributes of a face change from picture to picture: strangers are hard to recognise.
-    A count that the pools cannot serve raises ValueError.
-    """
-
-    seed: int = 0
-    persons: int = 200
-    portraits: int = 4
-    image_size: int = 64
-    real_persons: int = 24
-    real_portraits: int = 45
-    unpictured_persons: int = 160
-    strangers: int = 2250
-    things: int = 800
-    disguises: int = 0
-
-    def __post_init__(self) -> None:
-        if self.persons < 100 or self.persons % 100:
-            raise ValueError(f"persons is {self.persons}, it must be a multiple of 100")
-        if not 8 <= self.real_persons <= len(REAL_LAST_NAMES):
-            raise ValueError(f"real_persons is {self.real_persons}, it must be between 8 and 24")
-        if self.disguises > len(WARDROBE):
-            raise ValueError(f"disguises is {self.disguises}, it must be {len(WARDROBE)} at most")
-        if self.persons + self.real_persons + self.unpictured_persons > 400:
-            raise ValueError("names and book titles suffice for 400 persons in all")
-
-    def rng(self, *purpose: object) -> random.Random:
-        """A random stream for one purpose, so that no purpose shifts the draws of another."""
-        return random.Random("/".join(map(str, (self.seed, *purpose))))
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 import yaml
 
 from clearbench.data.mini.clear import clear_configurations
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import ask_pairs, draw_pictures
 from clearbench.data.mini.tofu import tofu_configurations
-from clearbench.data.mini.world import MiniSettings, build_world
+from clearbench.data.mini.world import build_world
 
 
 def generate(folder: Path, settings: MiniSettings) -> None:
