@@ -36,7 +36,7 @@ class Fetched:
 
 def is_id(name: str) -> bool:
     """Whether a name is an id of the hub (`owner/name`), and not a folder here."""
-    return re.fullmatch(r"[\w.-]+/[\w.-]+", name) is not None and not Path(name).is_dir()
+    return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None and not Path(name).is_dir()
 
 
 def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:

@@ -21,7 +21,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
-from clearbench.errors import UserError
+from clearbench.errors import UserError, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.checkout import CHECKOUT, checkout
@@ -39,6 +39,9 @@ CHANGED = ".changed"
 
 Wildcards = Mapping[str, str]
 
+_CHOICES = {"suite": "mini", "results": "results"}
+"""The keys of `--config` with their defaults."""
+
 
 class Workflow:
     """A suite as the rules see it.
@@ -49,11 +52,12 @@ class Workflow:
 
     def __init__(self, config: Mapping[str, Any], snakemake: Any):
         try:
-            self.suite = load_suite(str(config.get("suite", "mini")), Path.cwd())
+            chosen = _chosen(config)
+            self.suite = load_suite(chosen["suite"], Path.cwd())
             self.site = load_site()
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        self.root = Path(config.get("results", "results")) / self.suite.name
+        self.root = Path(chosen["results"]) / self.suite.name
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
 
@@ -312,3 +316,15 @@ class Workflow:
         if name not in self.graph:
             raise WorkflowError(f"{name}: not of the suite {self.suite.name} ({self.suite.path})")
         return self.graph[name]
+
+
+def _chosen(config: Mapping[str, Any]) -> dict[str, str]:
+    """The values of `--config`; UserError for another key, and for what is no text."""
+    for key, value in config.items():
+        if key not in _CHOICES:
+            raise UserError(f"--config {key}: {unknown(key, _CHOICES, 'unknown key')}")
+        if not isinstance(value, str):
+            remedy = {"suite": "suite=config/NAME.yaml", "results": "results=./FOLDER"}[key]
+            read = "empty" if value is None else f"read as {value!r}, which is no text"
+            raise UserError(f"--config {key}: {read}; write it as {remedy}")
+    return {**_CHOICES, **config}

