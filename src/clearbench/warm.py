@@ -61,10 +61,12 @@ def run_warm(command: Sequence[str]) -> int:
 def delegate() -> int | None:
     """Let the warm process run this call; gives its exit status, or None where there is none.
 
-    A call inside a container is never delegated: it must run in its image.
+    A call inside a container is never delegated: it must run in its image. Nor is one for several
+    processes, which becomes their launcher.
     """
     path = os.environ.get(VARIABLE)
-    if path is None or "APPTAINER_CONTAINER" in os.environ:
+    several = any(word.startswith("--processes") for word in sys.argv)
+    if path is None or several or "APPTAINER_CONTAINER" in os.environ:
         return None
     request = json.dumps(
         {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ)}

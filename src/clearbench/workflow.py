@@ -154,13 +154,7 @@ class Workflow:
     def launch(self, stage: str) -> str:
         """How a stage's jobs call the command line: with several GPUs, as a process for each."""
         gpus = self.suite.model.needs()[stage].gpus
-        if gpus < 2:
-            return "clearbench"
-        return (
-            f"accelerate launch --multi_gpu --num_machines 1 --num_processes {gpus}"
-            " --main_process_port 0"
-            " --mixed_precision no --dynamo_backend no --no_python clearbench"
-        )
+        return "clearbench" if gpus < 2 else f"clearbench --processes {gpus}"
 
     def option(self, pattern: str, name: str) -> Callable[[Wildcards], Any]:
         """The function that gives an option of a rule's job, as the artifact has it."""

@@ -15,7 +15,7 @@ from test_architectures import eval_sample, train_sample
 
 from clearbench.config import BaseSettings, Lora, ModelSource, Training
 from clearbench.data.store import write_store
-from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.state import VARIABLE
 from clearbench.settings import (
     EvaluateSettings,
@@ -66,9 +66,9 @@ def root(tmp_path_factory) -> Path:
 def command(processes: int, stage: str, settings, *words: str) -> list[str]:
     """A stage as one or several processes; `OUT` stands for a folder of each number."""
     words = [word.replace("OUT", str(processes)) for word in words]
-    many = ["-m", "torch.distributed.run", f"--nproc_per_node={processes}", "--standalone"]
+    many = ["--processes", str(processes)] if processes > 1 else []
     return [
-        *(sys.executable, *(many if processes > 1 else []), "-m", "clearbench", stage),
+        *(sys.executable, "-m", "clearbench", *many, stage),
         *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
         *words,
     ]
@@ -77,12 +77,14 @@ def command(processes: int, stage: str, settings, *words: str) -> list[str]:
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 
-def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
-    """Call a stage."""
+def run(
+    root: Path, processes: int, stage: str, settings, *words: str, **variables: str
+) -> subprocess.CompletedProcess:
+    """Call a stage, in an environment with further variables."""
     done = subprocess.run(
         command(processes, stage, settings, *words),
         cwd=root,
-        env=ENVIRONMENT,
+        env={**ENVIRONMENT, **variables},
         capture_output=True,
         text=True,
         check=False,
@@ -90,6 +92,7 @@ def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
+    return done
 
 
 def facts(folder: Path) -> dict:
@@ -144,6 +147,77 @@ def test_two_processes_evaluate_to_the_bytes_of_one_and_merge_in_order(root, ori
     one, two = ((root / "records" / n / "records.jsonl").read_bytes() for n in ("1", "2"))
     assert one == two
     assert len(one.splitlines()) == 27
+
+
+LEFT = {
+    # Of another torchrun, which was to have two processes on another machine.
+    "RANK": "1",
+    "LOCAL_RANK": "1",
+    "WORLD_SIZE": "2",
+    "LOCAL_WORLD_SIZE": "2",
+    "GROUP_RANK": "0",
+    "MASTER_ADDR": "192.0.2.1",
+    "MASTER_PORT": "29500",
+    "TORCHELASTIC_RUN_ID": "none",
+    "TORCHELASTIC_USE_AGENT_STORE": "True",
+    "PET_NNODES": "2",
+    "PET_NODE_RANK": "1",
+    "PET_MASTER_ADDR": "192.0.2.1",
+    "PET_RDZV_BACKEND": "c10d",
+    # Of MPI and SLURM.
+    "PMI_RANK": "1",
+    "PMI_SIZE": "2",
+    "PMI_FD": "7",
+    "OMPI_COMM_WORLD_RANK": "1",
+    "OMPI_COMM_WORLD_SIZE": "2",
+    "OMPI_COMM_WORLD_LOCAL_RANK": "1",
+    "MV2_COMM_WORLD_SIZE": "2",
+    "SLURM_PROCID": "1",
+    "SLURM_LOCALID": "1",
+    "SLURM_NTASKS": "2",
+    # Of an accelerate that was configured for something else.
+    "ACCELERATE_MIXED_PRECISION": "bf16",
+    "ACCELERATE_USE_FSDP": "true",
+    "ACCELERATE_USE_DEEPSPEED": "true",
+    "ACCELERATE_GRADIENT_ACCUMULATION_STEPS": "4",
+    "ACCELERATE_DYNAMO_BACKEND": "INDUCTOR",
+    "FSDP_VERSION": "2",
+}
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_what_launchers_left_in_the_shell_changes_no_job(root, original, tmp_path, processes):
+    (tmp_path / "accelerate").mkdir()
+    (tmp_path / "accelerate/default_config.yaml").write_text(
+        "compute_environment: LOCAL_MACHINE\ndistributed_type: FSDP\nmixed_precision: bf16\n"
+        "num_machines: 2\nmachine_rank: 1\nnum_processes: 4\nmain_process_ip: 192.0.2.1\n"
+    )
+    settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
+    words = ("--part", "full", "--out", "left/OUT")
+    run(root, processes, "finetune", settings, *words, **LEFT, HF_HOME=str(tmp_path))
+    one, two = (root / name / str(processes) / MANIFEST for name in ("original", "left"))
+    assert one.read_bytes() == two.read_bytes()
+    assert facts(two.parent)["processes"] == processes
+
+
+@pytest.mark.parametrize("variables", [LEFT, {**LEFT, "RANK": "x", "WORLD_SIZE": "3"}])
+def test_a_process_that_no_launcher_of_ours_started_is_told_so(root, variables):
+    done = subprocess.run(
+        [sys.executable, "-m", "clearbench", "--processes", "3", "--launched", "unlearn"],
+        env={**ENVIRONMENT, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("clearbench: --launched: for `clearbench --processes 3` alone; RANK is")
+
+
+def test_the_command_of_several_processes_is_recorded_as_it_was_given(original):
+    words = facts(original / "2")["command"]
+    assert words[1:4] == ["--processes", "2", "finetune"]
+    assert "--launched" not in words
 
 
 def test_an_artifact_that_is_there_is_kept_by_all_processes(root, original):

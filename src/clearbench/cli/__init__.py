@@ -10,9 +10,13 @@ import sys
 
 import click
 
+from clearbench import parallel
 from clearbench.cli import ask, fetch, prove, publish, site, stages
 from clearbench.errors import UserError
 from clearbench.provenance.interruption import Interrupted
+
+_SHARED = ("finetune", "unlearn", "evaluate")
+"""The stages whose work several processes can share."""
 
 
 def main() -> None:
@@ -44,8 +48,23 @@ def _fail(message: str) -> None:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="clearbench")
-def cli() -> None:
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    default=1,
+    metavar="N",
+    help=f"Share a job ({', '.join(_SHARED)}) among processes, a GPU each.",
+)
+@click.option(parallel.LAUNCHED, "launched", is_flag=True, hidden=True)
+@click.pass_context
+def cli(context: click.Context, processes: int, launched: bool) -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
+    if processes > 1 and context.invoked_subcommand not in _SHARED:
+        raise click.UsageError(f"--processes: for {', '.join(_SHARED)} alone")
+    if launched:
+        parallel.join(processes)
+    elif processes > 1:
+        parallel.launch(processes)
 
 
 for _module in (stages, ask, fetch, prove, publish, site):

@@ -4,6 +4,9 @@ import os
 
 import torch
 
+from clearbench import parallel
+from clearbench.threads import threads
+
 
 def prepare_device(seed: int) -> torch.device:
     """Seed torch, fix threads and algorithms, and give the device: a GPU where there is one.
@@ -14,10 +17,10 @@ def prepare_device(seed: int) -> torch.device:
     same bytes, on any number of cores.
     """
     torch.manual_seed(seed)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    torch.set_num_threads(threads())
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(parallel.local_rank())
         return torch.device("cuda")
     return torch.device("cpu")

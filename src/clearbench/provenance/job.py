@@ -92,6 +92,7 @@ class Job:
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
+        parallel.hide_strangers()
         if parallel.rank():
             self._follow(work)
             return
