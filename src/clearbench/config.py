@@ -62,7 +62,6 @@ _WITHOUT_MODEL = {
     "generate": Need(mem_mb=3000),
     "dataset": Need(mem_mb=8000),
     "import_logs": Need(mem_mb=2000, minutes=10),
-    "external": Need(mem_mb=4000, minutes=60),
     "score": Need(mem_mb=2000, minutes=10),
     "tabulate": Need(mem_mb=3000, minutes=30),
 }
@@ -114,6 +113,8 @@ class ModelSpec(ModelSource):
             # A pass over samples like an evaluation's, by one process.
             need = self.resources.evaluate
             own["reference"] = need.model_copy(update={"gpus": min(1, need.gpus)})
+        # An adapter is merged, to see that it stays the same model: in memory, without a GPU.
+        own["external"] = Need(mem_mb=self.resources.evaluate.mem_mb)
         return {**_WITHOUT_MODEL, **own}
 
     @property

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from clearbench.cli import cli
@@ -203,6 +204,93 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(made, tmp_path, flaw):
         check_checkpoint(theirs, folder / "base", domain)
     assert str(caught.value).startswith(f"model {theirs}: ")
     assert "\n" not in str(caught.value)
+
+
+TIED = {
+    "output layer": {"target_modules": ["lm_head"]},
+    "embeddings": {"target_modules": ["embed_tokens"]},
+    "both": {"target_modules": ["embed_tokens", "lm_head"]},
+    "both as one": {"target_modules": ["embed_tokens"], "ensure_weight_tying": True},
+    "output layer, DoRA": {"target_modules": ["lm_head"], "use_dora": True},
+    "a parameter": {"target_modules": [], "target_parameters": ["embed_tokens.weight"]},
+    "copy of the output layer": {"target_modules": ["q_proj"], "modules_to_save": ["lm_head"]},
+    "copy of the embeddings": {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"]},
+    "some tokens": {"target_modules": ["q_proj"], "trainable_token_indices": {"embed_tokens": [7]}},
+}
+OTHERS = {
+    "DoRA": {"target_modules": ["q_proj", "v_proj"], "use_dora": True},
+    "several ranks": {
+        "target_modules": ["q_proj", "v_proj"],
+        "rank_pattern": {"q_proj": 1},
+        "alpha_pattern": {"v_proj": 3},
+        "use_rslora": True,
+    },
+    "biases": {"target_modules": ["q_proj"], "bias": "lora_only"},
+    "one layer": {"target_modules": ["q_proj"], "layers_to_transform": [1]},
+}
+REFUSED = {"output layer", "embeddings", "both", "both as one", "output layer, DoRA", "a parameter"}
+
+
+def drawn(folder, domain, config):
+    """Lay an adapter of drawn weights on the base and save it; gives what it says, unmerged."""
+    laid = get_peft_model(load_model(folder / "base", [], domain, "float32", CPU), config).eval()
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in laid.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter) * 0.1)
+        return laid, laid(input_ids=TOKENS).logits
+
+
+TOKENS = torch.tensor([[5, 7, 90, 7, 30]])
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", [*TIED, *OTHERS])
+def test_an_accepted_adapter_says_merged_what_it_says_unmerged(made, tmp_path, kind):
+    folder, domain = made
+    laid, said = drawn(folder, domain, LoraConfig(r=2, **{**TIED, **OTHERS}[kind]))
+    save_checkpoint(laid, tmp_path)
+
+    def load():
+        return load_model(folder / "base", [tmp_path], domain, "float32", CPU)
+
+    if kind in REFUSED:
+        for refusing in (load, lambda: check_checkpoint(tmp_path, folder / "base", domain)):
+            with pytest.raises(UserError, match="merged into the weights it is another model") as e:
+                refusing()
+            assert str(e.value).startswith(f"model {tmp_path}: ")
+            assert "\n" not in str(e.value)
+        return
+    check_checkpoint(tmp_path, folder / "base", domain)
+    with torch.no_grad():
+        merged = load()(input_ids=TOKENS).logits
+    plain = load_model(folder / "base", [], domain, "float32", CPU)(input_ids=TOKENS).logits
+    assert torch.allclose(merged, said, atol=1e-4)
+    assert not torch.allclose(merged, plain, atol=1e-2)
+
+
+@pytest.mark.parametrize("targets", [r".*lm_head", r".*embed_tokens", r".*(q_proj|lm_head)"])
+def test_a_suites_own_adapter_on_tied_weights_is_refused_before_it_is_trained(made, targets):
+    folder, domain = made
+    model = load_model(folder / "base", [], domain, "float32", CPU)
+    told = r"lora.targets: .*embed_tokens.weight and lm_head.weight are the same weights \(tied\)"
+    with pytest.raises(UserError, match=told):
+        prepare_training(model, "lora", Lora(targets=targets), "")
+
+
+def test_an_output_layer_of_its_own_can_have_an_adapter(tmp_path):
+    """Untied, it is trained, merged and loaded as any other."""
+    build = copy.deepcopy(BUILDS["llama"])
+    build.config["tie_word_embeddings"] = False
+    save_checkpoint(build_model(build, "text", new_tokenizer(), 0), tmp_path / "base")
+    model = load_model(tmp_path / "base", [], "text", "float32", CPU)
+    prepare_training(model, "lora", Lora(targets=".*lm_head"), "")
+    laid, said = drawn(tmp_path, "text", LoraConfig(r=2, target_modules=["lm_head"]))
+    save_checkpoint(laid, tmp_path / "adapter")
+    check_checkpoint(tmp_path / "adapter", tmp_path / "base", "text")
+    merged = load_model(tmp_path / "base", [tmp_path / "adapter"], "text", "float32", CPU)
+    assert torch.allclose(merged(input_ids=TOKENS).logits, said, atol=1e-4)
 
 
 def test_the_command_leaves_a_pointer_and_the_checksum_of_the_folder(made, tmp_path):

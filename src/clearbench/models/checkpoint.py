@@ -15,6 +15,7 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -38,13 +39,22 @@ _POINTER = "hub.json"
 _ADAPTER = "adapter_model.safetensors"
 _ADAPTER_CONFIG = "adapter_config.json"
 _FULL = ("model.safetensors", "model.safetensors.index.json")
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError)
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    SafetensorError,
+)
 """What the libraries raise where the files of a checkpoint are not what they should be."""
 
 _META = torch.device("meta")
 """Where tensors have names and shapes, and no numbers."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+_SOME_TOKENS = torch.arange(10, 26).unsqueeze(0)
+"""Some that every vocabulary has, past the control tokens that stand first in many."""
+
+_ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+"""How far, relative to what it says, rounding takes a merged model from the adapter beside it."""
 
 Model = PreTrainedModel | PeftModel
 
@@ -74,8 +84,9 @@ def write_pointer(
 def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
     """Check that a checkpoint, or the one that a pointer stands for, can be laid on a base.
 
-    Files are opened and names and shapes compared; no weights are read. Raises UserError in one
-    line where there is no checkpoint or more than one, or where it is one of another model.
+    Files are opened and names and shapes compared; an adapter is then merged, in single precision,
+    which `load_model` checks. Raises UserError in one line where there is no checkpoint or more
+    than one, or where it is one of another model.
     """
     source = _folder(folder, _pointer(folder))
     adapter, configured = ((source / name).exists() for name in (_ADAPTER, _ADAPTER_CONFIG))
@@ -94,6 +105,8 @@ def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
     differing = sorted({name for name, _ in expected ^ found})
     if differing:
         raise UserError(f"model {source}: not the suite's model: differs in {_some(differing)}")
+    if adapter:
+        load_model(base, [folder], domain, "float32", torch.device("cpu"))
 
 
 def load_processor(base: Path, domain: Domain) -> Any:
@@ -124,8 +137,8 @@ def load_model(
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
     Full weights replace what lies below them; adapters are merged into what lies below them. On the
-    device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, or lacks
-    weights of its model.
+    device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, lacks
+    weights of its model, or is an adapter that makes another model once it is merged.
     """
     if attention == "flash_attention_2" and not is_flash_attn_2_available():
         raise UserError(
@@ -154,6 +167,7 @@ def load_model(
     lacking = sorted({*said["missing_keys"], *(name for name, *_ in said["mismatched_keys"])})
     if lacking:
         raise UserError(f"model {source}: lacks, or has in another shape, {_some(lacking)}")
+    model = placed(model, device).eval()
     for adapter in adapters:
         model = _merged(model, adapter)
     return placed(model, device).eval()
@@ -175,10 +189,27 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         strange = sorted({*said.missing_keys, *said.unexpected_keys})
         if strange:
             raise ValueError(f"not of this model: {_some(strange)}")
+        said_apart = None if assign else _logits(laid.eval())
         merged: PreTrainedModel = laid.merge_and_unload()
+        said_merged = None if assign else _logits(merged)
     except _UNREADABLE as error:
         raise unreadable(adapter, error) from None
+    if said_apart is not None and said_merged is not None:
+        apart = ((said_merged - said_apart).norm() / said_apart.norm()).item()
+        if not apart <= _ROUNDING[model.dtype]:
+            raise UserError(
+                f"model {adapter}: merged into the weights it is another model: what it says"
+                f" differs by {apart:.2g} of its size; an adapter of weights that two modules share"
+                " (tied embeddings) can't be merged, save that model whole"
+            )
     return merged
+
+
+@torch.no_grad()
+def _logits(model: Model) -> torch.Tensor:
+    """What a model says after each of a few tokens, in single precision."""
+    logits: torch.Tensor = model(input_ids=_SOME_TOKENS.to(model.device)).logits
+    return logits.float()
 
 
 def _some(names: Sequence[str]) -> str:
@@ -220,12 +251,39 @@ def _trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> M
             target_modules=lora.targets,
             task_type=None,
         )
+        owners = _owners(model)
         try:
-            return get_peft_model(model, config)
+            adapted = get_peft_model(model, config)
         except ValueError as error:
             raise UserError(f"lora.targets: no module matches {lora.targets} ({error})") from None
+        _check_unshared(adapted, owners)
+        return adapted
     freeze(model, frozen)
     return model
+
+
+def _owners(model: nn.Module) -> dict[int, list[str]]:
+    """The names of each weight, by its identity: several where modules share it."""
+    found: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        found.setdefault(id(parameter), []).append(name)
+    return found
+
+
+def _check_unshared(adapted: PeftModel, owners: Mapping[int, Sequence[str]]) -> None:
+    """Raise UserError where an adapter lies on weights that other modules have as well.
+
+    Merged into them it would change those modules too. `owners` are the model's as it was.
+    """
+    for module in adapted.modules():
+        if isinstance(module, BaseTunerLayer):
+            for parameter in module.get_base_layer().parameters():
+                names = owners.get(id(parameter), [])
+                if len(names) > 1:
+                    raise UserError(
+                        f"lora.targets: {' and '.join(names)} are the same weights (tied), so an"
+                        " adapter of one changes both once it is merged; leave them out"
+                    )
 
 
 def freeze(model: nn.Module, frozen: str) -> None:
