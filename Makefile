@@ -49,8 +49,7 @@ mini-published: ## run methods by their papers beside what the published code do
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
-	$(BIN)/python -m clearbench.warm snakemake --cores all --keep-going --rerun-incomplete --quiet host reason \
-	  $(SNAKEMAKE_FLAGS) --config suite=$@
+	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show $@
 	$(if $(filter mini,$@),@echo "Next: make mini-vision asks the same of an image model alone.")
 

@@ -8,6 +8,7 @@ again. `docs/provenance.md` says why.
 
 import fcntl
 import json
+import logging
 import os
 import socket
 import sys
@@ -15,11 +16,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any
 
 from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from clearbench.errors import UserError, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
@@ -43,6 +47,16 @@ _CHOICES = {"suite": "mini", "results": "results"}
 """The keys of `--config` with their defaults."""
 
 
+def told_briefly(record: logging.LogRecord) -> bool:
+    """A filter of Snakemake's log: of a job that failed, what its command said is enough.
+
+    The command itself, which has all settings, is what `--printshellcmds` prints.
+    """
+    if getattr(record, "event", None) == LogEvent.JOB_ERROR:
+        record.shellcmd = None
+    return f"{CalledProcessError.__name__} in file " not in str(record.msg)
+
+
 class Workflow:
     """A suite as the rules see it.
 
@@ -60,6 +74,7 @@ class Workflow:
         self.root = Path(chosen["results"]) / self.suite.name
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
+        logger.addFilter(told_briefly)
 
     @property
     def generated(self) -> bool:
@@ -233,8 +248,12 @@ class Workflow:
                 f"{self.root}: {self._holder.read().strip()} is running on these results;"
                 " wait for its end, or stop it"
             ) from None
-        except OSError:
-            # A file system without locks; Snakemake's own lock guards the working directory.
+        except OSError as error:
+            print(
+                f"clearbench: {self.root}: {error.strerror}; see to it that no other run works on"
+                " these results",
+                file=sys.stderr,
+            )
             return
         self._holder.truncate(0)
         since = time.strftime("%Y-%m-%d %H:%M:%S")

@@ -103,8 +103,6 @@ def test_a_killed_run_leaves_jobs_that_the_next_one_neither_loses_nor_doubles(
     wait_until(lambda: bench.output().count("submitted with SLURM jobid") >= len(CELLS))
     os.killpg(running.pid, signal.SIGKILL)
     running.wait(timeout=30)
-    assert "--unlock" in bench.snakemake(*PROFILE).output
-    assert bench.snakemake("--unlock").status == 0
     refused = bench.snakemake(*PROFILE)
     assert refused.status == 1
     assert "SLURM jobs of a run that was killed still work here: " in refused.output

@@ -81,7 +81,7 @@ class Bench:
 
     def fill(self) -> "Bench":
         """Copy the workflow, and write the small dataset and models beside those of the suites."""
-        for name in ("rules", "config", "envs"):
+        for name in ("rules", "config", "envs", "profiles"):
             shutil.copytree(ROOT / name, self.folder / name)
         shutil.copy(ROOT / "Snakefile", self.folder)
         self._derive(

@@ -60,7 +60,7 @@ class Disturbed:
     def __init__(self, bench: Bench):
         self._output = bench.folder / "output"
         command = ["bash", "-c", WHEN_WARM, "-"]
-        command += bench.command("--retries", "99", "--rerun-incomplete")
+        command += bench.command("--retries", "99")
         with self._output.open("a") as output:
             self._process = psutil.Popen(
                 [sys.executable, "-m", "clearbench.warm", *command],

@@ -15,7 +15,7 @@ def run_to_the_middle(bench, part):
     """Start Snakemake and wait until a job has begun to write its part folder."""
     # Not warm, for a job is then the process that carries its stage's name.
     with subprocess.Popen(
-        bench.command("--keep-going"),
+        bench.command(),
         cwd=bench.folder,
         env=bench.environment,
         stdout=subprocess.DEVNULL,
@@ -41,7 +41,7 @@ def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finishe
         assert snakemake.wait() != 0
     assert not (fresh.results() / "base").exists()
 
-    done = fresh.snakemake("--rerun-incomplete")
+    done = fresh.snakemake()
     assert done.status == 0, done.output
     assert "generate" not in done.jobs
     assert fresh.contents() == finished.contents()
@@ -62,7 +62,7 @@ def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell
     assert part.exists()
     assert not (cell / MANIFEST).exists()
 
-    assert bench.snakemake("--unlock", warm=False).status == 0
-    done = bench.snakemake("--rerun-incomplete")
+    # As a user types it, who knows of no lock and of nothing incomplete.
+    done = bench.snakemake()
     assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables", "unlearn"]), done.output
     assert bench.contents() == finished.contents()

@@ -13,7 +13,7 @@ def status_of(frame, method):
 
 def test_a_diverged_cell_is_in_the_tables_and_stops_nothing(bench):
     bench.write(modalities=["text"], methods={"ga": {"lr": 1e30}, **METHODS})
-    done = bench.snakemake("--keep-going")
+    done = bench.snakemake()
     assert (done.status, done.jobs) == (0, EVALUATED), done.output
     frame = bench.table()
     assert [status_of(frame, name) for name in ("ga", *METHODS)] == ["diverged", "ok", "ok"]
@@ -25,7 +25,7 @@ def test_a_diverged_cell_is_in_the_tables_and_stops_nothing(bench):
 def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(bench):
     # The model has layers 0 and 1. gd is new as well, so that something must go on.
     bench.write(modalities=["text"], methods={"rmu": {"layer": 99}, "gd": {}, **METHODS})
-    failed = bench.snakemake("--keep-going")
+    failed = bench.snakemake()
     assert failed.status != 0
     assert failed.jobs == ["evaluate", "score", "unlearn"], failed.output
     frame = bench.table(kind="partial-tables")
@@ -33,9 +33,10 @@ def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(benc
     cell = bench.results() / "unlearn/rmu/text/forget10/seed0"
     assert {path.name for path in cell.iterdir()} == {FAILURE}
     assert "Traceback" not in failed.output, failed.output
+    assert "--settings" not in failed.output, "the command buries what it said"
 
     bench.write(modalities=["text"], methods={"rmu": {"layer": 1}, "gd": {}, **METHODS})
-    mended = bench.snakemake("--keep-going")
+    mended = bench.snakemake()
     assert (mended.status, mended.jobs) == (0, EVALUATED), mended.output
     assert status_of(bench.table(), "rmu") == "ok"
     assert not (bench.results() / "partial-tables").exists(), "tables of the failed run remain"
