@@ -171,8 +171,11 @@ def load_suite(name: str, root: Path) -> Suite:
     """
     path = Path(name) if name.endswith((".yaml", ".yml")) else root / "config" / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in (root / "config").glob("*.yaml")))
-        raise UserError(f"suite {name}: {path} does not exist; suites here: {known}")
+        known = suite_names(root)
+        raise UserError(
+            f"suite {name}: {path} does not exist{meant(name, known)}; suites here:"
+            f" {', '.join(known)}"
+        )
     file = check(SuiteFile, read_yaml(path), str(path))
     _check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
     _check_list(path, "seeds", file.seeds, None)
@@ -191,10 +194,19 @@ def load_suite(name: str, root: Path) -> Suite:
     return suite
 
 
+def suite_names(root: Path) -> list[str]:
+    """The names of the suites of `config/` below a root; UserError where there are none."""
+    names = sorted(file.stem for file in (root / "config").glob("*.yaml"))
+    if not names:
+        raise UserError(
+            f"{root}: no suites here, in no folder `config`; change to the root of the repository"
+        )
+    return names
+
+
 def suites_of(domains: Sequence[Domain], root: Path) -> list[str]:
     """The names of the suites of `config/` below a root whose models are of some domains."""
-    names = sorted(file.stem for file in (root / "config").glob("*.yaml"))
-    return [name for name in names if load_suite(name, root).domain in domains]
+    return [name for name in suite_names(root) if load_suite(name, root).domain in domains]
 
 
 def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> DatasetSpec:

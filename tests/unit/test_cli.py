@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from clearbench import cli, methods
+from clearbench.cli.layout import fit
 from clearbench.evaluation.records import RECORDS
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import MANIFEST, read_manifest
@@ -54,7 +56,7 @@ def evaluated(tmp_path):
     ("words", "told"),
     [
         (["methods", "gaa"], f"gaa: unknown method (did you mean ga?); allowed: {METHODS}"),
-        (["show", "maxi"], f"suite maxi: {ROOT}/config/maxi.yaml does not exist; suites here: "),
+        (["plan", "maxi"], f"suite maxi: {ROOT}/config/maxi.yaml does not exist; suites here: "),
         (["base", "--settings", "{"], "--settings: not JSON ("),
         (["base", "--settings", "[]"], "--settings: must be a JSON object"),
         (["base", "--settings", '{"modle": 1}'], "--settings: modle: unknown key (did you mean"),
@@ -80,6 +82,9 @@ def test_mistake_ends_in_one_line_and_status_1(main, tmp_path, words, told):
     ("words", "told"),
     [
         (["scroe"], "No such command 'scroe'"),
+        (["plan", "mini", "tofu"], "Got unexpected extra argument (tofu)"),
+        (["show", "--suite", "mini", "tofu"], "Got unexpected extra argument (tofu)"),
+        (["show", "ranking", "leak"], "Got unexpected extra argument (leak)"),
         (["score", "--records", "r", "--out", "o"], "give --gold, or of a vision model"),
         (["score", "--record", "r"], "No such option"),
         (["unlearn", "--modality", "images"], "'images' is not one of 'text', 'visual', 'both'"),
@@ -243,3 +248,69 @@ def test_disk_with_room_enough_takes_the_scores(small_disk, evaluated):
     status, err, left = small_disk.run(16, 4, *words)
     assert (status, err) == (0, "")
     assert left == {"scores", *(f"scores/{n}" for n in (SCORES, MANIFEST, "provenance.json"))}
+
+
+OF_A_SUITE = [
+    name
+    for name, command in cli.cli.commands.items()
+    if any(option.name == "suite" for option in command.params)
+]
+
+
+def test_every_command_on_a_suite_takes_it_in_both_ways(main, tmp_path):
+    """None of them knows this suite, which is what they say, wherever it stands."""
+    assert {"show", "plan", "why", "audit", "fetch", "doctor", "export-crate"} <= set(OF_A_SUITE)
+    needed = {"invalidate": ["--where", "method=ga", "--reason", "x"]}
+    for name in OF_A_SUITE:
+        options = needed.get(name, [])
+        unknown = tmp_path / "unknown.yaml"
+        for words in ([unknown], ["--suite", unknown]):
+            status, out, err = main(name, *words, *options)
+            assert (status, out) == (1, ""), name
+            assert f"{unknown} does not exist" in err, name
+            assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", OF_A_SUITE)
+def test_outside_of_the_repository_a_command_says_where_to_go(main, name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    needed = {"invalidate": ["--where", "method=ga", "--reason", "x"]}
+    status, out, err = main(name, *needed.get(name, []))
+    assert (status, out) == (1, "")
+    assert err == (
+        f"clearbench: {tmp_path}: no suites here, in no folder `config`; change to the root of the"
+        " repository\n"
+    )
+
+
+def test_the_help_has_each_command_once_in_a_section(main):
+    _, out, _ = main("--help")
+    sections = [line.rstrip(":") for line in out.splitlines() if re.match(r"[A-Z].*:$", line)]
+    assert sections == ["Options", *cli.SECTIONS]
+    listed = re.findall(r"^  ([a-z][a-z-]+) ", out, re.M)
+    shown = [name for name, command in cli.cli.commands.items() if not command.hidden]
+    assert sorted(listed) == sorted(shown)
+    assert "..." not in out.partition("Options")[2]
+
+
+TABLE = """## A table
+
+| method | modality |   a long heading ↑ |   another one ↓ |   third |
+|:-------|:---------|-------------------:|----------------:|--------:|
+| gold   | -        |              1.000 |           0.500 |       3 |
+| npo    | text     |              0.250 |           0.125 |      12 |
+
+- A note that says more than the window is wide, in words that are not broken anywhere.
+"""
+
+
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_a_wide_table_is_shown_in_parts_that_fit_and_lose_nothing(width):
+    text = fit(TABLE, width)
+    assert max(map(len, text.splitlines())) <= width
+    words = set(re.findall(r"[\w.↑↓]+", TABLE))
+    assert words <= set(re.findall(r"[\w.↑↓]+", text))
+    rows = [line for line in text.splitlines() if re.match(r"\W*npo", line)]
+    assert len(rows) == {40: 2, 60: 1, 200: 1}[width]
+    assert all(re.match(r"\W*npo\W+text", row) for row in rows)
+    assert fit(TABLE, None) == TABLE

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clearbench import cli
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES
@@ -17,6 +18,7 @@ from clearbench.provenance.artifacts import FAILURE, INVALID, MANIFEST, PROVENAN
 from clearbench.provenance.currency import assess
 from clearbench.provenance.environment import Accepted, accepted
 from clearbench.provenance.tree import CHECKED, Tree
+from clearbench.provenance.why import not_current
 from clearbench.stages import score, tabulate
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
 
@@ -369,3 +371,50 @@ def test_a_note_of_failure_that_is_no_note_is_named(tree):
     (tree.root / CELL / FAILURE).write_text("{")
     with pytest.raises(UserError, match=rf"{CELL}/{FAILURE}: not JSON \(.*\); remove it"):
         look(tree)
+
+
+def edit_scores(tree):
+    path = tree.root / SCORED / SCORES
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    return "1 by score: damaged: "
+
+
+def edit_records(tree):
+    path = tree.root / EVALUATED / RECORDS
+    path.write_text(path.read_text() + "more")
+    return "1 by evaluate: damaged: "
+
+
+def lose_the_score(tree):
+    tree.put(SCORED, LeftOut())
+    return "1 by score: missing: not made yet"
+
+
+def mistrust(tree):
+    (tree.root / CELL / INVALID).write_text(json.dumps({"reason": "the disk was bad"}))
+    return "1 by unlearn: invalidated: the disk was bad"
+
+
+def fail(tree):
+    tree.put(CELL, Failed("out of memory"))
+    return "1 by unlearn: failed: RuntimeError: out of memory"
+
+
+@pytest.mark.parametrize("change", [edit_scores, edit_records, lose_the_score, mistrust, fail])
+def test_a_shown_table_says_how_many_of_its_cells_are_not_current_and_why(tree, change, capsys):
+    assert list(not_current(tree.graph, look(tree))) == []
+    told = change(tree)
+    (line,) = not_current(tree.graph, look(tree))
+    assert line.startswith("Not current: 1 of 5 cells, original and golds included: ")
+    assert told in line
+    cli.cli(
+        ["show", str(tree.suite.path), "--results", str(tree.root.parent)], standalone_mode=False
+    )
+    assert capsys.readouterr().out.splitlines()[0] == line
+
+
+def test_a_shown_table_that_was_edited_says_so(tree):
+    path = tree.root / TABLES / "comparison.md"
+    path.write_text(path.read_text() + "\nall is well\n")
+    (line,) = not_current(tree.graph, look(tree))
+    assert line.startswith("Not current: these tables: damaged: ")

@@ -6,10 +6,13 @@ import torch
 from clearbench import methods
 from clearbench.config import Lora
 from clearbench.data.store import Store, TrainSample
+from clearbench.graph import Graph
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.plan import Experience
+from clearbench.provenance.currency import Status
+from clearbench.provenance.differences import Cause
+from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
 from clearbench.provenance.tree import Tree
 from clearbench.settings import Unlearning
 from clearbench.suite import load_suite
@@ -87,7 +90,7 @@ def known(tmp_path):
 
 
 def estimate(experience, graph, name):
-    return experience.estimate(graph[name], graph["base"].resolved["model"])
+    return experience.estimate(graph[name], graph)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +114,7 @@ def test_one_cell_on_record_tells_what_the_others_take(known, cell, share):
 def test_golds_are_told_by_the_original_and_evaluations_by_nothing_else(known):
     experience, graph = known
     assert estimate(experience, graph, "gold/forget10/seed0").seconds == 130.0
-    assert estimate(experience, graph, "evaluate/npo/text/forget10/seed0") is None
+    assert not estimate(experience, graph, "evaluate/npo/text/forget10/seed0").measured
 
 
 def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
@@ -126,8 +129,7 @@ def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
     models = [artifact.name for artifact in tree.graph if artifact.stage in stages]
     costs = [estimate(experience, tree.graph, name) for name in models]
     assert len(costs) == 7 + 1 + 297 + 306
-    assert None not in costs
-    assert all(cost.gpus == 1 and cost.seconds > 30 for cost in costs)
+    assert all(cost.measured and cost.gpus == 1 and cost.seconds > 30 for cost in costs)
     both, one = (f"unlearn/gd/{modality}/forget05/seed42" for modality in ("both", "text"))
     assert estimate(experience, tree.graph, both).seconds - 30 == pytest.approx(
         2 * (estimate(experience, tree.graph, one).seconds - 30)
@@ -135,3 +137,45 @@ def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
     # What the original says is stored, so npo runs a batch through the student and ga does too.
     ga, npo = (f"unlearn/{key}/visual/forget05/seed43" for key in ("ga", "npo"))
     assert estimate(experience, tree.graph, ga) == estimate(experience, tree.graph, npo)
+
+
+def plan_of(suite, *trees):
+    """The plan of a suite of which nothing is made, as lines, by its stage."""
+    graph = Graph(suite)
+    missing = (Cause("missing", "not made yet"),)
+    statuses = {found.name: Status(found, missing) for found in graph}
+    stages, estimates = make_plan(graph, statuses, Experience(map(Tree, trees)))
+    lines = list(report(stages, finishing_time(graph, estimates, 2), 2))
+    rows = [line for row in lines for line in row.splitlines()]
+    return {row.split()[0]: " ".join(row.split()) for row in rows}, stages
+
+
+def test_what_a_suite_of_the_paper_may_cost_is_bounded_by_the_limits_of_its_jobs():
+    suite = load_suite("paper-llava", ROOT)
+    lines, stages = plan_of(suite)
+    needs = suite.model.needs()
+    hours = sum(needs[found.stage].gpus * needs[found.stage].minutes for found in Graph(suite)) / 60
+    assert hours > 1000
+    assert f"≤ {hours:,.1f} h" in lines["all"]
+    assert all(stage.unknown == stage.jobs for stage in stages)
+    assert lines["unlearn"].endswith("297 by time limits")
+
+
+def test_jobs_on_other_data_or_with_another_model_are_not_taken_for_a_suites_own(tmp_path):
+    tree = SyntheticTree(write_suite(tmp_path), tmp_path / "results").build()
+    other_model = write_suite(tmp_path, "other", model="tiny-llama", modalities=["text"])
+    _, stages = plan_of(other_model, tree.root)
+    # The data are the same, and all else has a model to do with.
+    assert {stage.stage for stage in stages if not stage.unknown} == {"generate", "dataset"}
+    assert all(stage.unknown in (0, stage.jobs) for stage in stages)
+    _, stages = plan_of(load_suite("paper-llava", ROOT), tree.root)
+    assert all(stage.unknown == stage.jobs for stage in stages)
+
+
+def test_a_figure_says_on_what_machine_it_was_measured(tmp_path):
+    tree = SyntheticTree(write_suite(tmp_path), tmp_path / "results")
+    tree.build({a.name: Made(gpu="A100") for a in tree.graph if a.stage == "unlearn"})
+    lines, _ = plan_of(tree.suite, tree.root)
+    assert lines["unlearn"].endswith(" as before on A100")
+    assert "A100" not in lines["evaluate"]
+    assert "≤" not in lines["all"]

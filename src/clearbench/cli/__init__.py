@@ -1,4 +1,4 @@
-"""The command line: one subcommand a stage, used by rules and people alike, and those that ask.
+"""The command line: commands to look, to run and to prove, and the stages as the rules call them.
 
 What a command needs is imported when it runs, so that `clearbench --help` needs neither torch nor
 pandas.
@@ -11,12 +11,20 @@ import sys
 import click
 
 from clearbench import parallel
-from clearbench.cli import ask, fetch, prove, publish, site, stages
+from clearbench.cli import ask, fetch, prove, publish, run, site, stages
 from clearbench.errors import UserError
 from clearbench.provenance.interruption import Interrupted
 
 _SHARED = ("finetune", "unlearn", "evaluate")
 """The stages whose work several processes can share."""
+
+SECTIONS = {
+    "Look": (ask,),
+    "Run": (run, fetch, site),
+    "Prove": (prove, publish),
+    "Stages, as the workflow calls them": (stages,),
+}
+"""The groups of the help, and the modules whose commands are in them."""
 
 
 def main() -> None:
@@ -38,7 +46,9 @@ def main() -> None:
             click.echo(f"clearbench: {end}", err=True)
         sys.exit(end.status)
     except click.Abort:
-        _fail("interrupted")
+        with contextlib.suppress(BrokenPipeError):
+            click.echo("clearbench: stopped by you", err=True)
+        sys.exit(130)
 
 
 def _fail(message: str) -> None:
@@ -46,7 +56,30 @@ def _fail(message: str) -> None:
     sys.exit(1)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Sections(click.Group):
+    """A group whose help lists its commands in sections."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = max(map(len, self.commands))
+        for title, modules in SECTIONS.items():
+            rows = [
+                (f"{command.name:<{width}}", (command.help or "").partition("\n\n")[0])
+                for module in modules
+                for command in _commands(module)
+                if not command.hidden
+            ]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+
+def _commands(module: object) -> list[click.Command]:
+    return [found for found in vars(module).values() if isinstance(found, click.Command)]
+
+
+@click.group(
+    cls=_Sections,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="clearbench")
 @click.option(
     "--processes",
@@ -67,7 +100,7 @@ def cli(context: click.Context, processes: int, launched: bool) -> None:
         parallel.launch(processes)
 
 
-for _module in (stages, ask, fetch, prove, publish, site):
-    for _command in vars(_module).values():
-        if isinstance(_command, click.Command):
+for _modules in SECTIONS.values():
+    for _module in _modules:
+        for _command in _commands(_module):
             cli.add_command(_command)

@@ -1,35 +1,47 @@
 """What is there: methods, keys of configuration files, tables."""
 
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import click
 from pydantic import BaseModel
 
-from clearbench.cli.prove import results_option
+from clearbench.cli.naming import DEFAULT, of_suite, results_option
 from clearbench.errors import UserError, unknown
 
 
 @click.command()
-@click.argument("name", metavar="SUITE")
-@click.argument("table", required=False)
+@of_suite("table")
 @results_option
-def show(name: str, table: str | None, results: Path) -> None:
-    """Print a suite's main table and the paths of all its tables, or one table by its name."""
+def show(target: str | None, suite: str, results: Path) -> None:
+    """Print a suite's main table and the paths of all its tables, or one TABLE by its name."""
+    from clearbench.cli.layout import fit
+    from clearbench.cli.prove import open_suite
     from clearbench.graph import TABLES
-    from clearbench.suite import load_suite
+    from clearbench.provenance.currency import assess
+    from clearbench.provenance.why import not_current
+    from clearbench.suite import suite_names
 
-    suite = load_suite(name, Path.cwd())
-    tables = results / suite.name / TABLES
-    chosen = table or ("table5" if suite.domain == "vision" else "comparison")
+    graph, tree, environments = open_suite(suite, results)
+    found, tables = graph.suite, tree.root / TABLES
+    main = "table5" if found.domain == "vision" else "comparison"
     known = sorted(path.stem for path in tables.glob("*.md"))
     if not known:
-        raise UserError(f"{tables}: no tables; run snakemake --config suite={name} first")
-    if chosen not in known:
         raise UserError(
-            f"{chosen}: suite {suite.name} has no such table; it has: {', '.join(known)}"
+            f"{tables}: no tables; make them first: snakemake --config suite={found.name}"
         )
-    click.echo((tables / f"{chosen}.md").read_text(encoding="utf-8"))
-    if table is not None:
+    if target is not None and target not in known:
+        raise UserError(
+            f"{target}: neither a suite nor a table of suite {found.name}; its tables:"
+            f" {', '.join(known)}; suites here: {', '.join(suite_names(Path.cwd()))}"
+        )
+    for line in not_current(graph, assess(graph, tree, environments)):
+        click.echo(fit(line, _window()))
+    text = (tables / f"{target or main}.md").read_text(encoding="utf-8")
+    click.echo(fit(text, _window()))
+    if target is not None:
         return
     click.echo("All tables:")
     for path in sorted(tables.iterdir()):
@@ -37,10 +49,17 @@ def show(name: str, table: str | None, results: Path) -> None:
             click.echo(f"  {path}")
 
 
+def _window() -> int | None:
+    """The width that output has to fit, of a terminal or as COLUMNS says; None for a file."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return shutil.get_terminal_size().columns
+    return None
+
+
 @click.command("carry-over")
-@click.argument("name", metavar="SUITE")
+@of_suite()
 @results_option
-def carry_over(name: str, results: Path) -> None:
+def carry_over(suite: str, results: Path) -> None:
     """Print Table 2: how a multimodal suite and its single-domain suites rank the methods."""
     from tabulate import tabulate
 
@@ -58,10 +77,10 @@ def carry_over(name: str, results: Path) -> None:
         single_domain_suites,
     )
 
-    suite = load_suite(name, Path.cwd())
+    compared = load_suite(suite, Path.cwd())
     here, *there = (
         read_results(Graph(found), Tree(results / found.name))
-        for found in (suite, *single_domain_suites(suite, Path.cwd()))
+        for found in (compared, *single_domain_suites(compared, Path.cwd()))
     )
     rows = []
     for other in there:
@@ -76,7 +95,7 @@ def carry_over(name: str, results: Path) -> None:
             rows.append((other.suite.name, domain, found.measure, *ours, *theirs))
     headers = ["suite", "domain", "measure", "ρ (Spearman)", "p", "methods"]
     headers += ["ρ of Table 1", "ρ of Table 3", "ρ of Table 2's rows", "ρ it prints"]
-    click.echo(f"## Table 2: rank correlation with suite {suite.name}\n")
+    click.echo(f"## Table 2: rank correlation with suite {compared.name}\n")
     click.echo(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True))
     click.echo(
         "\n- ρ of Table 1 and of Table 3: the same of the values that the paper prints there for"
@@ -87,9 +106,10 @@ def carry_over(name: str, results: Path) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="SUITE…", nargs=-1, required=True)
+@click.argument("names", metavar="SUITE…", nargs=-1)
+@click.option("--suite", multiple=True, help="The same: a suite's name or file.")
 @results_option
-def overhead(names: tuple[str, ...], results: Path) -> None:
+def overhead(names: tuple[str, ...], suite: tuple[str, ...], results: Path) -> None:
     """Print what forgetting both modalities at once costs, by model size, of some suites."""
     from statistics import fmean
 
@@ -102,18 +122,18 @@ def overhead(names: tuple[str, ...], results: Path) -> None:
     from clearbench.tables.read import read_results
 
     rows = []
-    for name in names:
-        suite = load_suite(name, Path.cwd())
-        found = read_results(Graph(suite), Tree(results / suite.name))
+    for name in (*names, *suite) or (DEFAULT,):
+        chosen = load_suite(name, Path.cwd())
+        found = read_results(Graph(chosen), Tree(results / chosen.name))
         cells, size = ratios(found), weights(found)
         number = len(cells[MEASURES[0].key])
         if size is None or not number:
             raise UserError(
-                f"suite {suite.name}: no method has finished on text, visual and both; run"
-                f" snakemake --config suite={suite.name} first"
+                f"suite {chosen.name}: no method has finished on text, visual and both; run"
+                f" snakemake --config suite={chosen.name} first"
             )
         means = [f"{fmean(cells[column.key]):.2f}" for column in MEASURES]
-        rows.append((size, (suite.file.model, suite.name, number, *means)))
+        rows.append((size, (chosen.file.model, chosen.name, number, *means)))
     headers = ["weights", "model", "suite", "cells", "seconds", "peak memory", "FLOP"]
     click.echo("## Both modalities at once, against each alone\n")
     lines = [(f"{size / 1e6:,.1f} M", *row) for size, row in sorted(rows)]
@@ -167,7 +187,7 @@ def options(file: str) -> None:
     click.echo(tabulate(rows, headers, disable_numparse=True))
 
 
-@click.command()
+@click.command(hidden=True)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
+from clearbench.cli.naming import of_suite
 from clearbench.errors import UserError
 
 
 @click.command()
-@click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
+@of_suite()
 def fetch(suite: str) -> None:
     """Download a suite's dataset and model from the hub, and check every file.
 

@@ -1,12 +1,12 @@
-"""Whether results are current and proven, what a run would do, and what is not to be trusted."""
+"""Whether results are current and proven, and what is not to be trusted."""
 
 import json
-import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from clearbench.cli.naming import of_suite, results_option
 from clearbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -14,22 +14,13 @@ if TYPE_CHECKING:
     from clearbench.provenance.environment import Accepted
     from clearbench.provenance.tree import Tree
 
-_suite = click.option("--suite", default="mini", show_default=True, help="A suite's name or file.")
-results_option = click.option(
-    "--results",
-    type=click.Path(path_type=Path),
-    default=Path("results"),
-    show_default=True,
-    help="The folder of all suites' results.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
 
 @click.command()
-@click.argument("target", required=False, metavar="[CELL|FILE]")
-@_suite
+@of_suite("cell|file")
 @results_option
-@_as_json
+@as_json_option
 def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     """Tell whether results are current, and if not, why.
 
@@ -40,7 +31,7 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     from clearbench.provenance.why import explain, summarise
 
     suite = _suite_of(target, results) or suite
-    graph, tree, environments = _open(suite, results)
+    graph, tree, environments = open_suite(suite, results)
     statuses = assess(graph, tree, environments)
     chosen = list(statuses)
     if target is not None:
@@ -67,32 +58,6 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
 
 
 @click.command()
-@_suite
-@results_option
-@click.option("--workers", type=click.IntRange(min=1), help="Jobs at a time. [default: processors]")
-@_as_json
-def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
-    """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
-    from clearbench.provenance.currency import assess
-    from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
-    from clearbench.provenance.tree import Tree
-
-    graph, tree, environments = _open(suite, results)
-    graph.suite.check_sources()
-    statuses = assess(graph, tree, environments)
-    others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
-    stages, estimates = make_plan(statuses, Experience([tree, *others]))
-    workers = workers or os.cpu_count() or 1
-    seconds = finishing_time(graph, estimates, workers)
-    if as_json:
-        data = {"stages": [vars(stage) for stage in stages], "seconds": seconds}
-        click.echo(json.dumps(data, indent=1, default=vars))
-        return
-    for line in report(stages, seconds, workers):
-        click.echo(line)
-
-
-@click.command()
 @click.option(
     "--where",
     multiple=True,
@@ -102,7 +67,7 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
 )
 @click.option("--reason", required=True, help="Why they are not to be trusted; kept on record.")
 @click.option("--dry-run", is_flag=True, help="Tell which, and mark none.")
-@_suite
+@of_suite()
 @results_option
 def invalidate(
     where: tuple[str, ...], reason: str, dry_run: bool, suite: str, results: Path
@@ -116,7 +81,7 @@ def invalidate(
         if not equals:
             raise UserError(f"--where {text}: write KEY=VALUE")
         pairs[key] = value
-    graph, tree, _ = _open(suite, results)
+    graph, tree, _ = open_suite(suite, results)
     names = made(tree, select(graph, pairs))
     if not dry_run:
         mark(tree, names, reason)
@@ -127,12 +92,12 @@ def invalidate(
 
 
 @click.command()
-@_suite
+@of_suite()
 @results_option
 @click.option("--fast", is_flag=True, help="Take digests from manifests; read and compute nothing.")
 @click.option("--cell", metavar="RUN[:METRIC]", help="Show the chain of one cell.")
 @click.option("--reexecute", is_flag=True, help="Run the cell's jobs again, compare the bytes.")
-@_as_json
+@as_json_option
 def audit(
     suite: str, results: Path, fast: bool, cell: str | None, reexecute: bool, as_json: bool
 ) -> None:
@@ -144,7 +109,7 @@ def audit(
 
     if reexecute and cell is None:
         raise UserError("--reexecute: name the cell, with --cell")
-    graph, tree, environments = _open(suite, results)
+    graph, tree, environments = open_suite(suite, results)
     proof = Audit(graph, tree, environments, fast)
     if cell is None:
         _audit_all(proof, as_json)
@@ -195,7 +160,8 @@ def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
         raise SystemExit(1)
 
 
-def _open(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
+def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
+    """What commands look at: a suite's graph, its results, and the environments that count."""
     from clearbench.graph import Graph
     from clearbench.provenance.environment import accepted
     from clearbench.provenance.tree import Tree

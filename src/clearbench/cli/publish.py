@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from clearbench.cli.prove import results_option
+from clearbench.cli.naming import of_suite, results_option
 
 _folder = click.Path(path_type=Path)
 
 
 @click.command("export-crate")
-@click.argument("name", metavar="SUITE")
+@of_suite()
 @click.option("--out", type=_folder, help="Folder to make.  [default: results/SUITE-crate]")
 @results_option
 @click.option("--with-data", is_flag=True, help="Copy models, data and records as well.")
@@ -24,7 +24,7 @@ _folder = click.Path(path_type=Path)
     help="Of the results.",
 )
 def export_crate(
-    name: str,
+    suite: str,
     out: Path | None,
     results: Path,
     with_data: bool,
@@ -36,8 +36,8 @@ def export_crate(
     from clearbench.provenance.crate.export import Publication, export
     from clearbench.suite import load_suite
 
-    suite = load_suite(name, Path.cwd())
-    out = out or Path("results") / f"{suite.name}-crate"
+    found = load_suite(suite, Path.cwd())
+    out = out or Path("results") / f"{found.name}-crate"
     publication = Publication(licence, author, orcid)
-    export(suite, Path.cwd(), results / suite.name, out, publication, with_data)
+    export(found, Path.cwd(), results / found.name, out, publication, with_data)
     click.echo(out)

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import click
 
+from clearbench.cli.naming import of_suite
+
 
 @click.command()
-@click.argument("suite", default="mini")
+@of_suite()
 @click.option(
     "--wait",
     type=click.IntRange(min=1),

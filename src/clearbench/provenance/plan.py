@@ -1,5 +1,6 @@
-"""What a run would do: its jobs, and their time and storage by those of similar jobs before."""
+"""What a run would do: its jobs, their time and storage by similar jobs before or by limits."""
 
+import contextlib
 import heapq
 import json
 from collections import defaultdict
@@ -20,11 +21,21 @@ from clearbench.provenance.tree import Tree
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job takes: wall seconds, bytes of its artifact, and how many GPUs it has."""
+    """What a job takes: wall seconds, bytes of its artifact, and how many GPUs it has.
+
+    `machines` are those that it was measured on, a GPU's name or a host's. Without any it is a
+    bound, the time limit that the job gets, and its size is not known.
+    """
 
     seconds: float
     size: float
     gpus: int
+    machines: tuple[str, ...] = ()
+
+    @property
+    def measured(self) -> bool:
+        """Whether jobs like it are on record."""
+        return bool(self.machines)
 
 
 @dataclass(frozen=True)
@@ -38,7 +49,7 @@ class _Job:
     def scaled(self, work: float) -> Cost:
         """What as much work as given would cost: loading takes as long, training in proportion."""
         seconds = self.cost.seconds + self.training * (work / self.work - 1)
-        return Cost(seconds, self.cost.size, self.cost.gpus)
+        return Cost(seconds, self.cost.size, self.cost.gpus, self.cost.machines)
 
 
 @dataclass(frozen=True)
@@ -46,7 +57,7 @@ class StagePlan:
     """The jobs of a stage that a run would start.
 
     Of `jobs`, `certain` are known to work; the others end at once if their inputs turn out
-    unchanged. `costs` are the estimates of those that have one.
+    unchanged. `costs` are those of all jobs.
     """
 
     stage: str
@@ -56,8 +67,8 @@ class StagePlan:
 
     @property
     def unknown(self) -> int:
-        """Jobs with nothing like them on record."""
-        return self.jobs - len(self.costs)
+        """Jobs with nothing like them on record, whose costs are bounds."""
+        return sum(not cost.measured for cost in self.costs)
 
 
 class Experience:
@@ -71,11 +82,11 @@ class Experience:
     def __init__(self, trees: Iterable[Tree]):
         self._jobs: dict[tuple[str, ...], list[_Job]] = defaultdict(list)
         for tree in trees:
-            base = _base_of(tree)
+            origin = _origin_of(tree)
             for path in tree.root.rglob(PROVENANCE):
-                self._learn(tree, path.parent.relative_to(tree.root).as_posix(), base)
+                self._learn(tree, path.parent.relative_to(tree.root).as_posix(), origin)
 
-    def _learn(self, tree: Tree, name: str, base: Any) -> None:
+    def _learn(self, tree: Tree, name: str, origin: "Origin") -> None:
         try:
             record, manifest = tree.record(name), tree.manifest(name)
         except UserError:
@@ -88,16 +99,26 @@ class Experience:
         gpus = facts.get("processes", 1) if facts["gpu"] is not None else 0
         training = facts["measures"].get("training_seconds", 0.0)
         work = _work(stage, settings, REFERENCE in record.recipe.inputs)
-        job = _Job(Cost(facts["seconds"], size, gpus), training, work)
-        for kind in _kinds(stage, settings, base):
+        machine = facts["gpu"] or facts["host"]
+        job = _Job(Cost(facts["seconds"], size, gpus, (machine,)), training, work)
+        for kind in _kinds(stage, settings, origin, gpus > 0):
             self._jobs[kind].append(job)
 
-    def estimate(self, artifact: Artifact, base: Any) -> Cost | None:
-        """The mean over the most similar jobs; None if no job was similar.
+    def estimate(self, artifact: Artifact, graph: Graph) -> Cost:
+        """The mean over the most similar jobs; where no job was similar, the limit of its time.
 
-        `base` says where the suite's base model comes from, as the settings of its job do.
+        Similar are jobs on the same dataset and base model alone, and with a GPU where this one
+        asks for one.
         """
-        for kind in _kinds(artifact.stage, artifact.resolved, base):
+        need = graph.suite.model.needs()[artifact.stage]
+        found = self._mean(artifact, Origin.of(graph), need.gpus > 0)
+        return found or Cost(60.0 * need.minutes, 0.0, need.gpus)
+
+    def _mean(self, artifact: Artifact, origin: "Origin", on_gpu: bool) -> Cost | None:
+        asked = [True] if on_gpu else [False, True]
+        for kind in (
+            kind for gpu in asked for kind in _kinds(artifact.stage, artifact.resolved, origin, gpu)
+        ):
             jobs = self._jobs.get(kind)
             if jobs:
                 stored = REFERENCE in artifact.inputs
@@ -107,27 +128,51 @@ class Experience:
                     fmean(cost.seconds for cost in costs),
                     fmean(cost.size for cost in costs),
                     max(cost.gpus for cost in costs),
+                    tuple(sorted({machine for cost in costs for machine in cost.machines})),
                 )
         return None
 
 
-def _base_of(tree: Tree) -> Any:
-    """Where the base model of a tree comes from, by its record; None without one."""
-    try:
-        return tree.record("base").recipe.settings["model"]
-    except UserError:
-        return None
+@dataclass(frozen=True)
+class Origin:
+    """What the jobs of a tree are about: the settings of its data and where its base comes from.
+
+    What a stage is told of its model or its data does not say which ones they are. None where the
+    tree has no record of it.
+    """
+
+    data: Any
+    base: Any
+
+    @classmethod
+    def of(cls, graph: Graph) -> "Origin":
+        """Of a suite's graph."""
+        return cls(graph[_DATA].resolved, graph[_BASE].resolved["model"])
 
 
-def _kinds(stage: str, settings: Mapping[str, Any], base: Any) -> Iterator[tuple[str, ...]]:
-    """What a job is like, the narrowest kind first; a job with a model is like none of another."""
-    # What a stage is told of its model does not say which one it is; the base's origin does.
-    model = json.dumps([settings["model"], base] if "model" in settings else None, sort_keys=True)
+_DATA, _BASE = "dataset", "base"
+
+
+def _origin_of(tree: Tree) -> Origin:
+    found = {}
+    for name in (_DATA, _BASE):
+        with contextlib.suppress(UserError):
+            found[name] = tree.record(name).recipe.settings
+    return Origin(found.get(_DATA), found.get(_BASE, {}).get("model"))
+
+
+def _kinds(
+    stage: str, settings: Mapping[str, Any], origin: Origin, on_gpu: bool
+) -> Iterator[tuple[str, ...]]:
+    """What a job is like, the narrowest kind first."""
+    base = None if stage in ("generate", "dataset") else origin.base
+    data = settings if stage in ("generate", "dataset") else origin.data
+    about = json.dumps([on_gpu, data, base, settings.get("model")], sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)
     parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]
     for length in range(len(parts), -1, -1):
-        yield (stage, model, training, *parts[:length])
-    yield (stage, model)
+        yield (stage, about, training, *parts[:length])
+    yield (stage, about)
 
 
 def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
@@ -153,12 +198,11 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
 
 
 def make_plan(
-    statuses: Mapping[str, Status], experience: Experience
-) -> tuple[list[StagePlan], dict[str, Cost | None]]:
-    """The jobs of a run by stage, in the flow's order, and the estimate of each by its artifact."""
-    base = statuses["base"].artifact.resolved["model"]
+    graph: Graph, statuses: Mapping[str, Status], experience: Experience
+) -> tuple[list[StagePlan], dict[str, Cost]]:
+    """The jobs of a run by stage, in the flow's order, and the cost of each by its artifact."""
     estimates = {
-        name: experience.estimate(status.artifact, base)
+        name: experience.estimate(status.artifact, graph)
         for name, status in statuses.items()
         if not status.current
     }
@@ -168,13 +212,13 @@ def make_plan(
     found = []
     for stage, names in stages.items():
         certain = sum(bool(statuses[name].causes) for name in names)
-        costs = [cost for cost in map(estimates.get, names) if cost is not None]
+        costs = [estimates[name] for name in names]
         found.append(StagePlan(stage, len(names), certain, costs))
     return found, estimates
 
 
-def finishing_time(graph: Graph, estimates: Mapping[str, Cost | None], workers: int) -> float:
-    """Seconds until the last job ends if `workers` run at a time; unknown ones count as nothing."""
+def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) -> float:
+    """Seconds until the last job ends if `workers` run at a time."""
     waiting = {
         name: {source for source in graph[name].inputs.values() if source in estimates}
         for name in estimates
@@ -193,7 +237,7 @@ def finishing_time(graph: Graph, estimates: Mapping[str, Cost | None], workers: 
         while ready and len(running) < workers:
             number = heapq.heappop(ready)
             cost = estimates[names[number]]
-            heapq.heappush(running, (now + (cost.seconds if cost else 0.0), number))
+            heapq.heappush(running, (now + cost.seconds, number))
         now, number = heapq.heappop(running)
         for user in users[names[number]]:
             waiting[user].discard(names[number])
@@ -209,33 +253,46 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
         yield "nothing to do"
         return
     rows = [_row(stage.stage, [stage]) for stage in stages]
-    rows.append(_row("all", stages))
-    headers = ["stage", "jobs", "certain", "unknown", "GPU time", "CPU time", "storage"]
-    yield tabulate(rows, headers, disable_numparse=True, colalign=("left", *["right"] * 6))
+    rows.append([*_row("all", stages)[:-1], ""])
+    headers = ["stage", "jobs", "certain", "unknown", "GPU time", "CPU time", "storage", "based on"]
+    alignment = ("left", *["right"] * 6, "left")
+    yield tabulate(rows, headers, disable_numparse=True, colalign=alignment)
     unknown = sum(stage.unknown for stage in stages)
-    least = "at least " if unknown else ""
-    yield f"finished after {least}{_duration(seconds)} with {workers} jobs at a time"
+    most = "at most " if unknown else ""
+    yield f"finished after {most}{_duration(seconds)} with {workers} jobs at a time"
     yield "certain: has a cause of its own; the others end at once if their inputs stay the same"
     if unknown:
-        yield f"unknown: nothing like these {unknown} jobs is on record, they count as nothing"
+        yield (
+            f"unknown: nothing like these {unknown} jobs is on record, with this data, model and"
+            " kind of machine; ≤ counts the time limits that they get by the model's file, GPUs ×"
+            " minutes, and not their storage"
+        )
 
 
 def _row(name: str, stages: list[StagePlan]) -> list[str]:
     costs = [cost for stage in stages for cost in stage.costs]
     jobs = sum(stage.jobs for stage in stages)
-    if not costs:
-        figures = ["?", "?", "?"]
-    else:
-        gpu = sum(cost.seconds * cost.gpus for cost in costs)
-        cpu = sum(cost.seconds for cost in costs if not cost.gpus)
-        figures = [_duration(gpu), _duration(cpu), _size(sum(cost.size for cost in costs))]
     certain, unknown = sum(s.certain for s in stages), sum(s.unknown for s in stages)
-    return [name, str(jobs), str(certain), str(unknown), *figures]
+    on_gpu = [cost for cost in costs if cost.gpus]
+    on_cpu = [cost for cost in costs if not cost.gpus]
+    measured = [cost for cost in costs if cost.measured]
+    size = _size(sum(cost.size for cost in measured)) if measured else "?"
+    figures = [_time(on_gpu), _time(on_cpu), size]
+    machines = sorted({machine for cost in costs for machine in cost.machines})
+    basis = [f"{len(measured)} as before on {', '.join(machines)}"] if measured else []
+    basis += [f"{unknown} by time limits"] if unknown else []
+    return [name, str(jobs), str(certain), str(unknown), *figures, "; ".join(basis)]
+
+
+def _time(costs: list[Cost]) -> str:
+    """The sum of processors' or GPUs' time, marked where it is a bound."""
+    seconds = sum(cost.seconds * max(1, cost.gpus) for cost in costs)
+    return ("" if all(cost.measured for cost in costs) else "≤ ") + _duration(seconds)
 
 
 def _duration(seconds: float) -> str:
     if seconds >= 3600:
-        return f"{seconds / 3600:.1f} h"
+        return f"{seconds / 3600:,.1f} h"
     return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.0f} s"
 
 

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from clearbench.graph import Graph
+from clearbench.graph import TABLES, Graph
 from clearbench.provenance.currency import Status
 from clearbench.provenance.differences import Cause
 from clearbench.provenance.tree import Tree
 
 _NAMED_CELLS = 3
+_GRAVEST = {"failed": 0, "damaged": 1, "invalidated": 2, "missing": 3}
 
 
 def explain(statuses: Iterable[Status], tree: Tree) -> Iterator[str]:
@@ -42,6 +43,34 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     # Of what no cell is made from: a row of another's model, the second gold, the tables.
     others = dict.fromkeys(line for status in statuses.values() for line in _causes(status))
     yield from (f"  {line}" for line in others if line not in of_cause)
+
+
+def not_current(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
+    """A line on how many of the cells that tables show are not current, and why; none if all are.
+
+    Original and golds count as cells.
+    """
+    runs: dict[str, set[str]] = defaultdict(set)
+    told: dict[str, str] = {}
+    for run in graph.runs:
+        for artifact in graph.ancestors(f"score/{run}"):
+            status = statuses[artifact.name]
+            for cause, line in zip(status.causes, _causes(status), strict=True):
+                runs[cause.kind].add(run)
+                told.setdefault(cause.kind, line)
+    # What is wrong before what is only old.
+    kinds = sorted(runs, key=lambda kind: (_GRAVEST.get(kind, len(_GRAVEST)), -len(runs[kind])))
+    if runs:
+        count = len(set[str]().union(*runs.values()))
+        causes = "; ".join(f"{len(runs[kind])} by {told[kind]}" for kind in kinds)
+        yield (
+            f"Not current: {count} of {len(graph.runs)} cells, original and golds included:"
+            f" {causes}. More: clearbench why --suite {graph.suite.name}"
+        )
+    for line in _causes(statuses[TABLES]):
+        if not runs:
+            yield f"Not current: these tables: {line.partition(': ')[2]}"
+            return
 
 
 def brief(statuses: Iterable[Status]) -> Iterator[str]:

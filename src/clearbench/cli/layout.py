@@ -1,0 +1,79 @@
+"""Text for a terminal: nothing is wider than its window."""
+
+import re
+import textwrap
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+_GAP = "  "
+
+
+def fit(text: str, width: int | None) -> str:
+    """Markdown text whose tables and paragraphs are no wider than `width`; as it is without one.
+
+    A table that is too wide becomes several below each other, which all begin with its columns of
+    names.
+    """
+    if width is None:
+        return text
+    found: list[str] = []
+    for table, group in groupby(text.splitlines(), lambda line: line.startswith("|")):
+        lines = list(group)
+        found += _tables(lines, width) if table else _paragraphs(lines, width)
+    return "\n".join(found)
+
+
+def _paragraphs(lines: Sequence[str], width: int) -> Iterator[str]:
+    for line in lines:
+        indent = re.match(r"\s*(- )?", line)
+        yield from textwrap.wrap(
+            line,
+            width,
+            subsequent_indent=" " * len(indent[0]) if indent else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        ) or [""]
+
+
+def _tables(lines: Sequence[str], width: int) -> Iterator[str]:
+    if max(map(len, lines)) <= width:
+        yield from lines
+        return
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    head, rule, *body = rows
+    columns = list(zip(head, *body, strict=True))
+    right = [cell.endswith(":") and not cell.startswith(":") for cell in rule]
+    names = next((number for number, is_right in enumerate(right) if is_right), 1) or 1
+    sizes = [max(map(len, column)) for column in columns]
+    first = True
+    for block in _blocks(sizes, names, width):
+        if not first:
+            yield ""
+        first = False
+        chosen = [*range(names), *block]
+        for number, cells in enumerate([head, *body]):
+            aligned = (
+                cells[column].rjust(sizes[column])
+                if right[column]
+                else cells[column].ljust(sizes[column])
+                for column in chosen
+            )
+            yield _GAP.join(aligned).rstrip()
+            if not number:
+                yield _GAP.join("-" * sizes[column] for column in chosen)
+
+
+def _blocks(sizes: Sequence[int], names: int, width: int) -> Iterator[list[int]]:
+    """The columns beside the `names` first ones, as many at a time as fit; at least one."""
+    left = sum(sizes[:names]) + len(_GAP) * (names - 1)
+    block: list[int] = []
+    room = width - left
+    for column in range(names, len(sizes)):
+        need = sizes[column] + len(_GAP)
+        if block and need > room:
+            yield block
+            block, room = [], width - left
+        block.append(column)
+        room -= need
+    if block:
+        yield block
