@@ -13,7 +13,7 @@ from clearbench import methods
 from clearbench.config import DatasetSpec, ModelSpec, read_spec
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
-from clearbench.errors import UserError, unknown
+from clearbench.errors import UserError, meant, unknown
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.plain_yaml import read_yaml
