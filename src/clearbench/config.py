@@ -1,10 +1,12 @@
 """Files of `config/`: models and datasets, each described once, and how they are read."""
 
+import json
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, Field
 
+from clearbench import hub
 from clearbench.data.mini.settings import MiniSettings
 from clearbench.errors import UserError, unknown
 from clearbench.plain_yaml import read_yaml
@@ -82,6 +84,28 @@ class ModelSource(Strict):
     embedding: Positive | None = Field(
         None, description="width of a vision model's embeddings; null for other models"
     )
+
+    @property
+    def layers(self) -> int | None:
+        """How many layers a method can name; None where no file at hand says it."""
+        if self.build is not None:
+            return _layers(self.build.config)
+        config = hub.cached("model", self.hub or "", self.revision, "config.json")
+        try:
+            return None if config is None else _layers(json.loads(config.read_text("utf-8")))
+        except (ValueError, OSError):
+            # What stage `base` says in a line.
+            return None
+
+
+def _layers(config: Any) -> int | None:
+    """The decoder layers, stages or blocks that the configuration of a model counts."""
+    if not isinstance(config, dict):
+        return None
+    inner = config.get("text_config", config)
+    depths = inner.get("depths")
+    found = len(depths) if isinstance(depths, list) else inner.get("num_hidden_layers")
+    return found if isinstance(found, int) else None
 
 
 class ModelSpec(ModelSource):

@@ -68,6 +68,17 @@ def folder(kind: Kind, name: str, revision: str | None) -> Path:
     return Path(name) if Path(name).is_dir() else snapshot(kind, name, revision)
 
 
+def cached(kind: Kind, name: str, revision: str | None, file: str) -> Path | None:
+    """A file of a folder, or of a hub id as far as it is in the cache; None where it is not."""
+    if not is_id(name):
+        path = Path(name) / file
+        return path if path.is_file() else None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, file, revision=revision, repo_type=kind)
+    return Path(found) if isinstance(found, str) else None
+
+
 def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
     """Download what the cache lacks, and hold all of it against the hub's own checksums.
 

@@ -1,6 +1,6 @@
 """The keys of configuration files as text, read from the specifications that check them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from clearbench.data import layouts
+from clearbench.methods.parameters import SIGNS, Range
 from clearbench.strict import specification
 
 
@@ -21,10 +22,22 @@ def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str
         inner = specification(field.annotation)
         default = "" if field.default is PydanticUndefined or inner else _value(field.default)
         own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
-        yield prefix + name, _name(field.annotation), default, field.description or own
+        held = f"{_name(field.annotation)} {_range(field.metadata)}".rstrip()
+        yield prefix + name, held, default, field.description or own
         if inner:
             named = "NAME." if get_origin(field.annotation) is dict else ""
             yield from describe(inner, f"{prefix}{name}.{named}")
+
+
+def _range(metadata: Iterable[Any]) -> str:
+    """The range of a key's number in signs; empty where any is allowed."""
+    bounds = {
+        name: getattr(found, name)
+        for found in metadata
+        for name in SIGNS
+        if getattr(found, name, None) is not None
+    }
+    return str(Range(bounds))
 
 
 def _value(default: Any) -> str:

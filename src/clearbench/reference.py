@@ -82,7 +82,7 @@ def _methods() -> Iterator[str]:
         yield description.doc
         yield f"\nDomains: {', '.join(description.domains)}."
         if description.parameters:
-            yield "\n| parameter | type | default |\n| --- | --- | --- |"
+            yield "\n| parameter | type | default | range |\n| --- | --- | --- | --- |"
         for name, (kind, default) in description.parameters.items():
-            yield f"| {name} | {kind} | {default} |"
+            yield f"| {name} | {kind} | {default} | {description.ranges[name]} |"
     yield ""

@@ -1,7 +1,7 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -254,6 +254,7 @@ def _check_methods(suite: Suite) -> None:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
             own, _ = suite.unlearning(method)
             description.check(own)
+            _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
@@ -261,6 +262,18 @@ def _check_methods(suite: Suite) -> None:
             raise UserError(
                 f"{suite.path}: methods.{method}.{error}; training keys: {training}"
             ) from None
+
+
+def _check_layer(suite: Suite, method: methods.Description, own: Mapping[str, Any]) -> None:
+    """The layer that a method names, against the depth of the model."""
+    if method.layer is None:
+        return
+    depth = suite.model.layers
+    layer = own.get(method.layer, method.parameters[method.layer][1])
+    if depth is not None and not 0 <= layer < depth:
+        raise UserError(
+            f"{method.layer}: {layer} does not exist; {suite.file.model} has 0 to {depth - 1}"
+        )
 
 
 def _check_fit(suite: Suite) -> None:

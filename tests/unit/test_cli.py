@@ -139,7 +139,7 @@ def test_methods_are_listed_and_described_with_their_parameters(main):
     assert [line.split()[0] for line in out.splitlines()] == methods.available()
     status, out, _ = main("methods", "npo")
     assert status == 0
-    assert "  beta: float = 1.0" in out
+    assert "  beta: float = 1.0, > 0" in out
     assert "Source: arXiv 2404.05868" in out
 
 
@@ -150,6 +150,8 @@ def test_every_key_of_a_configuration_file_is_explained(main, file):
     heading, _, *keys = out.splitlines()
     assert len(keys) > 5
     names = {line.split()[0] for line in keys}
+    if file == "suite":
+        assert any(line.split()[:5] == ["unlearn.lr", "float", ">", "0", "1e-05"] for line in keys)
     if file == "dataset":
         assert {"generator.persons", "options.authors", "options.visual_tasks"} <= names
     for line in keys:

@@ -1,6 +1,7 @@
 """Methods against loss values computed elsewhere, and against what their files declare."""
 
 import json
+import re
 from dataclasses import fields
 from types import SimpleNamespace
 
@@ -327,7 +328,7 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
     method, description = methods.create(key, {}), methods.describe(key)
     of_class = {field.name: (field.type, field.default) for field in fields(method)}
     of_class = {
-        name: (kind if isinstance(kind, str) else kind.__name__, default)
+        name: (getattr(kind, "__origin__", kind).__name__, default)
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
@@ -358,6 +359,72 @@ def test_parameter_of_a_wrong_type_is_refused(key, name, kind):
         with pytest.raises(UserError) as caught:
             methods.create(key, {name: value})
         assert str(caught.value) == f"{name}: {value!r} is not of type {kind}"
+
+
+@pytest.mark.parametrize("key", methods.available())
+def test_every_number_of_a_method_has_a_range_that_its_type_holds_and_values_are_held_to(key):
+    description = methods.describe(key)
+    for field in fields(methods.create(key, {})):
+        bounds = description.ranges[field.name].bounds
+        (given,) = field.type.__metadata__
+        assert {name: getattr(found, name) for found in given.metadata for name in bounds} == bounds
+        (below,) = [
+            bound - (name == "ge") for name, bound in bounds.items() if name in ("gt", "ge")
+        ]
+        with pytest.raises(UserError) as caught:
+            methods.create(key, {field.name: below})
+        allowed = str(description.ranges[field.name])
+        assert str(caught.value) == f"{field.name}: {below} is out of range; allowed: {allowed}"
+        methods.create(key, {field.name: below + 1})
+
+
+def read_file(tmp_path, monkeypatch, declared):
+    """The description of a method whose file declares one parameter."""
+    monkeypatch.setattr(methods, "_FOLDER", tmp_path)
+    (tmp_path / "own.py").write_text(f"class Own(Method):\n    {declared}\n")
+    methods.describe.cache_clear()
+    try:
+        return methods.describe("own")
+    finally:
+        methods.describe.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind", "range_"),
+    [
+        ("share: Annotated[float, Field(ge=0, lt=1)] = 0.5", "float", ">= 0, < 1"),
+        ("count: Annotated[int, Field(gt=-1, le=3)] = 0", "int", "> -1, <= 3"),
+        ("weight: float = 1.0", "float", ""),
+        ("sharp: bool = True", "bool", ""),
+    ],
+)
+def test_a_range_is_optional_and_read_as_it_is_written(
+    tmp_path, monkeypatch, declared, kind, range_
+):
+    description = read_file(tmp_path, monkeypatch, declared)
+    ((name, (found, _)),) = description.parameters.items()
+    assert (found, str(description.ranges[name])) == (kind, range_)
+
+
+@pytest.mark.parametrize(
+    ("declared", "told"),
+    [
+        ("beta: Annotated[float, Field(gt=0)] = 0.0", "beta: 0.0 is out of range; allowed: > 0"),
+        ("beta: Annotated[float, Field(multiple_of=2)] = 2.0", "beta: give it a default and a typ"),
+        ("beta: Annotated[float, 'weight'] = 2.0", "beta: give it a default and a type: int, "),
+        ("beta: Annotated[list, Field(gt=0)] = []", "beta: give it a default and a type: int, "),
+        ("beta: Annotated[float, Field(gt=0)]", "beta: give it a default and a type: int, float"),
+        ("beta: float = 1", None),
+        ("beta: int = 1.5", "beta: 1.5 is not of type int"),
+        ("beta: float = math.pi", "beta: give it a default and a type: int, float"),
+    ],
+)
+def test_a_declaration_that_cannot_hold_is_told(tmp_path, monkeypatch, declared, told):
+    if told is None:
+        assert read_file(tmp_path, monkeypatch, declared).parameters == {"beta": ("float", 1)}
+        return
+    with pytest.raises(UserError, match=re.escape(f"own.py: parameter {told}")):
+        read_file(tmp_path, monkeypatch, declared)
 
 
 def test_whole_number_serves_as_a_float():

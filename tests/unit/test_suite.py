@@ -1,9 +1,11 @@
 """Suite files: a mistake is one line that names the file, the key and what is allowed."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from clearbench import methods
 from clearbench.config import DatasetSpec, ModelSpec
@@ -36,6 +38,49 @@ TRAINING = ", ".join(Unlearning.model_fields)
 
 # What is edited in SMALL, what it becomes, and what the message must say after the file's name.
 MISTAKES = {
+    **{
+        f"parameter of npo that is {value}": (
+            "beta: 0.5",
+            f"beta: {value}",
+            f"methods.npo.beta: {value} is out of range; allowed: > 0; training keys: {TRAINING}",
+        )
+        for value in (0, -1, -0.5)
+    },
+    "layer that the model has not": (
+        "ga: {}",
+        "rmu: { layer: 2 }",
+        "methods.rmu.layer: 2 does not exist; tiny-llava has 0 to 1; training keys: ",
+    ),
+    "layer by default that the model has not": (
+        "ga: {}",
+        "rmu@published: {}",
+        "methods.rmu@published.layer: 7 does not exist; tiny-llava has 0 to 1; training keys: ",
+    ),
+    "layer below the first": (
+        "ga: {}",
+        "rmu: { layer: -1 }",
+        "methods.rmu.layer: -1 is out of range; allowed: >= 0; training keys: ",
+    ),
+    **{
+        f"{key} of training that is {value}": (
+            "lr: 1.0e-3",
+            f"{key}: {value}",
+            f"unlearn.{key}: input should be {allowed}",
+        )
+        for key, value, allowed in (
+            ("lr", 0, "greater than 0"),
+            ("lr", -1.0, "greater than 0"),
+            ("epochs", 0, "greater than 0"),
+            ("batch_size", -2, "greater than 0"),
+            ("accumulation", 0, "greater than 0"),
+            ("warmup", 1.0, "less than 1"),
+            ("warmup", -0.1, "greater than or equal to 0"),
+            ("momentum", 1.0, "less than 1"),
+            ("weight_decay", -1.0, "greater than or equal to 0"),
+            ("adam_epsilon", 0.0, "greater than 0"),
+            ("max_grad_norm", 0.0, "greater than 0"),
+        )
+    },
     "unknown definition of metrics": (
         "seeds:",
         "metrics: [headline, offical]\nseeds:",
@@ -242,6 +287,35 @@ def test_a_models_parameters_hold_unless_the_suite_has_its_own(root):
     assert load_suite("small", root).unlearning("npo")[0] == {"beta": 0.5}
     edit(root / "config/small.yaml", "beta: 0.5, ", "")
     assert load_suite("small", root).unlearning("npo")[0] == {"beta": 3.0}
+
+
+def test_a_layer_is_held_against_the_depth_of_a_model_of_images(root):
+    path = root / "config/small.yaml"
+    path.write_text(FACES)
+    edit(path, "ga: {}", "rmu: { layer: 3 }")
+    assert "methods.rmu.layer: 3 does not exist; tiny-resnet has 0 to 2;" in told(root)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"num_hidden_layers": 4},
+        {"text_config": {"num_hidden_layers": 4}, "num_hidden_layers": 9},
+        {"depths": [2, 2, 2, 2], "num_hidden_layers": 9},
+    ],
+)
+def test_a_layer_is_held_against_the_configuration_of_a_model_that_is_at_hand(root, config):
+    path = root / "config/models/tiny-llava.yaml"
+    data = yaml.safe_load(path.read_text())
+    del data["build"]
+    path.write_text(yaml.safe_dump({**data, "hub": str(root / "theirs")}))
+    edit(root / "config/small.yaml", "ga: {}", "rmu: { layer: 4 }")
+    (root / "theirs").mkdir()
+    load_suite("small", root)
+    (root / "theirs/config.json").write_text(json.dumps(config))
+    assert "methods.rmu.layer: 4 does not exist; tiny-llava has 0 to 3;" in told(root)
+    (root / "theirs/config.json").write_text("{")
+    load_suite("small", root)
 
 
 def test_gpus_that_would_have_no_batch_of_a_step_are_told(root):

@@ -162,7 +162,8 @@ def methods(method: str | None) -> None:
             click.echo(f"\n{description.doc}\n")
             click.echo(f"  domains: {', '.join(description.domains)}")
             for name, (kind, default) in description.parameters.items():
-                click.echo(f"  {name}: {kind} = {default}")
+                allowed = str(description.ranges[name])
+                click.echo(f"  {name}: {kind} = {default}" + (f", {allowed}" if allowed else ""))
 
 
 @click.command()

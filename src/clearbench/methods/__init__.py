@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from clearbench.errors import UserError, meant
+from clearbench.methods.parameters import Range, read_annotation
 from clearbench.settings import Domain, Unlearning
 
 if TYPE_CHECKING:
     from clearbench.methods.base import Method
 
 _FOLDER = Path(__file__).parent
-_SHARED = ("__init__", "base")
+_SHARED = ("__init__", "base", "parameters")
 _BATCHES = ("forget", "retain", "idk", "mismatched", "flipped")
 STORED = frozenset({"forget", "retain"})
 """The batches on which the original's answers may be stored: those of no draw."""
@@ -34,18 +35,21 @@ _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 class Description:
     """What a method's file says of itself.
 
-    Parameters by name with type and default; the domains that it serves; whether it is only valid
-    where no training augments its images; its docstring.
+    Parameters by name with type and default, and their ranges; its docstring; the domains that it
+    serves; whether it is only valid where no training augments its images; the parameter that is a
+    layer of the model, if one is.
     """
 
     key: str
     parameters: Mapping[str, tuple[str, Any]]
+    ranges: Mapping[str, Range]
     doc: str
     domains: tuple[str, ...]
     unaugmented: bool
+    layer: str | None
 
     def check(self, given: Mapping[str, Any]) -> None:
-        """Raise UserError, beginning with the key, where a parameter is unknown or mistyped."""
+        """Raise UserError, beginning with the key, for one unknown, mistyped or out of range."""
         for name, value in given.items():
             if name not in self.parameters:
                 allowed = ", ".join(sorted(self.parameters)) or "none"
@@ -57,6 +61,8 @@ class Description:
                 raise UserError(f"{name}: {value!r} is not of type {kind}")
             if isinstance(value, float) and not isfinite(value):
                 raise UserError(f"{name}: {value} is not a finite number")
+            if value not in self.ranges[name]:
+                raise UserError(f"{name}: {value} is out of range; allowed: {self.ranges[name]}")
 
 
 def available() -> list[str]:
@@ -83,7 +89,7 @@ def describe(key: str) -> Description:
     """Read a method's parameters and docstring from its file.
 
     Raises UserError where the file does not hold exactly one subclass of `Method`, or a parameter
-    is not an `int`, `float`, `bool` or `str` with a literal default.
+    is not an `int`, `float`, `bool` or `str` with a literal default, in its range.
     """
     path, tree = _file(key), _tree(key)
     classes = [
@@ -94,28 +100,51 @@ def describe(key: str) -> Description:
     ]
     if len(classes) != 1:
         raise UserError(f"{path.name}: holds {len(classes)} subclasses of Method; it must hold one")
-    parameters = {}
+    parameters, ranges = {}, {}
     for node in classes[0].body:
         if not isinstance(node, ast.AnnAssign):
             continue
-        name, kind = ast.unparse(node.target), ast.unparse(node.annotation)
-        if kind not in _TYPES or node.value is None:
+        name = ast.unparse(node.target)
+        try:
+            kind, ranges[name] = read_annotation(node.annotation)
+            parameters[name] = (kind, ast.literal_eval(node.value or node.target))
+            known = kind in _TYPES
+        except ValueError:
+            known = False
+        if not known:
             raise UserError(
-                f"{path.name}: parameter {name}: give it a default and a type: {', '.join(_TYPES)}"
+                f"{path.name}: parameter {name}: give it a default and a type: {', '.join(_TYPES)};"
+                " of numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt, le"
             )
-        parameters[name] = (kind, ast.literal_eval(node.value))
     constants = {
         ast.unparse(node.targets[0]): ast.literal_eval(node.value)
         for node in classes[0].body
         if isinstance(node, ast.Assign)
     }
-    return Description(
+    found = Description(
         key,
         parameters,
+        ranges,
         ast.get_docstring(classes[0]) or "",
         tuple(constants.get("domains", get_args(Domain))),
         bool(constants.get("unaugmented", False)),
+        _layer(classes[0]),
     )
+    try:
+        found.check({name: default for name, (_, default) in parameters.items()})
+    except UserError as error:
+        raise UserError(f"{path.name}: parameter {error}") from None
+    return found
+
+
+def _layer(method: ast.ClassDef) -> str | None:
+    """The parameter that `hidden_layer` gives back, if it does no more."""
+    for node in method.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "hidden_layer":
+            match node.body[-1]:
+                case ast.Return(value=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+                    return name
+    return None
 
 
 def takes_stored_reference(key: str) -> bool:

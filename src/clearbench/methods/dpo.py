@@ -1,7 +1,9 @@
 """Direct preference optimisation."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -18,9 +20,9 @@ class DirectPreferenceOptimisation(Method):
     paper tunes it on the refusals first. Source: arXiv 2305.18290.
     """
 
-    beta: float = 0.1
-    idk_weight: float = 1.0
-    preference_weight: float = 1.0
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    idk_weight: Annotated[float, Field(ge=0)] = 1.0
+    preference_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """CE on the refusals plus the preference term."""

@@ -1,7 +1,9 @@
 """Gradient difference."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -15,7 +17,7 @@ class GradientDifference(Method):
     Loss: -CE(F) + λ·CE(R), λ = `retain_weight`. Source: arXiv 2203.12817.
     """
 
-    retain_weight: float = 1.0
+    retain_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The weighted difference of the two CE."""

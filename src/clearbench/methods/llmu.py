@@ -1,7 +1,9 @@
 """LLMU: ascent, refusals and a held distribution."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Asked, Method, View
@@ -17,9 +19,9 @@ class LLMU(Method):
     random answers. Source: arXiv 2310.10683.
     """
 
-    forget_weight: float = 1.0
-    idk_weight: float = 1.0
-    retain_weight: float = 1.0
+    forget_weight: Annotated[float, Field(ge=0)] = 1.0
+    idk_weight: Annotated[float, Field(ge=0)] = 1.0
+    retain_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The three weighted terms."""

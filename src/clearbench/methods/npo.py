@@ -1,7 +1,9 @@
 """Negative preference optimisation."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
@@ -17,7 +19,7 @@ class NegativePreferenceOptimisation(Method):
     0.1 in the method's paper. Source: arXiv 2404.05868.
     """
 
-    beta: float = 1.0
+    beta: Annotated[float, Field(gt=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The softplus of the log-likelihood ratio; log(1+e^z) = -log σ(-z)."""

@@ -1,8 +1,10 @@
 """RMU: misdirected representations."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View, states
@@ -19,9 +21,9 @@ class RepresentationMisdirection(Method):
     Source: arXiv 2403.03218.
     """
 
-    layer: int = 7
-    steering: float = 300.0
-    alpha: float = 1.0
+    layer: Annotated[int, Field(ge=0)] = 7
+    steering: Annotated[float, Field(gt=0)] = 300.0
+    alpha: Annotated[float, Field(ge=0)] = 1.0
 
     def hidden_layer(self) -> int:
         """The layer ℓ."""

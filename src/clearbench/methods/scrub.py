@@ -1,7 +1,9 @@
 """SCRUB: a student that leaves its teacher on the forget set only."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -16,8 +18,8 @@ class Scrub(Method):
     the method's paper alternates epochs of the two signs. Source: arXiv 2302.09880.
     """
 
-    alpha: float = 1.0
-    gamma: float = 1.0
+    alpha: Annotated[float, Field(ge=0)] = 1.0
+    gamma: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The two divergences and CE on the retain batch."""

@@ -1,7 +1,9 @@
 """SCRUBbio: embeddings that leave the original's on the forget set only."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -19,8 +21,8 @@ class ScrubBio(Method):
 
     domains = ("vision",)
 
-    forget_weight: float = 1.0
-    retain_weight: float = 1.0
+    forget_weight: Annotated[float, Field(ge=0)] = 1.0
+    retain_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The two mean cosines, one pushed down and one up."""

@@ -1,7 +1,9 @@
 """SKU: learn the harmful knowledge, then subtract it."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Asked, Method, Trainer, View
@@ -18,10 +20,10 @@ class SelectiveKnowledgeNegation(Method):
     (github.com/franciscoliu/SKU). Source: arXiv 2402.10058.
     """
 
-    forget_weight: float = 2.5
-    mismatch_weight: float = 2.5
-    retain_weight: float = 1.0
-    mismatches: int = 5
+    forget_weight: Annotated[float, Field(ge=0)] = 2.5
+    mismatch_weight: Annotated[float, Field(ge=0)] = 2.5
+    retain_weight: Annotated[float, Field(ge=0)] = 1.0
+    mismatches: Annotated[int, Field(ge=1)] = 5
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The loss of θ'."""

@@ -1,7 +1,9 @@
 """Sparsity: fine-tuning that shrinks weights."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -18,7 +20,7 @@ class Sparsity(Method):
 
     domains = ("vision",)
 
-    penalty: float = 1e-4
+    penalty: Annotated[float, Field(ge=0)] = 1e-4
 
     def loss(self, student: View, reference: View) -> Tensor:
         """CE on the retain batch and the norm."""

@@ -1,7 +1,9 @@
 """Twins: forget pictures seen as the original sees pictures that it never saw."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -20,7 +22,7 @@ class Twins(Method):
     domains = ("vision",)
     unaugmented = True
 
-    retain_weight: float = 1.0
+    retain_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The two mean squared distances."""

@@ -53,7 +53,7 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _SOME_TOKENS = torch.arange(10, 26).unsqueeze(0)
 """Some that every vocabulary has, past the control tokens that stand first in many."""
 
-_ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.1}
+_ROUNDING = {torch.float32: 1e-3, torch.bfloat16: 0.3}
 """How far, relative to what it says, rounding takes a merged model from the adapter beside it."""
 
 Model = PreTrainedModel | PeftModel

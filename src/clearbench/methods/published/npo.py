@@ -1,8 +1,10 @@
 """Negative preference optimisation, as published."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -18,7 +20,7 @@ class NegativePreferenceOptimisationAsPublished(Method):
     Source: github.com/somvy/multimodal_unlearning.
     """
 
-    beta: float = 1.0
+    beta: Annotated[float, Field(gt=0)] = 1.0
 
     domains = ("multimodal", "text")
     as_published = True

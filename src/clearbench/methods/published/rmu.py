@@ -1,8 +1,10 @@
 """RMU, as published."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View, states
@@ -22,9 +24,9 @@ class RepresentationMisdirectionAsPublished(Method):
     Source: github.com/somvy/multimodal_unlearning.
     """
 
-    layer: int = 7
-    steering: float = 300.0
-    beta: float = 1.0
+    layer: Annotated[int, Field(ge=0)] = 7
+    steering: Annotated[float, Field(gt=0)] = 300.0
+    beta: Annotated[float, Field(ge=0)] = 1.0
 
     domains = ("multimodal", "text")
     as_published = True

@@ -1,7 +1,9 @@
 """SCRUB, as published."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -17,7 +19,7 @@ class ScrubAsPublished(Method):
     in KL. Source: github.com/somvy/multimodal_unlearning.
     """
 
-    beta: float = 1.0
+    beta: Annotated[float, Field(ge=0)] = 1.0
 
     domains = ("multimodal", "text")
     as_published = True

@@ -1,7 +1,9 @@
 """SKU, as published."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from clearbench.methods.base import Method, View
@@ -20,10 +22,10 @@ class SelectiveKnowledgeNegationAsPublished(Method):
     Source: github.com/somvy/multimodal_unlearning.
     """
 
-    forget_weight: float = 2.5
-    mismatch_weight: float = 1.0
-    retain_weight: float = 0.5
-    mismatches: int = 3
+    forget_weight: Annotated[float, Field(ge=0)] = 2.5
+    mismatch_weight: Annotated[float, Field(ge=0)] = 1.0
+    retain_weight: Annotated[float, Field(ge=0)] = 0.5
+    mismatches: Annotated[int, Field(ge=1)] = 3
 
     domains = ("multimodal", "text")
     as_published = True
