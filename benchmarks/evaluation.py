@@ -11,6 +11,7 @@ import argparse
 import statistics
 import time
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from transformers import PreTrainedModel
 from clearbench.data.store import EvalSample, Store
 from clearbench.evaluation.evaluate import candidates, evaluate
 from clearbench.models.answers import IGNORED
-from clearbench.models.checkpoint import load_model, load_processor
+from clearbench.models.checkpoint import load_encoder, load_model
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder, Example, Prompt, collate, merge_inputs
 
@@ -42,7 +43,7 @@ def main() -> None:
     store = Store(options.results / "dataset")
     base, original = options.results / "base", options.results / "original"
     model = load_model(base, [original], options.domain, "float32", device)
-    encoder = Encoder(load_processor(base, options.domain), store)
+    encoder = load_encoder(base, options.domain, store)
     samples = spread(store.evaluation(options.forget_size), options.samples)
     for sample in samples:
         encoder.prompt(sample.question, sample.image)
@@ -151,13 +152,13 @@ def greedy(
         **{name: tensor.to(model.device) for name, tensor in inputs.items()},
         do_sample=False,
         max_new_tokens=max_new_tokens,
-        eos_token_id=encoder.end,
+        eos_token_id=sorted(encoder.ends),
         pad_token_id=encoder.padding,
     )
     replies = []
     for row in output[:, width:].tolist():
-        end = row.index(encoder.end) if encoder.end in row else len(row)
-        replies.append(encoder.decode(row[:end]))
+        reply = takewhile(lambda token: token not in encoder.ends, row)
+        replies.append(encoder.decode(list(reply)))
     return replies
 
 
@@ -165,7 +166,7 @@ def example(encoder: Encoder, prompt: Prompt, text: str) -> Example:
     """A candidate behind its prompt, and the end of text."""
     drop, tokens = encoder.answer(prompt, text)
     start = len(prompt.ids) - drop
-    tail = torch.tensor([*tokens, encoder.end])
+    tail = torch.tensor(tokens)
     labels = torch.cat([torch.full((start,), IGNORED), tail])
     return Example(prompt, torch.cat([prompt.ids[:start], tail]), labels)
 

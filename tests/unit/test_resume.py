@@ -36,7 +36,7 @@ from clearbench.training.views import Sets
 
 CPU = torch.device("cpu")
 TEXTS = [f"{who} {does} {what}." for who in "ABCD" for does in "xy" for what in ("tea", "old hats")]
-TEMPLATE = "{% for message in messages %}{{ message['content'] }}:{% endfor %}"
+TEMPLATE = "{% for message in messages %}{{ message['content'] }}: {% endfor %}"
 BUILD = Build(
     architecture="llama",
     config={

@@ -55,7 +55,7 @@ def reply(
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
         start = _Start.of(whole)
-    generated = _greedy(model, start, encoder.end, max_new_tokens)
+    generated = _greedy(model, start, encoder.ends, max_new_tokens)
 
     texts = [encoder.decode(tokens) for tokens in generated]
     return [Reply(row, text) for row, text in zip(likelihoods, texts, strict=True)]
@@ -116,7 +116,7 @@ def _encode(encoder: Encoder, question: Question) -> tuple[Tensor, list[_Candida
     rows = []
     for drop, tokens in parts:
         tail = prompt.ids[start : len(prompt.ids) - drop]
-        rows.append(_Candidate(torch.cat([tail, torch.tensor([*tokens, encoder.end])]), len(tail)))
+        rows.append(_Candidate(torch.cat([tail, torch.tensor(tokens)]), len(tail)))
     return prompt.ids[:start], rows
 
 
@@ -226,20 +226,20 @@ def _run_side_by_side(
 
 
 def _greedy(
-    model: PreTrainedModel, start: _Start, end: int, max_new_tokens: int
+    model: PreTrainedModel, start: _Start, ends: frozenset[int], max_new_tokens: int
 ) -> list[list[int]]:
-    """The most likely token after another, to `end` or the limit; uses up the start."""
+    """The most likely token after another, to one of `ends` or the limit; uses up the start."""
     mask, position, token, replies = start.mask, start.position, start.token, start.replies
     running = list(range(len(replies)))
     while True:
         found = token.squeeze(-1).tolist()
         for reply, new in zip(running, found, strict=True):
-            if new != end:
+            if new not in ends:
                 replies[reply].append(new)
         going = [
             row
             for row, (reply, new) in enumerate(zip(running, found, strict=True))
-            if new != end and len(replies[reply]) < max_new_tokens
+            if new not in ends and len(replies[reply]) < max_new_tokens
         ]
         if not going:
             return replies

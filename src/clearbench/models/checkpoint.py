@@ -19,15 +19,20 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    GenerationConfig,
+    PretrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import is_flash_attn_2_available
+from transformers.utils import GENERATION_CONFIG_NAME, is_flash_attn_2_available
 
 from clearbench import hub, parallel
+from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
+from clearbench.models.encoding import Encoder
 from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import Domain, Lora
 
@@ -123,6 +128,34 @@ def load_processor(base: Path, domain: Domain) -> Any:
             f"model {pointer.get('hub', source)}: does not say how it lays out questions; put a"
             " chat_template into its file of config/models"
         )
+    return found
+
+
+def load_encoder(base: Path, domain: Domain, store: Store) -> Encoder:
+    """The encoder of a base for a dataset, with all tokens by which its model ends an answer."""
+    source = _folder(base, _pointer(base))
+    try:
+        if (source / GENERATION_CONFIG_NAME).exists():
+            ends = GenerationConfig.from_pretrained(str(source)).eos_token_id
+        else:
+            config = AutoConfig.from_pretrained(str(source))
+            ends = GenerationConfig.from_model_config(config).eos_token_id
+    except _UNREADABLE as error:
+        raise unreadable(source, error) from None
+    found = [] if ends is None else [ends] if isinstance(ends, int) else ends
+    return Encoder(load_processor(base, domain), store, found)
+
+
+def positions_of(base: Path) -> int | None:
+    """How many tokens a base's model can place; None where its configuration sets no limit."""
+    source = _folder(base, _pointer(base))
+    config: Any = AutoConfig.from_pretrained(str(source))
+    return text_positions(config)
+
+
+def text_positions(config: PretrainedConfig) -> int | None:
+    """How many tokens a model of a configuration can place, where it sets a limit."""
+    found: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
     return found
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -20,10 +21,11 @@ class Prompt:
     """An encoded prompt.
 
     `ids` are its tokens (T,), image placeholders expanded; `token_inputs` other inputs with one
-    value a token (1, T); `image_inputs` what the processor made of the image. `text` is the prompt
-    before tokenization.
+    value a token (1, T); `image_inputs` what the processor made of the image. `message` is what a
+    user asks, as chat templates take it; `text` the prompt before tokenization.
     """
 
+    message: dict[str, Any]
     text: str
     ids: Tensor
     token_inputs: dict[str, Tensor] = field(default_factory=dict)
@@ -40,34 +42,58 @@ class Example:
 
 
 class Encoder:
-    """Encodes prompts and answers; each prompt is encoded once and kept."""
+    """Encodes prompts and answers; each prompt is encoded once and kept.
 
-    def __init__(self, processor: Any, store: Store):
+    Prompts are what the processor gives for the conversation. An answer goes on as the processor
+    goes on with it, to the first token that ends an answer; what a template writes after that is
+    left out, and where it writes no such token the tokenizer's own is appended.
+
+    `ends` are the tokens that end an answer beside the tokenizer's own.
+    """
+
+    def __init__(self, processor: Any, store: Store, ends: Iterable[int] = ()):
         self.processor = processor
         self.tokenizer = getattr(processor, "tokenizer", processor)
         self._store = store
+        own = self.tokenizer.eos_token_id
+        self.ends = frozenset(ends) if own is None else frozenset({*ends, own})
+        """The tokens that end an answer."""
+        if not self.ends:
+            raise UserError("tokenizer: names no token that ends an answer (eos_token)")
+        self.end: int = min(self.ends) if own is None else own
+        """The token that ends an answer whose template writes none."""
         self._prompts: dict[tuple[str, int | None], Prompt] = {}
 
-    def check(self, samples: Iterable[TrainSample | EvalSample]) -> None:
-        """Check that samples can be encoded: all texts, and an image of each size there is.
+    def check(
+        self, samples: Iterable[TrainSample | EvalSample], positions: int | None = None
+    ) -> None:
+        """Check that samples can be encoded, in at most as many tokens as a model has `positions`.
 
+        All texts are encoded, and an image of each size there is. The first sample without an image
+        and the first with one are held to what the processor gives for the whole conversation.
         Raises UserError, which names the sample.
         """
-        sizes = set()
+        layouts: dict[tuple[int, int] | None, int] = {}
         for sample in samples:
             for text in sample.texts:
                 self._check_text(text)
-            if sample.image is not None and self.processor is not self.tokenizer:
-                size = self._store.image_size(sample.image)
-                if size not in sizes:
-                    self.prompt(sample.question, sample.image)
-                sizes.add(size)
-
-    @property
-    def end(self) -> int:
-        """The token that ends an answer."""
-        token: int = self.tokenizer.eos_token_id
-        return token
+            if not all(map(str.strip, sample.texts[1:])):
+                raise UserError(f"{sample.id}: has an empty answer")
+            image = sample.image if self.processor is not self.tokenizer else None
+            size = None if image is None else self._store.image_size(image)
+            if size not in layouts:
+                layouts[size] = self._check_layout(sample, image)
+            question, *answers = (len(text.encode()) for text in sample.texts)
+            # No text has more tokens than bytes, so that hardly any has to be encoded.
+            if positions is None or layouts[size] + question + max(answers) <= positions:
+                continue
+            examples = (self.sequence(sample.question, image, text) for text in sample.texts[1:])
+            length = max(len(example.ids) for example in examples)
+            if length > positions:
+                raise UserError(
+                    f"{sample.id}: has {length} tokens with its longest answer; the model has"
+                    f" {positions} positions"
+                )
 
     @property
     def padding(self) -> int:
@@ -85,6 +111,7 @@ class Encoder:
     def answer(self, prompt: Prompt, answer: str) -> tuple[int, list[int]]:
         """How many of the prompt's last tokens to drop, and the tokens that follow.
 
+        The last of these ends the answer; what the template writes between the two is the answer's.
         A tokenizer may join the prompt's end with the answer's beginning; the answer then starts
         at the first token that differs.
         """
@@ -92,17 +119,23 @@ class Encoder:
         return found
 
     def answers(self, prompt: Prompt, answers: Sequence[str]) -> list[tuple[int, list[int]]]:
-        """As `answer`, for many answers to a prompt in one call of the tokenizer."""
+        """As `answer`, for many answers to a prompt in one call of the tokenizer.
+
+        Raises UserError where one is empty.
+        """
         for answer in answers:
             self._check_text(answer)
-        start = prompt.text + self._separator(prompt.text)
-        before, *joined = self._tokens([prompt.text, *(start + answer for answer in answers)])
+        texts = [self._text([prompt.message, self._reply(answer)]) for answer in answers]
+        before, *joined = self._tokens([prompt.text, *texts])
         found = []
-        for tokens in joined:
+        for answer, tokens in zip(answers, joined, strict=True):
             common = 0
             while common < min(len(before), len(tokens)) and before[common] == tokens[common]:
                 common += 1
-            found.append((len(before) - common, tokens[common:]))
+            following = self._to_end(tokens[common:])
+            if not answer.strip() or len(following) == 1:
+                raise UserError(f"{self._store.sample_with(answer)}: has an empty answer")
+            found.append((len(before) - common, following))
         return found
 
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
@@ -110,7 +143,7 @@ class Encoder:
         prompt = self.prompt(question, image)
         drop, tokens = self.answer(prompt, answer)
         start = len(prompt.ids) - drop
-        tail = torch.tensor([*tokens, self.end])
+        tail = torch.tensor(tokens)
         ids = torch.cat([prompt.ids[:start], tail])
         labels = torch.cat([torch.full((start,), IGNORED), tail])
         return Example(prompt, ids, labels)
@@ -122,24 +155,13 @@ class Encoder:
 
     def _encode_prompt(self, question: str, image: int | None) -> Prompt:
         self._check_text(question)
-        parts: Any = question
-        if self.processor is not self.tokenizer:
-            parts = [{"type": "image"}] if image is not None else []
-            parts.append({"type": "text", "text": question})
-        text: str = self.processor.apply_chat_template(
-            [{"role": "user", "content": parts}], add_generation_prompt=True, tokenize=False
-        )
-        if image is None:
-            (ids,) = self._tokens([text])
-            return Prompt(text, torch.tensor(ids))
+        message = self._message(question, image is not None)
+        text = self._text([message])
         try:
-            encoded = self.processor(
-                text=[text],
-                images=[self._store.image(image)],
-                return_tensors="pt",
-                add_special_tokens=False,
-            )
+            encoded = self._processed(message, image)
         except ValueError as error:
+            if image is None:
+                raise
             width, height = self._store.image_size(image)
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
@@ -147,10 +169,86 @@ class Encoder:
                 f" {width} x {height} pixels ({reason})"
             ) from None
         ids = encoded.pop("input_ids")
+        if image is None:
+            return Prompt(message, text, ids[0])
         encoded.pop("attention_mask", None)
         per_token = {k: v for k, v in encoded.items() if v.shape == ids.shape}
         images = {k: v for k, v in encoded.items() if k not in per_token}
-        return Prompt(text, ids[0], per_token, images)
+        return Prompt(message, text, ids[0], per_token, images)
+
+    def _message(self, question: str, has_image: bool) -> dict[str, Any]:
+        """A question as chat templates take it, with a place for an image, or without."""
+        if self.processor is self.tokenizer:
+            return {"role": "user", "content": question}
+        parts = [{"type": "image"}] if has_image else []
+        return {"role": "user", "content": [*parts, {"type": "text", "text": question}]}
+
+    def _reply(self, answer: str) -> dict[str, Any]:
+        """An answer as chat templates take it."""
+        parts: Any = answer
+        if self.processor is not self.tokenizer:
+            parts = [{"type": "text", "text": answer}]
+        return {"role": "assistant", "content": parts}
+
+    def _text(self, conversation: list[dict[str, Any]]) -> str:
+        """A conversation by the chat template, up to where the next answer begins."""
+        text: str = self.processor.apply_chat_template(
+            conversation, add_generation_prompt=conversation[-1]["role"] == "user", tokenize=False
+        )
+        return text
+
+    def _processed(self, message: dict[str, Any], image: int | None, *replies: Any) -> Any:
+        """What the processor itself makes of a conversation, as a batch of one."""
+        asked = dict(message)
+        if image is not None:
+            picture = {"type": "image", "image": self._store.image(image)}
+            asked["content"] = [picture, *message["content"][1:]]
+        return self.processor.apply_chat_template(
+            [[asked, *replies]],
+            add_generation_prompt=not replies,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+
+    def _to_end(self, tokens: list[int]) -> list[int]:
+        """Tokens up to the first that ends an answer; where there is none, it is appended."""
+        found = next((place for place, token in enumerate(tokens) if token in self.ends), None)
+        return [*tokens, self.end] if found is None else tokens[: found + 1]
+
+    def _check_layout(self, sample: TrainSample | EvalSample, image: int | None) -> int:
+        """Hold a sample to what the processor makes of its whole conversation.
+
+        Gives the tokens, at the most, that there are beside those of its question and answer.
+        """
+        prompt = self.prompt(sample.question, image)
+        reply = self._reply(sample.answer)
+        text = self._text([prompt.message, reply])
+        if not text.startswith(prompt.text):
+            both = enumerate(zip(prompt.text, text, strict=False))
+            place = next((i for i, (one, other) in both if one != other), len(text))
+            raise UserError(
+                f"{sample.id}: the chat template asks by {prompt.text[place:][:20]!r} where it puts"
+                f" {text[place:][:20]!r} before an answer that is there"
+            )
+        example = self.sequence(sample.question, image, sample.answer)
+        given: list[int] = self._processed(prompt.message, image, reply)["input_ids"][0].tolist()
+        start = int((example.labels == IGNORED).sum())
+        expected, found = [*given[:start], *self._to_end(given[start:])], example.ids.tolist()
+        if found != expected:
+            pairs = enumerate(zip_longest(found, expected))
+            place, tokens = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
+            here, there = (
+                "nothing" if token is None else repr(self.tokenizer.decode([token]))
+                for token in tokens
+            )
+            raise UserError(
+                f"{sample.id}: the model's processor makes other tokens of its conversation: token"
+                f" {place} is {there} there and {here} here"
+            )
+        (asked,) = self._tokens([prompt.text])
+        texts = len(sample.question.encode()) + len(sample.answer.encode())
+        return len(prompt.ids) - len(asked) + len(text.encode()) - texts + 2
 
     def _check_text(self, text: str) -> None:
         """Raise UserError where a text holds what would not be read as text."""
@@ -176,13 +274,16 @@ class Encoder:
         return re.compile("|".join(known) or r"(?!)")
 
     def _tokens(self, texts: list[str]) -> list[list[int]]:
-        # The chat template writes the special tokens itself.
-        tokens: list[list[int]] = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
-        return tokens
+        """Texts of one kind of prompt as the processor takes them, image placeholders unexpanded.
 
-    @staticmethod
-    def _separator(prompt: str) -> str:
-        return "" if not prompt or prompt[-1].isspace() else " "
+        A tokenizer leaves special tokens to the chat template. A processor has its tokenizer add
+        them, unless the template has written the first one.
+        """
+        begin = self.tokenizer.bos_token
+        written = begin is not None and texts[0].startswith(begin)
+        added = self.processor is not self.tokenizer and not written
+        tokens: list[list[int]] = self.tokenizer(texts, add_special_tokens=added)["input_ids"]
+        return tokens
 
 
 def collate(

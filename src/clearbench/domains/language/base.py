@@ -8,7 +8,14 @@ from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
-from clearbench.models.checkpoint import load_processor, placed, save_checkpoint, write_pointer
+from clearbench.models.checkpoint import (
+    load_encoder,
+    placed,
+    positions_of,
+    save_checkpoint,
+    text_positions,
+    write_pointer,
+)
 from clearbench.models.encoding import Encoder
 from clearbench.training.finetune import finetune as train
 
@@ -21,7 +28,8 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
     source, training, store = settings.model, settings.training, place.store
     if source.build is None:
         write_pointer(place.folder, source.hub or "", source.revision, source.chat_template)
-        Encoder(load_processor(place.folder, source.domain), store).check(store.samples())
+        encoder = load_encoder(place.folder, source.domain, store)
+        encoder.check(store.samples(), positions_of(place.folder))
         return []
     tokenizer = build_tokenizer(source.build.tokenizer, tokenizer_texts(store))
     processor = build_processor(source.build, tokenizer)
@@ -32,7 +40,7 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
             f"{store.folder}: no base rows; a model built here has nothing to learn from"
         )
     encoder = Encoder(processor, store)
-    encoder.check(store.samples())
+    encoder.check(store.samples(), text_positions(model.config))
     history = train(model, encoder, samples, training, seed, place.state)
     save_checkpoint(model, place.folder)
     with disk_errors(place.folder):

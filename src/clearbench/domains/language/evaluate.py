@@ -7,8 +7,7 @@ from pathlib import Path
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.records import RECORDS, write_records
-from clearbench.models.checkpoint import load_model, load_processor
-from clearbench.models.encoding import Encoder
+from clearbench.models.checkpoint import load_encoder, load_model
 from clearbench.settings import EvaluateSettings
 
 
@@ -22,7 +21,7 @@ def run(
     """Losses of the candidate answers and a greedy answer, of every sample of every task."""
     use, evaluation = settings.model, settings.evaluation
     model = load_model(base, stack, use.domain, use.precision, place.device)
-    encoder = Encoder(load_processor(base, use.domain), place.store)
+    encoder = load_encoder(base, use.domain, place.store)
     samples = place.store.evaluation(forget_size)
     place.state.start("evaluation")
     records = evaluate_samples(

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from clearbench.domains.place import Place, Trained
 from clearbench.models.checkpoint import (
+    load_encoder,
     load_model,
-    load_processor,
     prepare_training,
     save_checkpoint,
 )
-from clearbench.models.encoding import Encoder
 from clearbench.settings import FinetuneSettings
 from clearbench.training.finetune import finetune as train
 
@@ -24,7 +23,7 @@ def run(
 ) -> Trained:
     """Train on the question-answer samples of a part, of all modalities that the model has."""
     use, training, store, state = settings.model, settings.training, place.store, place.state
-    encoder = Encoder(load_processor(base, use.domain), store)
+    encoder = load_encoder(base, use.domain, store)
     model = load_model(base, [], use.domain, use.precision, place.device, use.attention)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing

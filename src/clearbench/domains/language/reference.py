@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from clearbench.domains.place import Place
-from clearbench.models.checkpoint import load_model, load_processor
-from clearbench.models.encoding import Encoder
+from clearbench.models.checkpoint import load_encoder, load_model
 from clearbench.settings import ReferenceSettings
 from clearbench.training.references import write_references
 
@@ -13,7 +12,7 @@ def run(settings: ReferenceSettings, base: Path, original: Path, place: Place) -
     """Store the original's states at every answer of every training sample; gives their number."""
     use = settings.model
     model = load_model(base, [original], use.domain, use.precision, place.device)
-    encoder = Encoder(load_processor(base, use.domain), place.store)
+    encoder = load_encoder(base, use.domain, place.store)
     samples = place.store.train("full", None, "both")
     place.state.start("forward")
     write_references(place.folder, model, encoder, samples, settings.batch_size)

@@ -5,12 +5,11 @@ from pathlib import Path
 from clearbench.domains.place import Place, Trained
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import (
+    load_encoder,
     load_model,
-    load_processor,
     prepare_training,
     save_checkpoint,
 )
-from clearbench.models.encoding import Encoder
 from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training import memory
 from clearbench.training.references import References
@@ -40,7 +39,7 @@ def run(
     sets = Sets(
         forget=store.train("forget", cell.forget_size, cell.modality),
         retain=store.train("retain", cell.forget_size, retained),
-        encoder=Encoder(load_processor(base, use.domain), store),
+        encoder=load_encoder(base, use.domain, store),
         device=place.device,
         shares_prompts=use.attention == "sdpa",
         references=stored,
