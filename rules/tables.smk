@@ -52,6 +52,7 @@ rule table2:
 
 
 onerror:
+    suite.stop()
     shell(
         "env -u CLEARBENCH_IMAGE clearbench tabulate --partial"
         " --suite {suite.suite.path} --results {suite.root}"

@@ -1,9 +1,8 @@
 """What the rules ask for: inputs, settings as one JSON text, and which artifacts are to be made.
 
 Snakemake orders and starts jobs; what has to be made again is decided here, from the provenance
-records alone. It is told by its own means: the inputs of a current artifact are `ancient`, and all
-rules have the file `.changed` as an input, which is new for those artifacts that have to be made
-again. `docs/provenance.md` says why.
+records alone. It is told by its own means: the inputs of a current artifact are `ancient`, and an
+artifact that has to be made again is forced. `docs/provenance.md` says why.
 """
 
 import fcntl
@@ -38,8 +37,6 @@ from clearbench.slurm import grant, left_behind
 from clearbench.suite import load_suite, suites_of
 from clearbench.tables import table_domains
 from clearbench.tables.table2 import single_domain_suites
-
-CHANGED = ".changed"
 
 Wildcards = Mapping[str, str]
 
@@ -122,17 +119,19 @@ class Workflow:
         """The function that gives the inputs of a rule's job, by name.
 
         `pattern` is the artifact's name with the rule's wildcards. An input of an artifact is the
-        manifest of another, and `.changed`.
+        manifest of another.
         """
 
         def found(wildcards: Wildcards) -> dict[str, str]:
             artifact = self._artifact(pattern, wildcards)
             status = self._statuses.get(artifact.name, Status(artifact))
             edges = {name: self.output(source) for name, source in artifact.inputs.items()}
+            if status.causes:
+                # As --forcerun would, but without making it a target of every run.
+                self._snakemake.dag.forcefiles.add(self.output(artifact.name))
             if status.current:
                 edges = {name: ancient(path) for name, path in edges.items()}
-            ticket = str(self.root / CHANGED)
-            return {**edges, "changed": ticket if status.causes else ancient(ticket)}
+            return edges
 
         return found
 
@@ -238,6 +237,7 @@ class Workflow:
                 f"SLURM jobs of a run that was killed still work here: {' '.join(left)}; wait for"
                 f" their end to keep what they do, or type: scancel {' '.join(left)}"
             )
+        self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / ".holder"
         self._holder = path.open("a+", encoding="utf-8")
         try:
@@ -260,30 +260,25 @@ class Workflow:
         self._holder.write(f"snakemake, process {os.getpid()} on {socket.gethostname()}, {since},")
         self._holder.flush()
 
+    def stop(self) -> None:
+        """Spare a run that failed Snakemake's warning of incomplete files, of which there are none.
+
+        Meant for the end of a run.
+        """
+        self._snakemake.execution_settings.keep_incomplete = False
+
     @cached_property
     def _statuses(self) -> dict[str, Status]:
         """What is current; nothing in the processes of single jobs, which do not decide."""
-        root = self.root
-        ticket = root / CHANGED
         try:
             self._set_up()
             if not self._snakemake.is_main_process:
                 return {}
             self.suite.check_sources()
             environments = accepted(self.site.image, self._in_image)
-            found = assess(self.graph, Tree(root), environments)
+            found = assess(self.graph, Tree(self.root), environments)
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        causes = {
-            name: [cause.text for cause in status.causes]
-            for name, status in found.items()
-            if status.causes and status.causes[0].kind != "missing"
-        }
-        if causes or not ticket.exists():
-            root.mkdir(parents=True, exist_ok=True)
-            # New content each time: Snakemake goes by the time first, then by the checksum.
-            text = json.dumps({"at": time.time_ns(), "changed": causes}, indent=1)
-            ticket.write_text(text + "\n", encoding="utf-8")
         for line in (*brief(found.values()), *self._remarks(found)):
             print(f"clearbench: {line}", file=sys.stderr)
         return found
@@ -303,8 +298,7 @@ class Workflow:
 
     def _set_up(self) -> None:
         """Make this process one whose jobs find their image, and refuse to run in another."""
-        # Its notes do not decide: they go by the image's path, and whether there was one at all.
-        self._snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        self._silence()
         if self._snakemake.is_main_process:
             for name in (PROMISE, CHECKOUT):
                 os.environ.pop(name, None)
@@ -323,6 +317,20 @@ class Workflow:
         os.environ.setdefault(PROMISE, image_digest(self.site.image))
         os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
         enter(self.site)
+
+    def _silence(self) -> None:
+        """Let neither Snakemake's own notes nor the times of files decide anything."""
+        snakemake = self._snakemake
+        # The notes go by the image's path, and whether there was one at all.
+        snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+        # Whatever a job that failed or was killed has left is whole: what was there, or the new.
+        snakemake.execution_settings.keep_incomplete = True
+        snakemake.dag.ignore_incomplete = True
+
+        async def unchecked(*_: Any) -> None:
+            """In place of an error where an input is newer than what was just made from it."""
+
+        snakemake.dag.check_output_mtime = unchecked
 
     def _artifact(self, pattern: str, wildcards: Wildcards) -> Artifact:
         name = pattern.format(**dict(wildcards.items()))

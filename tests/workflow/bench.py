@@ -14,9 +14,8 @@ import yaml
 
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.tree import CHECKED
-from clearbench.workflow import CHANGED
 
-OWN = {CHANGED, CHECKED, ".holder"}
+OWN = {CHECKED, ".holder"}
 """The files of a results tree that belong to no artifact, and differ from run to run."""
 
 ROOT = Path(__file__).resolve().parents[2]
