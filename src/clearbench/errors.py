@@ -28,6 +28,14 @@ def meant(name: str, known: Iterable[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
+class Unreadable(UserError):
+    """A file that is there and cannot be read: it is not made again, since that is no cure."""
+
+    def __init__(self, path: Path, error: OSError):
+        help_ = "; its owner can allow it with chmod" if isinstance(error, PermissionError) else ""
+        super().__init__(f"{path}: cannot be read ({error.strerror}){help_}")
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Raise OSError, naming `path`, for an error of the disk that a library tells in words only."""

@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from subprocess import CalledProcessError
@@ -26,7 +27,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from clearbench.errors import UserError, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST
+from clearbench.provenance.artifacts import FAILURE, MANIFEST
 from clearbench.provenance.checkout import CHECKOUT, checkout
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import PROMISE, SLURM, accepted, image_digest
@@ -279,9 +280,18 @@ class Workflow:
             found = assess(self.graph, Tree(self.root), environments)
         except UserError as error:
             raise WorkflowError(str(error)) from None
+        if not self._snakemake.dryrun:
+            self._forget_failures(found)
         for line in (*brief(found.values()), *self._remarks(found)):
             print(f"clearbench: {line}", file=sys.stderr)
         return found
+
+    def _forget_failures(self, statuses: Mapping[str, Status]) -> None:
+        """Remove what jobs of other recipes said that failed, beside artifacts that are current."""
+        for name, status in statuses.items():
+            if status.current:
+                with suppress(OSError):
+                    (self.root / name / FAILURE).unlink(missing_ok=True)
 
     def _remarks(self, statuses: Mapping[str, Status]) -> Iterator[str]:
         """What a user should know of the records that a run would write."""

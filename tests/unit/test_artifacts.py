@@ -1,24 +1,29 @@
 """Artifacts: whole or not at all, and told by their manifest alone."""
 
+import errno
 import fcntl
 import os
 import shutil
 import threading
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from clearbench.errors import UserError
+from clearbench.errors import Unreadable, UserError
+from clearbench.provenance import artifacts
 from clearbench.provenance.artifacts import (
     FAILURE,
     INVALID,
     MANIFEST,
     PROVENANCE,
     FileEntry,
+    folder_digest,
     held,
     part_folder,
     publish,
     read_manifest,
+    recover,
     sha256,
 )
 from synthetic import fill, names, put_artifact
@@ -72,6 +77,142 @@ def test_folder_is_there_only_with_all_of_its_files_flushed_to_the_disk(tmp_path
     publish(part, folder)
     assert seen == [(part, folder, {"a", "deep/b", MANIFEST}, False)]
     assert names(folder) == {"a", "deep/b", MANIFEST}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_all_files_have_the_permissions_that_the_umask_leaves(tmp_path, umask):
+    """So that the group can read weights, which their library writes for their owner alone."""
+    before = os.umask(umask)
+    try:
+        part = fill(tmp_path / "made", {"a": "alpha", "deep/b": "beta"})
+        (part / "a").chmod(0o600)
+        (part / "deep").chmod(0o700)
+        publish(part, tmp_path / "made")
+    finally:
+        os.umask(before)
+    modes = {path: path.stat().st_mode & 0o777 for path in (tmp_path / "made").rglob("*")}
+    assert modes == {path: (0o777 if path.is_dir() else 0o666) & ~umask for path in modes}
+
+
+def test_an_artifact_on_another_disk_is_published_there_and_the_link_stays(tmp_path):
+    disk = tmp_path / "disk/moved"
+    put_artifact(disk, {"old": "old"})
+    folder = tmp_path / "results/made"
+    folder.parent.mkdir()
+    folder.symlink_to(disk)
+    assert part_folder(folder).parent == disk.parent
+    put_artifact(folder, {"new": "new"})
+    assert folder.is_symlink()
+    assert names(disk) == {"new", MANIFEST}
+    shutil.rmtree(disk)
+    put_artifact(folder, {"new": "new"})
+    assert names(disk) == {"new", MANIFEST}
+
+
+def test_a_link_to_a_disk_that_is_not_there_is_told(tmp_path):
+    folder = tmp_path / "made"
+    folder.symlink_to(tmp_path / "gone/moved")
+    with pytest.raises(UserError, match=r"made: a link to .*/gone/moved, which is not there"):
+        part_folder(folder)
+
+
+REFUSED = [errno.EXDEV, errno.EBUSY, errno.ENOTEMPTY, errno.EPERM, errno.EACCES, errno.ESTALE]
+
+
+@pytest.mark.parametrize("code", REFUSED, ids=errno.errorcode.get)
+def test_a_folder_that_cannot_be_renamed_takes_what_was_finished(tmp_path, monkeypatch, code):
+    folder = put_artifact(tmp_path / "made", {"old": "old", "both": "old", "deep/old": ""})
+    for name in (FAILURE, INVALID, "notes.txt"):
+        (folder / name).write_text("{}")
+    part = fill(folder, {"both": "new", "deep/new": ""})
+
+    def refuse(*_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    publish(part, folder)
+    assert names(folder) == {"both", "deep/new", MANIFEST, "notes.txt"}
+    assert (folder / "both").read_text() == "new"
+    assert read_manifest(folder).files.keys() == {"both", "deep/new"}
+    assert not part.exists()
+
+
+def test_what_cannot_be_published_stays_and_is_told(tmp_path, monkeypatch):
+    folder = put_artifact(tmp_path / "made", {"old": "old"})
+    part = fill(folder, {"new": "new"})
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("rename", "unlink"):
+        monkeypatch.setattr(Path, name, refuse)
+    monkeypatch.setattr(artifacts, "plain_mode", lambda _: 0o644)
+    with pytest.raises(UserError, match=r"made: finished, but cannot be put in its place \(Read-"):
+        publish(part, folder)
+    assert names(part) == {"new", MANIFEST}
+    assert names(folder) == {"old", MANIFEST}
+
+
+def test_a_folder_with_files_in_use_gives_up_its_name(tmp_path, monkeypatch):
+    """As on NFS, where an open file stays as `.nfs…` until it is closed."""
+    folder = put_artifact(tmp_path / "made", {"old": "old"})
+    rmtree = shutil.rmtree
+
+    def keep(path, **_):
+        (path / ".nfs0001").write_text("")
+
+    monkeypatch.setattr(shutil, "rmtree", keep)
+    for text in ("one", "two"):
+        put_artifact(folder, {"new": text})
+    assert names(folder) == {"new", MANIFEST}
+    assert (folder / "new").read_text() == "two"
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    recover(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {"made"}
+
+
+@pytest.mark.parametrize("code", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_that_cannot_flush_stops_no_job(tmp_path, monkeypatch, code):
+    def refuse(_):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert read_manifest(put_artifact(tmp_path / "made", {"a": "alpha"})).files.keys() == {"a"}
+
+
+@pytest.fixture
+def folder_of_another(tmp_path_factory):
+    """An artifact with one file that this process may not read."""
+    with TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = put_artifact(Path(parent) / "made", {"a": "alpha", "b": "beta"})
+        (folder / "a").chmod(0)
+        # Root may read everything, under its own name.
+        user = os.geteuid()
+        os.seteuid(user or 65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+
+
+def test_a_file_that_may_not_be_read_is_not_called_missing(folder_of_another):
+    told = r"made/a: cannot be read \(Permission denied\); its owner can allow it with chmod"
+    for read in (read_manifest, folder_digest, lambda folder: sha256(folder / "a")):
+        with pytest.raises(Unreadable, match=told):
+            read(folder_of_another)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", ".nfs01", "deep/.x.swp", "rows~", "#rows#"])
+def test_what_systems_and_editors_leave_in_a_folder_of_data_is_not_data(tmp_path, name):
+    put_artifact(tmp_path, {"rows": "1", "deep/rows": "2"})
+    before = folder_digest(tmp_path)
+    (tmp_path / name).write_text("foreign")
+    (tmp_path / "__pycache__").mkdir()
+    (tmp_path / "__pycache__/rows.pyc").write_text("")
+    assert folder_digest(tmp_path) == before
+    (tmp_path / "deep/more").write_text("")
+    assert folder_digest(tmp_path) != before
 
 
 @pytest.mark.parametrize(

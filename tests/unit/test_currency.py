@@ -4,22 +4,26 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from clearbench import cli
+from clearbench.errors import Unreadable
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES
 from clearbench.provenance import currency, environment
 from clearbench.provenance import tree as trees
 from clearbench.provenance.artifacts import FAILURE, INVALID, MANIFEST, PROVENANCE
-from clearbench.provenance.currency import assess
+from clearbench.provenance.audit import Audit
+from clearbench.provenance.currency import assess, recipe_now
 from clearbench.provenance.environment import Accepted, accepted
 from clearbench.provenance.tree import CHECKED, Tree
 from clearbench.provenance.why import not_current
 from clearbench.stages import score, tabulate
+from clearbench.tables.read import read_results
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
 
 RUN = "npo/text/forget10/seed0"
@@ -127,6 +131,94 @@ def test_absent_and_failed_artifacts_have_one_cause_and_all_below_them_wait(tmp_
         SCORED: [EVALUATED],
         TABLES: [f"score/{OTHERS}", SCORED],
     }
+
+
+def fail(tree, graph):
+    """What the job of the cell leaves that fails on its settings in a graph."""
+    artifact = graph[CELL]
+    then = Tree(tree.root).record(CELL).recipe
+    recipe = asdict(recipe_now(artifact, then, then.inputs))
+    note = {"error": "ValueError", "message": "no", "invalidations": [], "recipe": recipe}
+    (tree.root / CELL / FAILURE).write_text(json.dumps(note))
+
+
+def test_a_failed_rerun_is_told_beside_what_is_older_and_only_while_it_would_fail_again(
+    tree, tmp_path
+):
+    changed = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.5}}))
+    fail(tree, changed)
+    failed = ("failed", "ValueError: no; what is here was made before")
+    settings = "parameters.beta: 1.0 → 0.5"
+    assert causes(look(tree, changed)) == {CELL: [failed, ("settings", settings)]}
+    # Set back, what is here is current; set to something else, nobody has tried.
+    assert causes(look(tree)) == {}
+    other = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.25}}))
+    settings = "parameters.beta: 1.0 → 0.25"
+    assert causes(look(tree, other)) == {CELL: [("settings", settings)]}
+
+
+def test_no_table_shows_a_number_of_other_settings(tree, tmp_path):
+    """Neither of a job that failed since, nor of one that was not started yet."""
+    changed = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.5}}))
+    stale = read_results(changed, Tree(tree.root)).runs
+    assert {name for name, run in stale.items() if run.state != "ok"} == {RUN}
+    assert (stale[RUN].state, stale[RUN].detail) == ("missing", "unproven")
+    assert stale[RUN].reason == f"{CELL}: settings: parameters.beta: 1.0 → 0.5"
+    fail(tree, changed)
+    failed = read_results(changed, Tree(tree.root)).runs
+    assert (failed[RUN].state, failed[RUN].detail) == ("failed", "unlearn")
+    assert failed[RUN].reason == "unlearn failed: ValueError: no"
+    assert read_results(tree.graph, Tree(tree.root)).runs[RUN].state == "ok"
+
+
+def test_the_audit_tells_a_failed_rerun_and_that_what_is_here_is_older(tree, tmp_path):
+    changed = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.5}}))
+    fail(tree, changed)
+    here = accepted(Path("no.sif"), False)
+    told = f"{CELL}: failed: ValueError: no; what is here was made before"
+    assert Audit(changed, Tree(tree.root), here, fast=True).broken_link(CELL) == told
+    assert Audit(tree.graph, Tree(tree.root), here, fast=True).broken_link(CELL) is None
+
+
+TIMES = {"1970": 0, "2100": 4102444800, "as it was": None}
+
+
+@pytest.mark.parametrize("when", TIMES)
+def test_an_edit_is_found_whatever_time_the_file_is_given(tree, when):
+    path = tree.root / CELL / WEIGHTS
+    before = path.stat()
+    flip(path)
+    seconds = TIMES[when]
+    times = (before.st_atime_ns, before.st_mtime_ns) if seconds is None else (seconds * 10**9,) * 2
+    os.utime(path, ns=times)
+    for _ in range(2):
+        assert causes(look(tree))[CELL][0][0] == "damaged"
+
+
+@pytest.mark.parametrize("read", ["manifest", "record", "weights"])
+def test_an_artifact_that_may_not_be_read_is_told_and_not_made_again(tree, monkeypatch, read):
+    name = {"manifest": MANIFEST, "record": PROVENANCE, "weights": WEIGHTS}[read]
+    os.utime(tree.root / CELL / WEIGHTS, (0, 0))
+    opened = Path.open
+
+    def refuse(path, *arguments, **keywords):
+        if path == tree.root / CELL / name:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return opened(path, *arguments, **keywords)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(Unreadable, match=rf"{CELL}/{name}: cannot be read \(Permission denied\)"):
+        look(tree)
+
+
+def test_files_of_somebody_else_break_no_artifact(tree):
+    for name in (".DS_Store", f"{WEIGHTS}~", ".nfs0001", "__pycache__/x.pyc", "notes.txt"):
+        path = tree.root / CELL / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("foreign")
+    assert causes(look(tree)) == {}
+    audit = Audit(tree.graph, Tree(tree.root), accepted(Path("no.sif"), False), fast=True)
+    assert audit.broken_link(CELL) is None
 
 
 def test_a_missing_artifact_is_no_cause_of_what_was_made_from_it(tree):
@@ -368,6 +460,7 @@ def test_a_lock_of_the_checkout_that_changed_is_a_cause(tmp_path, monkeypatch):
 def test_a_note_of_failure_that_is_no_note_is_named(tree):
     from clearbench.errors import UserError
 
+    (tree.root / CELL / MANIFEST).unlink()
     (tree.root / CELL / FAILURE).write_text("{")
     with pytest.raises(UserError, match=rf"{CELL}/{FAILURE}: not JSON \(.*\); remove it"):
         look(tree)

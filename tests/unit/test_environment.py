@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 
 import pytest
 
@@ -87,7 +88,7 @@ def test_image_is_read_once_and_again_when_it_was_written_to(image, monkeypatch)
     assert (image_digest(image), len(read)) == (first, 1)
     stat = image.stat()
     image.write_text("other")
-    os.utime(image, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+    os.utime(image, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     assert image_digest(image) != first
     assert len(read) == 2
     image.write_text("image")
@@ -105,6 +106,24 @@ def test_a_damaged_note_of_an_images_digest_costs_time_only(image, text):
 def test_a_job_knows_the_image_that_it_runs_in(image, monkeypatch):
     monkeypatch.delenv("APPTAINER_CONTAINER", raising=False)
     assert environment.image() is None
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
+    monkeypatch.setenv(environment.PROMISE, image_digest(image))
+    assert environment.image() == image_digest(image)
+
+
+@pytest.mark.parametrize("seen", ["an image", "a folder", "nothing"])
+def test_a_users_own_shell_in_a_container_is_no_image_of_a_job(image, tmp_path, monkeypatch, seen):
+    """Results made there are those of any machine with this lock, and are not made again."""
+    monkeypatch.chdir(tmp_path)
+    path = {"an image": image, "a folder": tmp_path, "nothing": tmp_path / "gone.sif"}[seen]
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(path))
+    assert environment.image() is None
+    assert None in accepted(image, in_image=False).images
+
+
+def test_a_shell_in_the_sites_own_image_is_in_the_image(image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(image, "clearbench-cuda.sif")
     monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
     assert environment.image() == image_digest(image)
 
@@ -131,6 +150,7 @@ def test_a_job_in_another_image_than_the_promised_one_fails(image, monkeypatch):
 
 def test_an_image_that_a_job_cannot_see_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("APPTAINER_CONTAINER", str(tmp_path / "hidden.sif"))
+    monkeypatch.setenv(environment.PROMISE, "0" * 64)
     with pytest.raises(UserError, match=r"hidden\.sif: the image cannot be seen from within"):
         environment.image()
 

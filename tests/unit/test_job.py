@@ -75,7 +75,7 @@ def test_job_publishes_its_files_with_where_they_came_from(tmp_path):
     assert (record.recipe.lock, record.recipe.image) == (environment.lock(), None)
     assert record.paths == {"records": str(source), "read": str(read)}
     assert record.manifest == sha256(out / MANIFEST)
-    assert record.times == {"b": (out / "b").stat().st_mtime_ns}
+    assert record.times == {"b": (out / "b").stat().st_ctime_ns}
     assert (record.facts["status"], record.facts["measures"]) == ("ok", {"figure": 2.5})
     assert (out / PROVENANCE).read_text() == record.text()
 
@@ -90,15 +90,15 @@ def test_error_leaves_a_note_of_itself_and_no_file_of_the_job(tmp_path, error):
 
     with pytest.raises(type(error)):
         Job("score", out, {}, {}).run(work)
-    assert names(tmp_path) == {f"out/{FAILURE}"}
-    assert json.loads((out / FAILURE).read_text()) == {
+    assert names(tmp_path) == {"out/older", f"out/{MANIFEST}", f"out/{FAILURE}"}
+    note = json.loads((out / FAILURE).read_text())
+    assert note.pop("recipe")["stage"] == "score"
+    assert note == {
         "stage": "score",
         "error": type(error).__name__,
         "message": str(error).partition("\n")[0],
         "invalidations": [],
     }
-    with pytest.raises(UserError):
-        read_manifest(out)
 
 
 def test_interrupted_job_leaves_no_artifact_and_no_note(tmp_path):
@@ -110,7 +110,7 @@ def test_interrupted_job_leaves_no_artifact_and_no_note(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         Job("score", out, {}, {}).run(work)
-    assert names(tmp_path) == {"out/older"}
+    assert names(tmp_path) == {"out/older", f"out/{MANIFEST}"}
 
 
 def test_missing_input_fails_the_job_before_its_work(tmp_path):
@@ -164,22 +164,28 @@ def test_what_tells_of_diverged_artifacts_is_made_from_them(tmp_path):
     assert "a" in names(tmp_path / "out")
 
 
-@pytest.mark.parametrize("moment", ["in the work", "while publishing"])
-def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, moment):
-    out = put_artifact(tmp_path / "out", {"older": "x"})
+def kill(out, moment):
+    """Run a job on `out` that dies at a moment."""
     code = """
         import os, signal, sys
         from pathlib import Path
         from clearbench.provenance.job import Job
 
-        def die(*_):
+        def die():
             os.kill(os.getpid(), signal.SIGKILL)
 
         def work(job):
             (job.folder / "a").write_text("alpha")
             if moment == "in the work":
                 die()
-            Path.rename = die
+            rename = Path.rename
+
+            def renamed(path, target):
+                if moment == "before publishing" or path == job.folder:
+                    die()
+                return rename(path, target)
+
+            Path.rename = renamed
 
         out, moment = Path(sys.argv[1]), sys.argv[2]
         Job("score", out, {}, {}).run(work)
@@ -187,11 +193,34 @@ def test_killed_job_leaves_nothing_that_is_taken_for_an_artifact(tmp_path, momen
     command = [sys.executable, "-c", textwrap.dedent(code), str(out), moment]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
     assert part_folder(out).exists()
-    with pytest.raises(UserError, match="missing; the stage that makes it has not finished"):
-        read_manifest(out)
 
-    Job("score", out, {}, {}).run(writing(b="beta"))
-    assert names(tmp_path) == {f"out/{name}" for name in ("b", MANIFEST, PROVENANCE)}
+
+MOMENTS = ["in the work", "before publishing", "while publishing"]
+
+
+def failing(job):
+    raise RuntimeError("no")
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_killed_job_leaves_the_older_artifact_to_the_next_one(tmp_path, moment):
+    out = put_artifact(tmp_path / "out", {"older": "x"})
+    kill(out, moment)
+    with pytest.raises(RuntimeError):
+        Job("score", out, {}, {"another": "job"}).run(failing)
+    assert names(tmp_path) == {"out/older", f"out/{MANIFEST}", f"out/{FAILURE}"}
+    assert read_manifest(out).files.keys() == {"older"}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_what_a_killed_job_had_finished_is_published_without_work(tmp_path, moment):
+    out, work = put_artifact(tmp_path / "out", {"older": "x"}), writing(b="beta")
+    kill(out, moment)
+    Job("score", out, {}, {}).run(work)
+    assert (work.ran == 0) == (moment != "in the work")
+    made = "a" if work.ran == 0 else "b"
+    assert names(tmp_path) == {f"out/{name}" for name in (made, MANIFEST, PROVENANCE)}
+    assert read_record(out).manifest == sha256(out / MANIFEST)
 
 
 class Made:
@@ -261,6 +290,7 @@ def change_image(made, monkeypatch):
     image = made.folder / "image.sif"
     image.write_text("image")
     monkeypatch.setenv("APPTAINER_CONTAINER", str(image))
+    monkeypatch.setenv(environment.PROMISE, environment.image_digest(image))
 
 
 def edit_record(made, monkeypatch):
@@ -278,7 +308,6 @@ CHANGES = {
     "the image": change_image,
     "a byte of a file": lambda made, _: (made.out / "b").write_text("bete"),
     "a file that is gone": lambda made, _: (made.out / "b").unlink(),
-    "a file too many": lambda made, _: (made.out / "d").write_text(""),
     "an edited record": edit_record,
     "a record that is gone": lambda made, _: (made.out / PROVENANCE).unlink(),
     "a mark that it is invalid": lambda made, _: (made.out / INVALID).write_text(
@@ -304,10 +333,54 @@ def test_a_setting_changed_back_after_an_interruption_costs_no_work(made):
     settings, made.settings = made.settings, {"key": {"deep": 2}}
     with pytest.raises(KeyboardInterrupt):
         made.run(interrupted)
-    assert MANIFEST not in names(made.out), "an artifact of other settings looks finished"
     made.settings = settings
     assert not made.run()
     assert read_manifest(made.out).files.keys() == {"b", "c"}
+
+
+@pytest.mark.parametrize("removed", [False, True])
+@pytest.mark.parametrize("end", [RuntimeError, KeyboardInterrupt])
+def test_an_artifact_outlives_a_job_that_was_to_replace_it(made, end, removed):
+    """Whose manifest Snakemake removes before it starts the job."""
+    before, manifest = state(made.out), (made.out / MANIFEST).read_bytes()
+    settings, made.settings = made.settings, {"key": {"deep": 0}}
+
+    def ended(job):
+        (job.folder / "b").write_text("half")
+        raise end
+
+    if removed:
+        (made.out / MANIFEST).unlink()
+    with pytest.raises(end):
+        made.run(ended)
+    (made.out / FAILURE).unlink(missing_ok=True)
+    assert (made.out / MANIFEST).read_bytes() == manifest
+    assert state(made.out) == before
+    made.settings = settings
+    assert not made.run(), "what was there is made again"
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "b~", ".nfs00ab", "deep/.x.swp", "notes.txt"])
+def test_a_file_of_somebody_else_makes_nothing_again_and_is_not_lost(made, name):
+    path = made.out / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("foreign")
+    assert not made.run()
+    assert name not in read_manifest(made.out).files
+    made.settings = {"key": {"deep": 2}}
+    assert made.run()
+    assert path.read_text() == "foreign"
+    assert read_manifest(made.out).files.keys() == {"b", "c"}
+
+
+def test_what_a_file_system_leaves_among_a_jobs_files_is_not_published(tmp_path):
+    def work(job):
+        (job.folder / "b").write_text("beta")
+        for name in (".nfs0001", ".DS_Store", "._b"):
+            (job.folder / name).write_text("")
+
+    Job("score", tmp_path / "out", {}, {}).run(work)
+    assert read_manifest(tmp_path / "out").files.keys() == {"b"}
 
 
 def test_reasons_of_invalidations_outlive_failed_attempts(made):

@@ -163,13 +163,12 @@ def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
 def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     """What commands look at: a suite's graph, its results, and the environments that count."""
     from clearbench.graph import Graph
-    from clearbench.provenance.environment import accepted
+    from clearbench.provenance.environment import accepted_here
     from clearbench.provenance.tree import Tree
-    from clearbench.site import load_site
     from clearbench.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
-    return Graph(found), Tree(results / found.name), accepted(load_site().image, in_image=False)
+    return Graph(found), Tree(results / found.name), accepted_here()
 
 
 def _suite_of(target: str | None, results: Path) -> str | None:

@@ -34,9 +34,9 @@ def _image(path: str) -> str:
     import torch
     import transformers
 
-    from clearbench.provenance.environment import image
+    from clearbench.provenance.environment import container
 
-    if image() is None:
+    if container() is None:
         raise UserError(f"{path}: this process does not run in it")
     return f"readable, runs torch {torch.__version__} and transformers {transformers.__version__}"
 

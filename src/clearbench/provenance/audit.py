@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from clearbench.errors import UserError
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES
-from clearbench.provenance.currency import recipe_now
+from clearbench.provenance.currency import failure_now, recipe_now
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.record import Record
@@ -75,7 +75,8 @@ class Audit:
 
     @cached_property
     def _recomputed(self) -> dict[str, str]:
-        return documents(read_results(self._graph, self._tree, self.broken_link))
+        found = read_results(self._graph, self._tree, self.broken_link, self._environments)
+        return documents(found)
 
     def _published(self, name: str) -> str:
         path = self._tree.root / TABLES / name
@@ -106,17 +107,26 @@ class Audit:
     def _broken_link(self, name: str) -> str | None:
         """What is broken of one artifact: record, inputs, files, settings, code, environment."""
         tree = self._tree
-        if tree.failure(name) is not None:
-            return f"{name}: failed: {tree.failure(name)}"
-        if tree.invalidation(name) is not None:
-            return f"{name}: marked as untrusted: {tree.invalidation(name)}"
         try:
-            broken = tree.broken_link(self._graph[name]) or tree.damage(name, not self._fast)
-            broken = broken or self._changed(name)
-            if broken is None and self._graph[name].stage == "score" and not self._fast:
-                broken = self._score_broken(name)
+            broken = self._own_fault(name)
         except UserError as error:
-            return str(error)
+            broken = str(error)
+        if broken is None:
+            return None
+        failure = failure_now(self._graph[name], tree, self._environments)
+        if failure is None:
+            return broken
+        before = "" if tree.manifest_digest(name) is None else "; what is here was made before"
+        return f"{name}: failed: {failure}{before}"
+
+    def _own_fault(self, name: str) -> str | None:
+        tree, mark = self._tree, self._tree.invalidation(name)
+        if mark is not None:
+            return f"{name}: marked as untrusted: {mark}"
+        broken = tree.broken_link(self._graph[name]) or tree.damage(name, not self._fast)
+        broken = broken or self._changed(name)
+        if broken is None and self._graph[name].stage == "score" and not self._fast:
+            broken = self._score_broken(name)
         return broken
 
     def _changed(self, name: str) -> str | None:

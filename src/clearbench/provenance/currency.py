@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from clearbench.errors import UserError
+from clearbench.errors import Unreadable, UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance.differences import Cause, differences
 from clearbench.provenance.environment import Accepted
@@ -41,11 +41,34 @@ def assess(graph: Graph, tree: Tree, environments: Accepted) -> dict[str, Status
     return found
 
 
-def _causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[Cause]:
+def failure_now(artifact: Artifact, tree: Tree, environments: Accepted) -> str | None:
+    """What the artifact's job said that failed, if it would be the same job now."""
     failure = tree.failure(artifact.name)
-    if failure is not None:
+    if failure is None:
+        return None
+    then = failure.recipe
+    if then is not None:
+        now = recipe_now(artifact, then, _inputs_now(artifact, then, tree))
+        if differences(then, now, environments):
+            return None
+    return failure.text
+
+
+def _causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[Cause]:
+    """What is wrong with what is there, and before it a job that could not mend it."""
+    causes = list(_own_causes(artifact, tree, environments))
+    if not causes:
+        return
+    failure = failure_now(artifact, tree, environments)
+    if failure is not None and causes[0].kind == "missing":
         yield Cause("failed", failure)
         return
+    if failure is not None:
+        yield Cause("failed", f"{failure}; what is here was made before")
+    yield from causes
+
+
+def _own_causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[Cause]:
     if tree.manifest_digest(artifact.name) is None:
         yield Cause("missing", "not made yet")
         return
@@ -55,18 +78,24 @@ def _causes(artifact: Artifact, tree: Tree, environments: Accepted) -> Iterator[
     try:
         record = tree.own_record(artifact.name)
         damage = tree.damage(artifact.name)
+    except Unreadable:
+        raise
     except UserError as error:
         yield Cause("damaged", str(error))
         return
     if damage is not None:
         yield Cause("damaged", damage)
     then = record.recipe
+    now = recipe_now(artifact, then, _inputs_now(artifact, then, tree))
+    yield from differences(then, now, environments)
+
+
+def _inputs_now(artifact: Artifact, then: Recipe, tree: Tree) -> dict[str, str]:
     # An input that is not there has its own cause, and its new digest is not known yet.
-    inputs = {
+    return {
         name: then.inputs.get(name, "") if digest is None else digest
         for name, digest in tree.inputs(artifact).items()
     }
-    yield from differences(then, recipe_now(artifact, then, inputs), environments)
 
 
 def recipe_now(artifact: Artifact, then: Recipe, inputs: Mapping[str, str]) -> Recipe:

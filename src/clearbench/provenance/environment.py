@@ -17,6 +17,7 @@ from clearbench.errors import UserError
 from clearbench.provenance.artifacts import sha256
 from clearbench.provenance.checkout import checkout
 from clearbench.provenance.record import digest
+from clearbench.site import load_site
 
 LOCKS = Path("envs")
 """The folder of the locks, below the folder that Snakemake runs in."""
@@ -58,6 +59,11 @@ def accepted(image: Path, in_image: bool) -> Accepted:
     return Accepted(locks, frozenset({None, image_digest(image)}) if image.is_file() else None)
 
 
+def accepted_here() -> Accepted:
+    """What is accepted where results are looked at: jobs may have run in the image or in none."""
+    return accepted(load_site().image, in_image=False)
+
+
 def lock() -> str | None:
     """The digest of the lock that this environment was installed from; None without lock files.
 
@@ -69,19 +75,36 @@ def lock() -> str | None:
 
 
 def image() -> str | None:
-    """The digest of the image that this process runs in; None outside of one.
+    """The digest of the image that this process was to run in; None where it was in none.
 
-    Raises UserError where the run was to start this job in another.
+    A container that no run asked for is somebody's own shell, and tells as much as any other
+    machine: the lock. Only the site's image counts there as well. Raises UserError where the run
+    was to start this job in another.
+    """
+    promised = os.environ.get(PROMISE)
+    if not promised:
+        # Somebody's own may be a folder, or out of sight.
+        with contextlib.suppress(UserError):
+            found, ours = container(), load_site().image
+            if found and ours.is_file() and found == image_digest(ours):
+                return found
+        return None
+    found = container()
+    if found != promised:
+        inside = f"in the image {found[:12]}" if found else "in no image"
+        raise UserError(f"started {inside}; this run promises the image {promised[:12]}")
+    return found
+
+
+def container() -> str | None:
+    """The digest of the Apptainer image that this process runs in, whichever; None in none.
+
+    Raises UserError where its file cannot be seen from within.
     """
     path = os.environ.get("APPTAINER_CONTAINER")
     if path and not Path(path).is_file():
         raise UserError(f"{path}: the image cannot be seen from within; bind its folder")
-    found = image_digest(Path(path)) if path else None
-    promised = os.environ.get(PROMISE)
-    if promised and found != promised:
-        inside = f"in the image {found[:12]}" if found else "in no image"
-        raise UserError(f"started {inside}; this run promises the image {promised[:12]}")
-    return found
+    return image_digest(Path(path)) if path else None
 
 
 def image_digest(path: Path) -> str:
@@ -89,7 +112,8 @@ def image_digest(path: Path) -> str:
     path = path.resolve()
     stat = path.stat()
     known = path.with_name(f"{path.name}.sha256")
-    state = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+    # The time of the last change, which no tool can set.
+    state = {"size": stat.st_size, "ctime_ns": stat.st_ctime_ns}
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         data = json.loads(known.read_text(encoding="utf-8"))
         if {key: data[key] for key in state} == state:

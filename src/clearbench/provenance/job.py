@@ -3,9 +3,9 @@
 import contextlib
 import errno
 import json
-import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from clearbench import parallel
-from clearbench.errors import UserError
+from clearbench.errors import Unreadable, UserError
 from clearbench.provenance import environment
 from clearbench.provenance.artifacts import (
     FAILURE,
@@ -21,12 +21,15 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     Manifest,
+    discard,
     folder_digest,
     held,
     manifest_text,
     part_folder,
     publish,
     read_manifest,
+    recover,
+    settle,
     sha256,
     take_stock,
     write_manifest,
@@ -52,11 +55,11 @@ class Job:
     `inputs` are artifacts, `reads` single files that count as well, `outside` folders of data that
     no job made. An artifact that was made by the same code with the same settings from the same
     inputs stays as it is: the job says so and does no work. One whose inputs diverged is diverged
-    itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves `out`
-    without files, except for `failure.json` that says what went wrong; where it cannot begin, the
-    files of an older run stay beside that note. A job that is asked to end by a signal leaves
-    nothing but its state, from which the next attempt goes on. Of several processes of a job, the
-    first does all this; the others do the work with it, and leave nothing.
+    itself, unless not `diverges`: tables tell of what diverged. Work that fails leaves
+    `failure.json`, which says what went wrong, and the artifact that was there before. A job that
+    is asked to end by a signal leaves nothing but its state, from which the next attempt goes on.
+    What is finished but could not be published is published by the next attempt. Of several
+    processes of a job, the first does all this; the others do the work with it, and leave nothing.
     """
 
     def __init__(
@@ -85,7 +88,8 @@ class Job:
         self._settings = dict(settings)
         self._diverges = diverges
         self._manifest = Manifest(stage)
-        self._began = False
+        self._finished = False
+        self._recipe: Recipe | None = None
         self._invalidations: list[dict[str, str]] = []
         self._interruption = Interruption()
         self._interval = save_interval()
@@ -97,22 +101,27 @@ class Job:
             self._follow(work)
             return
         with self._interruption.watched(), held(self.out):
-            shutil.rmtree(self.folder, ignore_errors=True)
             try:
-                self._begin()
-                if self._kept():
+                recover(self.out)
+                self._restore()
+                recipe = self._begin()
+                if self._kept(recipe):
                     self.state.remove()
                     parallel.gather([False])
                     return
-                self.state.find()
-                for stale in (MANIFEST, FAILURE):
-                    (self.out / stale).unlink(missing_ok=True)
-                self.folder.mkdir(parents=True)
-                self._began = True
-                parallel.gather([True])
-                self._work(work)
-                self._finish()
-                self.state.remove()
+                if self._made_by(recipe, self.folder):
+                    self._finished = True
+                    parallel.gather([False])
+                else:
+                    self.state.find()
+                    discard(self.folder)
+                    self.folder.mkdir(parents=True)
+                    parallel.gather([True])
+                    self._work(work)
+                    self._finish(recipe)
+                with self._interruption.deferred():
+                    publish(self.folder, self.out)
+                    self.state.remove()
             except Exception as error:
                 # What breaks after a signal, such as a pipe whose reader got it too, is no failure.
                 self._interruption.check()
@@ -122,7 +131,8 @@ class Job:
                 self._leave_failure(error)
                 raise
             finally:
-                shutil.rmtree(self.folder, ignore_errors=True)
+                if not self._finished:
+                    discard(self.folder)
 
     def _follow(self, work: Callable[[Self], None]) -> None:
         """Do the work beside the first process, once that has begun it."""
@@ -143,16 +153,26 @@ class Job:
 
     def diverged(self, step: int | None) -> None:
         """Publish the cell as diverged at an optimiser step, without the files written so far."""
-        shutil.rmtree(self.folder)
+        discard(self.folder)
         self.folder.mkdir()
         self._manifest = Manifest(self._stage, status="diverged", step=step)
 
-    def _begin(self) -> None:
+    def _restore(self) -> None:
+        """Write the manifest again that Snakemake removed to start this job."""
+        if (self.out / MANIFEST).exists():
+            return
+        with contextlib.suppress(UserError):
+            record = read_record(self.out)
+            text = record.manifest_text
+            if text is not None:
+                write_manifest(self.out, text)
+
+    def _begin(self) -> Recipe:
         self._started = datetime.now(UTC)
         self._invalidations = _invalidations(self.out)
         self.inputs = {name: read_manifest(path) for name, path in self._paths.items()}
         edges = {name: path / MANIFEST for name, path in self._paths.items()} | self._reads
-        self._recipe = Recipe(
+        recipe = Recipe(
             self._stage,
             self._settings,
             {name: sha256(path) for name, path in edges.items()}
@@ -161,43 +181,55 @@ class Job:
             environment.lock(),
             environment.image(),
         )
-        self.state = State(self.out, self._recipe.key, self._interval, self._interruption)
+        self._recipe = recipe
+        self.state = State(self.out, recipe.key, self._interval, self._interruption)
         self.state.start("job")
+        return recipe
 
-    def _kept(self) -> bool:
-        """Whether the artifact is there, whole, and made by the same recipe; then it is kept.
-
-        Snakemake has removed the manifest of what it starts a job for; it is written again.
-        """
+    def _kept(self, recipe: Recipe) -> bool:
+        """Whether the artifact is there, whole, and made by the same recipe; then it is kept."""
         if (self.out / INVALID).exists():
             return False
-        try:
-            record = read_record(self.out)
-        except UserError:
-            return False
-        here = Accepted(frozenset({self._recipe.lock}), frozenset({self._recipe.image}))
-        if differences(record.recipe, self._recipe, here):
-            return False
-        facts = record.facts
-        stock = take_stock(self.out, Manifest(self._stage, {}, facts["status"], facts["step"]))
-        text = manifest_text(stock)
-        if digest(text.encode()) != record.manifest:
+        text = self._made_by(recipe, self.out)
+        if text is None:
             return False
         (self.out / FAILURE).unlink(missing_ok=True)
         write_manifest(self.out, text)
         print(f"{self.out}: unchanged, kept", file=sys.stderr)
         return True
 
-    def _finish(self) -> None:
+    def _made_by(self, recipe: Recipe, folder: Path) -> str | None:
+        """The manifest of what a job of a recipe has finished in a folder, whole; else None."""
+        try:
+            record = read_record(folder)
+        except Unreadable:
+            raise
+        except UserError:
+            return None
+        here = Accepted(frozenset({recipe.lock}), frozenset({recipe.image}))
+        if differences(record.recipe, recipe, here):
+            return None
+        facts = record.facts
+        told = Manifest(self._stage, {}, facts["status"], facts["step"])
+        try:
+            text = manifest_text(take_stock(folder, told, record.times))
+        except FileNotFoundError:
+            return None
+        return text if digest(text.encode()) == record.manifest else None
+
+    def _finish(self, recipe: Recipe) -> None:
+        """Complete what is to be published: permissions, manifest, record."""
         stock = take_stock(self.folder, self._manifest)
         text = manifest_text(stock)
         write_manifest(self.folder, text)
+        settle(self.folder)
         inputs = {**self._paths, **self._reads, **self._outside}
         paths = {name: str(path) for name, path in inputs.items()}
-        times = {name: (self.folder / name).stat().st_mtime_ns for name in stock.files}
-        record = Record(self._recipe, paths, digest(text.encode()), times, self._facts())
+        times = {name: (self.folder / name).stat().st_ctime_ns for name in stock.files}
+        facts = {**self._facts(), "files": asdict(stock)["files"]}
+        record = Record(recipe, paths, digest(text.encode()), times, facts)
         (self.folder / PROVENANCE).write_text(record.text(), encoding="utf-8")
-        publish(self.folder, self.out)
+        self._finished = True
 
     def _facts(self) -> dict[str, Any]:
         return {
@@ -221,16 +253,16 @@ class Job:
             "error": type(error).__name__,
             "message": message[0],
             "invalidations": self._invalidations,
+            "recipe": self._recipe and asdict(self._recipe),
         }
-        if self._began:
-            shutil.rmtree(self.out, ignore_errors=True)
         try:
             self.out.mkdir(parents=True, exist_ok=True)
             text = json.dumps(note, indent=1, sort_keys=True) + "\n"
             (self.out / FAILURE).write_text(text, encoding="utf-8")
         except OSError:
             # On a full disk the note is lost; the error itself is what the user must see.
-            (self.out / FAILURE).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                (self.out / FAILURE).unlink(missing_ok=True)
 
 
 def _invalidations(folder: Path) -> list[dict[str, str]]:
@@ -241,7 +273,9 @@ def _invalidations(folder: Path) -> list[dict[str, str]]:
         found += read_record(folder).facts["invalidations"]
     for name in (FAILURE, INVALID):
         path = folder / name
-        if path.is_file():
+        # A note that is damaged tells of nothing.
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError):
             data = json.loads(path.read_text(encoding="utf-8"))
-            found += data["invalidations"] if name == FAILURE else [data]
+            notes = data["invalidations"] if name == FAILURE else [data]
+            found += [note for note in notes if note not in found]
     return found

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from clearbench.errors import UserError
-from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.errors import Unreadable, UserError
+from clearbench.provenance.artifacts import PROVENANCE, FileEntry, Manifest, manifest_text
 from clearbench.provenance.fingerprint import fingerprint
 
 
@@ -39,9 +39,10 @@ class Record:
     """A provenance record, as the job writes it beside its artifact.
 
     `paths` are those of the inputs by name, as the command names them; `manifest` the sha256 of the
-    artifact's manifest; `times` the modification times of its files in nanoseconds, so that a look
-    tells whether a file was written to since. `facts` is what else is told: command, commit,
-    packages, machine, start, seconds, peak memory, measures, reasons of invalidations.
+    artifact's manifest; `times` the times of its files' last change in nanoseconds (ctime, which no
+    tool can set), so that a look tells whether a file was written to since. `facts` is what else is
+    told: what the manifest holds, command, commit, packages, machine, start, seconds, peak memory,
+    measures, reasons of invalidations.
     """
 
     recipe: Recipe
@@ -49,6 +50,16 @@ class Record:
     manifest: str
     times: Mapping[str, int]
     facts: Mapping[str, Any]
+
+    @property
+    def manifest_text(self) -> str | None:
+        """The manifest as its file holds it; None where the record does not tell."""
+        facts = self.facts
+        if "files" not in facts:
+            return None
+        files = {name: FileEntry(**entry) for name, entry in facts["files"].items()}
+        text = manifest_text(Manifest(self.recipe.stage, files, facts["status"], facts["step"]))
+        return text if digest(text.encode()) == self.manifest else None
 
     def text(self) -> str:
         """The record as its file holds it, sealed: its own checksum is part of it."""
@@ -68,6 +79,28 @@ class Record:
             **self.facts,
         }
         return json.dumps({**data, "seal": _digest(data)}, indent=1, sort_keys=True) + "\n"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failed job left: the error in a line, and its recipe, None where it knew none yet."""
+
+    text: str
+    recipe: Recipe | None
+
+
+def parse_failure(text: bytes, path: Path) -> Failure:
+    """The note of a failed job from its file's bytes; UserError, naming `path`, for no such."""
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{path}: not JSON ({error}); remove it") from None
+    try:
+        recipe = data.get("recipe")
+        said = f"{data['error']}: {data['message']}"
+        return Failure(said, None if recipe is None else Recipe(**recipe))
+    except (TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{path}: not a note of a failure ({error}); remove it") from None
 
 
 def parse_record(text: bytes, path: Path) -> Record:
@@ -102,8 +135,10 @@ def read_record(folder: Path) -> Record:
     path = folder / PROVENANCE
     try:
         return parse_record(path.read_bytes(), path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"{path}: missing; nothing tells how the artifact was made") from None
+    except OSError as error:
+        raise Unreadable(path, error) from None
 
 
 def digest(content: bytes) -> str:

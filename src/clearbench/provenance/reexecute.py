@@ -27,8 +27,8 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
         for name in names:
             made_in = tree.record(name).recipe.image
-            if made_in != environment.image():
-                here = environment.image() or "none"
+            if made_in != environment.image() and made_in != environment.container():
+                here = environment.container() or "none"
                 raise UserError(f"{name}: made in image {made_in}, this is {here}; run it there")
             out = Path(scratch) / name
             words = command(graph[name], tree.root, out)

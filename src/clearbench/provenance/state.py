@@ -13,13 +13,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from clearbench.errors import UserError, disk_errors
-from clearbench.provenance.artifacts import flush
+from clearbench.provenance.artifacts import flush, plain_mode
 from clearbench.provenance.interruption import Interruption
 
 if TYPE_CHECKING:
@@ -209,6 +209,9 @@ def _write(path: Path, tensors: "dict[str, Tensor]", notes: Mapping[str, Any]) -
         path.parent.mkdir(parents=True, exist_ok=True)
         with disk_errors(aside):
             save_file(tensors, aside, {"sha256": _checksum(tensors)})
+        # Where the file is one that the library lets nobody else read, another may go on from it.
+        with suppress(OSError):
+            aside.chmod(plain_mode(path.parent))
         flush(aside)
         aside.replace(path)
     finally:

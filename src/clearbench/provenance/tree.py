@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from clearbench.errors import UserError
+from clearbench.errors import Unreadable, UserError
 from clearbench.graph import Artifact
 from clearbench.provenance.artifacts import (
     FAILURE,
@@ -18,10 +18,13 @@ from clearbench.provenance.artifacts import (
     parse_manifest,
     sha256,
 )
-from clearbench.provenance.record import Record, digest, parse_record
+from clearbench.provenance.record import Failure, Record, digest, parse_failure, parse_record
 
 CHECKED = ".checked.json"
-"""Size, modification time and sha256 of files that were read, so that they are read once."""
+"""Size, time of the last change (ctime) and sha256 of files that were read, to read them once.
+
+A time of modification can be set to anything, by archives as by people, and tells nothing.
+"""
 
 
 class Tree:
@@ -66,10 +69,11 @@ class Tree:
         """The sha256 of an artifact's provenance record, or None without one."""
         return self._digest(self.root / name / PROVENANCE)
 
-    def failure(self, name: str) -> str | None:
-        """What a failed job said, or None where none failed."""
-        note = self._json(self.root / name / FAILURE)
-        return f"{note['error']}: {note['message']}" if note else None
+    def failure(self, name: str) -> Failure | None:
+        """What the last job of an artifact left that failed, or None."""
+        path = self.root / name / FAILURE
+        text = self._bytes(path)
+        return None if text is None else parse_failure(text, path)
 
     def invalidation(self, name: str) -> str | None:
         """Why an artifact is marked as untrusted, or None."""
@@ -97,20 +101,23 @@ class Tree:
     def damage(self, name: str, reread: bool = False) -> str | None:
         """The first file of an artifact that is gone or not what the manifest says; None if whole.
 
-        A file whose size and time are as the job left them counts as whole, unless `reread`.
+        A file that was not changed since the job left it counts as whole, unless `reread`. Raises
+        Unreadable for one that cannot be read.
         """
         record = self.record(name)
         for file, entry in self.manifest(name).files.items():
             path = self.root / name / file
             try:
                 stat = path.stat()
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return f"{path}: gone"
+            except OSError as error:
+                raise Unreadable(path, error) from None
             if stat.st_size != entry.size:
                 return f"{path}: {stat.st_size} bytes, the manifest says {entry.size}"
             if reread:
                 found = sha256(path)
-            elif stat.st_mtime_ns == record.times.get(file):
+            elif stat.st_ctime_ns == record.times.get(file):
                 continue
             else:
                 found = self._sha256(path)
@@ -132,13 +139,13 @@ class Tree:
                     part.unlink(missing_ok=True)
 
     def _sha256(self, path: Path) -> str:
-        """The sha256 of a file, read only if its size or time is not the one seen before."""
+        """The sha256 of a file, read only if it was changed since it was read before."""
         if self._checked is None:
             self._checked = self._remembered()
         inside = path.is_relative_to(self.root)
         name = path.relative_to(self.root).as_posix() if inside else str(path.absolute())
         stat = path.stat()
-        state: list[int | str] = [stat.st_size, stat.st_mtime_ns]
+        state: list[int | str] = [stat.st_size, stat.st_ctime_ns]
         if self._checked.get(name, [])[:2] != state:
             self._checked[name] = [*state, sha256(path)]
         return str(self._checked[name][2])
@@ -154,6 +161,8 @@ class Tree:
             return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            raise Unreadable(path, error) from None
 
     def _digest(self, path: Path) -> str | None:
         text = self._bytes(path)

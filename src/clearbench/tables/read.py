@@ -10,48 +10,58 @@ from clearbench.graph import Graph
 from clearbench.graph import Run as Evaluated
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.provenance.currency import assess, failure_now
+from clearbench.provenance.environment import Accepted, accepted_here
 from clearbench.provenance.record import digest
 from clearbench.provenance.tree import Tree
 from clearbench.tables.results import Document, DocumentName, Results, Run, Source, plan
 
 
 def read_results(
-    graph: Graph, tree: Tree, broken: Callable[[str], str | None] | None = None
+    graph: Graph,
+    tree: Tree,
+    broken: Callable[[str], str | None] | None = None,
+    environments: Accepted | None = None,
 ) -> Results:
     """Read what there is of a suite's runs in its results tree.
 
-    A run is failed where a stage that it needs left a note of its failure. It is missing where one
-    has not finished, or is not proven: by default, where it is not what its record says or was made
-    from something else than what lies here; `broken` tells it by an artifact's name. Raises
-    UserError for a damaged file.
+    A run is failed where the job of a stage that it needs has failed. It is missing where one has
+    not finished, or is not proven: by default, where it is not current, for what was made of other
+    settings is no result of this suite; `broken` tells it by an artifact's name. Raises UserError
+    for a damaged file.
     """
+    here = environments or accepted_here()
+    statuses = {} if broken else assess(graph, tree, here)
 
-    def unproven(name: str) -> str | None:
-        return tree.broken_link(graph[name])
+    def stale(name: str) -> str | None:
+        link = tree.broken_link(graph[name])
+        # That a job failed is told for itself, and only the scores' own damage would show here.
+        causes = [c for c in statuses[name].causes if c.kind not in ("failed", "damaged")]
+        return link or (f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None)
 
     @cache
     def obstacle(name: str) -> Run | None:
         """What a run is that needs an artifact which is not there, or not proven."""
         before = filter(None, map(obstacle, graph[name].inputs.values()))
-        return next(before, None) or _obstacle(tree, name, broken or unproven)
+        return next(before, None) or own_obstacle(name)
+
+    def own_obstacle(name: str) -> Run | None:
+        stage = name.partition("/")[0]
+        missing = tree.manifest_digest(name) is None
+        reason = f"{stage} not finished" if missing else (broken or stale)(name)
+        if reason is None:
+            return None
+        failure = failure_now(graph[name], tree, here)
+        if failure is not None:
+            proof = Source(f"{name}/{FAILURE}", "message")
+            return Run("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
+        return Run("missing", detail="" if missing else "unproven", reason=reason)
 
     runs = {
         name: obstacle(f"score/{name}") or _read_run(tree, run) for name, run in graph.runs.items()
     }
     finished = [graph.runs[name] for name, run in runs.items() if run.state == "ok"]
     return Results(graph.suite, plan(graph.suite), runs, _twins(tree, finished))
-
-
-def _obstacle(tree: Tree, name: str, broken: Callable[[str], str | None]) -> Run | None:
-    failure = tree.failure(name)
-    stage = name.partition("/")[0]
-    if failure is not None:
-        proof = Source(f"{name}/{FAILURE}", "message")
-        return Run("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
-    if tree.manifest_digest(name) is None:
-        return Run("missing", reason=f"{stage} not finished")
-    reason = broken(name)
-    return None if reason is None else Run("missing", detail="unproven", reason=reason)
 
 
 def _read_run(tree: Tree, run: Evaluated) -> Run:

@@ -88,11 +88,9 @@ def export(
 
 def _unproven(artifact: Artifact, tree: Tree) -> str | None:
     """Why an artifact cannot be published; every file is read."""
-    failure = tree.failure(artifact.name)
-    if failure is not None:
-        return f"its job failed ({failure})"
     if tree.manifest_digest(artifact.name) is None:
-        return "it was not made yet"
+        failure = tree.failure(artifact.name)
+        return "it was not made yet" if failure is None else f"its job failed ({failure.text})"
     mark = tree.invalidation(artifact.name)
     if mark is not None:
         return f"it is marked as untrusted ({mark})"
