@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import socket
 import sys
 import time
@@ -287,7 +288,9 @@ class Workflow:
         return found
 
     def _forget_failures(self, statuses: Mapping[str, Status]) -> None:
-        """Remove what jobs of other recipes said that failed, beside artifacts that are current."""
+        """Remove what tells of failures, where what failed is no longer asked for."""
+        if all(status.current for status in statuses.values()):
+            shutil.rmtree(self.partial_tables, ignore_errors=True)
         for name, status in statuses.items():
             if status.current:
                 with suppress(OSError):

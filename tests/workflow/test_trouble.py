@@ -1,8 +1,11 @@
 """Cells that diverge or fail: what is done stays, what is not is shown."""
 
+import os
+
 from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
 
 METHODS = {"retain_ft": {}, "npo": {}}
+TIMES = (0, 1600000000, 4102444800)
 EVALUATED = ["evaluate", "score", "tables", "unlearn"]
 
 
@@ -20,6 +23,33 @@ def test_a_diverged_cell_is_in_the_tables_and_stops_nothing(bench):
     assert "diverged (step 2)" in (bench.results() / "tables/comparison.md").read_text()
     files = {path.name for path in (bench.results() / "unlearn/ga/text/forget10/seed0").iterdir()}
     assert files == {MANIFEST, PROVENANCE}
+
+
+def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(bench):
+    bench, cell = bench.with_own_code(), "unlearn/npo/text/forget10/seed0"
+    before, records = bench.contents(), bench.records()
+    right, wrong = "ratio = ", 'raise ValueError("no ratio")\n        ratio = '
+    bench.edit("methods/npo.py", right, wrong)
+    failed = bench.snakemake("--keep-going")
+    assert (failed.status, failed.jobs) == (1, []), failed.output
+    assert "incomplete" not in failed.output
+    frame = bench.table(kind="partial-tables")
+    assert [status_of(frame, name) for name in METHODS] == ["ok", "failed"]
+    told = bench.clearbench("why", cell.partition("/")[2]).output
+    assert "no ratio; what is here was made before" in told
+    assert "code: clearbench.methods.npo changed" in told
+    assert f"{cell}: failed: " in bench.clearbench("audit", "--fast").output
+
+    # Somebody's time, their files and their container are no reason to make anything.
+    for number, path in enumerate(sorted(bench.results().rglob("*.json"))):
+        os.utime(path, (TIMES[number % len(TIMES)],) * 2)
+    (bench.results() / cell / ".DS_Store").write_text("")
+    bench.edit("methods/npo.py", wrong, right)
+    taken_back = bench.snakemake(warm=False)
+    assert (taken_back.status, taken_back.jobs) == (0, []), taken_back.output
+    (bench.results() / cell / ".DS_Store").unlink()
+    assert bench.contents() == before
+    assert bench.records() == records
 
 
 def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(bench):
