@@ -4,4 +4,8 @@ Data flows one way: `stages` read files, call `data`, `models`, `methods`, `trai
 `metrics` and `tables`, and write files. No stage imports another stage.
 """
 
+from clearbench.bytecode import go_by_content
+
+go_by_content()
+
 __version__ = "0.1.0"

@@ -9,6 +9,7 @@ importing, another machine, a container), a call runs by itself.
 
 import contextlib
 import gc
+import importlib
 import json
 import os
 import select
@@ -107,6 +108,8 @@ def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
         os.dup2(descriptor, standard)
         os.close(descriptor)
     os.chdir(call["cwd"])
+    # What is in a folder of modules is looked up anew, whatever time the folder has.
+    importlib.invalidate_caches()
     os.environ.clear()
     os.environ.update(call["env"])
     sys.argv = call["argv"]

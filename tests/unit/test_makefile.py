@@ -1,5 +1,7 @@
 """What people type: the recipes are shell, which make does not look at before it runs them."""
 
+import os
+import shutil
 import subprocess
 
 import pytest
@@ -14,3 +16,28 @@ def test_what_make_would_run_is_shell(target):
     assert recipe
     done = subprocess.run(["sh", "-n"], input=recipe, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_installed_goes_by_the_lock_and_not_by_its_time(tmp_path):
+    shutil.copytree(ROOT / "envs", tmp_path / "envs")
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("pip", "python"):
+        program = tmp_path / ".venv/bin" / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
+
+    def installs():
+        words = ["make", "--directory", str(tmp_path), "install"]
+        said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+        return "installing" in said
+
+    assert installs()
+    lock = tmp_path / "envs/cpu.lock"
+    for seconds in (0, 4102444800):
+        os.utime(lock, (seconds, seconds))
+        assert not installs()
+        lock.write_text(lock.read_text() + "# Renewed.\n")
+        os.utime(lock, (seconds, seconds))
+        assert installs()
