@@ -133,7 +133,7 @@ def test_absent_and_failed_artifacts_have_one_cause_and_all_below_them_wait(tmp_
     }
 
 
-def fail(tree, graph):
+def fail_on(tree, graph):
     """What the job of the cell leaves that fails on its settings in a graph."""
     artifact = graph[CELL]
     then = Tree(tree.root).record(CELL).recipe
@@ -146,7 +146,7 @@ def test_a_failed_rerun_is_told_beside_what_is_older_and_only_while_it_would_fai
     tree, tmp_path
 ):
     changed = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.5}}))
-    fail(tree, changed)
+    fail_on(tree, changed)
     failed = ("failed", "ValueError: no; what is here was made before")
     settings = "parameters.beta: 1.0 → 0.5"
     assert causes(look(tree, changed)) == {CELL: [failed, ("settings", settings)]}
@@ -164,7 +164,7 @@ def test_no_table_shows_a_number_of_other_settings(tree, tmp_path):
     assert {name for name, run in stale.items() if run.state != "ok"} == {RUN}
     assert (stale[RUN].state, stale[RUN].detail) == ("missing", "unproven")
     assert stale[RUN].reason == f"{CELL}: settings: parameters.beta: 1.0 → 0.5"
-    fail(tree, changed)
+    fail_on(tree, changed)
     failed = read_results(changed, Tree(tree.root)).runs
     assert (failed[RUN].state, failed[RUN].detail) == ("failed", "unlearn")
     assert failed[RUN].reason == "unlearn failed: ValueError: no"
@@ -173,7 +173,7 @@ def test_no_table_shows_a_number_of_other_settings(tree, tmp_path):
 
 def test_the_audit_tells_a_failed_rerun_and_that_what_is_here_is_older(tree, tmp_path):
     changed = Graph(small_suite(tmp_path, methods={**METHODS, "npo": {"beta": 0.5}}))
-    fail(tree, changed)
+    fail_on(tree, changed)
     here = accepted(Path("no.sif"), False)
     told = f"{CELL}: failed: ValueError: no; what is here was made before"
     assert Audit(changed, Tree(tree.root), here, fast=True).broken_link(CELL) == told

@@ -146,6 +146,14 @@ def test_the_validator_sees_what_is_wrong(crate, tmp_path, issues, damage, told)
     assert any(told in message for message in issues(folder))
 
 
+def test_no_file_of_it_is_for_its_maker_alone(crate):
+    """As the library that writes weights leaves them."""
+    umask = os.umask(0)
+    os.umask(umask)
+    modes = {path.stat().st_mode & 0o777 for path in crate.rglob("*") if path.is_file()}
+    assert modes == {0o666 & ~umask}
+
+
 def test_every_file_of_every_artifact_is_there_with_the_digest_of_its_manifest(
     finished, crate, graph
 ):

@@ -25,7 +25,7 @@ def test_a_diverged_cell_is_in_the_tables_and_stops_nothing(bench):
     assert files == {MANIFEST, PROVENANCE}
 
 
-def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(bench):
+def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(bench, monkeypatch):
     bench, cell = bench.with_own_code(), "unlearn/npo/text/forget10/seed0"
     before, records = bench.contents(), bench.records()
     right, wrong = "ratio = ", 'raise ValueError("no ratio")\n        ratio = '
@@ -40,14 +40,24 @@ def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(b
     assert "code: clearbench.methods.npo changed" in told
     assert f"{cell}: failed: " in bench.clearbench("audit", "--fast").output
 
-    # Somebody's time, their files and their container are no reason to make anything.
+    # Somebody's times, files, disks and containers are no reason to make anything.
     for number, path in enumerate(sorted(bench.results().rglob("*.json"))):
         os.utime(path, (TIMES[number % len(TIMES)],) * 2)
-    (bench.results() / cell / ".DS_Store").write_text("")
+    folder, disk = bench.results() / cell, bench.folder / "disk"
+    (folder / ".DS_Store").write_text("")
+    folder.rename(disk)
+    folder.symlink_to(disk)
+    for name in ("own.sif", "clearbench-cuda.sif"):
+        (bench.folder / name).write_text(name)
+    monkeypatch.setenv("APPTAINER_CONTAINER", str(bench.folder / "own.sif"))
     bench.edit("methods/npo.py", wrong, right)
     taken_back = bench.snakemake(warm=False)
     assert (taken_back.status, taken_back.jobs) == (0, []), taken_back.output
-    (bench.results() / cell / ".DS_Store").unlink()
+    told = bench.clearbench("why", str(folder / "adapter_model.safetensors")).output
+    assert told == f"{cell}: current\n"
+    folder.unlink()
+    disk.rename(folder)
+    (folder / ".DS_Store").unlink()
     assert bench.contents() == before
     assert bench.records() == records
 

@@ -1,6 +1,7 @@
 """Whether results are current and proven, and what is not to be trusted."""
 
 import json
+import os
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -175,17 +176,25 @@ def _suite_of(target: str | None, results: Path) -> str | None:
     """The suite that a file belongs to, if the target is a file of the results tree."""
     if target is None:
         return None
-    path = Path(target).resolve()
-    root = results.resolve()
-    return path.relative_to(root).parts[0] if path.is_relative_to(root) and path != root else None
+    path = _below(target, results)
+    return path.parts[0] if path is not None and path.parts else None
+
+
+def _below(target: str, root: Path) -> Path | None:
+    """A target's path from a folder that it lies in; as it is written, or as its links lead."""
+    for lead in (os.path.abspath, os.path.realpath):
+        path, folder = Path(lead(target)), Path(lead(root))
+        if path.is_relative_to(folder):
+            return path.relative_to(folder)
+    return None
 
 
 def _artifact(target: str, graph: "Graph", tree: "Tree") -> "Artifact":
     """The artifact that a target is, or is a file of; of a run, its scores."""
     if target in graph.runs:
         return graph[f"score/{target}"]
-    path, root = Path(target).resolve(), tree.root.resolve()
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else target
+    path = _below(target, tree.root)
+    name = target if path is None else path.as_posix()
     for candidate in (PurePosixPath(name), *PurePosixPath(name).parents):
         if str(candidate) in graph:
             return graph[str(candidate)]

@@ -84,7 +84,10 @@ class Experience:
         for tree in trees:
             origin = _origin_of(tree)
             for path in tree.root.rglob(PROVENANCE):
-                self._learn(tree, path.parent.relative_to(tree.root).as_posix(), origin)
+                name = path.parent.relative_to(tree.root).as_posix()
+                # Hidden folders are of jobs at work.
+                if "/." not in f"/{name}":
+                    self._learn(tree, name, origin)
 
     def _learn(self, tree: Tree, name: str, origin: "Origin") -> None:
         try:
