@@ -6,14 +6,13 @@ import re
 import shlex
 import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from clearbench import cli, methods
 from clearbench.cli.layout import fit
-from clearbench.evaluation.records import RECORDS
+from clearbench.evaluation.records import RECORDS, fields_of
 from clearbench.metrics.score import SCORES
 from clearbench.provenance.artifacts import MANIFEST, read_manifest
 from synthetic import draw_records, put_artifact
@@ -43,7 +42,7 @@ def main(monkeypatch, capsys):
 
 def put_records(folder, run):
     """The artifact of an evaluation, with the records of a run."""
-    text = "".join(json.dumps(asdict(record)) + "\n" for record in draw_records(run, samples=4))
+    text = "".join(json.dumps(fields_of(record)) + "\n" for record in draw_records(run, samples=4))
     return put_artifact(folder, {RECORDS: text})
 
 
@@ -161,7 +160,6 @@ def test_every_key_of_a_configuration_file_is_explained(main, file):
 def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
     code = """
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from clearbench.cli import cli
 from clearbench.suite import load_suite
