@@ -24,6 +24,12 @@ _UNWANTED: dict[Kind, list[str] | None] = {
 }
 
 
+_FOLDER: dict[Kind, str] = {
+    "dataset": " (`folder` in a suite, or CLEARBENCH_DATA; docs/cluster.md says how)",
+    "model": "",
+}
+
+
 @dataclass(frozen=True)
 class Fetched:
     """A dataset or model in the cache, all its files as the hub has them; `size` is in bytes."""
@@ -47,7 +53,10 @@ def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) 
     that takes no files.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils import logging
 
+    # It warns of every attempt; how the last one ended is told below.
+    logging.set_verbosity_error()
     try:
         return Path(
             snapshot_download(
@@ -144,7 +153,7 @@ def _told(kind: Kind, name: str, revision: str | None, error: Exception) -> User
         return UserError(
             f"{at}: can't be read from the hub, and the cache {constants.HF_HUB_CACHE} lacks it or"
             " a part of it; run `clearbench fetch` on a machine with a network and this HF_HOME, or"
-            " name a local folder in the same layout instead"
+            f" name a local folder in the same layout instead{_FOLDER[kind]}"
         )
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         raise error

@@ -1,5 +1,6 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,13 +37,22 @@ ROW_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 RETAIN_MODALITIES = ("same", "both")
 
 
+DATA = "CLEARBENCH_DATA"
+"""The environment variable of a folder with copies of datasets of the hub, as `tofu`.
+
+No key of a suite, for where copies lie is a matter of the machine.
+"""
+
+
 class SuiteFile(Strict):
     """The keys of a suite file."""
 
     description: str = Field(description="what the suite is for, in a sentence")
     dataset: str = Field(description="a file of config/datasets")
     folder: str | None = Field(
-        None, description="a local folder to read the dataset's text part from, instead of the hub"
+        None,
+        description="a local folder to read the dataset's text part from, instead of the hub; null"
+        " for what lies in the folder that CLEARBENCH_DATA names, and else the hub",
     )
     dataset_options: dict[str, Any] = Field(
         default_factory=dict, description="options of the dataset's layout that differ here"
@@ -184,6 +194,8 @@ def load_suite(name: str, root: Path) -> Suite:
     _check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
+    if file.folder is None:
+        file = file.model_copy(update={"folder": _copy_here(dataset, file.dataset)})
     served = FORGET_SIZES if file.folder else dataset.forget_sizes
     _check_list(path, "forget_sizes", file.forget_sizes, served)
     _check_parameters(root / "config/models" / f"{file.model}.yaml", model)
@@ -207,6 +219,15 @@ def suite_names(root: Path) -> list[str]:
 def suites_of(domains: Sequence[Domain], root: Path) -> list[str]:
     """The names of the suites of `config/` below a root whose models are of some domains."""
     return [name for name in suite_names(root) if load_suite(name, root).domain in domains]
+
+
+def _copy_here(dataset: DatasetSpec, name: str) -> str | None:
+    """The local copy of a dataset of texts that the user has told of; None where there is none."""
+    told = os.environ.get(DATA)
+    if not told or dataset.domain != "text" or dataset.generator is not None:
+        return None
+    copy = Path(told) / name
+    return str(copy) if copy.is_dir() else None
 
 
 def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> DatasetSpec:

@@ -61,10 +61,12 @@ def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch)
     assert cached.seen == "revision main is not in the hub's cache"
 
 
-def test_the_data_of_a_suite_is_its_folders_and_what_the_hub_has(tmp_path):
+def test_the_data_of_a_suite_is_its_folders_and_what_the_hub_has(tmp_path, monkeypatch):
+    monkeypatch.setenv("CLEARBENCH_DATA", str(tmp_path))
+    (tmp_path / "tofu").mkdir()
     suite = load_suite("tofu", ROOT)
     needs = Requirements.of(suite, Site(scratch=tmp_path), gpu=False, token=tmp_path / "t")
-    assert needs.folders == ["../shared/data/tofu"]
+    assert needs.folders == [str(tmp_path / "tofu")]
     assert needs.hub == []
     assert needs.scratch == str(tmp_path)
     (paper, *_) = Requirements.of(load_suite("paper-llava", ROOT), Site(), False, tmp_path).hub

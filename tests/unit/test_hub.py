@@ -271,3 +271,15 @@ def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path
     assert json.loads((tmp_path / "external/hub.json").read_text())["revision"] == NEW
     record = json.loads((tmp_path / "external/provenance.json").read_text())
     assert record["measures"] == {"commit": NEW}
+
+
+def test_a_hub_that_is_out_of_reach_is_told_once_and_not_at_every_attempt(monkeypatch, tmp_path):
+    from huggingface_hub.utils import logging
+
+    logging.set_verbosity_warning()
+    offline(monkeypatch)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(UserError, match="CLEARBENCH_DATA"):
+        hub.snapshot("dataset", "some/texts", None)
+    # The library's warnings are of single attempts.
+    assert logging.get_verbosity() == logging.ERROR

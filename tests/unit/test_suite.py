@@ -357,7 +357,7 @@ def test_faces_and_mirroring_are_of_vision_suites_only(root):
 
 def test_unknown_suite_is_answered_with_the_known_ones(root):
     known = ", ".join(sorted([*SUITES, "small"]))
-    assert told(root, "smal").endswith(f"smal.yaml does not exist; suites here: {known}")
+    assert told(root, "smal").endswith(f"smal.yaml does not exist (did you mean small?); suites here: {known}")
 
 
 @pytest.mark.parametrize(
@@ -390,3 +390,17 @@ def test_mistake_in_a_model_or_dataset_names_its_own_file(root, file, old, new, 
     path = root / f"config/{file}.yaml"
     edit(path, old, new)
     assert told(root).startswith(f"{path}: {expected}")
+
+
+def test_tofu_is_read_from_the_hub_or_from_the_folder_that_the_user_names(tmp_path, monkeypatch):
+    monkeypatch.delenv("CLEARBENCH_DATA", raising=False)
+    assert load_suite("tofu", ROOT).dataset.texts == "locuslab/TOFU"
+    monkeypatch.setenv("CLEARBENCH_DATA", str(tmp_path))
+    assert load_suite("tofu", ROOT).dataset.texts == "locuslab/TOFU"
+    (tmp_path / "tofu").mkdir()
+    assert load_suite("tofu", ROOT).dataset.texts == str(tmp_path / "tofu")
+    # A drawn world has no copy, and neither has the text part of images that lie elsewhere.
+    for name in ("mini", "clear"):
+        (tmp_path / name).mkdir()
+    assert load_suite("mini", ROOT).dataset.texts is None
+    assert load_suite("paper-llava", ROOT).dataset.texts == "locuslab/TOFU"
