@@ -28,6 +28,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 from clearbench.errors import UserError, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
+from clearbench.provenance import packages
 from clearbench.provenance.artifacts import FAILURE, MANIFEST
 from clearbench.provenance.checkout import CHECKOUT, checkout
 from clearbench.provenance.currency import Status, assess
@@ -303,6 +304,9 @@ class Workflow:
         unknown = checkout()["commit_unknown"]
         if unknown is not None:
             yield f"commit unknown, records will have none: {unknown}"
+        differing = {} if self._in_image else packages.unlocked()
+        if differing:
+            yield f"{packages.remark(differing)}; no audit will prove what is made with these"
 
     @property
     def _in_image(self) -> bool:

@@ -14,7 +14,7 @@ from clearbench.errors import Unreadable
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES
-from clearbench.provenance import currency, environment
+from clearbench.provenance import currency, packages
 from clearbench.provenance import tree as trees
 from clearbench.provenance.artifacts import FAILURE, INVALID, MANIFEST, PROVENANCE
 from clearbench.provenance.audit import Audit
@@ -444,17 +444,17 @@ def test_a_diverged_cell_and_what_is_made_from_it_are_current(tmp_path, monkeypa
 
 def test_a_lock_of_the_checkout_that_changed_is_a_cause(tmp_path, monkeypatch):
     (tmp_path / "envs").mkdir()
-    (tmp_path / "envs/cpu.lock").write_text("numpy==2.0\n")
+    (tmp_path / "envs/cpu.lock").write_text("some-tool==2.0\n")
     monkeypatch.chdir(tmp_path)
-    environment._pins.cache_clear()
+    packages.pins.cache_clear()
     try:
         tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results").build()
         assert causes(look(tree)) == {}
-        (tmp_path / "envs/cpu.lock").write_text("numpy==2.1\n")
-        environment._pins.cache_clear()
+        (tmp_path / "envs/cpu.lock").write_text("some-tool==2.1\n")
+        packages.pins.cache_clear()
         assert {kind for found in causes(look(tree)).values() for kind, _ in found} == {"lock"}
     finally:
-        environment._pins.cache_clear()
+        packages.pins.cache_clear()
 
 
 def test_a_note_of_failure_that_is_no_note_is_named(tree):

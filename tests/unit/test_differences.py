@@ -83,6 +83,17 @@ def test_another_image_is_a_cause_unless_it_is_accepted_here():
     assert causes(in_image, replace(THEN, image=None)) == [Cause("image", told)]
 
 
+def test_other_packages_than_the_locks_are_a_cause_unless_they_are_accepted_here():
+    then = replace(THEN, unlocked={"peft": "0.19.0 (locked: 0.21.2)", "tqdm": "missing"})
+    told = ["peft 0.19.0 (locked: 0.21.2)", "tqdm missing"]
+    assert causes(then=then) == [Cause("packages", text) for text in told]
+    assert causes(replace(HERE, unlocked=then.unlocked), then) == []
+    assert causes(replace(HERE, unlocked=then.unlocked)) == []
+    assert causes(replace(HERE, unlocked={"tqdm": "missing"}), then) == [
+        Cause("packages", text) for text in told
+    ]
+
+
 def test_all_causes_are_told():
     here = Accepted(frozenset({"0"}), frozenset({"0"}))
     found = causes(here, settings={}, code={}, inputs={})

@@ -26,7 +26,8 @@ def required(**changes) -> Requirements:
 
 def test_a_machine_without_a_cluster_is_told_what_it_lacks(no_commands, tmp_path):
     site = Site(image=tmp_path / "no.sif")
-    lines = [f.line for f in examine(load_suite("mini", ROOT), site, wait=1)]
+    packages, *lines = [f.line for f in examine(load_suite("mini", ROOT), site, wait=1)]
+    assert packages.startswith("ok    packages of Python 3.")
     assert [line.partition(":")[0] for line in lines] == [
         "FAIL  SLURM",
         "FAIL  Apptainer",
@@ -54,7 +55,8 @@ def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch)
     assert Requirements.read(needs.text()) == required(
         folders=[str(there), str(gone)], hub=[["dataset", "therem/CLEAR", None]]
     )
-    image, found, missing, cached = examine_inside(needs)
+    image, packages, found, missing, cached = examine_inside(needs)
+    assert packages.remedy is None
     assert image.seen == "x.sif: this process does not run in it"
     assert found == Finding(f"data {there}", "there")
     assert missing.remedy == "add it to binds in slurm/site.yaml"

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from clearbench.errors import UserError
-from clearbench.provenance import environment
+from clearbench.provenance import environment, packages
 from clearbench.provenance.environment import accepted, image_digest
 
 
@@ -20,12 +20,12 @@ def locks(tmp_path, monkeypatch):
     def digests(**texts):
         for kind, text in texts.items():
             (tmp_path / f"envs/{kind}.lock").write_text(text)
-        environment._pins.cache_clear()
+        packages.pins.cache_clear()
         return [environment._lock_digest(kind) for kind in ("cpu", "cuda")]
 
-    environment._pins.cache_clear()
+    packages.pins.cache_clear()
     yield digests
-    environment._pins.cache_clear()
+    packages.pins.cache_clear()
 
 
 PINS = "numpy==2.0\nzlib-ng==1.2.3\npytest==8.0\n"
@@ -61,12 +61,21 @@ def test_the_lock_is_that_of_the_cuda_libraries_where_one_of_them_is_installed(l
 
 def test_no_lock_files_are_no_lock(locks):
     assert environment.lock() is None
-    assert accepted(environment.LOCKS / "no.sif", False).locks == {None}
+    assert accepted(packages.LOCKS / "no.sif", False).locks == {None}
 
 
-def test_recorded_packages_are_the_locked_ones_that_are_installed(locks):
+def test_recorded_packages_are_the_locked_ones_and_those_of_jobs_that_are_here(locks):
     locks(cpu="", cuda="pytest==0.1\nno-such-library==1\n")
-    assert environment.describe()["packages"] == {"pytest": pytest.__version__}
+    found = environment.describe()["packages"]
+    assert found["pytest"] == pytest.__version__
+    assert {"torch", "numpy", "peft"} <= found.keys()
+    assert not {"no-such-library", "ruff"} & found.keys()
+
+
+def test_names_of_a_lock_are_read_as_pip_reads_them(locks):
+    assert locks(cpu="Rouge_Score==1\nzlib.ng [x] == 2 ; python_version > '3'\n") == locks(
+        cpu="rouge-score==1\nzlib-ng==2\n"
+    )
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ RECIPE = Recipe(
     code={"clearbench.methods.npo": "3" * 16},
     lock="4" * 64,
     image=None,
+    unlocked={"peft": "0.19.0 (locked: 0.21.2)"},
 )
 RECORD = Record(
     recipe=RECIPE,
@@ -123,6 +124,7 @@ def test_missing_record_is_named(tmp_path):
         {"code": {"clearbench.methods.npo": "7" * 16}},
         {"lock": None},
         {"image": "8" * 64},
+        {"unlocked": {}},
     ],
 )
 def test_recipes_that_differ_in_anything_have_different_keys(change):

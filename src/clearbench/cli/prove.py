@@ -43,6 +43,7 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
                 "current": statuses[name].current,
                 "causes": [vars(cause) for cause in statuses[name].causes],
                 "waits": list(statuses[name].waits),
+                "unlocked": dict(statuses[name].unlocked),
             }
             for name in chosen
         }
@@ -164,11 +165,15 @@ def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
 def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     """What commands look at: a suite's graph, its results, and the environments that count."""
     from clearbench.graph import Graph
+    from clearbench.provenance import packages
     from clearbench.provenance.environment import accepted_here
     from clearbench.provenance.tree import Tree
     from clearbench.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
+    unlocked = packages.unlocked()
+    if unlocked:
+        click.echo(f"clearbench: {packages.remark(unlocked)}", err=True)
     return Graph(found), Tree(results / found.name), accepted_here()
 
 

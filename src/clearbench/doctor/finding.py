@@ -1,10 +1,12 @@
 """What a check found."""
 
 import json
+import platform
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
 from clearbench.errors import UserError
+from clearbench.provenance import packages
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,18 @@ def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
     except (UserError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Finding(what, lines[-1], remedy)
+
+
+def look_at_packages(remedy: str) -> Finding:
+    """Whether this process imports what is locked."""
+
+    def see() -> str:
+        found = packages.unlocked()
+        if found:
+            raise UserError(packages.remark(found))
+        return f"those of {packages.LOCKS / packages.lock_kind()}.lock"
+
+    return look(f"packages of Python {platform.python_version()}", see, remedy)
 
 
 def to_text(findings: Iterable[Finding]) -> str:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from clearbench import hub
-from clearbench.doctor.finding import Finding, look, to_text
+from clearbench.doctor.finding import Finding, look, look_at_packages, to_text
 from clearbench.doctor.requirements import Requirements
 from clearbench.errors import UserError
 from clearbench.site import SITE
@@ -22,6 +22,7 @@ def examine(required: Requirements) -> Iterator[Finding]:
         return
     rebuild = "build it again from this checkout with `make container`"
     yield look("image", partial(_image, required.image), rebuild)
+    yield look_at_packages(f"{rebuild}, and see to PYTHONPATH")
     for folder in required.folders:
         yield look(f"data {folder}", partial(_folder, folder), f"add it to binds in {SITE}")
     for kind, name, revision in required.hub:

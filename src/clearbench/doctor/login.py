@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from clearbench.config import Need
-from clearbench.doctor.finding import Finding, from_text, look
+from clearbench.doctor.finding import Finding, from_text, look, look_at_packages
 from clearbench.doctor.requirements import Requirements
 from clearbench.errors import UserError
 from clearbench.provenance.environment import image_digest
@@ -26,6 +26,7 @@ def examine(suite: Suite, site: Site, wait: int) -> Iterator[Finding]:
 
     `wait` is how many seconds a job may wait for a node.
     """
+    yield look_at_packages("type `make install` in a new checkout, and see to PYTHONPATH")
     slurm = look("SLURM", _controller, "run this on a login node, where squeue works")
     yield slurm
     apptainer = look("Apptainer", _apptainer, "install Apptainer, or load its module")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from functools import cache, cached_property
 
 from clearbench.errors import UserError
@@ -32,7 +33,8 @@ class Audit:
     def __init__(self, graph: Graph, tree: Tree, environments: Accepted, fast: bool = False):
         self._graph = graph
         self._tree = tree
-        self._environments = environments
+        # What was made with other packages than the lock's may be worked with, and proves nothing.
+        self._environments = replace(environments, unlocked={})
         self._fast = fast
         self.broken_link = cache(self._broken_link)
         self.first_broken = cache(self._first_broken)

@@ -1,7 +1,7 @@
 """Which artifacts of a suite are current, and what each of the others waits for or suffers from."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from clearbench.errors import Unreadable, UserError
 from clearbench.graph import Artifact, Graph
@@ -17,12 +17,14 @@ class Status:
     """What of an artifact is not as it should be.
 
     `causes` are its own; `waits` are those of its inputs that have to be made again, which may or
-    may not change it.
+    may not change it. `unlocked` is what it was made with that is not the lock's: it may be current
+    and is not proven.
     """
 
     artifact: Artifact
     causes: tuple[Cause, ...] = ()
     waits: tuple[str, ...] = ()
+    unlocked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def current(self) -> bool:
@@ -36,9 +38,17 @@ def assess(graph: Graph, tree: Tree, environments: Accepted) -> dict[str, Status
     for artifact in graph:
         waits = tuple(name for name in artifact.inputs.values() if not found[name].current)
         causes = tuple(_causes(artifact, tree, environments))
-        found[artifact.name] = Status(artifact, causes, waits)
+        found[artifact.name] = Status(artifact, causes, waits, _unlocked(artifact.name, tree))
     tree.remember()
     return found
+
+
+def _unlocked(name: str, tree: Tree) -> Mapping[str, str]:
+    try:
+        return tree.record(name).recipe.unlocked
+    except UserError:
+        # Where there is no record, that is a cause.
+        return {}
 
 
 def failure_now(artifact: Artifact, tree: Tree, environments: Accepted) -> str | None:
@@ -101,8 +111,8 @@ def _inputs_now(artifact: Artifact, then: Recipe, tree: Tree) -> dict[str, str]:
 def recipe_now(artifact: Artifact, then: Recipe, inputs: Mapping[str, str]) -> Recipe:
     """The recipe by which a job would make an artifact now from some inputs.
 
-    Lock and image are those of `then`: of them it only counts whether they are accepted.
+    Lock, image and packages are those of `then`: of them it only counts whether they are accepted.
     """
     settings = artifact.resolved
     code = code_of(artifact.stage, settings)
-    return Recipe(artifact.stage, settings, inputs, code, then.lock, then.image)
+    return replace(then, stage=artifact.stage, settings=settings, inputs=inputs, code=code)

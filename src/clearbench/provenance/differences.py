@@ -8,7 +8,16 @@ from clearbench.provenance.environment import Accepted
 from clearbench.provenance.record import Recipe
 
 Kind = Literal[
-    "missing", "damaged", "failed", "invalidated", "settings", "code", "input", "lock", "image"
+    "missing",
+    "damaged",
+    "failed",
+    "invalidated",
+    "settings",
+    "code",
+    "input",
+    "lock",
+    "image",
+    "packages",
 ]
 
 
@@ -25,7 +34,7 @@ class Cause:
 
 
 def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause]:
-    """What of a recipe has changed; lock and image only where the old ones are not accepted."""
+    """What of a recipe has changed; lock, image, packages only where the old are not accepted."""
     causes = list(_settings(then.settings, now.settings))
     causes += _code(then.code, now.code)
     causes += _inputs(then.inputs, now.inputs)
@@ -35,6 +44,8 @@ def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause
     if environments.images is not None and then.image not in environments.images:
         known = ", ".join(sorted(map(_short, environments.images)))
         causes.append(Cause("image", f"{_short(then.image)} then, here {known}"))
+    if then.unlocked not in ({}, environments.unlocked):
+        causes += (Cause("packages", f"{name} {had}") for name, had in then.unlocked.items())
     return causes
 
 

@@ -4,31 +4,24 @@ import contextlib
 import json
 import os
 import platform
-import re
-import socket
-import sys
-from dataclasses import dataclass
-from functools import cache
-from importlib import metadata
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.provenance.artifacts import sha256
 from clearbench.provenance.checkout import checkout
+from clearbench.provenance.machine import machine
+from clearbench.provenance.packages import KINDS, lock_kind, pins, unlocked, versions
 from clearbench.provenance.record import digest
 from clearbench.site import load_site
-
-LOCKS = Path("envs")
-"""The folder of the locks, below the folder that Snakemake runs in."""
 
 PROMISE = "CLEARBENCH_IMAGE"
 """The environment variable with the sha256 of the image that a job has to run in."""
 
 SLURM = "CLEARBENCH_SLURM"
 """The environment variable with what a job was given by SLURM, which no container can ask."""
-
-_KINDS = ("cpu", "cuda")
 
 
 @dataclass(frozen=True)
@@ -37,11 +30,13 @@ class Accepted:
 
     A suite may be run in an image on a cluster and looked at on a machine without one, so each lock
     of the checkout is accepted; `images` are the sha256 of images, and None for "in no image". All
-    are accepted where `images` is None.
+    are accepted where `images` is None. Where packages here are not the lock's,
+    which `unlocked` tells, results that were made with these count as well.
     """
 
     locks: frozenset[str | None]
     images: frozenset[str | None] | None
+    unlocked: Mapping[str, str] = field(default_factory=dict)
 
 
 def accepted(image: Path, in_image: bool) -> Accepted:
@@ -51,12 +46,13 @@ def accepted(image: Path, in_image: bool) -> Accepted:
     it is then missing. If not, what was made in no image counts as well; and where the image is not
     at hand, what was made in any: the lock tells what was in it.
     """
-    locks = frozenset(_lock_digest(kind) for kind in _KINDS)
+    locks = frozenset(_lock_digest(kind) for kind in KINDS)
     if in_image:
         if not image.is_file():
             raise UserError(f"{image}: no such image; make it with `make container`")
         return Accepted(locks, frozenset({image_digest(image)}))
-    return Accepted(locks, frozenset({None, image_digest(image)}) if image.is_file() else None)
+    images = frozenset({None, image_digest(image)}) if image.is_file() else None
+    return Accepted(locks, images, unlocked())
 
 
 def accepted_here() -> Accepted:
@@ -65,13 +61,12 @@ def accepted_here() -> Accepted:
 
 
 def lock() -> str | None:
-    """The digest of the lock that this environment was installed from; None without lock files.
+    """The digest of the lock that counts here; None without lock files.
 
-    It covers names and versions, not comments or order. The two locks differ in the CUDA libraries;
-    where one of these is installed, it is the CUDA lock.
+    It covers names and versions, not comments or order. `packages.unlocked` tells what is not
+    installed from it.
     """
-    only_cuda = _pins("cuda").keys() - _pins("cpu").keys()
-    return _lock_digest("cuda" if any(_version(name) for name in only_cuda) else "cpu")
+    return _lock_digest(lock_kind())
 
 
 def image() -> str | None:
@@ -128,49 +123,19 @@ def image_digest(path: Path) -> str:
 def describe() -> dict[str, Any]:
     """Commit, packages and machine, as a provenance record holds them.
 
-    `packages` are the locked ones with the versions found here; the commit is that of
-    `checkout`. `slurm` is None outside of SLURM.
+    `packages` are those that jobs import, and what else is locked, with the versions found here;
+    the commit is that of `checkout`. `slurm` is None outside of SLURM.
     """
     return {
         **checkout(),
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in sorted(_pins("cuda")) if _version(name)},
-        "host": socket.gethostname(),
-        "platform": platform.platform(),
-        "gpu": _gpu(),
+        "packages": versions(),
+        **machine(),
         "slurm": json.loads(os.environ.get(SLURM, "null")),
-        "visible_gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
 
 
-@cache
-def _pins(kind: str) -> dict[str, str]:
-    """The versions of a lock by package."""
-    path = LOCKS / f"{kind}.lock"
-    if not path.is_file():
-        return {}
-    text = path.read_text(encoding="utf-8")
-    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", text, re.MULTILINE))
-
-
 def _lock_digest(kind: str) -> str | None:
-    pins = _pins(kind)
-    text = "\n".join(f"{name}=={version}" for name, version in sorted(pins.items()))
-    return digest(text.encode()) if pins else None
-
-
-@cache
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _gpu() -> str | None:
-    """The name of the GPU in use; torch is asked only where the stage has loaded it."""
-    torch = sys.modules.get("torch")
-    if torch is None or not torch.cuda.is_available():
-        return None
-    name: str = torch.cuda.get_device_name()
-    return name
+    locked = pins(kind)
+    text = "\n".join(f"{name}=={version}" for name, version in sorted(locked.items()))
+    return digest(text.encode()) if locked else None

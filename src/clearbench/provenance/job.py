@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from clearbench import parallel
 from clearbench.errors import Unreadable, UserError
-from clearbench.provenance import environment
+from clearbench.provenance import environment, packages
 from clearbench.provenance.artifacts import (
     FAILURE,
     INVALID,
@@ -40,6 +40,7 @@ from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.interruption import Interruption
 from clearbench.provenance.record import Recipe, Record, digest, read_record
 from clearbench.provenance.state import State, save_interval
+from clearbench.threads import threads
 
 
 class Job:
@@ -93,6 +94,8 @@ class Job:
         self._invalidations: list[dict[str, str]] = []
         self._interruption = Interruption()
         self._interval = save_interval()
+        # Now, and not when the work is done.
+        threads()
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
@@ -180,11 +183,24 @@ class Job:
             code_of(self._stage, self._settings),
             environment.lock(),
             environment.image(),
+            self._unlocked(),
         )
         self._recipe = recipe
         self.state = State(self.out, recipe.key, self._interval, self._interruption)
         self.state.start("job")
         return recipe
+
+    def _unlocked(self) -> Mapping[str, str]:
+        """What this process imports that is not the lock's; says so.
+
+        UserError in an image, which is to hold what is locked.
+        """
+        found = packages.unlocked()
+        if found and environment.image() is not None:
+            raise UserError(f"{packages.remark(found)}; build the image again (`make container`)")
+        if found and not parallel.rank():
+            print(f"clearbench: {packages.remark(found)}; no audit proves this", file=sys.stderr)
+        return found
 
     def _kept(self, recipe: Recipe) -> bool:
         """Whether the artifact is there, whole, and made by the same recipe; then it is kept."""
@@ -206,7 +222,7 @@ class Job:
             raise
         except UserError:
             return None
-        here = Accepted(frozenset({recipe.lock}), frozenset({recipe.image}))
+        here = Accepted(frozenset({recipe.lock}), frozenset({recipe.image}), recipe.unlocked)
         if differences(record.recipe, recipe, here):
             return None
         facts = record.facts

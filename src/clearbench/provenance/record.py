@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ class Recipe:
 
     `inputs` are the sha256 of the files that it was made from, by name: manifests, mostly. `code`
     are the modules with the hashes of their code, `lock` and `image` digests, None where there is
-    none.
+    none. `unlocked` are the packages that were not the lock's, as `packages.unlocked` tells them.
     """
 
     stage: str
@@ -27,6 +27,7 @@ class Recipe:
     code: Mapping[str, str]
     lock: str | None
     image: str | None
+    unlocked: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -74,6 +75,7 @@ class Record:
             "fingerprint": fingerprint(self.recipe.code),
             "lock": self.recipe.lock,
             "image": self.recipe.image,
+            "unlocked": dict(self.recipe.unlocked),
             "manifest": self.manifest,
             "times": dict(self.times),
             **self.facts,
@@ -120,6 +122,7 @@ def parse_record(text: bytes, path: Path) -> Record:
             data.pop("code"),
             data.pop("lock"),
             data.pop("image"),
+            data.pop("unlocked"),
         )
         paths = {name: entry["path"] for name, entry in inputs.items()}
         found = Record(recipe, paths, data.pop("manifest"), data.pop("times"), data)

@@ -1,6 +1,7 @@
 """Running a cell's jobs again, beside the results, and comparing the bytes."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,13 +12,19 @@ from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance import environment
 from clearbench.provenance.artifacts import MANIFEST, sha256
+from clearbench.provenance.conditions import changed_conditions
+from clearbench.provenance.record import read_record
 from clearbench.provenance.tree import Tree
+from clearbench.threads import VARIABLE, threads
+
+_UNCHANGED = "code, settings, inputs, packages, processor, kernels and threads are the same"
 
 
 def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     """Run the jobs of a run's weights, records and scores again from the inputs that lie here.
 
-    Gives, job by job, a line and whether the manifest came out the same. Raises UserError for an
+    Gives, job by job, a line and whether the manifest came out the same; a line on one that did not
+    says what was different then. Each runs with as many threads as then. Raises UserError for an
     unknown run, one that is not there, one made in another image than this process runs in, and a
     job that fails.
     """
@@ -26,20 +33,32 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     names = dict.fromkeys((graph.runs[run].weights, graph.runs[run].records, f"score/{run}"))
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
         for name in names:
-            made_in = tree.record(name).recipe.image
+            then = tree.record(name)
+            made_in = then.recipe.image
             if made_in != environment.image() and made_in != environment.container():
                 here = environment.container() or "none"
                 raise UserError(f"{name}: made in image {made_in}, this is {here}; run it there")
             out = Path(scratch) / name
             words = command(graph[name], tree.root, out)
+            count = then.facts.get("threads", threads())
             done = subprocess.run(
-                [sys.executable, "-m", *words], capture_output=True, text=True, check=False
+                [sys.executable, "-m", *words],
+                # Sums of another number of threads are rounded otherwise.
+                env={**os.environ, VARIABLE: str(count)},
+                capture_output=True,
+                text=True,
+                check=False,
             )
             if done.returncode != 0:
                 said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
                 raise UserError(f"{name}: running it again failed: {said[-1]}")
             same = sha256(out / MANIFEST) == tree.manifest_digest(name)
-            yield f"{name}: {'the same bytes' if same else 'DIFFERENT bytes'}", same
+            asked = f" (threads: {count}, as then)" if count != threads() else ""
+            if same:
+                yield f"{name}: the same bytes{asked}", True
+            else:
+                changed = "; ".join(changed_conditions(then, read_record(out)))
+                yield f"{name}: DIFFERENT bytes{asked}; {changed or _UNCHANGED}", False
 
 
 def command(artifact: Artifact, root: Path, out: Path) -> list[str]:

@@ -1,6 +1,6 @@
 """Telling people whether results are current, and if not, why."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from clearbench.graph import TABLES, Graph
@@ -13,8 +13,14 @@ _GRAVEST = {"failed": 0, "damaged": 1, "invalidated": 2, "missing": 3}
 
 
 def explain(statuses: Iterable[Status], tree: Tree) -> Iterator[str]:
-    """Lines on each artifact that is not current: its causes, or what it waits for."""
+    """Lines on each artifact that is not current: its causes, or what it waits for.
+
+    And on each that is, but was made with other packages than the lock's.
+    """
     for status in statuses:
+        if status.current and status.unlocked:
+            yield status.artifact.name
+            yield f"  not proven: {_packages(status)}"
         if status.current:
             continue
         yield status.artifact.name
@@ -43,6 +49,8 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     # Of what no cell is made from: a row of another's model, the second gold, the tables.
     others = dict.fromkeys(line for status in statuses.values() for line in _causes(status))
     yield from (f"  {line}" for line in others if line not in of_cause)
+    unproven = Counter(_packages(status) for status in statuses.values() if status.unlocked)
+    yield from (f"{count} artifacts not proven: {line}" for line, count in unproven.items())
 
 
 def not_current(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
@@ -88,9 +96,14 @@ def _causes(status: Status) -> Iterator[str]:
     """The causes of a status, those of all cells' artifacts of one stage in the same words."""
     stage = status.artifact.name.partition("/")[0]
     for cause in status.causes:
-        # A lock and an image are not of a stage.
-        where = "" if cause.kind in ("lock", "image") else f"{stage}: "
+        # An environment is not of a stage.
+        where = "" if cause.kind in ("lock", "image", "packages") else f"{stage}: "
         yield f"{where}{cause.kind}: {cause.text}"
+
+
+def _packages(status: Status) -> str:
+    names = ", ".join(f"{name} {here}" for name, here in status.unlocked.items())
+    return f"made with other packages than the lock's: {names}"
 
 
 def _maker(status: Status, cause: Cause, tree: Tree) -> str:

@@ -101,7 +101,7 @@ def _unproven(artifact: Artifact, tree: Tree) -> str | None:
     here = Accepted(frozenset({then.lock}), frozenset({then.image}))
     # Code that was edited since leaves the results as they are; settings must be those published.
     for cause in differences(then, replace(then, settings=artifact.resolved), here):
-        return f"it was made with other settings ({cause.text})"
+        return f"it was made with other {cause.kind} ({cause.text})"
     return tree.damage(artifact.name, reread=True)
 
 

@@ -1,0 +1,48 @@
+"""What may make the same job come out otherwise: two records of it, compared."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from clearbench.provenance.differences import differences
+from clearbench.provenance.environment import Accepted
+from clearbench.provenance.record import Record
+
+_CONDITIONS = (
+    *("python", "threads", "processes", "processor", "instructions", "kernels", "gpu"),
+    *("packages", "platform"),
+)
+"""The facts of a record that can change bytes beside its recipe."""
+
+_NAMED = 5
+
+
+def changed_conditions(then: Record, now: Record) -> list[str]:
+    """What of recipe, machine and packages differs between two records, in words."""
+    here = Accepted(
+        frozenset({now.recipe.lock}), frozenset({now.recipe.image}), then.recipe.unlocked
+    )
+    found = [f"{cause.kind} {cause.text}" for cause in differences(then.recipe, now.recipe, here)]
+    for key in _CONDITIONS:
+        # A record of an older version of this package does not tell all of them.
+        if key in then.facts:
+            found += _changed(key, then.facts[key], now.facts[key])
+    return found
+
+
+def _changed(name: str, then: Any, now: Any) -> Iterator[str]:
+    if isinstance(then, Mapping):
+        names = [key for key in sorted(then.keys() | now.keys()) if then.get(key) != now.get(key)]
+        for key in names[:_NAMED]:
+            yield f"{name}: {key} {_told(then.get(key))} then, {_told(now.get(key))} here"
+        if len(names) > _NAMED:
+            yield f"{name}: and {len(names) - _NAMED} more"
+    elif isinstance(then, list):
+        gone, new = (sorted(set(one) - set(other)) for one, other in ((then, now), (now, then)))
+        if gone or new:
+            yield f"{name}: {' '.join([*(f'-{x}' for x in gone), *(f'+{x}' for x in new)])}"
+    elif then != now:
+        yield f"{name}: {_told(then)} then, {_told(now)} here"
+
+
+def _told(value: Any) -> str:
+    return "none" if value is None else str(value)
