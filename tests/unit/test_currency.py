@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +21,7 @@ from clearbench.provenance.audit import Audit
 from clearbench.provenance.currency import assess, recipe_now
 from clearbench.provenance.environment import Accepted, accepted
 from clearbench.provenance.tree import CHECKED, Tree
-from clearbench.provenance.why import not_current
+from clearbench.provenance.why import brief, explain, not_current, summarise
 from clearbench.stages import score, tabulate
 from clearbench.tables.read import read_results
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
@@ -310,6 +310,31 @@ def test_another_environment_reruns_everything_and_nothing_waits_unknown(tree, k
     found = causes(look(tree, environments=here))
     assert found.keys() == tree.graph.artifacts.keys()
     assert {kind for each in found.values() for kind, _ in each} == {kind}
+
+
+def test_scores_made_with_other_packages_than_the_locks_count_here_alone_and_prove_nothing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(ROOT)
+    tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results", records=True).build()
+    others = {"scipy": "1.0 (locked: 1.2)"}
+    with monkeypatch.context() as patch:
+        patch.setattr(packages, "unlocked", lambda: others)
+        (tree.root / SCORED / INVALID).write_text('{"reason": "x"}')
+        score.run(compared(tree), None, tree.root / SCORED)
+    assert "scipy 1.0 (locked: 1.2); no audit proves this" in capsys.readouterr().err
+    there = accepted(Path("no.sif"), False)
+    assert causes(look(tree))[SCORED] == [("packages", "scipy 1.0 (locked: 1.2)")]
+    assert "packages: scipy 1.0 (locked: 1.2)" in list(brief(look(tree).values()))
+    here = replace(there, unlocked=others)
+    statuses = look(tree, environments=here)
+    assert statuses[SCORED].current
+    told = "not proven: made with other packages than the lock's: scipy 1.0 (locked: 1.2)"
+    assert f"1 artifacts {told}" in list(summarise(tree.graph, statuses))
+    assert list(explain([statuses[SCORED]], Tree(tree.root))) == [SCORED, f"  {told}"]
+    for environments in (there, here):
+        link = Audit(tree.graph, Tree(tree.root), environments).broken_link(SCORED)
+        assert link == f"{SCORED}: packages: scipy 1.0 (locked: 1.2)"
 
 
 def test_an_invalidated_artifact_is_told_with_the_reason(tree):

@@ -146,9 +146,10 @@ class Bench:
         prefix = [sys.executable, "-m", "clearbench.warm"] if warm else []
         return self._run([*prefix, *self.command(*options, suite=suite)])
 
-    def clearbench(self, *words: str, suite: str = "suite") -> "Finished":
-        """Call the command line on the suite."""
-        return self._run([sys.executable, "-m", "clearbench", *words, "--suite", suite])
+    def clearbench(self, *words: str, suite: str = "suite", **variables: str) -> "Finished":
+        """Call the command line on the suite, in an environment with further variables."""
+        command = [sys.executable, "-m", "clearbench", *words, "--suite", suite]
+        return self._run(command, **variables)
 
     def results(self, suite: str = "suite") -> Path:
         return self.folder / "results" / suite
@@ -184,11 +185,11 @@ class Bench:
         assert {*kinds_of_a_run, "comparison.md"} <= kinds
         return found
 
-    def _run(self, command: list[str]) -> "Finished":
+    def _run(self, command: list[str], **variables: str) -> "Finished":
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
             check=False,

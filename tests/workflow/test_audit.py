@@ -214,6 +214,9 @@ def test_a_cell_that_is_executed_again_gives_the_same_bytes(finished):
     assert done.status == 0, done.output
     lines = [f"{stage}/{CELL}: the same bytes" for stage in ("unlearn", "evaluate", "score")]
     assert done.output.splitlines() == lines
+    # With the threads of then, whatever the shell says now.
+    done = finished.clearbench("audit", "--reexecute", "--cell", CELL, OMP_NUM_THREADS="3")
+    assert done.output.splitlines() == [f"{line} (threads: 1, as then)" for line in lines]
 
 
 def test_a_cell_that_is_executed_again_by_other_code_gives_other_bytes(bench):
@@ -221,7 +224,7 @@ def test_a_cell_that_is_executed_again_by_other_code_gives_other_bytes(bench):
     bench.edit("methods/npo.py", "-(2 / self.beta)", "-(3 / self.beta)")
     done = bench.clearbench("audit", "--reexecute", "--cell", CELL)
     assert done.status == 1
-    assert f"unlearn/{CELL}: DIFFERENT bytes" in done.output
+    assert f"unlearn/{CELL}: DIFFERENT bytes; code clearbench.methods.npo changed\n" in done.output
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,132 @@
+"""What a job computes on, on record, and how much of it is told where bytes differ."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from test_record import RECORD
+
+from clearbench.errors import UserError
+from clearbench.models.device import prepare_device
+from clearbench.provenance import machine as module
+from clearbench.provenance.conditions import changed_conditions
+from clearbench.provenance.job import Job
+from clearbench.provenance.machine import machine
+from clearbench.threads import threads
+
+FACTS = {
+    "python": "3.11.7",
+    "threads": 1,
+    "processes": 1,
+    "processor": "One",
+    "instructions": ["avx", "avx2", "fma"],
+    "kernels": {"torch": "AVX2"},
+    "gpu": None,
+    "packages": {"peft": "0.21.2", "torch": "2.13.0+cpu"},
+    "platform": "Linux-6",
+    "host": "here",
+}
+THEN = replace(RECORD, facts=FACTS)
+
+
+def told(**changes) -> list[str]:
+    return changed_conditions(THEN, replace(RECORD, facts={**FACTS, **changes}))
+
+
+def test_a_record_tells_processor_instructions_threads_and_kernels(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    found = machine()
+    assert found["threads"] == 3
+    assert found["processor"]
+    assert found["instructions"] == sorted(set(found["instructions"]))
+    kernels = {"MKL_CBWR": "COMPATIBLE", "torch": torch.backends.cpu.get_cpu_capability()}
+    assert kernels.items() <= found["kernels"].items()
+    assert "OMP_NUM_THREADS" not in found["kernels"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "instructions"),
+    [
+        (
+            "model name\t: One CPU\nflags\t\t: fpu avx2 avx512_bf16 amx_int8 sse4_2\n",
+            "One CPU",
+            ["amx_int8", "avx2", "avx512_bf16", "sse4_2"],
+        ),
+        (
+            "Features\t: fp asimd sve bf16\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n",
+            "0x41 0xd40",
+            ["asimd", "bf16", "sve"],
+        ),
+    ],
+)
+def test_a_processor_is_told_of_either_make(monkeypatch, tmp_path, text, name, instructions):
+    (tmp_path / "cpuinfo").write_text(text)
+    monkeypatch.setattr(module, "_PROCESSOR", tmp_path / "cpuinfo")
+    found = machine()
+    assert (found["processor"], found["instructions"]) == (name, instructions)
+
+
+def test_the_same_conditions_are_no_difference_whatever_the_host():
+    assert told(host="there") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        ({"threads": 4}, "threads: 1 then, 4 here"),
+        ({"processes": 2}, "processes: 1 then, 2 here"),
+        ({"processor": "Two"}, "processor: One then, Two here"),
+        ({"instructions": ["avx", "fma", "avx512f"]}, "instructions: -avx2 +avx512f"),
+        ({"kernels": {"torch": "AVX512"}}, "kernels: torch AVX2 then, AVX512 here"),
+        (
+            {"kernels": {"torch": "AVX2", "MKL_CBWR": "AVX"}},
+            "kernels: MKL_CBWR none then, AVX here",
+        ),
+        ({"gpu": "H100"}, "gpu: none then, H100 here"),
+        (
+            {"packages": {**FACTS["packages"], "peft": "0.19.0"}},
+            "packages: peft 0.21.2 then, 0.19.0 here",
+        ),
+        ({"python": "3.13.0"}, "python: 3.11.7 then, 3.13.0 here"),
+        ({"platform": "Linux-7"}, "platform: Linux-6 then, Linux-7 here"),
+    ],
+)
+def test_what_differs_is_told_in_a_line(changes, line):
+    assert told(**changes) == [line]
+
+
+def test_a_recipe_that_differs_is_told_as_well():
+    recipe = replace(RECORD.recipe, settings={}, code={}, lock=None)
+    kinds = [line.split()[0] for line in changed_conditions(THEN, replace(THEN, recipe=recipe))]
+    assert kinds == ["settings"] * 4 + ["code", "lock"]
+
+
+def test_a_record_of_before_that_tells_less_is_compared_by_what_it_tells():
+    old = replace(RECORD, facts={"python": "3.11.7", "packages": FACTS["packages"]})
+    assert changed_conditions(old, replace(THEN, facts={**FACTS, "threads": 9})) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [(None, 1), ("", 1), (" ", 1), ("3", 3), ("4,1", 4), (" 2 , 1", 2)]
+)
+def test_a_number_of_threads_is_what_openmp_reads(monkeypatch, text, count):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if text is not None:
+        monkeypatch.setenv("OMP_NUM_THREADS", text)
+    before = torch.get_num_threads()
+    try:
+        prepare_device(0)
+        assert (threads(), torch.get_num_threads()) == (count, count)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("text", ["auto", "0", "-1", "1.5", ",1", "four", "1e2", "²", "9999999"])
+def test_what_is_no_number_of_threads_is_told_before_any_work(monkeypatch, tmp_path, text):
+    monkeypatch.setenv("OMP_NUM_THREADS", text)
+    with pytest.raises(UserError) as caught:
+        Job("score", tmp_path / "out", {}, {})
+    allowed = "allowed: a number of threads from 1, or nothing"
+    assert str(caught.value) == f"OMP_NUM_THREADS: {text!r}; {allowed}"
+    assert not (tmp_path / "out").exists()
