@@ -24,7 +24,7 @@ SUITES := mini mini-full mini-published mini-vision tofu
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install $(SUITES) test cluster lint lock container clean
+.PHONY: help install $(SUITES) test cluster lint lock container picture clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -33,8 +33,8 @@ help: ## list the targets
 install: $(INSTALLED) ## make .venv with everything in it, unless it is up to date
 
 $(INSTALLED): | $(BIN)/python
-	@echo "installing into $(VENV): a few minutes"
-	$(BIN)/pip install --quiet -c envs/$(LOCK).lock -e '.[dev]'
+	@echo "installing into $(VENV): some 120 packages, 2 GB; a few minutes"
+	$(BIN)/pip install --disable-pip-version-check -c envs/$(LOCK).lock -e '.[dev]'
 	@rm -f $(VENV)/.installed-*; touch $@
 
 $(BIN)/python:
@@ -51,7 +51,7 @@ mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
-	$(BIN)/clearbench show $@
+	$(BIN)/clearbench show --suite $@
 	$(if $(filter mini,$@),@echo "Next: make mini-vision asks the same of an image model alone.")
 
 test: install ## run all tests but those on a cluster
@@ -84,6 +84,9 @@ lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadat
 container: LOCK = cuda
 container: ## build clearbench-cuda.sif, the image that jobs run in on a cluster; needs apptainer
 	containers/build.sh $(LOCK) $(BOOTSTRAP) $(BASE) $(BUILD_FLAGS)
+
+picture: install ## draw the README's table, docs/table.svg
+	$(BIN)/python docs/draw.py
 
 clean: ## remove .venv and caches; results stay
 	rm -rf $(VENV) .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info

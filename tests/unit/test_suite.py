@@ -357,7 +357,8 @@ def test_faces_and_mirroring_are_of_vision_suites_only(root):
 
 def test_unknown_suite_is_answered_with_the_known_ones(root):
     known = ", ".join(sorted([*SUITES, "small"]))
-    assert told(root, "smal").endswith(f"smal.yaml does not exist (did you mean small?); suites here: {known}")
+    line = told(root, "smal")
+    assert line.endswith(f"smal.yaml does not exist (did you mean small?); suites here: {known}")
 
 
 @pytest.mark.parametrize(

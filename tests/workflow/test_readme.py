@@ -1,10 +1,17 @@
-"""The worked example of the README: a new method, from its file to its row in the tables."""
+"""What the pages print works: commands in a fresh checkout, and the example of a method."""
 
 import re
+import shlex
 import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from importlib.util import module_from_spec, spec_from_file_location
 
+import click
 import pytest
 import yaml
+
+from clearbench.cli import cli
 
 from .bench import ROOT, Bench
 
@@ -44,3 +51,111 @@ def test_the_example_runs_to_a_row_of_its_own(checkout):
     assert done.status == 0, done.output
     frame = checkout.table(suite=name)
     assert set(frame[frame.method == method].status) == {"ok"}
+
+
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "containers/README.md"]
+TOOLS = ("clearbench", "snakemake", "make")
+OTHERS = {
+    "apptainer",
+    "git",
+    "cd",
+    "source",
+    "cp",
+    "export",
+    "tmux",
+    "squeue",
+    "tail",
+    "python",
+    "pip",
+    "tar",
+}
+"""What a block may call besides, which other tests run or nobody can run here."""
+
+
+def commands():
+    """All commands that the pages print, in blocks of shell and within sentences, once each."""
+    found = {}
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
+        lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+        plain = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
+        spoken = [" ".join(words.split()) for words in re.findall(r"`([^`]+)`", plain)]
+        lines += [words for words in spoken if re.match(rf"({'|'.join(TOOLS)}) [\w-]", words)]
+        for line in lines:
+            for part in re.split(r";|&&", line.partition(" #")[0]):
+                words = [word for word in shlex.split(part) if "=" not in word.split("/")[0][:20]]
+                if part.strip() and words:
+                    found.setdefault(part.strip(), page.name)
+    return found
+
+
+COMMANDS = commands()
+
+
+def of(tool):
+    return [part for part in COMMANDS if re.match(rf"([A-Z_]+=\S+ )*{tool}\b", part)]
+
+
+def test_pages_print_no_command_that_nobody_looks_at():
+    looked_at = {part for tool in TOOLS for part in of(tool)}
+    others = {part.split()[0]: page for part, page in COMMANDS.items() if part not in looked_at}
+    assert set(others) <= OTHERS, others
+    assert len(of("clearbench")) > 20
+    assert len(of("snakemake")) > 8
+    assert len(of("make")) > 8
+
+
+@pytest.mark.parametrize("line", of("clearbench"))
+def test_a_printed_call_of_clearbench_is_one(line):
+    _, name, *words = shlex.split(re.sub(r" [<|>].*", "", line))
+    if name.startswith("-"):
+        return
+    command = cli.commands[name]
+    try:
+        command.make_context(name, words)
+    except click.MissingParameter:
+        # In a sentence a command may stand for itself.
+        assert not words, line
+
+
+@pytest.mark.parametrize("line", of("make"))
+def test_a_printed_call_of_make_is_one(line):
+    words = shlex.split(line.rstrip("."))
+    words = [word for word in words if word != "make"]
+    done = subprocess.run(
+        ["make", "--dry-run", "--directory", str(ROOT), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
+    """As printed, but for what would start the run."""
+    shutil.copytree(ROOT / "slurm", checkout.folder / "slurm")
+    (checkout.folder / "clearbench-cuda.sif").write_bytes(b"an image")
+    path, text = block((ROOT / "README.md").read_text(), "yaml", r"config/\w+\.yaml")
+    method, code = block((ROOT / "README.md").read_text(), "python", r"src/\S+\.py")
+    (checkout.folder / path).write_text(text)
+    (checkout.folder / method).write_text(code)
+    tables = [f"snakemake table{number}" for number in (3, 6)]
+    lines = [*of("snakemake"), *tables, "snakemake table4 --config suite=tofu"]
+    for line in dict.fromkeys(lines):
+        done = checkout._run([*shlex.split(line), "--dry-run"])
+        assert done.status == 0, f"{line}: {done.output}"
+        assert "This was a dry-run" in done.output, line
+
+
+def test_the_picture_is_that_of_the_printed_table():
+    found = spec_from_file_location("draw", ROOT / "docs/draw.py")
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs/table.svg").read_text(encoding="utf-8") == module.draw(text), (
+        "make picture"
+    )
+    circles = ElementTree.fromstring(module.draw(text)).iter("{http://www.w3.org/2000/svg}title")
+    rows = re.findall(r"^\| (\w+)[ \[(].*\|$", text.partition("## Images")[0], re.M)
+    assert len(list(circles)) == len([row for row in rows if row != "method"])

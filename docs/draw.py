@@ -1,0 +1,78 @@
+"""Draw the README's main table as a picture: `python docs/draw.py` writes docs/table.svg."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE = ROOT / "docs/table.svg"
+
+_SIDE, _LEFT, _TOP = 360, 60, 30
+_COLOURS = {"text": "#1b7a43", "visual": "#b3541e", "both": "#3a4fa0", "-": "#222222"}
+
+
+def points(readme: str) -> Iterator[tuple[str, str, float, float]]:
+    """Method, modality, retain and forget quality of each row of the README's first table."""
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in re.findall(r"^\|.*\|$", readme.partition("\n## Images alone")[0], re.M)
+    ]
+    head = next(row for row in rows if "forget quality ↑" in row)
+    retain, quality = head.index("retain ↑"), head.index("forget quality ↑")
+    for method, modality, *rest in rows:
+        values = [method, modality, *rest]
+        if modality in _COLOURS and re.fullmatch(r"[\d.]+", values[quality]):
+            yield method, modality, float(values[retain]), float(values[quality])
+
+
+def draw(readme: str) -> str:
+    """The picture as SVG: retain to the right, forget quality upwards, both from 0 to 1."""
+    size = (_LEFT + _SIDE + 150, _TOP + _SIDE + 50)
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}"'
+        ' font-family="sans-serif" font-size="11">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<rect x="{_LEFT}" y="{_TOP}" width="{_SIDE}" height="{_SIDE}" fill="none"'
+        ' stroke="#999"/>',
+        _text(_LEFT + _SIDE / 2, _TOP + _SIDE + 40, "retain: what is kept →", "middle"),
+        f'<g transform="rotate(-90 16 {_TOP + _SIDE / 2})">'
+        + _text(16, _TOP + _SIDE / 2, "forget quality: how near to never having learnt →", "middle")
+        + "</g>",
+    ]
+    for tick in (0.0, 0.5, 1.0):
+        parts.append(_text(_x(tick), _TOP + _SIDE + 16, f"{tick:g}", "middle"))
+        parts.append(_text(_LEFT - 8, _y(tick) + 4, f"{tick:g}", "end"))
+    for method, modality, retain, quality in points(readme):
+        control = modality == "-"
+        radius = 6 if control else 4
+        label = f"{method}, {modality}: retain {retain}, forget quality {quality}"
+        parts.append(
+            f'<circle cx="{_x(retain):.1f}" cy="{_y(quality):.1f}" r="{radius}"'
+            f' fill="{_COLOURS[modality]}"><title>{escape(label)}</title></circle>'
+        )
+        if control or modality == "both":
+            parts.append(_text(_x(retain) + radius + 2, _y(quality) + 4, method, "start"))
+    legend = {"text": "texts", "visual": "images", "both": "both (named)", "-": "control"}
+    for number, (modality, word) in enumerate(legend.items()):
+        y = _TOP + 14 + 18 * number
+        x = _LEFT + _SIDE + 65
+        parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{_COLOURS[modality]}"/>')
+        parts.append(_text(x + 8, y + 4, word, "start"))
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _x(value: float) -> float:
+    return _LEFT + _SIDE * value
+
+
+def _y(value: float) -> float:
+    return _TOP + _SIDE * (1 - value)
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(draw((ROOT / "README.md").read_text(encoding="utf-8")), encoding="utf-8")
