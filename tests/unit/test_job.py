@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from clearbench.errors import UserError
 from clearbench.provenance import environment
@@ -371,6 +373,57 @@ def test_a_file_of_somebody_else_makes_nothing_again_and_is_not_lost(made, name)
     assert made.run()
     assert path.read_text() == "foreign"
     assert read_manifest(made.out).files.keys() == {"b", "c"}
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_weights_can_be_read_by_whom_the_umask_lets(tmp_path, umask):
+    """The library that writes them gives them to their owner alone."""
+
+    def work(job):
+        save_file({"weight": torch.zeros(2)}, job.folder / "model.safetensors")
+
+    before = os.umask(umask)
+    try:
+        Job("score", tmp_path / "out", {}, {}).run(work)
+    finally:
+        os.umask(before)
+    modes = {path.stat().st_mode & 0o777 for path in (tmp_path / "out").iterdir()}
+    assert modes == {0o666 & ~umask}
+
+
+def test_a_job_on_a_link_to_another_disk_works_and_publishes_there(tmp_path):
+    disk, out = tmp_path / "disk/moved", tmp_path / "results/out"
+    Job("score", disk, {}, {}).run(writing(a="alpha"))
+    out.parent.mkdir()
+    out.symlink_to(disk)
+    work = writing(b="beta")
+    Job("score", out, {}, {}).run(work)
+    assert work.ran == 0
+    with pytest.raises(RuntimeError):
+        Job("score", out, {}, {"key": 1}).run(failing)
+    assert read_manifest(out).files.keys() == {"a"}
+    Job("score", out, {}, {"key": 1}).run(work)
+    assert out.is_symlink()
+    assert names(disk.parent) == {f"moved/{name}" for name in ("b", MANIFEST, PROVENANCE)}
+
+
+def test_what_could_not_be_published_is_finished_and_published_by_the_next_attempt(
+    made, monkeypatch
+):
+    before, made.settings = state(made.out), {"key": {"deep": 2}}
+
+    def refuse(*_):
+        raise UserError("the disk is away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(jobs, "publish", refuse)
+        with pytest.raises(UserError, match="the disk is away"):
+            made.run(writing(b="new"))
+    assert {name: kept for name, kept in state(made.out).items() if name != FAILURE} == before
+    assert not made.run(), "what was finished is made again"
+    assert (made.out / "b").read_text() == "new"
+    assert names(made.out) == {"b", MANIFEST, PROVENANCE}
+    assert not part_folder(made.out).exists()
 
 
 def test_what_a_file_system_leaves_among_a_jobs_files_is_not_published(tmp_path):

@@ -357,6 +357,13 @@ def state_file(out):
     return path
 
 
+def test_a_state_can_be_read_by_whom_the_umask_lets(interrupted):
+    """So that somebody else of the group can go on from it."""
+    plain = interrupted.parent / "plain"
+    plain.touch()
+    assert state_file(interrupted).stat().st_mode == plain.stat().st_mode
+
+
 def alter(path):
     content = path.read_bytes()
     assert b'"results": [[0, 1]]' in content
