@@ -33,6 +33,7 @@ from clearbench.provenance.artifacts import FAILURE, MANIFEST
 from clearbench.provenance.checkout import CHECKOUT, checkout
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import PROMISE, SLURM, accepted, image_digest
+from clearbench.provenance.record import restore_manifest
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
 from clearbench.site import SITE, enter, load_site
@@ -278,6 +279,10 @@ class Workflow:
             if not self._snakemake.is_main_process:
                 return {}
             self.suite.check_sources()
+            # A job that did not get as far as its work has put back nothing.
+            for artifact in self.graph:
+                with suppress(OSError):
+                    restore_manifest(self.root / artifact.name)
             environments = accepted(self.site.image, self._in_image)
             found = assess(self.graph, Tree(self.root), environments)
         except UserError as error:

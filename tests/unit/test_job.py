@@ -22,13 +22,15 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     Manifest,
+    parse_manifest,
     part_folder,
     read_manifest,
     sha256,
 )
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.job import Job
-from clearbench.provenance.record import read_record
+from clearbench.provenance.record import read_record, restore_manifest
+from clearbench.provenance.tree import Tree
 from synthetic import names, put_artifact
 
 UNLEARN = {"method": "ga"}
@@ -360,6 +362,19 @@ def test_an_artifact_outlives_a_job_that_was_to_replace_it(made, end, removed):
     assert state(made.out) == before
     made.settings = settings
     assert not made.run(), "what was there is made again"
+
+
+def test_an_artifact_is_there_whose_manifest_a_job_that_never_began_has_cost(made):
+    """Snakemake removes it, and then the job finds no program, no image or no memory."""
+    manifest = (made.out / MANIFEST).read_bytes()
+    (made.out / MANIFEST).unlink()
+    tree = Tree(made.folder)
+    assert tree.manifest("out") == parse_manifest(manifest, made.out)
+    assert tree.own_record("out").manifest == tree.manifest_digest("out")
+    restore_manifest(made.out)
+    assert (made.out / MANIFEST).read_bytes() == manifest
+    (made.out / "b").unlink()
+    assert Tree(made.folder).damage("out") == f"{made.out}/b: gone"
 
 
 @pytest.mark.parametrize("name", [".DS_Store", "b~", ".nfs00ab", "deep/.x.swp", "notes.txt"])

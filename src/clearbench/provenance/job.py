@@ -38,7 +38,7 @@ from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.interruption import Interruption
-from clearbench.provenance.record import Recipe, Record, digest, read_record
+from clearbench.provenance.record import Recipe, Record, digest, read_record, restore_manifest
 from clearbench.provenance.state import State, save_interval
 from clearbench.threads import threads
 
@@ -106,7 +106,7 @@ class Job:
         with self._interruption.watched(), held(self.out):
             try:
                 recover(self.out)
-                self._restore()
+                restore_manifest(self.out)
                 recipe = self._begin()
                 if self._kept(recipe):
                     self.state.remove()
@@ -159,16 +159,6 @@ class Job:
         discard(self.folder)
         self.folder.mkdir()
         self._manifest = Manifest(self._stage, status="diverged", step=step)
-
-    def _restore(self) -> None:
-        """Write the manifest again that Snakemake removed to start this job."""
-        if (self.out / MANIFEST).exists():
-            return
-        with contextlib.suppress(UserError):
-            record = read_record(self.out)
-            text = record.manifest_text
-            if text is not None:
-                write_manifest(self.out, text)
 
     def _begin(self) -> Recipe:
         self._started = datetime.now(UTC)

@@ -3,12 +3,20 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from clearbench.errors import Unreadable, UserError
-from clearbench.provenance.artifacts import PROVENANCE, FileEntry, Manifest, manifest_text
+from clearbench.provenance.artifacts import (
+    MANIFEST,
+    PROVENANCE,
+    FileEntry,
+    Manifest,
+    manifest_text,
+    write_manifest,
+)
 from clearbench.provenance.fingerprint import fingerprint
 
 
@@ -142,6 +150,15 @@ def read_record(folder: Path) -> Record:
         raise UserError(f"{path}: missing; nothing tells how the artifact was made") from None
     except OSError as error:
         raise Unreadable(path, error) from None
+
+
+def restore_manifest(folder: Path) -> None:
+    """Write an artifact's manifest again that Snakemake removed to start a job on it."""
+    if not (folder / MANIFEST).exists():
+        with suppress(UserError):
+            text = read_record(folder).manifest_text
+            if text is not None:
+                write_manifest(folder, text)
 
 
 def digest(content: bytes) -> str:

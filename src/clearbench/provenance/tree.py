@@ -40,14 +40,15 @@ class Tree:
     def manifest(self, name: str) -> Manifest:
         """An artifact's manifest; UserError where it is missing or not one."""
         path = self.root / name / MANIFEST
-        text = self._bytes(path)
+        text = self._manifest(name)
         if text is None:
             raise UserError(f"{path}: missing; the stage that makes it has not finished")
         return parse_manifest(text, path)
 
     def manifest_digest(self, name: str) -> str | None:
         """The sha256 of an artifact's manifest, or None without one."""
-        return self._digest(self.root / name / MANIFEST)
+        text = self._manifest(name)
+        return None if text is None else digest(text)
 
     def record(self, name: str) -> Record:
         """An artifact's provenance record; UserError where it is missing, damaged or edited."""
@@ -67,7 +68,8 @@ class Tree:
 
     def record_digest(self, name: str) -> str | None:
         """The sha256 of an artifact's provenance record, or None without one."""
-        return self._digest(self.root / name / PROVENANCE)
+        text = self._bytes(self.root / name / PROVENANCE)
+        return None if text is None else digest(text)
 
     def failure(self, name: str) -> Failure | None:
         """What the last job of an artifact left that failed, or None."""
@@ -164,9 +166,15 @@ class Tree:
         except OSError as error:
             raise Unreadable(path, error) from None
 
-    def _digest(self, path: Path) -> str | None:
-        text = self._bytes(path)
-        return None if text is None else digest(text)
+    def _manifest(self, name: str) -> bytes | None:
+        """An artifact's manifest, also while Snakemake has removed it to start a job on it."""
+        text = self._bytes(self.root / name / MANIFEST)
+        if text is not None or self._bytes(self.root / name / PROVENANCE) is None:
+            return text
+        with contextlib.suppress(UserError):
+            told = self.record(name).manifest_text
+            return None if told is None else told.encode()
+        return None
 
     def _json(self, path: Path) -> dict[str, Any] | None:
         text = self._bytes(path)

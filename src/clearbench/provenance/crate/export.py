@@ -9,7 +9,7 @@ from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.graph import TABLES, Artifact, Graph
-from clearbench.provenance.artifacts import part_folder, publish
+from clearbench.provenance.artifacts import MANIFEST, part_folder, publish
 from clearbench.provenance.crate.entities import Entities
 from clearbench.provenance.crate.run import Run
 from clearbench.provenance.crate.workflow import describe_workflow
@@ -91,6 +91,8 @@ def _unproven(artifact: Artifact, tree: Tree) -> str | None:
     if tree.manifest_digest(artifact.name) is None:
         failure = tree.failure(artifact.name)
         return "it was not made yet" if failure is None else f"its job failed ({failure.text})"
+    if not (tree.root / artifact.name / MANIFEST).exists():
+        return "a job is at work on it, or was; run snakemake first"
     mark = tree.invalidation(artifact.name)
     if mark is not None:
         return f"it is marked as untrusted ({mark})"
