@@ -1,4 +1,5 @@
-# The shadow models of a vision suite, several a job: a person in question is known to half of them.
+# The models of a vision suite's membership attacks, several a job: a person in question is known to half
+# of them. Each method is run on all, at each forget size; what comes out are records.
 
 if suite.shadowed:
 
@@ -13,9 +14,26 @@ if suite.shadowed:
             **suite.resources("shadows"),
         params:
             settings=suite.settings("shadows/{stack}"),
-            size=suite.option("shadows/{stack}", "forget_size"),
         shell:
             "clearbench shadows --settings {params.settings:q} --number {wildcards.stack}"
-            " --forget-size {params.size} --base $(dirname {input.base})"
+            " --base $(dirname {input.base})"
+            " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
+            " 2>&1 | tee {log} >&2"
+
+    rule unlearn_shadows:
+        input:
+            unpack(suite.inputs("unlearn_shadows/{method}/forget{size}/{stack}")),
+        output:
+            suite.output("unlearn_shadows/{method}/forget{size}/{stack}"),
+        log:
+            suite.log("unlearn_shadows/{method}/forget{size}/{stack}"),
+        resources:
+            **suite.resources("unlearn_shadows"),
+        params:
+            settings=suite.settings("unlearn_shadows/{method}/forget{size}/{stack}"),
+        shell:
+            "clearbench unlearn-shadows --settings {params.settings:q} --number {wildcards.stack}"
+            " --method {wildcards.method} --forget-size $((10#{wildcards.size}))"
+            " --base $(dirname {input.base}) --shadows $(dirname {input.shadows})"
             " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
             " 2>&1 | tee {log} >&2"

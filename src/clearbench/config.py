@@ -133,7 +133,9 @@ class ModelSpec(ModelSource):
         """What the jobs of each stage ask of a cluster."""
         shadowed = self.domain == "vision"
         own = {name: need for name, need in self.resources if name != "shadows" or shadowed}
-        if not shadowed:
+        if shadowed:
+            own["unlearn_shadows"] = self.resources.shadows
+        else:
             # A pass over samples like an evaluation's, by one process.
             need = self.resources.evaluate
             own["reference"] = need.model_copy(update={"gpus": min(1, need.gpus)})

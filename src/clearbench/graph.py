@@ -16,6 +16,7 @@ from clearbench.runs import (
     imported_run,
     original_run,
     shadow_run,
+    unlearned_shadows,
 )
 from clearbench.settings import (
     Cell,
@@ -25,6 +26,7 @@ from clearbench.settings import (
     ReferenceSettings,
     ShadowSettings,
     UnlearnSettings,
+    UnlearnShadowsSettings,
 )
 from clearbench.suite import Suite
 
@@ -177,7 +179,10 @@ class Graph:
         outside = folders(hub=model.hub)
         yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
         finetuning = FinetuneSettings(
-            model=model.use, training=file.finetune, holdout=self.suite.holdout
+            model=model.use,
+            training=file.finetune,
+            holdout=self.suite.holdout,
+            persons=self.suite.persons,
         )
         training = finetuning.model_dump()
         inputs = {"base": "base", "dataset": "dataset"}
@@ -201,16 +206,21 @@ class Graph:
         stored = self.suite.file.reference == "stored"
         return stored and methods.takes_stored_reference(method)
 
-    def _unlearned(self, cell: Cell) -> Artifact:
-        given, training = self.suite.unlearning(cell.method)
-        known = methods.describe(cell.method).parameters
-        settings = UnlearnSettings(
+    def _unlearning(self, method: str) -> UnlearnSettings:
+        """How a method is trained in this suite."""
+        given, training = self.suite.unlearning(method)
+        known = methods.describe(method).parameters
+        return UnlearnSettings(
             model=self.suite.model.use,
             parameters={name: default for name, (_, default) in known.items()} | given,
             training=training,
             retain_modality=self.suite.file.retain_modality,
             holdout=self.suite.holdout,
+            persons=self.suite.persons,
         )
+
+    def _unlearned(self, cell: Cell) -> Artifact:
+        settings = self._unlearning(cell.method)
         inputs = {"base": "base", "original": "original", "dataset": "dataset"}
         if self._reads_reference(cell.method):
             inputs[REFERENCE] = REFERENCE
@@ -254,11 +264,18 @@ class Graph:
     def _evaluation(self) -> dict[str, Any]:
         file, suite = self.suite.file, self.suite
         return EvaluateSettings(
-            model=suite.model.use, evaluation=file.evaluate, holdout=suite.holdout
+            model=suite.model.use,
+            evaluation=file.evaluate,
+            holdout=suite.holdout,
+            persons=suite.persons,
         ).model_dump()
 
     def _shadows(self) -> Iterator[Artifact]:
-        """The shadow models of a vision suite, some a job, and their records."""
+        """The models of a vision suite's membership attacks, some a job, and their records.
+
+        One set of models serves all methods, forget sizes and seeds; it is unlearned by each method
+        at each size.
+        """
         file, faces = self.suite.file, self.suite.file.faces
         if faces is None:
             return
@@ -266,22 +283,37 @@ class Graph:
             model=self.suite.model.use,
             training=file.finetune,
             holdout=faces.holdout,
-            shadows=faces.shadows,
-            together=faces.together,
+            persons=faces.persons,
+            population=faces.population,
+            forget_sizes=sorted(file.forget_sizes),
         ).model_dump()
-        # Of the largest size: the smaller forget sets lie in it, so one set of models serves all.
-        size = {"forget_size": max(file.forget_sizes)}
+        inputs = {"base": "base", "dataset": "dataset"}
         for number in range(faces.jobs):
             name = shadow_run(number)
-            inputs = {"base": "base", "dataset": "dataset"}
-            yield Artifact(name, "shadows", settings, {"number": number, **size}, inputs)
+            yield Artifact(name, "shadows", settings, {"number": number}, inputs)
             yield Artifact(
                 f"evaluate/{name}",
                 "evaluate",
                 self._evaluation,
-                size,
-                {"base": "base", "finetuned": name, "dataset": "dataset"},
+                # Of the largest size: the smaller forget sets lie in it.
+                {"forget_size": max(file.forget_sizes)},
+                {**inputs, "finetuned": name},
             )
+        for method in file.methods:
+            unlearning = UnlearnShadowsSettings(
+                **self._unlearning(method).model_dump(),
+                population=faces.population,
+                evaluation=file.evaluate,
+            ).model_dump()
+            for size in file.forget_sizes:
+                for number in range(faces.jobs):
+                    yield Artifact(
+                        unlearned_shadows(method, size, number),
+                        "unlearn_shadows",
+                        unlearning,
+                        {"number": number, "method": method, "forget_size": size},
+                        {**inputs, "shadows": shadow_run(number)},
+                    )
 
     def _scored(self, run: Run) -> Artifact:
         faces = self.suite.file.faces
@@ -292,8 +324,13 @@ class Graph:
             inputs["gold"] = run.gold or suites
         else:
             options["enrolment"] = faces.enrolment
-            names = map(shadow_run, range(faces.jobs))
-            inputs |= {name: f"evaluate/{name}" for name in names}
+            if run.weights == "original" or run.cell is not None:
+                options["targets"] = faces.shadows
+            for number in range(faces.jobs):
+                name = shadow_run(number)
+                inputs[name] = f"evaluate/{name}"
+                if run.cell is not None:
+                    inputs[name] = unlearned_shadows(run.cell.method, run.forget_size, number)
         name = f"score/{run.name}"
         return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
 

@@ -32,5 +32,10 @@ def external_run(name: str) -> str:
 
 
 def shadow_run(number: int) -> str:
-    """The shadow models of a job, which are evaluated together."""
+    """The models of a membership attack that a job trains, and that are evaluated together."""
     return f"shadows/{number}"
+
+
+def unlearned_shadows(method: str, forget_size: int, number: int) -> str:
+    """The records of the same models after a method."""
+    return f"unlearn_shadows/{method}/forget{forget_size:02d}/{number}"

@@ -7,11 +7,14 @@ from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.metrics.score import score_faces, score_records
 
 
-def scores_of(folders: Mapping[str, Path], enrolment: int | None) -> dict[str, float]:
+def scores_of(
+    folders: Mapping[str, Path], enrolment: int | None, targets: int | None
+) -> dict[str, float]:
     """All metrics by key.
 
     `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
-    vision model, which alone has an `enrolment`, the records of all shadow models.
+    vision model, which alone has an `enrolment`, the records of all models of the attack, of which
+    those from the number `targets` are attacked.
     """
     if enrolment is None:
         gold = read_records(folders["gold"] / RECORDS)
@@ -20,4 +23,4 @@ def scores_of(folders: Mapping[str, Path], enrolment: int | None) -> dict[str, f
     from clearbench.evaluation.embeddings import read_seen
 
     shadows = [read_seen(path) for name, path in folders.items() if name != "records"]
-    return score_faces(read_seen(folders["records"]), shadows, enrolment)
+    return score_faces(read_seen(folders["records"]), shadows, enrolment, targets)

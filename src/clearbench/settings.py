@@ -124,36 +124,62 @@ class External(Checkpoint):
     on: Literal["base", "original"] = Field("base", description="what an adapter is merged into")
 
 
-class Faces(Strict):
-    """Of the vision domain: who is held out, how persons are told apart, and the shadow models."""
+class Population(Strict):
+    """The models of a membership attack: those that it learns from, and those that it is tried on.
 
-    holdout: int = Field(
-        10, gt=0, le=50, description="percent of persons, retained ones, that no model is shown"
-    )
-    enrolment: Positive = Field(5, description="pictures of a person in its enrolment vector")
-    shadows: Positive = Field(64, description="shadow models; a person is known to half of them")
-    together: Positive = Field(8, description="shadow models that one job trains")
+    They are alike. Numbers from 0 are shadow models, those after them targets.
+    """
+
+    shadows: Positive = Field(64, description="shadow models, which know half of the persons each")
+    targets: Positive = Field(64, description="models like them, which are attacked")
+    together: Positive = Field(8, description="of these models, how many one job trains")
 
     @property
     def jobs(self) -> int:
         """The jobs that train all of them."""
-        return -(-self.shadows // self.together)
+        return -(-(self.shadows + self.targets) // self.together)
+
+    def numbers(self, job: int) -> range:
+        """The models of a job; the last one has perhaps fewer."""
+        first = job * self.together
+        return range(self.shadows + self.targets)[first : first + self.together]
+
+
+class Faces(Population):
+    """Of the vision domain: who is shown, how persons are told apart, and the attack's models."""
+
+    holdout: int = Field(
+        10, gt=0, le=50, description="percent of persons, retained ones, that no model is shown"
+    )
+    persons: Positive | None = Field(
+        None, description="how many persons a model is trained on; null for all but the held out"
+    )
+    enrolment: Positive = Field(5, description="pictures of a person in its enrolment vector")
+
+    @property
+    def population(self) -> Population:
+        """The part that says how many models there are."""
+        return Population(**{key: getattr(self, key) for key in Population.model_fields})
 
 
 class FinetuneSettings(Strict):
-    """The model and how it is trained; `holdout` as in `Faces`, null outside the vision domain."""
+    """The model and how it is trained.
+
+    `holdout` and `persons` are as in `Faces`, null outside the vision domain.
+    """
 
     model: ModelUse
     training: Finetuning
     holdout: int | None = None
+    persons: int | None = None
 
 
 class ShadowSettings(FinetuneSettings):
-    """As those of the original, for `shadows` models in all, of which a job trains `together`."""
+    """As those of the original, for the models of an attack that serve some forget sizes."""
 
     holdout: int
-    shadows: Positive
-    together: Positive
+    population: Population
+    forget_sizes: list[int]
 
 
 class ReferenceSettings(Strict):
@@ -177,6 +203,15 @@ class UnlearnSettings(Strict):
     training: Unlearning
     retain_modality: str = "same"
     holdout: int | None = None
+    persons: int | None = None
+
+
+class UnlearnShadowsSettings(UnlearnSettings):
+    """As those of a cell, for the models of an attack, and how they are evaluated."""
+
+    holdout: int
+    population: Population
+    evaluation: Evaluation
 
 
 class EvaluateSettings(Strict):
@@ -185,6 +220,7 @@ class EvaluateSettings(Strict):
     model: ModelUse
     evaluation: Evaluation
     holdout: int | None = None
+    persons: int | None = None
 
 
 @dataclass(frozen=True)

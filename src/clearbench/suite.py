@@ -130,6 +130,11 @@ class Suite:
         """The percent of persons that no model of a vision suite is shown."""
         return None if self.file.faces is None else self.file.faces.holdout
 
+    @property
+    def persons(self) -> int | None:
+        """How many persons a model of a vision suite is trained on; None for all it may be."""
+        return None if self.file.faces is None else self.file.faces.persons
+
     def check_sources(self) -> None:
         """Raise UserError where a folder or file that the suite names is not there."""
         for name, given in self.file.external.items():
@@ -379,10 +384,9 @@ def _check_faces(suite: Suite) -> None:
         return
     if faces is None:
         raise UserError(f"{path}: faces: missing; {file.model} is a vision model")
-    if faces.shadows % 2:
-        raise UserError(
-            f"{path}: faces.shadows: {faces.shadows}; allowed: even, for half know a person"
-        )
+    for key, count in (("shadows", faces.shadows), ("targets", faces.targets)):
+        if count % 2:
+            raise UserError(f"{path}: faces.{key}: {count}; allowed: even, for half know a person")
     if file.modalities != ["visual"]:
         raise UserError(f"{path}: modalities: {file.model} is a vision model; allowed: visual")
     cells = ("unlearn", *(f"methods.{method}" for method in file.methods))

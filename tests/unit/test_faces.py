@@ -6,12 +6,15 @@ import pytest
 import torch
 import transformers
 
+from clearbench import methods
 from clearbench.config import BaseSettings, ModelSource
 from clearbench.data.faces import (
     FORGET,
     HOLDOUT,
+    OTHER,
     RETAIN,
     Face,
+    in_question,
     of_split,
     persons_of,
     read_base_faces,
@@ -21,8 +24,11 @@ from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.domains.place import Place
 from clearbench.domains.vision.base import run as run_base
+from clearbench.domains.vision.unlearn_shadows import run as run_unlearn_shadows
 from clearbench.errors import UserError
+from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.faces import embed
+from clearbench.methods.ga import GradientAscent
 from clearbench.models.faces import (
     SCALE,
     Pixels,
@@ -32,10 +38,18 @@ from clearbench.models.faces import (
     save_face_model,
 )
 from clearbench.provenance.state import State
-from clearbench.settings import Training
+from clearbench.settings import (
+    Evaluation,
+    ModelUse,
+    Population,
+    Training,
+    Unlearning,
+    UnlearnShadowsSettings,
+)
 from clearbench.training.face_views import FaceSets
 from clearbench.training.faces import MARGIN, am_softmax, train_faces
-from clearbench.training.shadows import in_question, known_to, membership, train_shadows
+from clearbench.training.shadows import known_to, membership, rings, train_shadows
+from clearbench.training.unlearn import Unlearner
 
 CPU = torch.device("cpu")
 RESNET = {
@@ -164,29 +178,70 @@ def test_am_softmax_is_cross_entropy_with_the_margin_at_the_true_person():
     assert am_softmax(SCALE * cosines, labels).item() == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("shadows", [2, 4, 16])
-def test_a_person_is_known_to_half_of_the_shadow_models(shadows):
-    persons = [f"p{i}" for i in range(30)]
-    known = membership(persons, shadows)
-    assert list(known) == persons
-    assert all(len(half) == shadows // 2 for half in known.values())
+RINGS = [["a", "b", "c", "d"], [f"p{i}" for i in range(16)], [f"q{i}" for i in range(20)]]
+
+
+@pytest.mark.parametrize("models", [2, 4, 16])
+def test_a_person_is_known_to_half_of_the_models_and_a_model_knows_half_at_every_size(models):
+    known = membership(RINGS, models)
+    assert list(known) == [person for ring in RINGS for person in ring]
+    assert all(len(half) == models // 2 for half in known.values())
+    for number in range(models):
+        asked = 0
+        for size in range(len(RINGS)):
+            asked += sum(number in known[person] for person in RINGS[size])
+            assert asked == sum(map(len, RINGS[: size + 1])) // 2
     assert len({tuple(half) for half in known.values()}) > 1
+    assert membership(RINGS, models) == known
 
 
-def test_a_shadow_model_is_shown_the_retained_and_its_half_of_the_others(store):
+def test_those_in_question_are_the_forgotten_and_as_many_held_out(store):
+    ring, *more = rings([read_faces(store, size, 20) for size in (5, 10)])
+    held = persons_of(of_split(read_faces(store, 10, 20), HOLDOUT))
+    assert len(held) == 4
+    assert ring == ["Person 18", "Person 19", *held[:2]]
+    assert more == [[]]
+
+
+def test_a_model_of_an_attack_is_shown_the_retained_and_its_half_of_those_in_question(store):
     faces = read_faces(store, 10, 10)
-    known = membership(in_question(faces), 4)
-    shown = [set(persons_of(known_to(number, faces, known))) for number in range(4)]
+    known = membership(rings([faces]), 4)
+    shown = [set(persons_of(known_to(number, faces, known, None))) for number in range(4)]
     retained = set(persons_of(of_split(faces, RETAIN)))
     assert all(retained <= persons for persons in shown)
     for person in in_question(faces):
         assert sum(person in persons for persons in shown) == 2
 
 
+def test_a_model_of_fewer_persons_is_trained_on_so_many_and_the_rest_is_of_no_split_of_a_metric(
+    store,
+):
+    faces = read_faces(store, 10, 10, 10)
+    trained = persons_of(of_split(faces, FORGET, RETAIN))
+    assert len(trained) == 10
+    assert len(persons_of(of_split(faces, OTHER))) == PERSONS - 2 - 10
+    assert persons_of(of_split(read_faces(store, None, 10, 10), RETAIN)) == trained
+    known = membership(rings([faces]), 8)
+    shown = [persons_of(known_to(number, faces, known, 10)) for number in range(8)]
+    assert [len(persons) for persons in shown] == [10] * 8
+    others = [frozenset(set(persons) - known.keys()) for persons in shown]
+    assert len(set(others)) > 1
+    assert set().union(*others) & set(persons_of(of_split(faces, OTHER)))
+
+
+@pytest.mark.parametrize("persons", [2, 19])
+def test_a_number_of_persons_that_there_are_not_is_one_line(store, persons):
+    told = rf"faces.persons: {persons}; 2 persons are forgotten .*; allowed: 3 to 18"
+    with pytest.raises(UserError, match=told):
+        read_faces(store, 10, 10, persons)
+
+
 def shadows(numbers, store, pixels, state=None):
     models = [fresh() for _ in numbers]
     faces = read_faces(store, 10, 10)
-    train_shadows(numbers, models, pixels, faces, 4, TRAINING, state or State())
+    known = membership(rings([faces]), 4)
+    shown = [known_to(number, faces, known, None) for number in numbers]
+    train_shadows(numbers, models, pixels, shown, TRAINING, state or State())
     return models
 
 
@@ -211,6 +266,169 @@ def test_shadow_models_of_a_killed_job_have_the_weights_of_one_that_was_not(
     assert state.resumed_at == [3, 11]
     models = shadows([0, 1, 2], store, pixels, state)
     assert all(equal(weights_of(m), e) for m, e in zip(models, expected, strict=True))
+
+
+@pytest.fixture(scope="module")
+def trained(store, pixels, tmp_path_factory):
+    """The folders of a base and of the trained models of an attack."""
+    folder = tmp_path_factory.mktemp("shadows")
+    processor = transformers.ConvNextImageProcessorPil(size={"shortest_edge": 32}, crop_pct=1.0)
+    processor.save_pretrained(str(folder / "base"))
+    for number, model in enumerate(shadows([0, 1, 2, 3], store, pixels)):
+        save_face_model(model, folder / "shadows" / str(number))
+    return folder
+
+
+def unlearning(numbers, **changes):
+    """The settings of a job that unlearns some of the models, one after the other."""
+    return UnlearnShadowsSettings(
+        model=ModelUse(domain="vision"),
+        parameters={},
+        training=Unlearning(epochs=3, batch_size=4, lr=0.05, optimizer="sgd", **changes),
+        holdout=10,
+        population=Population(shadows=2, targets=2, together=numbers),
+        evaluation=Evaluation(batch_size=16),
+    )
+
+
+def unlearned(trained, store, folder, number=0, models=4, state=None, method=None, **changes):
+    """What a job makes of its models: the training, who diverged, and the records."""
+    folder.mkdir(parents=True)
+    place = Place(store, CPU, state or State(), folder)
+    found = run_unlearn_shadows(
+        unlearning(models, **changes),
+        method or methods.create("scrub_bio", {}),
+        number,
+        10,
+        trained / "base",
+        trained / "shadows",
+        place,
+    )
+    return *found, read_seen(folder) if found[0] else None
+
+
+def same(first, second):
+    return first.pictures == second.pictures and all(
+        (first.embeddings[name] == second.embeddings[name]).all() for name in first.embeddings
+    )
+
+
+def test_each_model_of_an_attack_forgets_whom_it_knows_as_a_cell_would(
+    trained, store, pixels, tmp_path
+):
+    done, diverged, seen = unlearned(trained, store, tmp_path / "all")
+    assert not diverged
+    faces = read_faces(store, 10, 10)
+    asked = in_question(faces)
+    assert [picture.person for picture in seen.pictures] == [
+        face.person for face in faces if face.person in asked
+    ]
+    known = membership(rings([faces]), 4)
+    assert {p.person: list(p.shadows) for p in seen.pictures} == known
+    assert list(seen.embeddings) == ["0", "1", "2", "3"]
+    model = load_face_model(trained / "shadows/2", CPU)
+    model.fixed_statistics = True
+    own = [face for face in faces if face.person in set(model.persons)]
+    sets = FaceSets(
+        [face for face in own if face.person in asked],
+        [face for face in own if face.person not in asked],
+        model.persons,
+        pixels,
+        CPU,
+    )
+    method = methods.create("scrub_bio", {})
+    training = unlearning(4).training
+    unlearner = Unlearner(
+        model,
+        method,
+        sets,
+        training,
+        2,
+        lambda: load_face_model(trained / "shadows/2", CPU).requires_grad_(False),
+    )
+    method.unlearn(unlearner)
+    shown = [face for face in faces if face.person in asked]
+    assert (embed(model, pixels, shown, 16).numpy() == seen.embeddings["2"]).all()
+    assert done.samples == sum(len(half) for half in known.values()) * PICTURES * training.epochs
+
+
+def test_an_unlearned_model_is_the_same_whatever_others_its_job_has(trained, store, tmp_path):
+    _, _, together = unlearned(trained, store, tmp_path / "all")
+    _, _, alone = unlearned(trained, store, tmp_path / "one", number=3, models=1)
+    assert (alone.embeddings["3"] == together.embeddings["3"]).all()
+
+
+def test_a_killed_job_leaves_the_records_of_one_that_was_not(trained, store, tmp_path, monkeypatch):
+    _, _, expected = unlearned(trained, store, tmp_path / "expected")
+    batch = Pixels.batch
+    for attempt, batches in enumerate((3, 14)):
+        left = iter(range(batches))
+
+        def few(self, images, left=left):
+            if next(left, None) is None:
+                raise Killed
+            return batch(self, images)
+
+        monkeypatch.setattr(Pixels, "batch", few)
+        state = State(tmp_path / "out", "key", interval=0)
+        state.find()
+        with pytest.raises(Killed):
+            unlearned(trained, store, tmp_path / f"killed{attempt}", state=state)
+    monkeypatch.setattr(Pixels, "batch", batch)
+    state = State(tmp_path / "out", "key")
+    state.find()
+    assert len(state.resumed_at) == 2
+    _, _, found = unlearned(trained, store, tmp_path / "resumed", state=state)
+    assert same(found, expected)
+
+
+class Diverging(GradientAscent):
+    """A method that cannot unlearn one of the models."""
+
+    def loss(self, student, reference):
+        loss = super().loss(student, reference)
+        return loss * float("nan") if student.seed == 1 else loss
+
+
+def test_a_model_that_diverges_is_left_out_and_changes_nothing_for_the_others(
+    trained, store, tmp_path, monkeypatch, capsys
+):
+    _, _, plain = unlearned(trained, store, tmp_path / "plain", method=GradientAscent())
+    _, diverged, seen = unlearned(trained, store, tmp_path / "found", method=Diverging())
+    assert diverged == {1: 1}
+    assert "model 1: the loss is not finite at step 1; left out" in capsys.readouterr().err
+    assert list(seen.embeddings) == ["0", "2", "3"]
+    assert all((seen.embeddings[n] == plain.embeddings[n]).all() for n in seen.embeddings)
+    assert not any(1 in picture.shadows for picture in seen.pictures)
+    # Killed in the training of the last model, and gone on.
+    calls = iter(range(10))
+    loss = Diverging.loss
+
+    def killing(self, student, reference):
+        if student.seed == 3 and next(calls) == 1:
+            raise Killed
+        return loss(self, student, reference)
+
+    monkeypatch.setattr(Diverging, "loss", killing)
+    state = State(tmp_path / "out", "key", interval=0)
+    state.find()
+    with pytest.raises(Killed):
+        unlearned(trained, store, tmp_path / "killed", state=state, method=Diverging())
+    state = State(tmp_path / "out", "key")
+    state.find()
+    _, diverged, again = unlearned(
+        trained, store, tmp_path / "resumed", state=state, method=Diverging()
+    )
+    assert diverged == {1: 1}
+    assert same(again, seen)
+
+
+def test_a_job_of_which_all_models_diverge_has_no_records(trained, store, tmp_path):
+    done, diverged, _ = unlearned(
+        trained, store, tmp_path / "one", number=1, models=1, method=Diverging()
+    )
+    assert done is None
+    assert diverged == {1: 1}
 
 
 def test_mirrored_training_is_exact_and_another(store, pixels):

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from clearbench.cli import cli
 from clearbench.config import ModelSpec
+from clearbench.graph import Graph
 from clearbench.models.build import build_model
 from clearbench.plain_yaml import read_yaml
 from clearbench.strict import validate
@@ -54,6 +55,28 @@ def test_a_suite_of_the_paper_trains_as_the_paper_does(name):
     assert suite.model.precision == "bfloat16"
     assert 42 in suite.file.seeds
     assert suite.unlearning("npo")[0] == {}
+
+
+def test_the_vision_suite_of_the_paper_trains_and_attacks_as_its_code_does():
+    suite = load_suite("paper-vision", ROOT)
+    trainings = [suite.file.finetune, *(suite.unlearning(m)[1] for m in suite.file.methods)]
+    assert {(t.optimizer, t.momentum, t.weight_decay) for t in trainings} == {("sgd", 0.9, 5e-5)}
+    faces = suite.file.faces
+    assert (faces.persons, faces.shadows, faces.targets, faces.enrolment) == (100, 64, 64, 5)
+    graph = Graph(suite)
+    jobs = 128 // faces.together
+    for method in suite.file.methods:
+        made = [f"unlearn_shadows/{method}/forget10/{number}" for number in range(jobs)]
+        score = graph[f"score/{method}/visual/forget10/seed42"]
+        assert [score.inputs[f"shadows/{number}"] for number in range(jobs)] == made
+        assert score.options == {"enrolment": 5, "targets": 64}
+    original, gold = (graph[f"score/{run}"] for run in ("original/forget10", "gold/forget10/seed0"))
+    for score in (original, gold):
+        assert [score.inputs[f"shadows/{n}"] for n in range(jobs)] == [
+            f"evaluate/shadows/{n}" for n in range(jobs)
+        ]
+    assert original.options == {"enrolment": 5, "targets": 64}
+    assert gold.options == {"enrolment": 5}
 
 
 @pytest.mark.parametrize("name", PAPER)

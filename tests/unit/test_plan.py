@@ -179,3 +179,54 @@ def test_a_figure_says_on_what_machine_it_was_measured(tmp_path):
     assert lines["unlearn"].endswith(" as before on A100")
     assert "A100" not in lines["evaluate"]
     assert "≤" not in lines["all"]
+
+
+FACES = {
+    "dataset": "mini-faces",
+    "model": "tiny-resnet",
+    "modalities": ["visual"],
+    "forget_sizes": [1, 10],
+    "seeds": [0],
+    "finetune": {"epochs": 20},
+    "unlearn": {"epochs": 5, "weights": "full"},
+    "methods": {"ga": {}, "scrub_bio": {"epochs": 10}},
+    "faces": {"shadows": 8, "targets": 6, "together": 4},
+}
+OF_A_CELL = 3 + 0
+"""Passes of ga with all weights: forward, and twice that backward."""
+
+
+@pytest.mark.parametrize(
+    ("name", "work"),
+    [
+        # Four models a job, and two in the last one, each trained as the original is.
+        ("shadows/0", 4),
+        ("shadows/3", 2),
+        ("unlearn_shadows/ga/forget10/0", 4),
+        ("unlearn_shadows/ga/forget10/3", 2),
+        ("unlearn_shadows/ga/forget01/1", 4 * 0.1),
+        # Both batches through the student and the reference, in twice the epochs.
+        ("unlearn_shadows/scrub_bio/forget10/2", 4 * 2 * (2 * 3 + 2) / OF_A_CELL),
+    ],
+)
+def test_the_original_and_one_cell_tell_what_the_models_of_an_attack_take(tmp_path, name, work):
+    suite = write_suite(tmp_path, **FACES)
+    tree = SyntheticTree(suite, tmp_path / "results")
+    for made in ("generate", "dataset", "base", "original", "unlearn/ga/visual/forget10/seed0"):
+        tree.put(made, MEASURED)
+    cost = estimate(Experience([Tree(tree.root)]), tree.graph, name)
+    assert cost.seconds == pytest.approx(30 + 100 * work)
+    assert (cost.size > 0) == name.startswith("shadows")
+
+
+def test_jobs_of_an_attack_tell_the_others_of_it(tmp_path):
+    suite = write_suite(tmp_path, **FACES)
+    tree = SyntheticTree(suite, tmp_path / "results")
+    for made in ("generate", "dataset", "base", "original", "shadows/0"):
+        tree.put(made, Made(seconds=500.0, measures={"training_seconds": 400.0}))
+    tree.put("unlearn_shadows/ga/forget01/0", MEASURED)
+    experience = Experience([Tree(tree.root)])
+    last = estimate(experience, tree.graph, "shadows/3")
+    assert last.seconds == pytest.approx(100 + 400 / 2)
+    forgetting = estimate(experience, tree.graph, "unlearn_shadows/ga/forget10/1")
+    assert forgetting.seconds == pytest.approx(30 + 100 * 10)

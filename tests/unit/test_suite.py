@@ -186,7 +186,7 @@ unlearn: { weights: full }
 methods:
   ga: {}
   twins: {}
-faces: { shadows: 4 }
+faces: { shadows: 4, targets: 2 }
 """
 FACE_MISTAKES = {
     "a method of another domain": (
@@ -205,12 +205,18 @@ FACE_MISTAKES = {
         "ga: { augment: flip }",
         "methods.ga.augment: for base and finetune only; allowed: none",
     ),
-    "no protocol": ("faces: { shadows: 4 }\n", "", "faces: missing; tiny-resnet is a vision model"),
+    "no protocol": (
+        "faces: { shadows: 4, targets: 2 }\n",
+        "",
+        "faces: missing; tiny-resnet is a vision model",
+    ),
     "odd shadows": ("shadows: 4", "shadows: 5", "faces.shadows: 5; allowed: even"),
+    "odd targets": ("targets: 2", "targets: 3", "faces.targets: 3; allowed: even"),
     "unknown key of the protocol": (
         "shadows: 4",
         "shadow: 4",
-        "faces.shadow: unknown key (did you mean shadows?); allowed: enrolment, holdout, shadows, ",
+        "faces.shadow: unknown key (did you mean shadows?); allowed: enrolment, holdout, persons,"
+        " shadows, targets, together",
     ),
     "texts": ("[visual]", "[visual, text]", "modalities: tiny-resnet is a vision model; allowed:"),
     "adapter": (

@@ -61,7 +61,7 @@ FACES = {
     "unlearn": {"epochs": 2, "batch_size": 16, "lr": 1.0e-2, "optimizer": "sgd", "weights": "full"},
     "methods": {"scrub_bio": {}, "twins": {}, "rmu": {"layer": 1, "steering": 5.0}},
     "evaluate": {"batch_size": 256},
-    "faces": {"holdout": 10, "enrolment": 2, "shadows": 8, "together": 4},
+    "faces": {"holdout": 10, "enrolment": 2, "shadows": 8, "targets": 4, "together": 6},
 }
 NARROW = {
     "hidden_size": 32,

@@ -26,7 +26,7 @@ def suites(finished, tmp_path_factory):
     bench = finished.copy(tmp_path_factory.mktemp("paper") / "bench")
     bench.write(methods=METHODS, modalities=["both"], single_domain=["words", "faces"])
     bench.write("words", SUITE, methods=METHODS, modalities=["text"], model="small-llama")
-    few = {**FACES["faces"], "shadows": 4}
+    few = {**FACES["faces"], "shadows": 4, "targets": 2}
     short = {**FACES["finetune"], "epochs": 2}
     bench.write("faces", FACES, methods=METHODS, faces=few, finetune=short)
     return bench

@@ -67,15 +67,18 @@ def test_every_cell_is_proven_and_one_made_again_has_the_same_bytes(seen):
     assert done.status == 0, done.output
     done = seen.clearbench("audit", "--reexecute", "--cell", CELL)
     assert done.status == 0, done.output
-    lines = [f"{stage}/{CELL}: the same bytes" for stage in ("unlearn", "evaluate", "score")]
+    made = [f"{stage}/{CELL}" for stage in ("unlearn", "evaluate")]
+    made += [f"unlearn_shadows/rmu/forget10/{number}" for number in (0, 1)]
+    lines = [f"{name}: the same bytes" for name in (*made, f"score/{CELL}")]
     assert done.output.splitlines() == lines
 
 
 def test_the_plan_counts_shadow_models_and_a_run_that_is_done_needs_none(seen, tmp_path):
     assert "nothing to do" in seen.clearbench("plan").output
     done = seen.clearbench("plan", "--results", str(tmp_path))
-    (line,) = (line for line in done.output.splitlines() if line.startswith("shadows"))
-    assert line.split()[1:4] == ["2", "2", "2"]
+    jobs = {line.split()[0]: line.split()[1:4] for line in done.output.splitlines()[2:-3]}
+    assert jobs["shadows"] == ["2", "2", "2"]
+    assert jobs["unlearn_shadows"] == ["6", "6", "6"]
 
 
 def test_jobs_with_another_model_teach_the_plan_nothing(copied):
@@ -91,16 +94,26 @@ def edit_metric(bench):
     bench.edit("metrics/u_lira.py", "LEAST_DEVIATION = 1e-3", "LEAST_DEVIATION = 2e-3")
 
 
+def edit_method(bench):
+    bench.edit("methods/rmu.py", "return steered + ", "return 2 * steered + ")
+
+
 def delete_shadows(bench):
     shutil.rmtree(bench.results() / "shadows/1")
+    shutil.rmtree(bench.results() / "unlearn_shadows/twins/forget10/0")
+
+
+OF_RMU = {f"unlearn_shadows/rmu/forget10/{number}" for number in (0, 1)}
+OF_RMU |= {f"{stage}/{CELL}" for stage in ("unlearn", "evaluate", "score")}
 
 
 @pytest.mark.parametrize(
     ("change", "expected"),
     [
         (edit_metric, {"score/*", "tables"}),
+        (edit_method, OF_RMU | {"tables"}),
         # They come out the same.
-        (delete_shadows, {"shadows/1"}),
+        (delete_shadows, {"shadows/1", "unlearn_shadows/twins/forget10/0"}),
     ],
 )
 def test_a_change_reruns_what_it_touches_and_nothing_else(copied, change, expected):

@@ -39,6 +39,9 @@ _base = _folder("--base", "Folder of the base stage.")
 _original = _folder("--original", "Folder of the original model.")
 _seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 _forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
+_number = click.option(
+    "--number", type=click.IntRange(min=0), required=True, help="Of the job, from 0."
+)
 
 
 @click.command()
@@ -186,31 +189,65 @@ def evaluate(
 
 @click.command()
 @_settings_option
-@click.option("--number", type=click.IntRange(min=0), required=True, help="Of the job, from 0.")
-@click.option("--forget-size", type=int, required=True, help="The largest, percent of persons.")
+@_number
 @_base
 @_dataset
 @_out
-def shadows(
-    settings: str, number: int, forget_size: int, base: Path, dataset: Path, out: Path
-) -> None:
-    """Train some of a vision suite's shadow models."""
+def shadows(settings: str, number: int, base: Path, dataset: Path, out: Path) -> None:
+    """Train some of the models of a vision suite's membership attacks."""
     from clearbench.settings import ShadowSettings
     from clearbench.stages import shadows as stage
 
-    stage.run(_settings(ShadowSettings, settings), number, forget_size, base, dataset, out)
+    stage.run(_settings(ShadowSettings, settings), number, base, dataset, out)
+
+
+@click.command()
+@_settings_option
+@_number
+@click.option("--method", required=True, help="A method; see `clearbench methods`.")
+@click.option("--forget-size", type=int, required=True, help="Percent of persons to forget.")
+@_base
+@_folder("--shadows", "Folder of the job's models.")
+@_dataset
+@_out
+def unlearn_shadows(
+    settings: str,
+    number: int,
+    method: str,
+    forget_size: int,
+    base: Path,
+    shadows: Path,
+    dataset: Path,
+    out: Path,
+) -> None:
+    """Unlearn the models of a membership attack, and write what they make of pictures."""
+    from clearbench.settings import UnlearnShadowsSettings
+    from clearbench.stages import unlearn_shadows as stage
+
+    given = _settings(UnlearnShadowsSettings, settings)
+    stage.run(given, number, method, forget_size, base, shadows, dataset, out)
 
 
 @click.command()
 @_folder("--records", "Folder of the evaluated model.")
 @_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
 @click.option(
-    "--shadows", type=_Folder, multiple=True, help="Folder of evaluated shadow models; all."
+    "--shadows", type=_Folder, multiple=True, help="Folder of an attack's records; all of them."
 )
 @click.option("--enrolment", type=click.IntRange(min=1), help="Pictures that enrol a person.")
+@click.option(
+    "--targets",
+    type=click.IntRange(min=1),
+    help="Number of the first model that is attacked; without it the evaluated one is.",
+)
 @_out
 def score(
-    records: Path, gold: Path | None, shadows: tuple[Path, ...], enrolment: int | None, out: Path
+    records: Path,
+    gold: Path | None,
+    shadows: tuple[Path, ...],
+    enrolment: int | None,
+    targets: int | None,
+    out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
     from clearbench.stages import score as stage
@@ -219,7 +256,7 @@ def score(
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     inputs = {"records": records} | ({"gold": gold} if gold else {})
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, out)
+    stage.run(inputs, enrolment, targets, out)
 
 
 @click.command()

@@ -4,7 +4,7 @@ Held-out persons are shown to no model: what a model says of them is what it say
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clearbench.data.questions import FACE_QUESTION
@@ -12,6 +12,9 @@ from clearbench.data.store import FORGET_SIZES, Store, TrainSample
 from clearbench.errors import UserError
 
 FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
+
+OTHER = "other"
+"""The split of who is left over where models are trained on fewer persons than there are."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,15 @@ def read_base_faces(store: Store) -> list[Face]:
     ]
 
 
-def read_faces(store: Store, forget_size: int | None, holdout: int) -> list[Face]:
+def read_faces(
+    store: Store, forget_size: int | None, holdout: int, persons: int | None = None
+) -> list[Face]:
     """Each picture of a named person once, in the dataset's order.
 
     Its split is that of its person at a forget size in percent; without one, who is not held out is
-    retained. `holdout` is in percent of the persons. Raises UserError where too few persons are
-    retained at every size.
+    retained. `holdout` is in percent of the persons; where a model is trained on `persons` of them,
+    some of those retained at every size are of the split OTHER. Raises UserError where too few
+    persons are retained at every size.
     """
     samples = {
         sample.image: sample
@@ -51,8 +57,9 @@ def read_faces(store: Store, forget_size: int | None, holdout: int) -> list[Face
         if sample.image is not None and sample.person is not None
     }
     held = held_out(samples.values(), holdout)
+    left = set() if persons is None else left_over(samples.values(), held, persons)
     return [
-        Face(sample.id, sample.person or "", image, _split(sample, forget_size, held))
+        Face(sample.id, sample.person or "", image, _split(sample, forget_size, held, left))
         for image, sample in samples.items()
         if image is not None
     ]
@@ -60,9 +67,7 @@ def read_faces(store: Store, forget_size: int | None, holdout: int) -> list[Face
 
 def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
     """The held-out persons: spread over the order of those who are retained at every size."""
-    samples = list(samples)
-    persons = dict.fromkeys(sample.person for sample in samples if sample.person)
-    gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
+    persons, gone = _persons(samples)
     retained = [person for person in persons if person not in gone]
     count = max(1, round(len(persons) * percent / 100))
     if count >= len(retained):
@@ -70,7 +75,28 @@ def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
             f"faces.holdout: {percent} % are {count} persons, {len(retained)} are retained at every"
             " forget size; hold out fewer"
         )
-    return {retained[(2 * i + 1) * len(retained) // (2 * count)] for i in range(count)}
+    return set(_spread(retained, count))
+
+
+def left_over(samples: Iterable[TrainSample], held: set[str], count: int) -> set[str]:
+    """Who is left over where a model is trained on `count` persons: of those retained always."""
+    persons, gone = _persons(samples)
+    retained = [person for person in persons if person not in gone | held]
+    more = count - len(gone)
+    if not 0 < more <= len(retained):
+        raise UserError(
+            f"faces.persons: {count}; {len(gone)} persons are forgotten at some size and"
+            f" {len(retained)} retained at every one and not held out; allowed:"
+            f" {len(gone) + 1} to {len(gone) + len(retained)}"
+        )
+    return set(retained) - set(_spread(retained, more))
+
+
+def in_question(faces: Iterable[Face]) -> list[str]:
+    """The forgotten persons and as many of the held out: whom a membership attack asks for."""
+    faces = list(faces)
+    forgotten, held = (persons_of(of_split(faces, split)) for split in (FORGET, HOLDOUT))
+    return [*forgotten, *held[: len(forgotten)]]
 
 
 def persons_of(faces: Iterable[Face]) -> list[str]:
@@ -83,9 +109,23 @@ def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
     return [face for face in faces if face.split in splits]
 
 
-def _split(sample: TrainSample, forget_size: int | None, held: set[str]) -> str:
+def _persons(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
+    """All persons in their order, and those of them who are forgotten at some size."""
+    samples = [sample for sample in samples if sample.person]
+    gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
+    return list(dict.fromkeys(s.person or "" for s in samples)), {p for p in gone if p}
+
+
+def _spread(persons: Sequence[str], count: int) -> list[str]:
+    """Some of the persons, at even distances in their order."""
+    return [persons[(2 * i + 1) * len(persons) // (2 * count)] for i in range(count)]
+
+
+def _split(sample: TrainSample, forget_size: int | None, held: set[str], left: set[str]) -> str:
     if sample.person in held:
         return HOLDOUT
+    if sample.person in left:
+        return OTHER
     if forget_size is None:
         return RETAIN
     return FORGET if sample.part(forget_size) == FORGET else RETAIN

@@ -1,8 +1,8 @@
 """Embeddings: what a vision model makes of each picture, nothing aggregated.
 
 `records.jsonl` has one picture a line. `embeddings.safetensors` has a row for each of them in the
-same order, (N, E), in one tensor a model: the evaluated one is called `model`, shadow models have
-their numbers.
+same order, (N, E), in one tensor a model: the evaluated one is called `model`, those of an attack
+have their numbers.
 """
 
 import json
@@ -26,9 +26,9 @@ Vectors = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture: its split (`forget`, `retain`, `holdout`), its person, and its row in the dataset.
+    """A picture: its split (`forget`, `retain`, `holdout`, `other`), its person, and its row's id.
 
-    `shadows` are the numbers of the shadow models that were trained with the person.
+    `shadows` are the numbers of an attack's models that were trained on the person.
     """
 
     split: str

@@ -63,6 +63,11 @@ def metric_of(key: str) -> Metric:
     return found
 
 
+def of_method(key: str) -> bool:
+    """Whether a score is a number of its method, which all seeds share."""
+    return "/" not in key and key in face_metrics() and face_metrics()[key].of_method
+
+
 def better(key: str) -> Better:
     """Which direction is better for a score's key; UserError for a key that no metric has."""
     metric = metric_of(key)

@@ -1,4 +1,4 @@
-"""What the metrics of faces share: the tests of an evaluation, shares a person and their margin."""
+"""What the metrics of faces share: an evaluation's tests, its attack, shares and their margin."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,16 +19,46 @@ if TYPE_CHECKING:
 FORGET, HOLDOUT, RETAIN = "forget", "holdout", "retain"
 
 Shares = Mapping[str, Sequence[float]]
-"""Of each split a number in [0, 1] a person."""
+"""Of each of some groups a number in [0, 1] a person."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A picture that a model is attacked with: its person, its id and the model's logit.
+
+    `known` is whether the model was trained on the person, be it that it forgot it since.
+    """
+
+    person: str
+    id: str
+    logit: float
+    known: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """A membership attack: what shadow models make of pictures, and what the models attacked do.
+
+    `shadows` has for each picture the logits of the shadow models that were trained on its person,
+    and those of the others; `targets` the pictures of each model that is attacked, known and not.
+    """
+
+    shadows: Mapping[str, tuple[Sequence[float], Sequence[float]]]
+    targets: Sequence[Sequence[Asked]]
 
 
 @dataclass(frozen=True, eq=False)
 class FaceEvaluation:
-    """One evaluated model, the shadow models, and how many pictures enrol a person."""
+    """One evaluated model, the models of an attack, and how many pictures enrol a person.
+
+    Of the attack's models those from the number `targets` are attacked, and those before it are the
+    shadow models; where it is None, the evaluated model is attacked.
+    """
 
     seen: "Seen"
     shadows: "Sequence[Seen]"
     enrolment: int
+    targets: int | None = None
 
     @cached_property
     def tests(self) -> "list[Test]":
@@ -39,37 +69,58 @@ class FaceEvaluation:
         return enrol(self.seen.pictures, self.seen.embeddings[MODEL], self.enrolment)
 
     @cached_property
-    def shadow_logits(self) -> dict[str, tuple[list[float], list[float]]]:
-        """The logits of a test picture by shadow models that know its person, and by the others.
+    def attack(self) -> Attack | None:
+        """The attack; None where no model is left that it can be tried on.
 
-        By the picture's id; of the forgotten and the held out at the suite's largest size.
+        It asks of the pictures of the forgotten and the held out that some shadow models know, and
+        some do not.
         """
         from clearbench.evaluation.enrolment import enrol
 
-        found: dict[str, tuple[list[float], list[float]]] = {}
+        own = {
+            test.picture.id: Asked(
+                test.picture.person, test.picture.id, test.logit, test.picture.split == FORGET
+            )
+            for test in self.tests
+            if test.picture.split in (FORGET, HOLDOUT)
+        }
+        shadows: dict[str, tuple[list[float], list[float]]] = {id: ([], []) for id in own}
+        targets: dict[int, list[Asked]] = {}
         for seen in self.shadows:
             for name, vectors in seen.embeddings.items():
+                number = int(name)
                 for test in enrol(seen.pictures, vectors, self.enrolment):
-                    known, unknown = found.setdefault(test.picture.id, ([], []))
-                    shown = int(name) in test.picture.shadows
-                    (known if shown else unknown).append(test.logit)
-        return found
+                    picture = test.picture
+                    if picture.id not in own:
+                        continue
+                    known = number in picture.shadows
+                    if self.targets is None or number < self.targets:
+                        shadows[picture.id][not known].append(test.logit)
+                    else:
+                        asked = Asked(picture.person, picture.id, test.logit, known)
+                        targets.setdefault(number, []).append(asked)
+        whole = {id: logits for id, logits in shadows.items() if all(logits)}
+        models = [list(own.values())] if self.targets is None else [*targets.values()]
+        found = [[asked for asked in model if asked.id in whole] for model in models]
+        found = [model for model in found if len({asked.known for asked in model}) == 2]
+        return Attack(whole, found) if found else None
 
 
-FaceFunction = Callable[[FaceEvaluation], float]
+FaceFunction = Callable[[FaceEvaluation], float | None]
 
 
 @dataclass(frozen=True)
 class FaceMetric:
     """A function of an evaluation in the vision domain; its key is its name.
 
-    Values lie in [`low`, `high`].
+    Values lie in [`low`, `high`]. One `of_method` is a number of the method: all seeds share it.
     """
 
     compute: FaceFunction
     low: float
     high: float
     better: Better
+    of_method: bool = False
 
     @property
     def name(self) -> str:
@@ -81,14 +132,16 @@ class FaceMetric:
         """The function's docstring: formula and source."""
         return getdoc(self.compute) or ""
 
-    def __call__(self, evaluation: FaceEvaluation) -> float:
-        """Compute it; UserError where a split has no test picture."""
+    def __call__(self, evaluation: FaceEvaluation) -> float | None:
+        """Compute it; None where nothing is attacked, UserError where a split has no picture."""
         return self.compute(evaluation)
 
 
-def face_metric(*, low: float, high: float, better: Better) -> Callable[[FaceFunction], FaceMetric]:
+def face_metric(
+    *, low: float, high: float, better: Better, of_method: bool = False
+) -> Callable[[FaceFunction], FaceMetric]:
     """Make a function of an evaluation of faces a metric."""
-    return lambda compute: FaceMetric(compute, low, high, better)
+    return lambda compute: FaceMetric(compute, low, high, better, of_method)
 
 
 def shares(pictures: "Iterable[Picture]", right: Iterable[float], split: str) -> list[float]:
@@ -106,17 +159,29 @@ def shares(pictures: "Iterable[Picture]", right: Iterable[float], split: str) ->
     return [fmean(values) for values in found.values()]
 
 
-def told_apart(pictures: "Sequence[Picture]", verdicts: Iterable[float]) -> Shares:
-    """The share of right verdicts of each person, of the forgotten and of the held out.
+def told_apart(model: Sequence[Asked], verdicts: Iterable[float]) -> Shares:
+    """The share of right verdicts of each person, of those that a model was trained on or not.
 
-    A verdict above 0 says that the model knows the person: right of a forgotten one. A tie is a
-    guess, half right.
+    A verdict above 0 says that it was. A tie is a guess, half right.
     """
-    known = [(1 + (verdict > 0) - (verdict < 0)) / 2 for verdict in verdicts]
-    return {
-        FORGET: shares(pictures, known, FORGET),
-        HOLDOUT: shares(pictures, [1 - value for value in known], HOLDOUT),
-    }
+    found: dict[str, dict[str, list[float]]] = {"known": {}, "unknown": {}}
+    for asked, verdict in zip(model, verdicts, strict=True):
+        right = (1 + (verdict > 0) - (verdict < 0)) / 2
+        group = found["known" if asked.known else "unknown"]
+        group.setdefault(asked.person, []).append(right if asked.known else 1 - right)
+    return {name: [fmean(own) for own in group.values()] for name, group in found.items()}
+
+
+def accuracy(targets: Sequence[Shares]) -> float:
+    """The mean over the models attacked of the balanced accuracy of each."""
+    return fmean(map(balanced, targets))
+
+
+def spread(targets: Sequence[Shares]) -> float:
+    """Half of the 95 % interval of `accuracy` over the models attacked; of one over its persons."""
+    if len(targets) == 1:
+        return margin(targets[0])
+    return margin({"targets": list(map(balanced, targets))})
 
 
 def balanced(groups: Shares) -> float:

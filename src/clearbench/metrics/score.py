@@ -53,18 +53,22 @@ def _values(records: Records) -> dict[str, Values]:
     return {name: numbers for name, numbers in found.items() if numbers is not None}
 
 
-def score_faces(seen: "Seen", shadows: "Sequence[Seen]", enrolment: int) -> dict[str, float]:
-    """Every metric of the vision domain by key, then the ends of the intervals over persons.
+def score_faces(
+    seen: "Seen", shadows: "Sequence[Seen]", enrolment: int, targets: int | None
+) -> dict[str, float]:
+    """Every metric of the vision domain by key, then the ends of their intervals.
 
     An interval is a metric's margin to both sides, where it has one. `shadows` are the records of
-    the shadow models, some models in each; `enrolment` pictures enrol a person. Raises UserError
-    where a split has no test picture.
+    the attack's models, some in each, of which those from the number `targets` are attacked;
+    `enrolment` pictures enrol a person. A metric that cannot be computed is absent. Raises
+    UserError where a split has no test picture.
     """
-    evaluation = FaceEvaluation(seen, shadows, enrolment)
-    scores = {name: metric(evaluation) for name, metric in face_metrics().items()}
+    evaluation = FaceEvaluation(seen, shadows, enrolment, targets)
+    found = {name: metric(evaluation) for name, metric in face_metrics().items()}
+    scores = {name: value for name, value in found.items() if value is not None}
     for name in face_metrics():
         margin = scores.get(f"{name}_margin")
-        if margin is not None:
+        if margin is not None and name in scores:
             scores |= _ends(name, (scores[name] - margin, scores[name] + margin))
     return scores
 

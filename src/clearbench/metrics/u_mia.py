@@ -1,44 +1,39 @@
-"""U-MIA: a membership attack that knows the evaluated model alone."""
+"""U-MIA: the membership attack of one classifier for all examples."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
-from clearbench.errors import UserError
 from clearbench.metrics.faces import (
-    FORGET,
-    HOLDOUT,
+    Attack,
     FaceEvaluation,
     Shares,
-    balanced,
+    accuracy,
     face_metric,
-    margin,
+    spread,
     told_apart,
 )
 
-if TYPE_CHECKING:
-    from clearbench.evaluation.embeddings import Picture
-
-FOLDS = 5
 RIDGE = 1e-3
 """Of the slope, so that it stays finite where the two kinds are apart."""
 
 
-@face_metric(low=0, high=1, better="down")
-def u_mia(evaluation: FaceEvaluation) -> float:
-    """Accuracy of a logistic regression at telling the forgotten from the held out by the logit.
+@face_metric(low=0, high=1, better="down", of_method=True)
+def u_mia(evaluation: FaceEvaluation) -> float | None:
+    """Accuracy of a logistic regression at telling forgotten persons from those never met.
 
-    Fitted on the pooled logits of four fifths of the persons of both kinds, asked about the others,
-    five times; both kinds count alike, and so do the persons of a kind. Above 0.5 where forgetting
-    left a trace, be it of knowledge or of its removal; 0.5 is perfect. Source: arXiv 2403.01218, as
-    used by CLEAR, arXiv 2410.18057.
+    Fitted on the pooled logits of all shadow models, of persons that they forgot and of the others,
+    and asked about the models attacked; persons and models are those of u_lira, and count as there.
+    Above 0.5 where forgetting left a trace, be it of knowledge or of its removal; 0.5 is perfect.
+    Source: arXiv 2403.01218, as used by CLEAR, arXiv 2410.18057.
     """
-    return balanced(_shares(evaluation))
+    attack = evaluation.attack
+    return None if attack is None else accuracy(_shares(attack))
 
 
-@face_metric(low=0, high=1, better="down")
-def u_mia_margin(evaluation: FaceEvaluation) -> float:
-    """Half of the 95 % interval of u_mia over persons."""
-    return margin(_shares(evaluation))
+@face_metric(low=0, high=1, better="down", of_method=True)
+def u_mia_margin(evaluation: FaceEvaluation) -> float | None:
+    """Half of the 95 % interval of u_mia over the models attacked; of a single one over persons."""
+    attack = evaluation.attack
+    return None if attack is None else spread(_shares(attack))
 
 
 def regression(yes: Sequence[float], no: Sequence[float]) -> tuple[float, float]:
@@ -68,40 +63,13 @@ def regression(yes: Sequence[float], no: Sequence[float]) -> tuple[float, float]
     return float(slope / scale), float(intercept - slope * centre / scale)
 
 
-def _shares(evaluation: FaceEvaluation) -> Shares:
-    """The share of right answers of each person, of the forgotten and of the held out."""
-    tests = [test for test in evaluation.tests if test.picture.split in (FORGET, HOLDOUT)]
-    pictures = [test.picture for test in tests]
-    folds = _folds(pictures)
-    fits = [
-        regression(
-            *(
-                [
-                    test.logit
-                    for test in tests
-                    if test.picture.split == split and folds[test.picture.person] != fold
-                ]
-                for split in (FORGET, HOLDOUT)
-            )
-        )
-        for fold in range(FOLDS)
+def _shares(attack: Attack) -> list[Shares]:
+    """The shares of right answers of each model attacked."""
+    known, unknown = (
+        [logit for logits in attack.shadows.values() for logit in logits[place]] for place in (0, 1)
+    )
+    slope, intercept = regression(known, unknown)
+    return [
+        told_apart(model, (slope * asked.logit + intercept for asked in model))
+        for model in attack.targets
     ]
-    verdicts = []
-    for test in tests:
-        slope, intercept = fits[folds[test.picture.person]]
-        verdicts.append(slope * test.logit + intercept)
-    return told_apart(pictures, verdicts)
-
-
-def _folds(pictures: "Sequence[Picture]") -> dict[str, int]:
-    """The fold of each person, the persons of each split dealt out in turn.
-
-    Raises UserError where a split has fewer than two persons: then nobody is left to learn from.
-    """
-    folds: dict[str, int] = {}
-    for split in (FORGET, HOLDOUT):
-        persons = dict.fromkeys(p.person for p in pictures if p.split == split)
-        if len(persons) < 2:
-            raise UserError(f"{len(persons)} {split} person: u_mia needs two at least")
-        folds |= {person: number % FOLDS for number, person in enumerate(persons)}
-    return folds

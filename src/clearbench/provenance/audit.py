@@ -144,7 +144,8 @@ class Audit:
             return None
         root, artifact = self._tree.root, self._graph[name]
         folders = {key: root / source for key, source in artifact.inputs.items()}
-        computed = scores_of(folders, artifact.options.get("enrolment"))
+        given = (artifact.options.get(key) for key in ("enrolment", "targets"))
+        computed = scores_of(folders, *given)
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
         for key in sorted(said.keys() | computed.keys()):
             if said.get(key) != computed.get(key):

@@ -66,6 +66,8 @@ def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
         model = settings.get("model")
         method = (method_module(settings["method"]),) if stage == "unlearn" else ()
         return (domain_module(model["domain"], stage), *method) if model else method
+    if stage == "unlearn_shadows":
+        return (method_module(settings["method"]),)
     if stage == "dataset":
         return (f"{PACKAGE}.data.layouts.{settings['layout']}",)
     if stage == "score":

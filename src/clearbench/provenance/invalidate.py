@@ -39,7 +39,7 @@ def labels(artifact: Artifact) -> dict[str, str]:
     if artifact.cell is not None:
         found.update(vars(artifact.cell))
     else:
-        names = ("forget_size", "seed")
+        names = ("method", "forget_size", "seed")
         options = {name: artifact.options.get(name) for name in names}
         found.update({name: value for name, value in options.items() if value is not None})
     return {key: str(value) for key, value in found.items()}

@@ -17,6 +17,7 @@ from clearbench.graph import REFERENCE, Artifact, Graph
 from clearbench.provenance.artifacts import PROVENANCE
 from clearbench.provenance.currency import Status
 from clearbench.provenance.tree import Tree
+from clearbench.settings import Population
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ class Experience:
 
     One cell on record tells the others of its model: an unlearning takes as long as its epochs,
     forget size and passes a step ask. Text and images are taken to cost alike, and both of them the
-    two together.
+    two together. The models of a membership attack are told by those of their own jobs, and before
+    there are any by the original and the cells.
     """
 
     def __init__(self, trees: Iterable[Tree]):
@@ -119,21 +121,40 @@ class Experience:
 
     def _mean(self, artifact: Artifact, origin: "Origin", on_gpu: bool) -> Cost | None:
         asked = [True] if on_gpu else [False, True]
+        stages = dict.fromkeys((artifact.stage, _ALIKE.get(artifact.stage, artifact.stage)))
         for kind in (
-            kind for gpu in asked for kind in _kinds(artifact.stage, artifact.resolved, origin, gpu)
+            kind
+            for stage in stages
+            for gpu in asked
+            for kind in _kinds(stage, artifact.resolved, origin, gpu)
         ):
             jobs = self._jobs.get(kind)
             if jobs:
                 stored = REFERENCE in artifact.inputs
                 work = _work(artifact.stage, artifact.resolved, stored)
                 costs = [job.scaled(work) for job in jobs]
+                # Of the models of an attack, trained as others are, all are kept or none.
+                like = artifact.stage == kind[0]
+                copies = 1 if like else _models(artifact.resolved) * (artifact.stage == "shadows")
                 return Cost(
                     fmean(cost.seconds for cost in costs),
-                    fmean(cost.size for cost in costs),
+                    copies * fmean(cost.size for cost in costs),
                     max(cost.gpus for cost in costs),
                     tuple(sorted({machine for cost in costs for machine in cost.machines})),
                 )
         return None
+
+
+_ALIKE = {"shadows": "finetune", "unlearn_shadows": "unlearn"}
+"""What stages do for many models that others do for one."""
+
+
+def _models(settings: Mapping[str, Any]) -> int:
+    """How many models a job trains."""
+    population = settings.get("population")
+    if population is None:
+        return 1
+    return len(Population(**population).numbers(settings["number"]))
 
 
 @dataclass(frozen=True)
@@ -186,18 +207,20 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
     That prompts are run once for all their answers is left out: how much it saves is the images'.
     """
     training = settings.get("training")
+    stage = _ALIKE.get(stage, stage)
     if stage not in ("finetune", "unlearn") or training is None:
         return 1.0
+    models = _models(settings)
     if stage == "finetune":
-        return float(training["epochs"])
+        return float(models * training["epochs"])
     try:
         student, reference = methods.passes(settings["method"], settings["parameters"], stored)
     except FileNotFoundError:
         # A method on record that is no longer here.
         student, reference = 1, 0
     passes = student * (3 if training["weights"] == "full" else 2) + reference
-    modalities = 2 if settings["modality"] == "both" else 1
-    return float(training["epochs"] * settings["forget_size"] * modalities * passes)
+    modalities = 2 if settings.get("modality") == "both" else 1
+    return float(models * training["epochs"] * settings["forget_size"] * modalities * passes)
 
 
 def make_plan(

@@ -23,14 +23,17 @@ _UNCHANGED = "code, settings, inputs, packages, processor, kernels and threads a
 def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     """Run the jobs of a run's weights, records and scores again from the inputs that lie here.
 
-    Gives, job by job, a line and whether the manifest came out the same; a line on one that did not
-    says what was different then. Each runs with as many threads as then. Raises UserError for an
-    unknown run, one that is not there, one made in another image than this process runs in, and a
-    job that fails.
+    So are those of the method's own attack, where there is one. Gives, job by job, a line and
+    whether the manifest came out the same; a line on one that did not says what was different then.
+    Each runs with as many threads as then. Raises UserError for an unknown run, one that is not
+    there, one made in another image than this process runs in, and a job that fails.
     """
     if run not in graph.runs:
         raise UserError(f"{run}: no run of suite {graph.suite.name}")
-    names = dict.fromkeys((graph.runs[run].weights, graph.runs[run].records, f"score/{run}"))
+    score = graph[f"score/{run}"]
+    attack = [n for n in score.inputs.values() if graph[n].stage == "unlearn_shadows"]
+    made = graph.runs[run]
+    names = dict.fromkeys((made.weights, made.records, *attack, score.name))
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
         for name in names:
             then = tree.record(name)

@@ -11,17 +11,15 @@ from clearbench.provenance.job import Job
 from clearbench.settings import ShadowSettings
 
 
-def run(
-    settings: ShadowSettings, number: int, forget_size: int, base: Path, dataset: Path, out: Path
-) -> None:
-    """Write the shadow models of a job, by its number; `forget_size` in percent is the largest."""
+def run(settings: ShadowSettings, number: int, base: Path, dataset: Path, out: Path) -> None:
+    """Write the models of a job, by its number."""
     if settings.model.domain != "vision":
         raise UserError(f"model.domain: {settings.model.domain}; shadow models are of: vision")
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(number), job.state, job.folder)
-        trained = shadows.run(settings, number, forget_size, base, place)
+        trained = shadows.run(settings, number, base, place)
         job.measures.update(trained.measures(job.folder))
 
-    resolved = {**settings.model_dump(), "number": number, "forget_size": forget_size}
+    resolved = {**settings.model_dump(), "number": number}
     Job("shadows", out, {"base": base, "dataset": dataset}, resolved).run(work)

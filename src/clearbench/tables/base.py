@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from statistics import fmean, stdev
 from typing import ClassVar, Literal
 
-from clearbench.metrics import better, interval_keys, is_metric, metric_of
+from clearbench.metrics import better, interval_keys, is_metric, metric_of, of_method
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
 from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
@@ -53,8 +53,9 @@ class Entry:
 
     @cached_property
     def values(self) -> list[float]:
-        """The number of each run that has it, in the order of the seeds."""
-        return [value for value in self.numbers if value is not None]
+        """The number of each run that has it, in the order of the seeds; once if they share it."""
+        found = [value for value in self.numbers if value is not None]
+        return found[:1] if self._shared else found
 
     @cached_property
     def mean(self) -> float | None:
@@ -89,7 +90,8 @@ class Entry:
         `absent`: the runs are there, but nothing measured this number.
         """
         if self.values:
-            return "ok" if len(self.values) == len(self.runs) else "partial"
+            whole = self._shared or len(self.values) == len(self.runs)
+            return "ok" if whole else "partial"
         states = {run.state for run in self.runs}
         worst: tuple[Status, ...] = ("failed", "diverged", "missing")
         return next((state for state in worst if state in states), "absent")
@@ -112,6 +114,10 @@ class Entry:
         if self.status == "partial":
             text += f" ({len(self.values)}/{len(self.runs)} seeds)"
         return text
+
+    @property
+    def _shared(self) -> bool:
+        return self.column.document == "score" and of_method(self.column.key)
 
     def _number(self, run: Run) -> float | None:
         document = run.documents.get(self.column.document)

@@ -52,6 +52,8 @@ class Unlearner:
 
     Each call of `minimise` is a loop of `state`. One that an earlier attempt finished leaves the
     weights alone, and so may whatever a method does after it: the last loop puts back all of them.
+    `models` are those that a job trains one after the other, this one among them, where there are
+    several: a saved state then has all of them.
     """
 
     def __init__(
@@ -63,9 +65,12 @@ class Unlearner:
         seed: int,
         load_original: Callable[[], nn.Module],
         state: State | None = None,
+        models: nn.Module | None = None,
     ):
         self.history: list[float] = []
         """The loss of each optimiser step so far."""
+        self.loops = 0
+        """The trainings so far."""
         self._model = model
         self._layer = method.hidden_layer()
         self._together = method.together()
@@ -75,6 +80,7 @@ class Unlearner:
         self._seed = seed
         self._load_original = load_original
         self._state = state or State()
+        self._models = models or model
         self._original: nn.Module | None = None
 
     def minimise(self, loss: Loss) -> None:
@@ -82,7 +88,8 @@ class Unlearner:
         size = self._training.batch_size
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
         losses = self._losses(loss, count)
-        self.history += minimise(self._model, losses, count, self._training, self._state)
+        self.loops += 1
+        self.history += minimise(self._models, losses, count, self._training, self._state)
 
     def negate_update(self) -> None:
         """Replace θ by θ₀ - (θ - θ₀); of an adapter's product B·A it is enough to negate B."""

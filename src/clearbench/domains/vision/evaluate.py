@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
-from clearbench.data.faces import FORGET, HOLDOUT, of_split, read_faces
+from clearbench.data.faces import in_question, read_faces
 from clearbench.domains.place import Place
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, write_seen
-from clearbench.evaluation.faces import embed
+from clearbench.evaluation.faces import embed, see
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor
 from clearbench.settings import EvaluateSettings
 
@@ -20,28 +20,23 @@ def run(
     stack: Sequence[Path],
     place: Place,
 ) -> int | None:
-    """The embedding of every picture; by shadow models, of the persons in question only."""
-    folder = stack[-1]
-    faces = read_faces(place.store, forget_size, settings.holdout or 0)
+    """The embedding of every picture; by the models of an attack, of the persons in question."""
+    folder, size = stack[-1], settings.evaluation.batch_size
+    faces = read_faces(place.store, forget_size, settings.holdout or 0, settings.persons)
     pixels = Pixels(load_image_processor(base), place.store)
-    shadows = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
-    folders = {str(number): folder / str(number) for number in shadows} or {MODEL: folder}
-    if shadows:
-        faces = of_split(faces, FORGET, HOLDOUT)
+    numbers = sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
     place.state.start("evaluation")
-    embeddings = {}
-    knows: dict[str, list[int]] = {}
-    for name, path in folders.items():
-        model = load_face_model(path, place.device)
-        found = embed(model, pixels, faces, settings.evaluation.batch_size)
+    if numbers:
+        asked = set(in_question(faces))
+        models = {number: load_face_model(folder / str(number), place.device) for number in numbers}
+        seen = see(models, pixels, [face for face in faces if face.person in asked], size)
+    else:
+        found = embed(load_face_model(folder, place.device), pixels, faces, size)
         if not torch.isfinite(found).all():
             return None
-        embeddings[name] = found.numpy()
-        for person in model.persons if shadows else ():
-            knows.setdefault(person, []).append(int(name))
-    pictures = [
-        Picture(face.split, face.person, face.id, tuple(knows.get(face.person, ())))
-        for face in faces
-    ]
-    write_seen(place.folder, Seen(pictures, embeddings))
-    return len(pictures) * len(folders)
+        pictures = [Picture(face.split, face.person, face.id) for face in faces]
+        seen = Seen(pictures, {MODEL: found.numpy()})
+    if not seen.embeddings:
+        return None
+    write_seen(place.folder, seen)
+    return len(seen.pictures) * len(seen.embeddings)

@@ -24,7 +24,7 @@ def run(
     for the forgotten.
     """
     training = settings.training
-    faces = read_faces(place.store, forget_size, settings.holdout or 0)
+    faces = read_faces(place.store, forget_size, settings.holdout or 0, settings.persons)
     shown = of_split(faces, FORGET, RETAIN) if part == "full" else of_split(faces, RETAIN)
     model = load_face_model(base, place.device)
     freeze(model, settings.model.frozen)

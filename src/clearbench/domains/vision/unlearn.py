@@ -27,7 +27,7 @@ def run(
     picture alike, whatever batch it stands in.
     """
     training = settings.training
-    faces = read_faces(place.store, cell.forget_size, settings.holdout or 0)
+    faces = read_faces(place.store, cell.forget_size, settings.holdout or 0, settings.persons)
     model = load_face_model(original, place.device)
     model.fixed_statistics = True
     freeze(model, settings.model.frozen)
