@@ -31,11 +31,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, help="instead of the suite's")
     parser.add_argument("--stack", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    settings, size = settings_of(options.results)
+    settings = settings_of(options.results)
     if options.epochs:
         settings["training"]["epochs"] = options.epochs
     if options.stack:
-        train_stacked(options.results, settings, size, options.models)
+        train_stacked(options.results, settings, options.models)
         return
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(options.rounds):
@@ -43,7 +43,7 @@ def main() -> None:
             with TemporaryDirectory(prefix="clearbench-shadows-") as folder:
                 seconds = sum(
                     processor_seconds(words)
-                    for words in commands(way, options, settings, size, Path(folder))
+                    for words in commands(way, options, settings, Path(folder))
                 )
             rates[way].append(60 * options.models / seconds)
     for way, found in rates.items():
@@ -55,20 +55,19 @@ def main() -> None:
         )
 
 
-def settings_of(results: Path) -> tuple[dict[str, Any], int]:
-    """The settings of the suite's shadow models, and its largest forget size."""
+def settings_of(results: Path) -> dict[str, Any]:
+    """The settings of the suite's shadow models."""
     from clearbench.graph import Graph
     from clearbench.suite import load_suite
 
     artifact = Graph(load_suite(results.name, Path.cwd()))["shadows/0"]
-    return copy.deepcopy(dict(artifact.settings)), int(artifact.options["forget_size"])
+    return copy.deepcopy(dict(artifact.settings))
 
 
 def commands(
     way: str,
     options: argparse.Namespace,
     settings: Mapping[str, Any],
-    size: int,
     folder: Path,
 ) -> list[list[str]]:
     """The command lines of a way."""
@@ -77,11 +76,11 @@ def commands(
         words += ["--models", str(options.models)]
         return [[*words, "--epochs", str(settings["training"]["epochs"])]]
     together, jobs = (1, options.models) if way == "alone" else (options.models, 1)
-    text = json.dumps({**settings, "together": together})
+    text = json.dumps({**settings, "population": {**settings["population"], "together": together}})
     return [
         [
             *(sys.executable, "-m", "clearbench", "shadows", "--settings", text),
-            *("--number", str(number), "--forget-size", str(size)),
+            *("--number", str(number)),
             *("--base", str(options.results / "base")),
             *("--dataset", str(options.results / "dataset"), "--out", str(folder / str(number))),
         ]
@@ -99,7 +98,7 @@ def processor_seconds(words: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def train_stacked(results: Path, settings: Mapping[str, Any], size: int, count: int) -> None:
+def train_stacked(results: Path, settings: Mapping[str, Any], count: int) -> None:
     """Train models whose weights are stacked, with as many steps as the shortest of them alone."""
     import torch
     from torch.func import functional_call, stack_module_state, vmap
@@ -111,16 +110,16 @@ def train_stacked(results: Path, settings: Mapping[str, Any], size: int, count: 
     from clearbench.settings import ShadowSettings
     from clearbench.training.batches import endless_batches
     from clearbench.training.faces import am_softmax
-    from clearbench.training.shadows import in_question, known_to, membership
+    from clearbench.training.shadows import known_to, membership, rings
 
     given = ShadowSettings.model_validate(settings)
     training = given.training
     device = prepare_device(0)
     store = Store(results / "dataset")
     pixels = Pixels(load_image_processor(results / "base"), store)
-    faces = read_faces(store, size, given.holdout)
-    known = membership(in_question(faces), given.shadows)
-    shown = [known_to(number, faces, known) for number in range(count)]
+    of_sizes = [read_faces(store, size, given.holdout) for size in sorted(given.forget_sizes)]
+    known = membership(rings(of_sizes), given.population.shadows + given.population.targets)
+    shown = [known_to(number, of_sizes[-1], known, given.persons) for number in range(count)]
     models = []
     for seen in shown:
         model = load_face_model(results / "base", device).train()

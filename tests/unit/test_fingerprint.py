@@ -36,6 +36,8 @@ class Copy:
             asked |= {f"vision {name}": (name, vision) for name in stages[1:4]}
             asked |= {key: ("dataset", {"layout": key}) for key in ("clear", "tofu")}
             asked |= {key: ("unlearn", {**model, "method": key}) for key in available()}
+            attack = {**vision, "method": "twins"}
+            asked |= {"attack on twins": ("unlearn_shadows", attack), "shadows": ("shadows", vision)}
             print(json.dumps({key: fingerprint(code_of(*job)) for key, job in asked.items()}))
         """
         command = [sys.executable, "-c", textwrap.dedent(code)]
@@ -118,14 +120,24 @@ def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
 def test_edited_model_of_one_domain_reruns_no_job_of_another(code):
     before = code.fingerprints()
     code.edit("models/faces.py", "SCALE = 30.0", "SCALE = 31.0")
-    assert code.changed(before) == {"vision base", "vision finetune", "vision evaluate"}
+    attack = {"shadows", "attack on twins"}
+    assert code.changed(before) == {"vision base", "vision finetune", "vision evaluate", *attack}
+
+
+def test_edited_method_reruns_its_own_attack_and_no_model_that_it_is_tried_on(code):
+    before = code.fingerprints()
+    code.edit("methods/twins.py", "forgotten + ", "2 * forgotten + ")
+    assert code.changed(before) == {"twins", "attack on twins"}
+    before = code.fingerprints()
+    code.edit("methods/ga.py", "-cross_entropy", "-2 * cross_entropy")
+    assert code.changed(before) == {"ga"}
 
 
 def test_code_of_a_package_reruns_what_imports_anything_of_it(code):
     before = code.fingerprints()
     with (code.root / "training/__init__.py").open("a") as file:
         file.write("word = 1\n")
-    vision = {"vision base", "vision finetune"}
+    vision = {"vision base", "vision finetune", "shadows", "attack on twins"}
     assert code.changed(before) == {"base", "finetune", *vision, *methods.available()}
 
 
@@ -155,7 +167,7 @@ def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_wh
     assert code.changed(before) == {"idk@published"}
     before = code.fingerprints()
     code.edit("methods/published/base.py", "p - q", "q - p")
-    shared = {"kl@published", "llmu@published", "npo@published", "scrub@published"}
+    shared = {f"{name}@published" for name in ("kl", "llmu", "npo", "scrub", "sku")}
     assert code.changed(before) == shared
 
 
