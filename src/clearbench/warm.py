@@ -47,13 +47,21 @@ def run_warm(command: Sequence[str]) -> int:
             start_new_session=True,
         )
         try:
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stopped: list[int] = []
+            signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
             child = subprocess.Popen(
                 command,
                 env={**os.environ, VARIABLE: path},
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
-            return child.wait()
+            status = child.wait()
+            if stopped:
+                print(
+                    "clearbench: stopped by you; what is done stays, and the same command goes on"
+                    " from there",
+                    file=sys.stderr,
+                )
+            return status
         finally:
             server.kill()
             server.wait()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -108,3 +109,22 @@ def test_a_mistake_is_told_in_one_line(finished, words, told):
     assert done.status == 1
     assert told in done.output
     assert len(done.output.splitlines()) == 1
+
+
+def test_a_cell_is_run_by_its_name_alone_and_tried_on_a_few_batches(bench):
+    before = bench.records()
+    tried = bench.clearbench("run", "npo/text", "--smoke")
+    assert tried.status == 0, tried.output
+    (line,) = (line for line in tried.output.splitlines() if line.startswith("npo/text/"))
+    assert re.fullmatch(r"\S+: loss [\d., ]+ in [\d.]+ s; nothing was published", line)
+    assert bench.records() == before
+    shutil.rmtree(bench.results() / "score/npo/text")
+    done = bench.clearbench("run", "npo/*/forget10")
+    assert (done.status, done.jobs) == (0, ["score"]), done.output
+    told = [line for line in done.output.splitlines() if ": real " in line or " real " in line]
+    assert [line.partition(":")[0] for line in told] == [
+        f"npo/{modality}/forget10/seed0" for modality in ("text", "both")
+    ]
+    wrong = bench.clearbench("run", "npo/sound")
+    assert wrong.status == 1
+    assert "npo/sound: suite suite has no such cell; it has: " in wrong.output

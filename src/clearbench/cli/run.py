@@ -2,12 +2,19 @@
 
 import json
 import os
+import sys
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clearbench.cli.naming import of_suite, results_option
 from clearbench.cli.prove import as_json_option, open_suite
+from clearbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clearbench.graph import Graph
 
 
 @click.command()
@@ -34,3 +41,85 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
         return
     for line in report(stages, seconds, workers):
         click.echo(line)
+
+
+@click.command()
+@of_suite("cell", many=True)
+@results_option
+@click.option("--smoke", is_flag=True, help="Train a few batches of each cell; publish nothing.")
+@click.option("--dry-run", is_flag=True, help="Tell which jobs would run, and run none.")
+@click.option("--profile", help="A profile of Snakemake, as slurm.")
+def run(
+    target: tuple[str, ...],
+    suite: str,
+    results: Path,
+    smoke: bool,
+    dry_run: bool,
+    profile: str | None,
+) -> None:
+    """Run a suite, or only some cells with all that they are made from, to their scores.
+
+    CELL is a run as npo/text/forget10/seed0, or its beginning, as npo/text; * stands for any part.
+    """
+    from clearbench.graph import TABLES, Graph
+    from clearbench.provenance.artifacts import MANIFEST
+    from clearbench.suite import load_suite
+    from clearbench.warm import run_warm
+
+    graph = Graph(load_suite(suite, Path.cwd()))
+    found = graph.suite
+    runs = [name for pattern in target for name in _matching(pattern, graph)]
+    if smoke and (not runs or any(graph.runs[name].cell is None for name in runs)):
+        raise UserError("--smoke: name cells, as npo/text")
+    wanted = [f"score/{name}" for name in runs] or [TABLES]
+    if smoke:
+        cells = [graph[graph.runs[name].weights] for name in runs]
+        wanted = [source for cell in cells for source in cell.inputs.values()]
+    root = results / found.name
+    words = [sys.executable, "-m", "snakemake"]
+    words += [str(root / name / MANIFEST) for name in dict.fromkeys(wanted)]
+    words += ["--dry-run"] if dry_run else []
+    words += ["--profile", profile] if profile else []
+    words += ["--config", f"suite={suite}", f"results={results}"]
+    # The rules call `clearbench` by its name.
+    here = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
+    status = run_warm(words)
+    if status:
+        raise SystemExit(status)
+    if dry_run:
+        return
+    if smoke:
+        from clearbench.smoke import smoke_test
+
+        for cell in cells:
+            click.echo(f"{cell.name.partition('/')[2]}: {smoke_test(cell, root)}")
+        return
+    for name in runs:
+        click.echo(f"{name}: {_scores(root / f'score/{name}')}")
+
+
+def _matching(pattern: str, graph: "Graph") -> list[str]:
+    """The runs whose names begin with the parts of a pattern."""
+    parts = pattern.split("/")
+    found = [
+        name
+        for name in graph.runs
+        if len(name.split("/")) >= len(parts) and all(map(fnmatchcase, name.split("/"), parts))
+    ]
+    if not found:
+        known = ", ".join(dict.fromkeys("/".join(name.split("/")[:2]) for name in graph.runs))
+        raise UserError(f"{pattern}: suite {graph.suite.name} has no such cell; it has: {known}")
+    return found
+
+
+def _scores(folder: Path) -> str:
+    """The scores of a whole model in a line, and where all of them are."""
+    from clearbench.metrics.score import SCORES
+
+    if not (folder / SCORES).is_file():
+        return f"diverged; {folder}"
+    scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+    headline = {key: value for key, value in scores.items() if not set(key) & set("/@~")}
+    told = ", ".join(f"{key} {value:.3f}" for key, value in headline.items())
+    return f"{told}; all in {folder / SCORES}"
