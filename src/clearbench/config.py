@@ -10,8 +10,8 @@ from clearbench import hub
 from clearbench.data.mini.settings import MiniSettings
 from clearbench.errors import UserError, unknown
 from clearbench.plain_yaml import read_yaml
-from clearbench.settings import Attention, Domain, Lora, ModelUse, Training
-from clearbench.strict import ForgetSize, Positive, Strict, validate
+from clearbench.settings import TEMPLATE_DATE, Attention, Domain, Lora, ModelUse, Training
+from clearbench.strict import Day, ForgetSize, Positive, Strict, validate
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
@@ -79,6 +79,10 @@ class ModelSource(Strict):
     chat_template: str | None = Field(
         None,
         description="how a hub model that does not say it lays out questions and answers",
+    )
+    date: Day = Field(
+        TEMPLATE_DATE,
+        description="the day that a chat template is told which asks what day it is, as Llama 3's",
     )
     build: Build | None = Field(None, description="how the workflow makes the model instead")
     embedding: Positive | None = Field(
@@ -158,6 +162,7 @@ class ModelSpec(ModelSource):
             gradient_checkpointing=self.gradient_checkpointing,
             frozen=self.frozen,
             lora=self.lora,
+            date=self.date,
         )
 
 

@@ -10,10 +10,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from clearbench.errors import UserError
-from clearbench.strict import Positive, Strict
+from clearbench.strict import Day, Positive, Strict
 
 Domain = Literal["multimodal", "text", "vision"]
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
+TEMPLATE_DATE = "2024-07-26"
+"""The day that Llama 3's template takes where nothing tells it which one it is."""
 
 
 class Training(Strict):
@@ -85,6 +87,7 @@ class ModelUse(Strict):
     gradient_checkpointing: bool = False
     frozen: str = ""
     lora: Lora = Lora()
+    date: Day = TEMPLATE_DATE
 
 
 class Imported(Strict):

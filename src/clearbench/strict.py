@@ -1,6 +1,8 @@
 """Values that come from people, checked strictly: each mistake in one line."""
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
@@ -16,9 +18,19 @@ def _whole(value: Any) -> Any:
     return value
 
 
+def _day(value: Any) -> Any:
+    """A day as text; YAML makes a date of one without quotes."""
+    text = value.isoformat() if type(value) is date else value
+    if not isinstance(text, str) or not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+        raise ValueError("input should be a day as 2024-07-26")
+    date.fromisoformat(text)
+    return text
+
+
 Positive = Annotated[int, Field(gt=0)]
 # Neither JSON nor YAML knows a path or a set, so that these are made of a text and of a list.
 File = Annotated[Path, Field(strict=False)]
+Day = Annotated[str, BeforeValidator(_day)]
 ForgetSize = Annotated[Literal[1, 5, 10], BeforeValidator(_whole)]
 
 

@@ -34,7 +34,7 @@ from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.models.encoding import Encoder
 from clearbench.provenance.artifacts import folder_digest
-from clearbench.settings import Domain, Lora
+from clearbench.settings import TEMPLATE_DATE, Domain, Lora
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()
@@ -131,8 +131,11 @@ def load_processor(base: Path, domain: Domain) -> Any:
     return found
 
 
-def load_encoder(base: Path, domain: Domain, store: Store) -> Encoder:
-    """The encoder of a base for a dataset, with all tokens by which its model ends an answer."""
+def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_DATE) -> Encoder:
+    """The encoder of a base for a dataset, with all tokens by which its model ends an answer.
+
+    `date` is the day that its chat template is told.
+    """
     source = _folder(base, _pointer(base))
     try:
         if (source / GENERATION_CONFIG_NAME).exists():
@@ -143,7 +146,7 @@ def load_encoder(base: Path, domain: Domain, store: Store) -> Encoder:
     except _UNREADABLE as error:
         raise unreadable(source, error) from None
     found = [] if ends is None else [ends] if isinstance(ends, int) else ends
-    return Encoder(load_processor(base, domain), store, found)
+    return Encoder(load_processor(base, domain), store, found, date)
 
 
 def positions_of(base: Path) -> int | None:

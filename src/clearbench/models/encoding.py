@@ -14,6 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 from clearbench.data.store import EvalSample, Store, TrainSample
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
+from clearbench.models.template import fixed
+from clearbench.settings import TEMPLATE_DATE
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,15 @@ class Encoder:
     goes on with it, to the first token that ends an answer; what a template writes after that is
     left out, and where it writes no such token the tokenizer's own is appended.
 
-    `ends` are the tokens that end an answer beside the tokenizer's own.
+    `ends` are the tokens that end an answer beside the tokenizer's own, `date` is the day that a
+    chat template is told. UserError for a template whose prompts would differ from run to run.
     """
 
-    def __init__(self, processor: Any, store: Store, ends: Iterable[int] = ()):
+    def __init__(
+        self, processor: Any, store: Store, ends: Iterable[int] = (), date: str = TEMPLATE_DATE
+    ):
         self.processor = processor
+        self._template = fixed(getattr(processor, "chat_template", None), date)
         self.tokenizer = getattr(processor, "tokenizer", processor)
         self._store = store
         own = self.tokenizer.eos_token_id
@@ -193,7 +199,10 @@ class Encoder:
     def _text(self, conversation: list[dict[str, Any]]) -> str:
         """A conversation by the chat template, up to where the next answer begins."""
         text: str = self.processor.apply_chat_template(
-            conversation, add_generation_prompt=conversation[-1]["role"] == "user", tokenize=False
+            conversation,
+            add_generation_prompt=conversation[-1]["role"] == "user",
+            tokenize=False,
+            chat_template=self._template,
         )
         return text
 
@@ -209,6 +218,7 @@ class Encoder:
             tokenize=True,
             return_dict=True,
             return_tensors="pt",
+            chat_template=self._template,
         )
 
     def _to_end(self, tokens: list[int]) -> list[int]:

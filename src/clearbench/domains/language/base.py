@@ -28,7 +28,7 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
     source, training, store = settings.model, settings.training, place.store
     if source.build is None:
         write_pointer(place.folder, source.hub or "", source.revision, source.chat_template)
-        encoder = load_encoder(place.folder, source.domain, store)
+        encoder = load_encoder(place.folder, source.domain, store, source.date)
         encoder.check(store.samples(), positions_of(place.folder))
         return []
     tokenizer = build_tokenizer(source.build.tokenizer, tokenizer_texts(store))
@@ -39,7 +39,7 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
         raise UserError(
             f"{store.folder}: no base rows; a model built here has nothing to learn from"
         )
-    encoder = Encoder(processor, store)
+    encoder = Encoder(processor, store, date=source.date)
     encoder.check(store.samples(), text_positions(model.config))
     history = train(model, encoder, samples, training, seed, place.state)
     save_checkpoint(model, place.folder)

@@ -21,7 +21,7 @@ def run(
     """Losses of the candidate answers and a greedy answer, of every sample of every task."""
     use, evaluation = settings.model, settings.evaluation
     model = load_model(base, stack, use.domain, use.precision, place.device)
-    encoder = load_encoder(base, use.domain, place.store)
+    encoder = load_encoder(base, use.domain, place.store, use.date)
     samples = place.store.evaluation(forget_size)
     place.state.start("evaluation")
     records = evaluate_samples(

@@ -23,7 +23,7 @@ def run(
 ) -> Trained:
     """Train on the question-answer samples of a part, of all modalities that the model has."""
     use, training, store, state = settings.model, settings.training, place.store, place.state
-    encoder = load_encoder(base, use.domain, store)
+    encoder = load_encoder(base, use.domain, store, use.date)
     model = load_model(base, [], use.domain, use.precision, place.device, use.attention)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing

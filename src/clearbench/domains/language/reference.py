@@ -12,7 +12,7 @@ def run(settings: ReferenceSettings, base: Path, original: Path, place: Place) -
     """Store the original's states at every answer of every training sample; gives their number."""
     use = settings.model
     model = load_model(base, [original], use.domain, use.precision, place.device)
-    encoder = load_encoder(base, use.domain, place.store)
+    encoder = load_encoder(base, use.domain, place.store, use.date)
     samples = place.store.train("full", None, "both")
     place.state.start("forward")
     write_references(place.folder, model, encoder, samples, settings.batch_size)

@@ -39,7 +39,7 @@ def run(
     sets = Sets(
         forget=store.train("forget", cell.forget_size, cell.modality),
         retain=store.train("retain", cell.forget_size, retained),
-        encoder=load_encoder(base, use.domain, store),
+        encoder=load_encoder(base, use.domain, store, use.date),
         device=place.device,
         shares_prompts=use.attention == "sdpa",
         references=stored,
