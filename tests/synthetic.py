@@ -16,9 +16,10 @@ from typing import Any
 
 import yaml
 
+from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
 from clearbench.graph import Artifact, Graph
-from clearbench.metrics.score import SCORES, score_records
+from clearbench.metrics.score import SCORES, score_with_draws
 from clearbench.provenance import environment
 from clearbench.provenance.artifacts import (
     FAILURE,
@@ -36,6 +37,7 @@ from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.record import Recipe, digest
 from clearbench.provenance.record import Record as Provenance
 from clearbench.provenance.tree import Tree
+from clearbench.scoring import files_of
 from clearbench.suite import Suite, load_suite
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
@@ -45,6 +47,7 @@ SPLITS, TASKS, SAMPLES = ("forget", "retain", "real"), ("captions", "text_qa"), 
 KEYS = (
     *(f"{split}/{task}/accuracy" for split in ("forget", "retain") for task in TASKS),
     *("real", "retain", "forget", "forget_quality_js", "forget_quality_ks_log10"),
+    "forget_quality_paired",
 )
 """The keys of the scores that no record stands behind."""
 
@@ -210,11 +213,12 @@ class SyntheticTree:
                 text = "".join(json.dumps(fields_of(record)) + "\n" for record in self.records(run))
             return {RECORDS: text}
         if stage == "score":
-            found = draw_scores(run)
-            if self._records:
-                gold = artifact.inputs["gold"].partition("/")[2]
-                found = score_records(self.records(run), self.records(gold))
-            return {SCORES: json.dumps(found, indent=1) + "\n"}
+            if not self._records:
+                return {SCORES: json.dumps(draw_scores(run), indent=1) + "\n"}
+            gold = self.records(artifact.inputs["gold"].partition("/")[2])
+            bound = artifact.options.get("bound")
+            own = draw_bound(bound, gold) if bound else self.records(run)
+            return files_of(score_with_draws(own, gold))
         if stage == "tabulate":
             return documents(read_results(self.graph, Tree(self.root)))
         weights = {"unlearn": "adapter_model.safetensors", "base": "model.safetensors"}

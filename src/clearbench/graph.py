@@ -8,9 +8,11 @@ from typing import Any, Literal
 
 from clearbench import methods
 from clearbench.config import BaseSettings
+from clearbench.evaluation.bounds import BOUNDS
 from clearbench.provenance.artifacts import folders
 from clearbench.runs import (
     GOLD_SEEDS,
+    bound_run,
     external_run,
     gold_run,
     imported_run,
@@ -66,7 +68,8 @@ class Run:
 
     Of one that another group evaluated there are records alone, which stand for the weights too;
     `gold` are those of its gold, where that is not the suite's. `on` is what the weights are laid
-    on, if they are an adapter; `trained` whether they were made here.
+    on, if they are an adapter; `trained` whether they were made here. The records of a `bound` are
+    drawn from those named.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Run:
     gold: str | None = None
     on: Literal["base", "original"] = "base"
     trained: bool = True
+    bound: str | None = None
 
 
 class Graph:
@@ -103,6 +107,11 @@ class Graph:
             controls = {original_run(size): "original"}
             controls |= {run: run for run in (gold_run(size, seed) for seed in GOLD_SEEDS)}
             found += [Run(run, of, f"evaluate/{run}", size) for run, of in controls.items()]
+            for bound in BOUNDS if self.suite.domain != "vision" else ():
+                gold = gold_run(size, GOLD_SEEDS[0])
+                run = bound_run(bound, size)
+                records = f"evaluate/{gold}"
+                found.append(Run(run, gold, records, size, trained=False, bound=bound))
             for name, log in file.imported.items():
                 if log.forget_size == size:
                     model, gold = (f"import/{name}/{part}" for part in ("model", "gold"))
@@ -156,7 +165,7 @@ class Graph:
             yield self._unlearned(cell)
         yield from self._external()
         for run in self.runs.values():
-            if run.gold is None:
+            if run.gold is None and run.bound is None:
                 yield self._evaluated(run)
         yield from self._imported()
         yield from self._shadows()
@@ -318,10 +327,13 @@ class Graph:
     def _scored(self, run: Run) -> Artifact:
         faces = self.suite.file.faces
         inputs = {"records": run.records}
-        options = {}
+        options: dict[str, Any] = {}
         if faces is None:
             suites = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
             inputs["gold"] = run.gold or suites
+            if run.bound is not None:
+                inputs = {"gold": run.records}
+                options["bound"] = run.bound
         else:
             options["enrolment"] = faces.enrolment
             if run.weights == "original" or run.cell is not None:

@@ -33,8 +33,35 @@ def _metrics() -> Iterator[str]:
     yield (
         "A score's key is `split/task/NAME` of a task and `NAME` of the whole model, with"
         " `@DEFINITION` for another definition than the headline's; `KEY~low` and `KEY~high` are"
-        " the ends of its 95 % interval over samples. `metrics:` of a suite file says whose"
-        " definitions its tables show; the score files have all."
+        " the ends of its 95 % interval, `KEY~persons` is the number of persons that it is over."
+        " `metrics:` of a suite file says whose definitions its tables show; the score files have"
+        " all."
+    )
+    yield "\n## Intervals\n"
+    yield (
+        "By the bootstrap of clusters, 1000 draws. Persons are drawn with replacement, each with"
+        " all its samples of all tasks, the same persons for all metrics and models: samples about"
+        " one person stand or fall together. Nothing is drawn within a person, for its samples'"
+        " noise is in the persons' own and would count twice (Davison and Hinkley 1997, section"
+        " 3.8). Samples that are about nobody (`real_world`, TOFU's real tasks) are drawn one by"
+        " one. An imported log does not tell persons: of TOFU's order they are 20 consecutive"
+        " questions, of CLEAR's pictures the names; real persons are those of `real_faces`."
+    )
+    yield (
+        "\nOf n persons the percentiles are widened by t/z·√(n/(n-1)), the 97.5 % quantiles of"
+        " Student's t of n-1 degrees of freedom and of the normal distribution: 1.10 for 20"
+        " persons, 1.25 for 9, 9.2 for 2. Fewer than ten can hardly carry an interval, and tables"
+        " say so; of one there is none. An interval may not hold what another training would give:"
+        " that is for seeds to tell."
+    )
+    yield (
+        "\n`ranking` compares each pair of methods on the same drawn persons (`draws.json` beside"
+        " the scores) and the same seeds: Student's t of the difference, its variance the one"
+        " between persons and the one between seeds together, degrees of freedom by Welch and"
+        " Satterthwaite, at 5 %, corrected for all pairs of a column by Holm's method. A harmonic"
+        " mean that few of its terms decide (the median of them is more than twice the mean) is"
+        " marked ‡ and has no rank. By forgetting, methods with less than half of the original's"
+        " `retain` come last."
     )
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():

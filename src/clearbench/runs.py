@@ -7,7 +7,7 @@ GOLD_SEEDS = (0, 1)
 """The gold that scores are compared with, and the second one that gives the noise ceiling."""
 
 
-CONTROLS = ("original", "gold")
+CONTROLS = ("original", "gold", "floor", "ceiling")
 """What the runs that every suite has begin with."""
 
 
@@ -19,6 +19,11 @@ def original_run(forget_size: int) -> str:
 def gold_run(forget_size: int, seed: int) -> str:
     """The run of a gold."""
     return f"gold/forget{forget_size:02d}/seed{seed}"
+
+
+def bound_run(bound: str, forget_size: int) -> str:
+    """The run of a model that there is not, whose records are drawn from a gold's."""
+    return f"{bound}/forget{forget_size:02d}"
 
 
 def imported_run(name: str) -> str:

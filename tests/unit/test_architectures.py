@@ -138,6 +138,6 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
     evaluate.run(asked, 10, root / "base", root / "original", unlearned, dataset, records)
     images = {record.task for record in read_records(records / RECORDS)}
     assert images == ({"captions", "text_qa"} if use.domain == "multimodal" else {"text_qa"})
-    score.run({"records": records, "gold": root / "evaluate/gold"}, None, scores)
+    score.run({"records": records, "gold": root / "evaluate/gold"}, None, None, scores)
     found = json.loads((scores / SCORES).read_text())
     assert {"real", "retain", "forget", "forget_quality_js"} <= found.keys()

@@ -13,7 +13,7 @@ import pytest
 from clearbench import cli, methods
 from clearbench.cli.layout import fit
 from clearbench.evaluation.records import RECORDS, fields_of
-from clearbench.metrics.score import SCORES
+from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.provenance.artifacts import MANIFEST, read_manifest
 from synthetic import draw_records, put_artifact
 
@@ -128,7 +128,7 @@ def test_stage_run_by_hand_makes_its_artifact(main, evaluated, tmp_path):
     records, gold = evaluated
     out = tmp_path / "scores"
     assert main("score", "--records", records, "--gold", gold, "--out", out)[0] == 0
-    assert set(read_manifest(out).files) == {SCORES}
+    assert set(read_manifest(out).files) == {SCORES, DRAWS}
     assert json.loads((out / SCORES).read_text())["forget/captions/rouge_l"] >= 0
 
 
@@ -247,7 +247,8 @@ def test_disk_with_room_enough_takes_the_scores(small_disk, evaluated):
     words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]
     status, err, left = small_disk.run(16, 4, *words)
     assert (status, err) == (0, "")
-    assert left == {"scores", *(f"scores/{n}" for n in (SCORES, MANIFEST, "provenance.json"))}
+    files = (SCORES, DRAWS, MANIFEST, "provenance.json")
+    assert left == {"scores", *(f"scores/{name}" for name in files)}
 
 
 OF_A_SUITE = [

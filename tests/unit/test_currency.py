@@ -85,7 +85,7 @@ def compared(tree):
 
 def test_a_job_on_a_current_artifact_has_nothing_to_do(tree, capsys):
     """What `assess` expects of a record is what a job would write."""
-    score.run(compared(tree), None, tree.root / SCORED)
+    score.run(compared(tree), None, None, tree.root / SCORED)
     tabulate.run(tree.suite, tree.root, False, tree.root / TABLES)
     told = [f"{tree.root / name}: unchanged, kept" for name in (SCORED, TABLES)]
     assert capsys.readouterr().err.splitlines() == told
@@ -96,7 +96,7 @@ def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkey
     tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results", records=True).build()
     assert len(read_records(tree.root / EVALUATED / RECORDS)) > 1
     again = tmp_path / "again"
-    score.run(compared(tree), None, again)
+    score.run(compared(tree), None, None, again)
     assert (again / SCORES).read_bytes() == (tree.root / SCORED / SCORES).read_bytes()
 
 
@@ -321,7 +321,7 @@ def test_scores_made_with_other_packages_than_the_locks_count_here_alone_and_pro
     with monkeypatch.context() as patch:
         patch.setattr(packages, "unlocked", lambda: others)
         (tree.root / SCORED / INVALID).write_text('{"reason": "x"}')
-        score.run(compared(tree), None, tree.root / SCORED)
+        score.run(compared(tree), None, None, tree.root / SCORED)
     assert "scipy 1.0 (locked: 1.2); no audit proves this" in capsys.readouterr().err
     there = accepted(Path("no.sif"), False)
     assert causes(look(tree))[SCORED] == [("packages", "scipy 1.0 (locked: 1.2)")]

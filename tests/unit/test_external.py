@@ -175,7 +175,7 @@ def test_a_vision_suite_has_no_such_rows(tmp_path):
 
 def test_rows_stand_between_the_controls_and_the_cells(tree):
     names = [group.name for group in plan(tree.suite)]
-    assert names.index(ROW) == 3
+    assert names.index(ROW) == 5
 
 
 def test_the_keys_of_a_row_are_listed():

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +15,12 @@ from clearbench.evaluation.records import Record
 from clearbench.graph import TABLES
 from clearbench.metrics import task_metrics
 from clearbench.metrics.base import Evaluation
-from clearbench.metrics.bootstrap import drawn_scores
+from clearbench.metrics.bootstrap import draw_weights, drawn_scores, widening
+from clearbench.metrics.drawn_ratios import ks_tests
 from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance.tree import Tree
+from clearbench.tables.ahead import p_value, significant
 from clearbench.tables.base import make_entry, score_column
-from clearbench.tables.difference import exceeds
 from clearbench.tables.read import read_results
 from synthetic import Made, SyntheticTree, draw_scores, write_suite
 
@@ -78,6 +80,104 @@ def test_a_model_like_its_gold_has_no_noise_for_the_samples_are_drawn_for_both()
     assert ends(scores, "forget_quality_js") == (1, 1)
 
 
+def about_persons(sample, size, alike):
+    """The records in persons of so many samples, `alike` in all their losses or independent."""
+    draw = random.Random(1)
+    persons = {}
+    found = []
+    for record in sample:
+        person = f"{int(record.id) // size:03}"
+        shared = persons.setdefault((record.split, person), draw.uniform(0.2, 2))
+        loss = shared if alike else draw.uniform(0.2, 2)
+        found.append(replace(record, person=person, answer_loss=loss, paraphrase_loss=loss))
+    return found
+
+
+def width(scores, key):
+    low, high = ends(scores, key)
+    return high - low
+
+
+KEYS = ["retain/captions/probability", "retain", "forget_quality_ks_statistic"]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_samples_of_one_person_count_as_one_in_every_interval(key):
+    sample, gold = about_persons(records(), 10, True), about_persons(records(1), 10, False)
+    by_person = width(score_records(sample, gold), key)
+    alone = [[replace(r, person=None) for r in side] for side in (sample, gold)]
+    by_sample = width(score_records(*alone), key)
+    assert by_person > 1.5 * by_sample
+
+
+def test_an_interval_over_persons_is_that_of_their_means():
+    sample = about_persons(records(), 10, True)
+    key = "retain/captions/probability"
+    persons = {}
+    for record in of_task(sample, ("retain", "captions")):
+        persons.setdefault(record.person, []).append(math.exp(-record.answer_loss))
+    means = [np.mean(values) for values in persons.values()]
+    low, high = stats.t.interval(0.95, 19, np.mean(means), stats.sem(means))
+    assert ends(score_records(sample, sample), key) == pytest.approx((low, high), abs=0.02)
+
+
+def test_all_tasks_of_a_person_are_drawn_together_and_the_same_for_every_model():
+    both = [
+        replace(record, task=task)
+        for task in ("captions", "face_naming")
+        for record in about_persons(records(), 10, True)
+    ]
+    tasks = {
+        ("retain", task): of_task(both, ("retain", task)) for task in ("captions", "face_naming")
+    }
+    weights = draw_weights(tasks)
+    one, other = weights.values()
+    assert (one == other).all()
+    # A person with all its samples, as often as it is drawn.
+    assert (one.reshape(len(one), 20, 10) == one[:, ::10, None]).all()
+    assert (one.sum(1) == 200).all()
+    again = {task: random.Random(3).sample(group, len(group)) for task, group in tasks.items()}
+    assert all((weights[task] == found).all() for task, found in draw_weights(again).items())
+
+
+def test_samples_about_nobody_are_drawn_one_by_one_beside_those_about_persons():
+    group = about_persons(records(), 10, True)[:200]
+    mixed = [replace(r, person=None) if i < 50 else r for i, r in enumerate(group)]
+    (weights,) = draw_weights({("forget", "captions"): mixed}).values()
+    assert (weights[:, :50].sum(1) == 50).all()
+    assert weights[:, :50].std(1).min() > 0
+    assert (weights[:, 50:].reshape(-1, 15, 10) == weights[:, 50::10, None]).all()
+
+
+@pytest.mark.parametrize("persons", [1, 2, 5, 20])
+def test_few_persons_widen_an_interval_and_a_single_one_has_none(persons):
+    sample = about_persons(records(size=20 * persons), 20, False)
+    scores = score_records(sample, sample)
+    key = "forget/captions/probability"
+    assert scores[f"{key}~persons"] == scores["forget_quality_js~persons"] == persons
+    if persons == 1:
+        assert not any(k.endswith(("~low", "~high")) for k in scores)
+        return
+    expected = stats.t.ppf(0.975, persons - 1) / 1.96 * math.sqrt(persons / (persons - 1))
+    assert widening(persons) == pytest.approx(expected, rel=1e-4)
+    task = ("forget", "captions")
+    weights = draw_weights({task: of_task(sample, task)})[task]
+    values = [math.exp(-r.answer_loss) for r in of_task(sample, task)]
+    draws = weights @ values / len(values)
+    off = np.percentile(draws - draws.mean(), [2.5, 97.5])
+    assert ends(scores, key) == pytest.approx(np.clip(scores[key] + expected * off, 0, 1), abs=1e-4)
+
+
+@pytest.mark.parametrize("sizes", [[(7, 3), (40, 40), (400, 57), (12, 1), (300, 250)]])
+def test_the_p_value_of_a_draw_is_that_of_the_test(sizes):
+    for size, gap in sizes:
+        own, gold = np.arange(size)[None] * 1.0, np.arange(size)[None] + float(gap)
+        statistic, log_p = ks_tests(own, gold, np.ones((1, size)))
+        expected = stats.ks_2samp(own[0], gold[0])
+        assert statistic[0] == pytest.approx(expected.statistic)
+        assert log_p[0] == pytest.approx(math.log(expected.pvalue), rel=1e-9, abs=1e-12)
+
+
 def drawn_again(sample, weights):
     """The records as often as they are drawn, under ids of their own."""
     return [
@@ -92,21 +192,32 @@ def of_task(sample, task):
     return [record for record in sample if (record.split, record.task) == task]
 
 
+@pytest.mark.parametrize("uneven", [False, True], ids=["samples", "persons"])
 @pytest.mark.parametrize("infinite", [False, True], ids=["finite", "infinite losses"])
 @pytest.mark.parametrize("tasks", [("captions", "face_naming", "text_qa"), ("text_qa",)])
-def test_a_drawn_score_is_the_score_of_the_drawn_samples_under_every_definition(tasks, infinite):
+def test_a_drawn_score_is_the_score_of_the_drawn_samples_under_every_definition(
+    tasks, infinite, uneven
+):
     sample, gold = (
         [replace(record, task=task) for task in tasks for record in drawn]
         for drawn in (records(0, 20), records(1, 20, 0.4))
     )
+    if uneven:
+        sample, gold = (
+            [
+                replace(r, person=str(min(int(r.id), 6)))
+                for r in side
+                if int(r.id) < 17 or r.task == "captions"
+            ]
+            for side in (sample, gold)
+        )
     if infinite:
         sample[3] = replace(sample[3], perturbed_losses=(math.inf, 1.0))
         sample[5] = replace(sample[5], paraphrase_loss=math.inf)
     scores = score_records(sample, gold)
     names = [(split, task) for split in ("forget", "retain", "real") for task in sorted(tasks)]
     groups = {name: of_task(sample, name) for name in names}
-    draw = np.random.default_rng(0)
-    weights = {name: draw.multinomial(20, [1 / 20] * 20, size=5) * 1.0 for name in names}
+    weights = {task: found[:5] for task, found in draw_weights(groups).items()}
     values = {
         task: {
             name: found
@@ -136,8 +247,10 @@ def test_every_score_has_an_interval_that_holds_it_but_for_p(shared):
         if "~" not in key and key.partition("@")[0] != "forget_quality_ks":
             low, high = ends(scores, key)
             assert low <= score <= high, key
-    # That of TOFU's own number: some 6 in the exponent, of 300 samples.
-    assert ends(scores, "forget_quality_ks_log10@tofu") == pytest.approx((-27.1, -15.5), abs=0.1)
+    # That of TOFU's own number: some 6 in the exponent, of 15 authors with 20 questions each.
+    assert scores["forget~persons"] == 15
+    low, high = ends(scores, "forget_quality_ks_log10@tofu")
+    assert (low, high) == pytest.approx((-26.7, -15.3), abs=0.5)
 
 
 def test_samples_alike_leave_nothing_to_draw():
@@ -206,22 +319,131 @@ def test_a_method_that_diverged_has_no_rank_and_takes_none(tree):
     assert "diverged (step 3)" in text
 
 
-def test_one_seed_is_ranked_by_its_interval_over_samples(tmp_path):
-    suite = write_suite(tmp_path, methods={"ga": {}, "gd": {}}, modalities=["text"], seeds=[0])
-    tree = SyntheticTree(suite, tmp_path / "results/small", records=True).build()
+class Drawn(SyntheticTree):
+    """A results tree of one seed, with the records of each method's run as they are given."""
+
+    def __init__(self, folder, given, **changes):
+        suite = {"methods": {name: {} for name in given}, "modalities": ["text"], "seeds": [0]}
+        suite = write_suite(folder, **{**suite, **changes})
+        super().__init__(suite, folder / "results/small", records=True)
+        self._given = given
+
+    def records(self, run):
+        method = run.split("/")[0]
+        return self._given.get(method) or about_persons(records(7, 80), 4, False)
+
+
+def shifted(sample, by):
+    """A model to which each sample is as hard as to another, but for `by`."""
+    return [
+        replace(r, answer_loss=r.answer_loss + by, paraphrase_loss=r.paraphrase_loss + by)
+        for r in sample
+    ]
+
+
+def entries_of(tree, methods, key):
     results = read_results(tree.graph, Tree(tree.root))
     groups = {group.method: group for group in results.groups}
-    one, other = (
-        make_entry(results, groups[method], score_column("real", "real")) for method in ("ga", "gd")
+    return [make_entry(results, groups[name], score_column(key, "")) for name in methods]
+
+
+def test_models_are_compared_on_the_same_drawn_persons(tmp_path):
+    """Two intervals that overlap, and yet a lead on nearly every person."""
+    sample = about_persons(records(0, 80), 4, True)
+    given = {"ga": sample, "gd": shifted(sample, 0.1)}
+    tree = Drawn(tmp_path, given).build()
+    one, other = entries_of(tree, given, "retain")
+    assert one.interval == ends(score_records(sample, tree.records("gold")), "retain")
+    assert one.interval[0] < other.interval[1] < one.interval[1]
+    assert p_value(one, other) < 1e-3
+    assert p_value(one, one) == 1
+    assert significant([one, other]) == {(0, 1)}
+    rows = (tree.root / TABLES / "ranking.md").read_text().splitlines()
+    found = {r.split("|")[1].strip(): r.split("|")[3].split()[-1] for r in rows if "| g" in r[:4]}
+    assert found == {"ga": "1", "gd": "2"}
+
+
+def test_a_lead_is_held_against_the_number_of_comparisons(tmp_path):
+    """Of many methods alike one pair differs by chance: not for a table that compares them all."""
+    sample = about_persons(records(0, 80), 4, False)
+    noise = [about_persons(records(seed, 80), 4, False) for seed in range(9)]
+    mixed = [
+        [new if n % 7 == 0 else old for n, (new, old) in enumerate(zip(x, sample, strict=True))]
+        for x in noise
+    ]
+    names = ["ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "rmu"]
+    entries = entries_of(
+        Drawn(tmp_path, dict(zip(names, mixed, strict=True))).build(), names, "real"
     )
-    scores = score_records(
-        tree.records("ga/text/forget10/seed0"), tree.records("gold/forget10/seed0")
-    )
-    assert one.interval == ends(scores, "real")
-    # A handful of samples: nobody is ahead.
-    assert not exceeds(one, other)
-    assert not exceeds(other, one)
-    assert (
-        "Noise ceiling of forget quality, that of another gold"
-        in (tree.root / TABLES / "ranking.md").read_text()
-    )
+    pairs = [p_value(a, b) for i, a in enumerate(entries) for b in entries[i + 1 :]]
+    ordered = sorted(pairs)
+    rejected = next((k for k, p in enumerate(ordered) if p > 0.05 / (36 - k)), 36)
+    assert len(significant(entries)) == rejected < sum(p <= 0.05 for p in pairs) + 1
+
+
+def test_two_models_of_many_seeds_are_compared_seed_by_seed_and_on_the_same_persons(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    tree = Drawn(tmp_path, {"ga": sample, "gd": shifted(sample, 0.1)}, seeds=[0, 1]).build()
+    one, other = entries_of(tree, ["ga", "gd"], "retain")
+    # The seeds agree to the last digit, so all noise is that of persons.
+    single = [replace(entry, runs=entry.runs[:1]) for entry in (one, other)]
+    assert p_value(one, other) == pytest.approx(p_value(*single), rel=1e-6)
+
+
+def decided(tree, name="comparison"):
+    return (tree.root / TABLES / f"{name}.md").read_text()
+
+
+def test_a_mean_that_one_term_decides_says_which_and_has_no_rank(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    mute = [replace(r, generated="no") if r.split == "forget" else r for r in sample]
+    tree = Drawn(tmp_path, {"ga": mute, "gd": sample}).build()
+    text = decided(tree)
+    (row,) = (line for line in text.splitlines() if line.startswith("| ga"))
+    assert row.split("|")[5].strip() == "0.000 ‡"
+    assert "forget/captions/rouge_l of ga/text/forget10/seed0 (0.000)" in text
+    (ranked,) = (line for line in decided(tree, "ranking").splitlines() if line[:4] == "| ga")
+    assert ranked.split("|")[4].split()[0] == "0.000"
+    assert ranked.split("|")[4].split()[-1] == "‡"
+
+
+def test_a_mean_of_which_all_terms_are_small_is_not_marked(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    gone = [
+        replace(
+            r, generated="no", answer_loss=60.0, paraphrase_loss=60.0, perturbed_losses=(1.0, 2.0)
+        )
+        for r in sample
+    ]
+    tree = Drawn(tmp_path, {"ga": gone, "gd": sample}).build()
+    (row,) = (line for line in decided(tree).splitlines() if line.startswith("| ga"))
+    assert row.split("|")[4].strip() == "0.000"
+
+
+def test_a_broken_model_is_marked_and_ranked_last_by_forgetting(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    broken = [
+        replace(
+            r, generated="no", answer_loss=60.0, paraphrase_loss=60.0, perturbed_losses=(1.0, 2.0)
+        )
+        if r.split == "retain"
+        else r
+        for r in about_persons(records(7, 80), 4, False)
+    ]
+    tree = Drawn(tmp_path, {"ga": broken, "gd": sample}).build()
+    scores = [entry.mean for entry in entries_of(tree, ["ga", "gd"], "forget_quality_js")]
+    assert scores[0] > scores[1]
+    text = decided(tree, "ranking")
+    found = {}
+    for line in text.splitlines():
+        if line.startswith(("| ga", "| gd")):
+            found[line[2:4]] = [c.split()[-1] for c in line.split("|")[5:7]]
+    assert found == {"ga": ["2", "2"], "gd": ["1", "1"]}
+    (mark,) = re.findall(r"^- (\[\d\]) retain below 50% of the original's.*: ga/text", text, re.M)
+    assert re.findall(r"^\| (g\w) .*?(\[\d\])", decided(tree), re.M)[-1] == ("ga", mark)
+
+
+def test_few_persons_are_told_in_the_table(tmp_path):
+    sample = about_persons(records(0, 80), 20, False)
+    tree = Drawn(tmp_path, {"ga": sample, "gd": sample}).build({})
+    assert "at 10 % are over 4 persons, fewer than 10" in decided(tree, "ranking")

@@ -95,7 +95,7 @@ def test_every_table_is_written_in_every_format(tree):
 def test_mean_and_deviation_over_seeds_are_those_of_numpy(tree):
     frames = make_tables(tree.build())
     for name in ("comparison", "modality", "leak", "tasks"):
-        for found in frames[name][frames[name].modality != "-"].itertuples():
+        for found in frames[name][~frames[name].modality.isin(["-", "drawn"])].itertuples():
             runs = seeds_of(found.method, found.modality)
             numbers = [draw_scores(run)[found.metric] for run in runs]
             assert found.mean == pytest.approx(np.mean(numbers), rel=1e-14)
@@ -119,9 +119,11 @@ def test_one_run_shows_no_deviation(tmp_path):
 
 def test_controls_come_first(tree):
     frames = make_tables(tree.build())
-    expected = ["original", "gold", "gold (seed 1)", "retain_ft", "ga"]
-    for frame in frames.values():
-        assert list(frame.method.unique()) == expected
+    controls, methods = ["original", "gold", "gold (seed 1)"], ["retain_ft", "ga"]
+    bounds = ["floor: random losses", "ceiling: gold drawn anew"]
+    for name, frame in frames.items():
+        between = bounds if name == "comparison" else []
+        assert list(frame.method.unique()) == [*controls, *between, *methods]
     second = line(frames["comparison"], "gold (seed 1)")
     assert second.mean == draw_scores("gold/forget10/seed1")["real"]
 
@@ -397,7 +399,7 @@ def test_a_text_suite_has_only_text(tmp_path):
     suite = {"methods": {"ga": {}}, "modalities": ["text"], "model": "tiny-llama"}
     tree = Tables(tmp_path, seeds=[0], **suite).build()
     frames = make_tables(tree)
-    assert set(frames["comparison"].modality) == {"-", "text"}
+    assert set(frames["comparison"].modality) == {"-", "drawn", "text"}
     assert "visual" not in (tree.out / "modality.md").read_text()
 
 
@@ -467,5 +469,5 @@ def test_a_thousand_cells_are_tabulated(tmp_path):
     tree = Tables(tmp_path, seeds=list(range(15)), **suite).build()
     assert len(tree.suite.cells) == 990
     frame = make_tables(tree)["comparison"]
-    assert len(frame) == 5 * len(plan(tree.suite))
+    assert len(frame) == 6 * len(plan(tree.suite))
     assert frame[frame.metric == "real"].n.sum() == len(tree.runs)

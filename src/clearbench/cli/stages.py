@@ -229,7 +229,7 @@ def unlearn_shadows(
 
 
 @click.command()
-@_folder("--records", "Folder of the evaluated model.")
+@_folder("--records", "Folder of the evaluated model.", required=False)
 @_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
 @click.option(
     "--shadows", type=_Folder, multiple=True, help="Folder of an attack's records; all of them."
@@ -240,13 +240,15 @@ def unlearn_shadows(
     type=click.IntRange(min=1),
     help="Number of the first model that is attacked; without it the evaluated one is.",
 )
+@click.option("--bound", type=click.Choice(["floor", "ceiling"]), help="Drawn from gold's records.")
 @_out
 def score(
-    records: Path,
+    records: Path | None,
     gold: Path | None,
     shadows: tuple[Path, ...],
     enrolment: int | None,
     targets: int | None,
+    bound: str | None,
     out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
@@ -254,9 +256,12 @@ def score(
 
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
-    inputs = {"records": records} | ({"gold": gold} if gold else {})
+    if (records is None) == (bound is None) or (bound is not None and gold is None):
+        raise click.UsageError("give --records, or --bound with --gold")
+    given = {"records": records, "gold": gold}
+    inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out)
+    stage.run(inputs, enrolment, targets, out, bound)
 
 
 @click.command()

@@ -3,6 +3,10 @@
 Known are `eval_log_aggregated.json` of TOFU and of CLEAR, and `TOFU_EVAL.json` of open-unlearning,
 also compressed (`.gz`). open-unlearning adds 1e-10 to each probability that it divides by; its
 records have the losses as they are logged.
+
+The losses are means in which the end of text counts as a token, and no log tells it apart. Whom a
+sample is about is not logged either: in TOFU's order an author is 20 consecutive questions, and
+CLEAR's pictures have the person's name for the answer that names the face.
 """
 
 import gzip
@@ -10,7 +14,8 @@ import json
 import math
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
@@ -43,6 +48,9 @@ OPEN_UNLEARNING: Mapping[str, Task] = {
 }
 
 
+QUESTIONS_PER_AUTHOR = 20
+
+
 def read_log(path: Path) -> list[Record]:
     """The records of a log; UserError says what of it is missing or wrong, and where.
 
@@ -59,20 +67,39 @@ def read_log(path: Path) -> list[Record]:
     if not isinstance(data, dict):
         raise UserError(f"{path}: must hold keys and values")
     if "forget_Q_A_Prob" in data:
-        return [
+        return _with_persons(
             record
             for prefix, task in OPEN_UNLEARNING.items()
             for record in _open_unlearning(_Log(path, data), prefix, task)
-        ]
+        )
     if "eval_log.json" not in data:
         known = "eval_log.json (TOFU, CLEAR) or forget_Q_A_Prob (open-unlearning)"
         raise UserError(f"{path}: not a log that is known: has neither {known}")
     tasks = CLEAR if CLEAR.keys() - TOFU.keys() & data.keys() else TOFU
-    return [
+    return _with_persons(
         record
         for file, task in tasks.items()
         for record in _aggregated(_Log(path, data), file, task)
-    ]
+    )
+
+
+def _with_persons(records: Iterable[Record]) -> list[Record]:
+    """The records with whom they are about, as far as their task lets one tell."""
+    found = list(records)
+    named = {
+        (record.split, record.id): record.answer for record in found if record.task == "face_naming"
+    }
+
+    def person(record: Record) -> str | None:
+        if record.task == "text_qa" and record.id.isdecimal():
+            return f"{record.split} author {int(record.id) // QUESTIONS_PER_AUTHOR}"
+        if record.task == "real_faces":
+            return record.answer
+        if record.task in ("captions", "face_naming"):
+            return named.get((record.split, record.id))
+        return None
+
+    return [replace(record, person=person(record)) for record in found]
 
 
 class _Object(dict[str, Any]):

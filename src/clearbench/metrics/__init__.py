@@ -34,8 +34,13 @@ def face_metrics() -> dict[str, FaceMetric]:
 
 
 def interval_keys(key: str) -> tuple[str, str]:
-    """The keys of the ends of a score's interval over samples."""
+    """The keys of the ends of a score's interval."""
     return f"{key}~low", f"{key}~high"
+
+
+def persons_key(key: str) -> str:
+    """The key of the number of persons that a score's samples are about."""
+    return f"{key}~persons"
 
 
 def is_metric(key: str) -> bool:

@@ -136,6 +136,11 @@ def model_metric(
     return lambda compute: ModelMetric(compute, low, high, better, definitions, HEADLINE)
 
 
+def order_by_id(records: Records) -> list[int]:
+    """The records' places by id; of samples of one id, those with other contents are told apart."""
+    return sorted(range(len(records)), key=lambda i: (records[i].id, repr(records[i])))
+
+
 def check(records: Records) -> None:
     """Raise UserError for no record, or for a NaN loss (the message names the sample)."""
     if not records:

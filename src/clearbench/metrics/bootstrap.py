@@ -1,17 +1,23 @@
-"""Intervals over samples: how far a score would move, had other questions been asked.
+"""Intervals over persons: how far a score would move, had others been asked about.
 
-The bootstrap (Efron 1979): the samples of each task are drawn anew with replacement, the same draw
-for all metrics and for the gold model, and each score is computed again. The percentiles are moved
-by what the drawn scores lie off the score on average: drawing makes two models' truth ratios
-differ more, so that forget quality would come out too low. All is rounded, for the last digits are
-those of the draw, so that it is the same on every machine.
+The bootstrap (Efron 1979) of clusters: samples about one person are not independent, so persons are
+drawn anew with replacement, each with all its samples of all tasks, and each score is computed
+again; the same draw for all metrics and models. Within a person nothing is drawn, for the noise of
+its samples is in the persons' own and would count twice (Davison and Hinkley 1997, section 3.8).
+Samples that are about nobody are drawn one by one, task by task.
+
+The percentiles are moved by what the drawn scores lie off the score on average: drawing makes two
+models' truth ratios differ more, so that forget quality would come out too low. Of few persons the
+percentiles are too narrow: `widening` is by how much, and below FEW persons tables say so. All is
+rounded, for the last digits are those of the draw, so that it is the same on every machine.
 """
 
+import math
 import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from clearbench.metrics.base import Evaluation, Records, Values
+from clearbench.metrics.base import Evaluation, Records, Values, order_by_id
 from clearbench.metrics.definitions import DEFINITIONS, Definition
 from clearbench.metrics.drawn_ratios import (
     aligned_similarities,
@@ -19,6 +25,7 @@ from clearbench.metrics.drawn_ratios import (
     ks_tests,
     log_ratios,
     mean_reported,
+    rank_correlations,
 )
 from clearbench.metrics.forget_samples import compared_tasks
 from clearbench.metrics.headline import averaged_keys
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
 DRAWS = 1000
 COVERAGE = 0.95
 DECIMALS = 6
+FEW = 10
+"""Intervals over fewer persons are told to the reader."""
 
 Task = tuple[str, str]
 """Split and task."""
@@ -37,34 +46,98 @@ Tasks = Mapping[Task, Records]
 
 
 def intervals(
-    evaluation: Evaluation, tasks: Tasks, values: Mapping[Task, Mapping[str, Values]]
+    scores: Mapping[str, float], drawn: "Mapping[str, NDArray]", persons: Mapping[str, int]
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of the scores by key; may pass a range's end.
 
-    `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
-    by metric. A score of a whole model that this file does not know has none, nor has
-    forget_quality_ks, whose logarithm has one.
+    `drawn` as `drawn_scores` gives them, `persons` as `persons_behind`. A score of a single person
+    has none, nor has one that is not drawn.
     """
     import numpy as np
 
-    weights = {task: _draws(task, len(records)) for task, records in tasks.items()}
     tail = 50 * (1 - COVERAGE)
     ends = {}
-    for key, found in drawn_scores(evaluation, tasks, values, weights).items():
+    for key, found in drawn.items():
         draws = found[np.isfinite(found)]
-        if draws.size:
-            centred = draws + (evaluation.scores[key] - draws.mean())
-            low, high = np.round(np.percentile(centred, [tail, 100 - tail]), DECIMALS).tolist()
+        wider = widening(persons[key]) if key in persons else 1.0
+        if draws.size and wider:
+            off = np.percentile(draws - draws.mean(), [tail, 100 - tail])
+            low, high = np.round(scores[key] + wider * off, DECIMALS).tolist()
             ends[key] = (low, high)
     return ends
 
 
-def _draws(task: Task, size: int) -> "NDArray":
-    """How often each sample is drawn, (DRAWS, N): the same for a task of that size everywhere."""
+def widening(persons: int) -> float:
+    """By what an interval over so many persons is widened; 0 of a single one, for no interval.
+
+    t/z·√(n/(n-1)), with the 97.5 % quantiles of Student's t of n-1 degrees of freedom and of the
+    normal distribution: the variance of n drawn persons is (n-1)/n of what it should be, and is
+    itself uncertain. 9.2 for 2 persons, 1.25 for 9, 1.10 for 20, 1.01 for 200.
+    """
+    if persons < 2:
+        return 0.0
+    # Imported here: it loads numpy, which takes longer than looking up all metrics.
+    from scipy.special import ndtri, stdtrit
+
+    degrees = persons - 1
+    return float(stdtrit(degrees, 0.975) / ndtri(0.975)) * math.sqrt(persons / degrees)
+
+
+def persons_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, int]:
+    """How many persons a score's samples are about, by key; the fewest of any of its splits.
+
+    A score is absent whose samples are about nobody.
+    """
+    of_task = {
+        task: len({record.person for record in records} - {None}) for task, records in tasks.items()
+    }
+    of_split = {
+        split: [count for (other, _), count in of_task.items() if other == split and count]
+        for split in ("forget", "retain", "real")
+    }
+    found = {}
+    for key in keys:
+        path = key.split("/")
+        if len(path) == 3:
+            counts = [count for count in [of_task[path[0], path[1]]] if count]
+        else:
+            name = key.partition("@")[0].partition("_quality")[0]
+            splits = ("retain", "real") if name == "model_utility" else (name,)
+            counts = [count for split in splits for count in of_split[split]]
+        if counts:
+            found[key] = min(counts)
+    return found
+
+
+def draw_weights(tasks: Tasks) -> "dict[Task, NDArray]":
+    """How often each of a task's samples is drawn, (DRAWS, N), the samples ordered by id.
+
+    The persons of a split are drawn together for all its tasks. The same for as many persons or
+    samples everywhere, so that models which were asked the same are drawn alike.
+    """
     import numpy as np
 
-    generator = np.random.default_rng(zlib.crc32("/".join(task).encode()))
-    return generator.multinomial(size, [1 / size] * size, size=DRAWS).astype(float)
+    def draw(purpose: str, size: int) -> "NDArray":
+        generator = np.random.default_rng(zlib.crc32(purpose.encode()))
+        return generator.multinomial(size, [1 / size] * size, size=DRAWS).astype(float)
+
+    found = {}
+    for split in sorted({split for split, _ in tasks}):
+        of_split = {task: records for task, records in tasks.items() if task[0] == split}
+        known = {record.person for records in of_split.values() for record in records}
+        number = {person: i for i, person in enumerate(sorted(filter(None, known)))}
+        persons = draw(split, len(number)) if number else None
+        for task, records in of_split.items():
+            ordered = [records[i].person for i in order_by_id(records)]
+            alone = [i for i, person in enumerate(ordered) if person not in number]
+            weights = np.zeros((DRAWS, len(ordered)))
+            if persons is not None:
+                about = [i for i, person in enumerate(ordered) if person in number]
+                weights[:, about] = persons[:, [number[ordered[i] or ""] for i in about]]
+            if alone:
+                weights[:, alone] = draw("/".join(task), len(alone))
+            found[task] = weights
+    return found
 
 
 def drawn_scores(
@@ -75,38 +148,40 @@ def drawn_scores(
 ) -> "dict[str, NDArray]":
     """The scores by key in each of D draws, (D,); NaN where a draw leaves one undefined.
 
-    `weights` (D, N) say how often a draw has each of a task's N samples, which are ordered by id,
-    so that their order in a file does not matter; the others are as for `intervals`.
+    `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
+    by metric. `weights` (D, N) say how often a draw has each of a task's N samples, which are
+    ordered by id, so that their order in a file does not matter. A score of a whole model that this
+    file does not know is absent, and so is forget_quality_ks, whose logarithm is there.
     """
     import numpy as np
 
-    order = {task: _order(records) for task, records in tasks.items()}
-    drawn = {
-        "/".join((*task, metric)): weights[task] @ np.asarray(numbers)[order[task]] / len(numbers)
-        for task, found in values.items()
-        for metric, numbers in found.items()
-    }
-    for definition in DEFINITIONS.values():
-        read = evaluation.under(definition)
-        if read is None:
-            continue
-        # A pooled average is one of the samples drawn, so a sample's number is not the same twice.
-        for task in tasks if definition.pooled else ():
-            key = "/".join((*task, definition.key("truth_ratio")))
-            if key in drawn:
-                ordered = [tasks[task][i] for i in order[task]]
-                ratios = log_ratios(ordered, weights[task], definition)
-                drawn[key] = mean_reported(task[0], ratios, weights[task])
-        for name, keys in averaged_keys(read, definition).items():
-            drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
-        found = _forget_quality(read, weights, definition)
-        drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
+    order = {task: order_by_id(records) for task, records in tasks.items()}
+    totals = {task: times.sum(1) for task, times in weights.items()}
+    # A draw may have no sample of a task that few persons have.
+    with np.errstate(invalid="ignore"):
+        drawn = {
+            "/".join((*task, metric)): weights[task]
+            @ np.asarray(numbers)[order[task]]
+            / totals[task]
+            for task, found in values.items()
+            for metric, numbers in found.items()
+        }
+        for definition in DEFINITIONS.values():
+            read = evaluation.under(definition)
+            if read is None:
+                continue
+            # A pooled average is one of the samples drawn, so a sample's number varies.
+            for task in tasks if definition.pooled else ():
+                key = "/".join((*task, definition.key("truth_ratio")))
+                if key in drawn:
+                    ordered = [tasks[task][i] for i in order[task]]
+                    ratios = log_ratios(ordered, weights[task], definition)
+                    drawn[key] = mean_reported(task[0], ratios, weights[task])
+            for name, keys in averaged_keys(read.scores, definition).items():
+                drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
+            found = _forget_quality(read, weights, definition)
+            drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
     return drawn
-
-
-def _order(records: Records) -> list[int]:
-    """The records by id; of samples of one id, those with other contents are told apart."""
-    return sorted(range(len(records)), key=lambda i: (records[i].id, repr(records[i])))
 
 
 def _harmonic_mean(terms: "list[NDArray]") -> "NDArray":
@@ -127,23 +202,26 @@ def _forget_quality(
     if definition.key("forget_quality_ks") not in evaluation.scores:
         return {}
     tasks = [("forget", task) for task in compared_tasks(evaluation.records, definition)]
-    drawn = np.hstack([weights[task] for task in tasks])
+    drawn = [weights[task] for task in tasks]
 
-    def ratios(records: Records) -> "NDArray":
+    def ratios(records: Records) -> "list[NDArray]":
         groups = [[record for record in records if (record.split, record.task) == t] for t in tasks]
-        found = [
-            log_ratios([group[i] for i in _order(group)], weights[task], definition)
+        return [
+            log_ratios([group[i] for i in order_by_id(group)], weights[task], definition)
             for task, group in zip(tasks, groups, strict=True)
         ]
-        return np.hstack(found)
 
     own, gold = ratios(evaluation.records), ratios(evaluation.gold_records)
-    statistic, log_p = ks_tests(own, gold, drawn)
+    together = [np.hstack(parts) for parts in (own, gold, drawn)]
+    statistic, log_p = ks_tests(*together)
     similarities = aligned_similarities if definition.aligned else js_similarities
     found = {
-        "forget_quality_js": similarities(own, gold, drawn),
+        "forget_quality_js": similarities(*together),
         "forget_quality_ks_log10": log_p / np.log(10),
         "forget_quality_ks_ln": log_p,
         "forget_quality_ks_statistic": statistic,
     }
+    if definition.key("forget_quality_paired") in evaluation.scores:
+        parts = zip(own, gold, drawn, strict=True)
+        found["forget_quality_paired"] = np.mean([rank_correlations(*p) for p in parts], axis=0)
     return {definition.key(name): scores for name, scores in found.items()}

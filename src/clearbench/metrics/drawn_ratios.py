@@ -1,18 +1,17 @@
 """What becomes of truth ratios where samples are drawn anew: for the intervals, all draws at once.
 
 Everything here is in another file as well, for one set of samples: the tests hold the two together.
-`weights` (D, N) say how often each of D draws has each of N samples, every draw N in all. Ratios
-are log R, (D, N), or (1, N) where they are the same in each draw.
+`weights` (D, N) say how often each of D draws has each of N samples; a draw that has none of them
+gives NaN. Ratios are log R, (D, N), or (1, N) where they are the same in each draw.
 """
 
 import math
-from functools import cache
 from typing import TYPE_CHECKING
 
 from clearbench.metrics.base import Records
 from clearbench.metrics.definitions import Definition
 from clearbench.metrics.forget_quality_js import bin_of
-from clearbench.metrics.forget_quality_ks import LEAST_P, ks_test
+from clearbench.metrics.forget_quality_ks import LEAST_P
 from clearbench.metrics.truth_ratio import log_truth_ratios
 
 if TYPE_CHECKING:
@@ -29,7 +28,8 @@ def log_ratios(records: Records, weights: "NDArray", definition: Definition) -> 
     counts = np.array([len(record.perturbed_losses) for record in records])
     # A sample that is not drawn counts for nothing, also where its loss is infinite.
     total = np.multiply(weights, sums, out=np.zeros_like(weights), where=weights > 0).sum(1)
-    average = total / (weights @ counts)
+    with np.errstate(invalid="ignore"):
+        average = total / (weights @ counts)
     losses = np.array([record.paraphrase_loss for record in records])
     with np.errstate(invalid="ignore"):
         ratios = losses - average[:, None]
@@ -42,7 +42,16 @@ def mean_reported(split: str, ratios: "NDArray", weights: "NDArray") -> "NDArray
     import numpy as np
 
     values = np.exp(-np.abs(ratios)) if split == "forget" else -np.expm1(np.minimum(0, ratios))
-    return (weights * values).sum(1) / weights.shape[1]
+    return _share((weights * values).sum(1), weights)
+
+
+def _share(counted: "NDArray", weights: "NDArray") -> "NDArray":
+    """What is counted of each draw, (D,) or (D, B), by the draw's number of samples."""
+    import numpy as np
+
+    totals = weights.sum(1).reshape(-1, *[1] * (counted.ndim - 1))
+    with np.errstate(invalid="ignore"):
+        return counted / totals
 
 
 def js_similarities(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "NDArray":
@@ -54,7 +63,7 @@ def js_similarities(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "
     members = np.zeros((2, weights.shape[1], len(bins)))
     for member, row in zip(members, counted, strict=True):
         member[range(len(row)), [bins[key] for key in row]] = 1
-    p, q = (weights @ member / weights.shape[1] for member in members)
+    p, q = (_share(weights @ member, weights) for member in members)
     return 1 - np.sqrt(np.clip(_divergence(p, q, np.ones_like(p)) / math.log(2), 0, 1))
 
 
@@ -87,7 +96,6 @@ def ks_tests(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "tuple[N
     """Statistic and ln p of the two-sample KS test in each draw, (D,) each; p as `LEAST_P` says."""
     import numpy as np
 
-    size = weights.shape[1]
     both = np.hstack([ratios, gold])
     order = both.argsort(axis=1)
     both = np.take_along_axis(both, order, axis=1)
@@ -95,16 +103,63 @@ def ks_tests(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "tuple[N
     counts = np.take_along_axis(counts, np.broadcast_to(order, counts.shape), axis=1)
     # Among equal ratios the distributions are compared after the last.
     last = np.pad(both[:, 1:] != both[:, :-1], ((0, 0), (0, 1)), constant_values=True)
-    gaps = np.where(last, np.abs(counts.cumsum(1)), 0).max(1).astype(int)
-    found, draws = np.unique(gaps, return_inverse=True)
-    return gaps / size, np.array([_log_p(size, gap) for gap in found.tolist()])[draws]
+    gaps = np.where(last, np.abs(counts.cumsum(1)), 0).max(1)
+    return _share(gaps, weights), _log_p(weights.sum(1), gaps)
 
 
-@cache
-def _log_p(size: int, gap: int) -> float:
-    """ln p of two samples of a size whose distributions are `gap` samples apart at the most.
+def _log_p(sizes: "NDArray", gaps: "NDArray") -> "NDArray":
+    """ln p of two samples of a size whose distributions are `gaps` samples apart at the most, (D,).
 
-    The p-value depends on nothing else, so two samples that lie so far apart stand for all.
+    p = 2 Σ_k (-1)^(k-1) C(2n, n - kh) / C(2n, n) of two samples of n, h apart (Hodges 1958), by
+    Horner's rule: a₀(1 - a₁(1 - a₂(1 - …))). NaN for no sample.
     """
-    p = ks_test(range(size), range(gap, size + gap))[1]
-    return math.log(max(LEAST_P, p))
+    import numpy as np
+    from scipy.special import gammaln
+
+    found = np.where(sizes > 0, 0.0, np.nan)
+    apart = (gaps > 0) & (sizes > 0)
+    n, h = sizes[apart], gaps[apart]
+    rest, log_first = np.zeros_like(n), np.zeros_like(n)
+    for k in range(int((n / h).max(initial=0)), -1, -1):
+        # The quotient of two terms that follow each other; no term goes beyond n.
+        there = n - (k + 1) * h >= 0
+        low, high = np.where(there, n - k * h, 0), n + k * h
+        log_term = gammaln(low + 1) - gammaln(np.where(there, low - h, 0) + 1)
+        log_term += gammaln(high + 1) - gammaln(high + h + 1)
+        if k == 0:
+            log_first = log_term
+        else:
+            rest = np.where(there, np.exp(log_term) * (1 - rest), 0.0)
+    found[apart] = np.minimum(0, math.log(2) + log_first + np.log1p(-rest))
+    return np.maximum(found, math.log(LEAST_P))
+
+
+def rank_correlations(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "NDArray":
+    """`rank_correlation` in each draw, (D,), of ratios that are the same in all, (1, N)."""
+    import numpy as np
+
+    ranks, gold_ranks = (_mid_ranks(side[0], weights) for side in (ratios, gold))
+    with np.errstate(invalid="ignore"):
+        off, gold_off = (
+            rank - (weights * rank).sum(1, keepdims=True) / weights.sum(1, keepdims=True)
+            for rank in (ranks, gold_ranks)
+        )
+        spread = (weights * off**2).sum(1) * (weights * gold_off**2).sum(1)
+        together = (weights * off * gold_off).sum(1)
+        return np.where(spread == 0, 0.0, together / np.sqrt(spread))
+
+
+def _mid_ranks(values: "NDArray", weights: "NDArray") -> "NDArray":
+    """The rank of each value among those drawn, (D, N), up to a constant; equal ones share one."""
+    import numpy as np
+
+    order = values.argsort(kind="stable")
+    ordered = values[order]
+    new = np.append(True, ordered[1:] != ordered[:-1])
+    group = np.cumsum(new) - 1
+    below = np.pad(weights[:, order].cumsum(1), ((0, 0), (1, 0)))
+    starts = np.flatnonzero(new)
+    ends = np.append(starts[1:], len(values))
+    ranks = np.empty_like(weights)
+    ranks[:, order] = ((below[:, starts] + below[:, ends]) / 2)[:, group]
+    return ranks

@@ -1,7 +1,7 @@
 """The two samples that every measure of forget quality compares."""
 
 from clearbench.errors import UserError
-from clearbench.metrics.base import Evaluation, Records
+from clearbench.metrics.base import Evaluation, Records, order_by_id
 from clearbench.metrics.definitions import HEADLINE, Definition
 from clearbench.metrics.headline import headline_tasks
 from clearbench.metrics.losses import has_candidates
@@ -19,6 +19,32 @@ def forget_samples(
     alone, where there are any. None where there is no such task, or one without perturbed answers.
     UserError where the gold model was evaluated on other samples.
     """
+    found = _groups(evaluation, definition)
+    return (
+        None
+        if found is None
+        else (_together(found[0], definition), _together(found[1], definition))
+    )
+
+
+def forget_groups(
+    evaluation: Evaluation, definition: Definition = HEADLINE
+) -> list[tuple[list[float], list[float]]] | None:
+    """The same of each task apart, the samples of both models in the order of their ids."""
+    found = _groups(evaluation, definition)
+    if found is None:
+        return None
+    own, gold = (
+        [log_truth_ratios([group[i] for i in order_by_id(group)], definition) for group in groups]
+        for groups in found
+    )
+    return list(zip(own, gold, strict=True))
+
+
+def _groups(
+    evaluation: Evaluation, definition: Definition
+) -> tuple[list[Records], list[Records]] | None:
+    """The records of each compared task, of the model and of its gold model."""
     tasks = compared_tasks(evaluation.records, definition)
     groups = [_of_task(evaluation.records, task) for task in tasks]
     gold_groups = [_of_task(evaluation.gold_records, task) for task in tasks]
@@ -31,7 +57,7 @@ def forget_samples(
             )
     if not tasks or not all(map(has_candidates, groups + gold_groups)):
         return None
-    return _together(groups, definition), _together(gold_groups, definition)
+    return groups, gold_groups
 
 
 def compared_tasks(records: Records, definition: Definition) -> list[str]:

@@ -1,14 +1,28 @@
 """All metrics of one model."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from clearbench.evaluation.records import Record
-from clearbench.metrics import face_metrics, interval_keys, metric_of, model_metrics, task_metrics
+from clearbench.metrics import (
+    face_metrics,
+    interval_keys,
+    metric_of,
+    model_metrics,
+    persons_key,
+    task_metrics,
+)
 from clearbench.metrics.base import Evaluation, Records, Values, check
-from clearbench.metrics.bootstrap import intervals
+from clearbench.metrics.bootstrap import (
+    DECIMALS,
+    draw_weights,
+    drawn_scores,
+    intervals,
+    persons_behind,
+)
 from clearbench.metrics.faces import FaceEvaluation
 
 if TYPE_CHECKING:
@@ -17,14 +31,34 @@ if TYPE_CHECKING:
 SCORES = "scores.json"
 """The file's name in an artifact: metric key to value."""
 
+DRAWS = "draws.json"
+"""The file's name in an artifact: metric key to the score in each draw of persons."""
+
+COMPARED = ("real", "retain", "forget", "forget_quality_js", "forget_quality_paired")
+"""The scores by which models are compared, whose draws are kept."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The scores of a model by key, and of those in COMPARED each draw; null where undefined."""
+
+    scores: Mapping[str, float]
+    draws: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+
 
 def score_records(records: Records, gold_records: Records) -> dict[str, float]:
+    """The scores alone of `score_with_draws`."""
+    return dict(score_with_draws(records, gold_records).scores)
+
+
+def score_with_draws(records: Records, gold_records: Records) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
-    Last the ends of the scores' 95 % intervals over samples, as `KEY~low` and `KEY~high`.
-    `gold_records` are those of the gold model of the same dataset and forget size. All values are
-    finite. A metric that lacks its task is absent. Raises UserError for no records, a NaN loss
-    (named by its sample) and a gold model that was evaluated on other forget samples.
+    Last the ends of the scores' 95 % intervals, as `KEY~low` and `KEY~high`, and the number of
+    persons that they are over, as `KEY~persons`. `gold_records` are those of the gold model of the
+    same dataset and forget size. All values are finite. A metric that lacks its task is absent.
+    Raises UserError for no records, a NaN loss (named by its sample) and a gold model that was
+    evaluated on other forget samples.
     """
     check(records)
     check(gold_records)
@@ -42,9 +76,17 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
-    for key, ends in intervals(evaluation, tasks, values).items():
+    drawn = drawn_scores(evaluation, tasks, values, draw_weights(tasks))
+    persons = persons_behind(tasks, drawn)
+    for key, ends in intervals(scores, drawn, persons).items():
         scores |= _ends(key, ends)
-    return scores
+    scores |= {persons_key(key): count for key, count in persons.items()}
+    kept = {key: drawn[key].round(DECIMALS).tolist() for key in COMPARED if key in drawn}
+    draws = {
+        key: [None if number != number else number for number in numbers]
+        for key, numbers in kept.items()
+    }
+    return Scored(scores, draws)
 
 
 def _values(records: Records) -> dict[str, Values]:

@@ -7,13 +7,13 @@ from functools import cache, cached_property
 
 from clearbench.errors import UserError
 from clearbench.graph import TABLES, Graph
-from clearbench.metrics.score import SCORES
+from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.provenance.currency import failure_now, recipe_now
 from clearbench.provenance.differences import differences
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.record import Record
 from clearbench.provenance.tree import Tree
-from clearbench.scoring import scores_of
+from clearbench.scoring import score
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
 from clearbench.tables.results import Group, plan
@@ -144,13 +144,18 @@ class Audit:
             return None
         root, artifact = self._tree.root, self._graph[name]
         folders = {key: root / source for key, source in artifact.inputs.items()}
-        given = (artifact.options.get(key) for key in ("enrolment", "targets"))
-        computed = scores_of(folders, *given)
+        given = (artifact.options.get(key) for key in ("enrolment", "targets", "bound"))
+        found = score(folders, *given)
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
-        for key in sorted(said.keys() | computed.keys()):
-            if said.get(key) != computed.get(key):
-                both = f"{said.get(key)}, its records give {computed.get(key)}"
+        for key in sorted(said.keys() | found.scores.keys()):
+            if said.get(key) != found.scores.get(key):
+                both = f"{said.get(key)}, its records give {found.scores.get(key)}"
                 return f"{name}/{SCORES}: {key} is {both}"
+        path = root / name / DRAWS
+        drawn = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        for key in sorted(drawn.keys() | found.draws.keys()):
+            if drawn.get(key) != found.draws.get(key):
+                return f"{name}/{DRAWS}: {key} is not what its records give"
         return None
 
     def _tables_broken(self, group: str) -> str | None:

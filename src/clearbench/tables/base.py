@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from clearbench.metrics import better, interval_keys, is_metric, metric_of, of_method
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
+from clearbench.tables.caveats import DECIDED, Term, deciding
 from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
 ARROWS = {"up": "↑", "down": "↓"}
@@ -71,7 +72,7 @@ class Entry:
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the number, where there is one.
 
-        Over seeds by Student's t, where two or more have the number; of one alone over samples,
+        Over seeds by Student's t, where two or more have the number; of one alone over persons,
         where its document has that.
         """
         if self.std is not None and self.mean is not None:
@@ -113,7 +114,20 @@ class Entry:
             text += f" ± {self.std / self.column.unit:z.{self.column.digits}f}"
         if self.status == "partial":
             text += f" ({len(self.values)}/{len(self.runs)} seeds)"
-        return text
+        return f"{text} {DECIDED}" if self.deciding and not self.column.role else text
+
+    @cached_property
+    def deciding(self) -> dict[str, Term]:
+        """Of the runs in which few terms decide the number, the smallest term, by run."""
+        if self.column.document != "score":
+            return {}
+        found = {}
+        for name, run in zip(self.group.runs, self.runs, strict=False):
+            document = run.documents.get("score")
+            term = None if document is None else deciding(document.numbers, self.column.key)
+            if term is not None:
+                found[name] = term
+        return found
 
     @property
     def _shared(self) -> bool:
@@ -191,7 +205,7 @@ def score_columns(results: Results, headers: Mapping[str, str]) -> list[Column]:
     A definition that does not know a metric, or reads it as the headline does, has no column of it.
     """
     return [
-        score_column(key, header, digits=3 if metric_of(key).low >= 0 else 1)
+        score_column(key, header, digits=3 if metric_of(key).low >= -1 else 1)
         for definition in results.suite.file.metrics
         for metric, header in headers.items()
         if is_metric(key := DEFINITIONS[definition].key(metric))
@@ -210,7 +224,11 @@ def make_entry(results: Results, group: Group, column: Column) -> Entry:
 
 
 def make_block(
-    results: Results, forget_size: int, columns: Sequence[Column], topic: str = ""
+    results: Results,
+    forget_size: int,
+    columns: Sequence[Column],
+    topic: str = "",
+    bounds: bool = False,
 ) -> Block:
     """A block with one row for each group of a forget size, labelled by method and modality."""
     rows = [
@@ -218,7 +236,7 @@ def make_block(
             (group.method, group.modality),
             [make_entry(results, group, column) for column in columns],
         )
-        for group in results.of_size(forget_size)
+        for group in results.of_size(forget_size, bounds)
     ]
     headers = ["method", "modality", *(column.header for column in columns)]
     return Block(forget_size, headers, rows, topic)

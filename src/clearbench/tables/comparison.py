@@ -9,16 +9,26 @@ COLUMNS = {
     "retain": "retain",
     "forget": "forget",
     "forget_quality_js": "forget quality",
+    "forget_quality_paired": "paired",
     "forget_quality_ks_log10": "log10 p (KS)",
 }
+BOUNDS_NOTE = (
+    "Forget quality is closeness to gold of the distribution of truth ratios. The floor is what"
+    " random losses of gold's size get, the ceiling what gold itself gets that is drawn anew; the"
+    " second gold is what another training gets. All three, and the p-value, depend on the number"
+    " of samples: 1, 5 and 10 % are not comparable, and each has its own floor and ceiling."
+)
+PAIRED_NOTE = (
+    "Paired is the rank correlation of truth ratios with gold's over the same samples: 0 for"
+    " nonsense, which may well pass for forget quality."
+)
 
 
 def build(results: Results) -> Table:
     """Real, retain, forget and forget quality of every method and modality."""
     columns = score_columns(results, COLUMNS)
-    blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
-    notes = [
-        "Forget quality is closeness to gold; what another gold reaches is its noise ceiling.",
-        *definition_notes(results),
+    blocks = [
+        make_block(results, size, columns, bounds=True) for size in results.suite.file.forget_sizes
     ]
+    notes = [BOUNDS_NOTE, PAIRED_NOTE, *definition_notes(results)]
     return Table("Comparison", blocks, notes)

@@ -14,7 +14,7 @@ WITHIN = "≈"
 WITHIN_NOTE = (
     f"{WITHIN} within the noise: the 95 % interval of the difference holds 0. Over seeds it is"
     " Student's t; of one seed ± √(half interval² + half interval²) of the two numbers, each over"
-    " samples (of faces, over persons). Where one has no interval, the difference has no mark."
+    " persons. Where one has no interval, the difference has no mark."
 )
 
 
@@ -28,13 +28,6 @@ def noise(entry: Entry, other: Entry) -> float:
     a = entry.mean - entry.interval[0] if entry.interval else 0.0
     b = other.interval[1] - other.mean if other.interval else 0.0
     return math.hypot(max(a, 0.0), max(b, 0.0))
-
-
-def exceeds(entry: Entry, other: Entry) -> bool:
-    """Whether a mean is above another by more than the noise of both; without noise, at all."""
-    if entry.mean is None or other.mean is None:
-        return False
-    return entry.mean - other.mean > noise(entry, other)
 
 
 @dataclass(frozen=True)

@@ -102,5 +102,5 @@ def ratios(results: Results) -> dict[str, list[float]]:
 def weights(results: Results) -> float | None:
     """The weights of the suite's model, by the record of any of its cells."""
     runs: Sequence[Run] = list(results.runs.values())
-    numbers = (run.documents["train"].numbers for run in runs if run.state == "ok")
+    numbers = (run.documents["train"].numbers for run in runs if "train" in run.documents)
     return next((n["measures/parameters"] for n in numbers if "measures/parameters" in n), None)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearbench.metrics import better
+from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
     Block,
     Column,
@@ -13,8 +14,8 @@ from clearbench.tables.base import (
     make_entry,
     score_column,
 )
-from clearbench.tables.difference import exceeds
-from clearbench.tables.results import Group, Results
+from clearbench.tables.caveats import DECIDED, failing
+from clearbench.tables.results import BOUND, Group, Results
 
 DOMAINS = ("multimodal", "text")
 HEADERS = {
@@ -22,6 +23,7 @@ HEADERS = {
     "retain": "retain",
     "forget": "forget",
     "forget_quality_js": "forget quality",
+    "forget_quality_paired": "paired",
 }
 CEILING = "gold (seed 1)"
 """The control whose forget quality is as near to gold as another gold comes."""
@@ -36,21 +38,26 @@ class Ranked(Entry):
 
     @property
     def text(self) -> str:
-        """As `0.512 [0.490, 0.533] 3=`; a method without a number has no rank."""
-        if self.mean is None or self.rank is None:
+        """As `0.512 [0.490, 0.533] 3=`; a method without a number has no rank.
+
+        Nor has one whose number few terms decide.
+        """
+        if self.mean is None:
             return super().text
         shown = f"z.{self.column.digits}f"
         ends = (
             f" [{', '.join(format(end, shown) for end in self.interval)}]" if self.interval else ""
         )
-        return f"{self.mean:{shown}}{ends} {self.rank}{'=' if self.shared else ''}"
+        rank = DECIDED if self.rank is None else f"{self.rank}{'=' if self.shared else ''}"
+        return f"{self.mean:{shown}}{ends} {rank}"
 
 
 def build(results: Results) -> Table | None:
     """Every method's numbers with their intervals and ranks, for each modality that is forgotten.
 
     A method's rank is one more than the number of methods that are better by more than the noise,
-    so that two within each other's noise may share one. None where there is one method alone.
+    so that two within each other's noise may share one. By what was forgotten, models that retain
+    too little come after all others. None where there is one method alone.
     """
     if len(results.suite.file.methods) < 2:
         return None
@@ -61,17 +68,19 @@ def build(results: Results) -> Table | None:
         for modality in results.suite.file.modalities
     ]
     notes = [
-        "In brackets the 95 % interval: over seeds (Student's t), of one seed over samples"
-        " (bootstrap). A rank counts the methods whose lead is more than the noise,"
-        " √(half interval² + half interval²); = marks ranks with others within it.",
-        *_ceilings(results),
+        "In brackets the 95 % interval: over seeds (Student's t), of one seed over persons, each"
+        " with all its samples (bootstrap). A rank counts the methods that are ahead by more than"
+        " the noise; = marks ranks with others within it. Compared is each pair of methods on the"
+        " same drawn persons and seeds (5 %, corrected for all pairs of the column by Holm).",
+        *_bounds(results),
     ]
     return Table("Ranking", blocks, notes)
 
 
 def _block(results: Results, size: int, modality: str, columns: Sequence[Column]) -> Block:
     groups = [group for group in results.of_size(size) if group.modality == modality]
-    ranked = [_ranked(results, groups, column) for column in columns]
+    broken = {group.name for group in failing(results, size)}
+    ranked = [_ranked(results, groups, column, broken) for column in columns]
     rows = [
         Row((group.method,), [entries[number] for entries in ranked])
         for number, group in enumerate(groups)
@@ -79,30 +88,45 @@ def _block(results: Results, size: int, modality: str, columns: Sequence[Column]
     return Block(size, ["method", *(column.header for column in columns)], rows, modality)
 
 
-def _ranked(results: Results, groups: Sequence[Group], column: Column) -> list[Ranked]:
+def _ranked(
+    results: Results, groups: Sequence[Group], column: Column, broken: set[str]
+) -> list[Ranked]:
     entries = [make_entry(results, group, column) for group in groups]
-    up = better(column.key) == "up"
+    means = {i: entry.mean for i, entry in enumerate(entries) if not entry.deciding}
+    compared = {i: mean for i, mean in means.items() if mean is not None}
+    places = list(compared)
+    pairs = significant([entries[i] for i in places])
+    differ = {frozenset((places[i], places[k])) for i, k in pairs}
+    sign = 1 if better(column.key) == "up" else -1
+    last = {i for i in compared if column.key.startswith("forget") and groups[i].name in broken}
 
-    def ahead(one: Entry, other: Entry) -> bool:
-        first, second = (one, other) if up else (other, one)
-        return first is not second and exceeds(first, second)
+    def ahead(i: int, k: int) -> bool:
+        """Whether the i-th is better than the k-th."""
+        if (i in last) != (k in last):
+            return k in last
+        return {i, k} in differ and sign * (compared[i] - compared[k]) > 0
 
     found = []
-    for entry in entries:
-        others = [other for other in entries if other is not entry and other.mean is not None]
-        before = sum(ahead(other, entry) for other in others)
-        shared = any(not ahead(other, entry) and not ahead(entry, other) for other in others)
-        rank = None if entry.mean is None else before + 1
+    for i, entry in enumerate(entries):
+        others = compared.keys() - {i}
+        rank = 1 + sum(ahead(k, i) for k in others) if i in compared else None
+        shared = i in compared and any(not ahead(k, i) and not ahead(i, k) for k in others)
         found.append(Ranked(entry.group, column, entry.runs, rank, shared))
     return found
 
 
-def _ceilings(results: Results) -> list[str]:
-    """The forget quality that another gold reaches, a size."""
+def _bounds(results: Results) -> list[str]:
+    """The forget quality between which a method lies, a size."""
+    column = Column("forget_quality_js", "")
     found = []
     for size in results.suite.file.forget_sizes:
-        for group in results.of_size(size):
-            if group.method == CEILING:
-                column = Column("forget_quality_js", "")
-                found.append(f"{make_entry(results, group, column).text} at {size} %")
-    return [f"Noise ceiling of forget quality, that of another gold: {', '.join(found)}."]
+        told = {
+            "another gold" if group.method == CEILING else group.method: make_entry(
+                results, group, column
+            ).text
+            for group in results.of_size(size, bounds=True)
+            if group.method == CEILING or group.modality == BOUND
+        }
+        listed = ", ".join(f"{name} {text}" for name, text in told.items())
+        found.append(f"Forget quality at {size} %: {listed}; other sizes are not comparable.")
+    return found

@@ -8,7 +8,7 @@ from pathlib import Path
 from clearbench.errors import UserError
 from clearbench.graph import Graph
 from clearbench.graph import Run as Evaluated
-from clearbench.metrics.score import SCORES
+from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
 from clearbench.provenance.currency import assess, failure_now
 from clearbench.provenance.environment import Accepted, accepted_here
@@ -71,19 +71,24 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
         when = "evaluation" if manifest.step is None else f"step {manifest.step}"
         proof = Source(f"{scored}/{MANIFEST}", "status")
         return Run("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
-    path = f"{scored}/{SCORES}"
-    content = _read(tree.root / path)
-    known = manifest.files.get(SCORES)
-    if known is None or digest(content) != known.sha256:
-        reason = f"{tree.root / path}: not the file that the job wrote"
-        return Run("missing", detail="unproven", reason=reason)
+    found = {}
+    for name in (SCORES, DRAWS):
+        known = manifest.files.get(name)
+        path = f"{scored}/{name}"
+        if known is None and name == DRAWS:
+            continue
+        content = _read(tree.root / path)
+        if known is None or digest(content) != known.sha256:
+            reason = f"{tree.root / path}: not the file that the job wrote"
+            return Run("missing", detail="unproven", reason=reason)
+        found[name] = json.loads(content)
     documents: dict[DocumentName, Document] = {
-        "score": Document(path, json.loads(content)),
+        "score": Document(f"{scored}/{SCORES}", found[SCORES]),
         "evaluate": _cost(tree, run.records),
     }
     if run.trained:
         documents["train"] = _cost(tree, run.weights)
-    return Run(documents=documents)
+    return Run(documents=documents, draws=found.get(DRAWS, {}))
 
 
 def _cost(tree: Tree, name: str) -> Document:
@@ -103,6 +108,8 @@ def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
     """
     same: dict[tuple[str, ...], list[str]] = {}
     for run in runs:
+        if run.bound is not None:
+            continue
         records = tree.manifest(run.records).files
         unlearned = tree.manifest(run.weights).files if run.cell else {}
         for files in (

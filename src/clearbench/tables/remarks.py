@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearbench.tables.caveats import FAILED, failing
 from clearbench.tables.results import Results
 
 NAMED_RUNS = 6
@@ -18,22 +19,30 @@ class Remarks:
 
 
 def make_remarks(results: Results) -> Remarks:
-    """Bit-identical runs, then runs without a number, those of one reason together."""
+    """Bit-identical runs, broken models, then runs without a number, by reason."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for name, run in results.runs.items():
         if run.state != "ok":
             reasons[run.reason].append(name)
     remarks = [("bit-identical outputs", list(runs)) for runs in results.twins]
+    broken = [
+        run
+        for size in results.suite.file.forget_sizes
+        for group in failing(results, size)
+        for run in group.runs
+    ]
+    remarks += [(FAILED, broken)] if broken else []
     remarks += reasons.items()
     texts: list[str] = []
     marks: dict[str, list[str]] = defaultdict(list)
     for number, (reason, names) in enumerate(remarks, start=1):
-        texts.append(f"[{number}] {reason}: {_listed(names)}")
+        texts.append(f"[{number}] {reason}: {listed(names)}")
         for name in names:
             marks[name].append(f"[{number}]")
     return Remarks(texts, marks)
 
 
-def _listed(runs: list[str]) -> str:
+def listed(runs: list[str]) -> str:
+    """The names of some runs, not of all where they are many."""
     names, more = ", ".join(runs[:NAMED_RUNS]), len(runs) - NAMED_RUNS
     return f"{names} and {more} more" if more > 0 else names

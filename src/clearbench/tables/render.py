@@ -5,8 +5,11 @@ import io
 
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
+from clearbench.metrics import persons_key
+from clearbench.metrics.bootstrap import FEW
 from clearbench.tables.base import Block, Row, Table
-from clearbench.tables.remarks import Remarks
+from clearbench.tables.caveats import DECIDED_NOTE
+from clearbench.tables.remarks import Remarks, listed
 from clearbench.tables.results import Results
 
 CSV_HEADER = (
@@ -29,7 +32,9 @@ _LATEX_SYMBOLS = {
     "±": r"$\pm$",
     "–": "--",
     "†": r"$\dagger$",
+    "‡": r"$\ddagger$",
     "≈": r"$\approx$",
+    "ρ": r"$\rho$",
     "√": r"$\surd$",
     "²": r"$^2$",
 }
@@ -120,7 +125,34 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
         + f", on the {given.on} if they are an adapter; evaluated here, made elsewhere."
         for name, given in results.suite.file.external.items()
     ]
-    return [spread, *table.notes, *others, *remarks.texts]
+    return [spread, *table.notes, *_decided(table), *_few(results), *others, *remarks.texts]
+
+
+def _decided(table: Table) -> list[str]:
+    """Of the means that few terms decide, the smallest term, those of one key together."""
+    runs: dict[str, list[str]] = {}
+    for entry in table.entries.values():
+        for run, term in entry.deciding.items() if not entry.column.role else ():
+            runs.setdefault(term.key, []).append(f"{run} ({term.value:.3f})")
+    told = (f"{key} of {listed(list(dict.fromkeys(names)))}" for key, names in runs.items())
+    return [f"{DECIDED_NOTE}: {'; '.join(told)}."] if runs else []
+
+
+def _few(results: Results) -> list[str]:
+    """The forget sizes whose intervals are over few persons."""
+    found: dict[int, int] = {}
+    for group in results.groups:
+        for document in (results.runs[run].documents.get("score") for run in group.runs):
+            count = document and document.numbers.get(persons_key("forget"))
+            if count and count < FEW:
+                found[group.forget_size] = int(count)
+    return [
+        f"Intervals of forget scores at {size} % are over {count} persons, fewer than {FEW}:"
+        " widened by Student's t, and still hardly to be trusted."
+        if count > 1
+        else f"At {size} % one person is to be forgotten: forget scores have no interval."
+        for size, count in found.items()
+    ]
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:

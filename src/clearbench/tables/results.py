@@ -1,10 +1,18 @@
 """What a table is made of: a suite's runs, each as far as it came, and the groups it averages."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.runs import GOLD_SEEDS, external_run, gold_run, imported_run, original_run
+from clearbench.evaluation.bounds import BOUNDS
+from clearbench.runs import (
+    GOLD_SEEDS,
+    bound_run,
+    external_run,
+    gold_run,
+    imported_run,
+    original_run,
+)
 from clearbench.suite import Suite
 
 NO_MODALITY = "-"
@@ -12,6 +20,9 @@ NO_MODALITY = "-"
 
 IMPORTED = "imported"
 """The modality of a row whose records come from another group's log: nothing was made here."""
+
+BOUND = "drawn"
+"""The modality of a row of no model: its records are drawn from gold's."""
 
 EXTERNAL = "external"
 """The modality of a row whose model was made elsewhere: nobody here knows what it forgot."""
@@ -46,7 +57,7 @@ class Run:
     `documents` hold the numbers of a run that is ok: its scores, and what its training (fine-tuning
     for a control; where it was done here) and its evaluation cost. Of any other, `state` with
     `detail` says in a few words where it ended, `reason` in a sentence, and `proof` where that
-    stands.
+    stands. `draws` are scores in each draw of persons, the same persons for all runs of a size.
     """
 
     state: State = "ok"
@@ -54,6 +65,7 @@ class Run:
     detail: str = ""
     reason: str = ""
     proof: Source | None = None
+    draws: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,7 +84,7 @@ class Group:
     @property
     def control(self) -> bool:
         """Whether nothing was unlearned here."""
-        return self.modality in (NO_MODALITY, IMPORTED, EXTERNAL)
+        return self.modality in (NO_MODALITY, BOUND, IMPORTED, EXTERNAL)
 
 
 @dataclass(frozen=True)
@@ -87,9 +99,16 @@ class Results:
     runs: Mapping[str, Run]
     twins: tuple[tuple[str, ...], ...]
 
-    def of_size(self, forget_size: int) -> list[Group]:
-        """The groups of a forget size: the controls, then the cells in the suite's order."""
-        return [group for group in self.groups if group.forget_size == forget_size]
+    def of_size(self, forget_size: int, bounds: bool = False) -> list[Group]:
+        """The groups of a forget size: the controls, then the cells in the suite's order.
+
+        With `bounds` also the floor and the ceiling of forget quality, which are no models.
+        """
+        return [
+            group
+            for group in self.groups
+            if group.forget_size == forget_size and (bounds or group.modality != BOUND)
+        ]
 
     def score_keys(self) -> list[str]:
         """The keys that any score file has, in the files' order, without those of intervals."""
@@ -103,7 +122,12 @@ def plan(suite: Suite) -> tuple[Group, ...]:
     return tuple(
         group
         for size in suite.file.forget_sizes
-        for group in (*_controls(size), *_others(suite, size), *_unlearned(suite, size))
+        for group in (
+            *_controls(size),
+            *_bounds(suite, size),
+            *_others(suite, size),
+            *_unlearned(suite, size),
+        )
     )
 
 
@@ -112,6 +136,12 @@ def _controls(size: int) -> Iterator[Group]:
     names |= {f"gold (seed {seed})": gold_run(size, seed) for seed in GOLD_SEEDS[1:]}
     for method, run in names.items():
         yield Group(run, method, NO_MODALITY, size, (run,))
+
+
+def _bounds(suite: Suite, size: int) -> Iterator[Group]:
+    for bound, meaning in BOUNDS.items() if suite.domain != "vision" else ():
+        run = bound_run(bound, size)
+        yield Group(run, f"{bound}: {meaning}", BOUND, size, (run,))
 
 
 def _others(suite: Suite, size: int) -> Iterator[Group]:

@@ -4,7 +4,7 @@ from clearbench.metrics.definitions import TOFU
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
-from clearbench.tables.results import Results
+from clearbench.tables.results import BOUND, Results
 
 DOMAINS = ("text",)
 HEADERS = {
@@ -22,7 +22,8 @@ def build(results: Results) -> Table | None:
     """
     mistral = results.suite.file.model == TABLE_4_MISTRAL.model
     paper = TABLE_4_MISTRAL if mistral else TABLE_4
-    blocks = make_beside(results, paper, HEADERS, TOFU, results.groups)
+    groups = [group for group in results.groups if group.modality != BOUND]
+    blocks = make_beside(results, paper, HEADERS, TOFU, groups)
     if not blocks:
         return None
     notes = [f"Marked (tofu): {TOFU.meaning}.", *paper_notes(results, paper)]
