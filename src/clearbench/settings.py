@@ -32,7 +32,9 @@ class Training(Strict):
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="of SGD")
     weight_decay: float = Field(
-        0.01, ge=0, description="decoupled in AdamW, a part of the gradient in SGD"
+        0.01,
+        ge=0,
+        description="decoupled in AdamW, a part of the gradient in SGD; not of biases and norms",
     )
     adam_epsilon: float = Field(
         1e-8, gt=0, description="AdamW's epsilon: smaller gradients than this barely move a weight"

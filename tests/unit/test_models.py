@@ -435,7 +435,7 @@ def test_mismatched_answers_as_published_keep_their_pictures_and_take_the_questi
     forget = [sample(i, tiny.images[i % 3]) for i in range(6)]
     sets = Sets(forget, forget, tiny.encoder, CPU, as_published=True)
     batches = sets.batches([1, 3], [0], 0)
-    pairs = batches._pairs(3)
+    pairs = batches._step._pairs(3)
     assert len(pairs) == 6
     by_answer = {(s.image, s.answer): s for s in forget}
     for (asked, answer), own in zip(pairs, [forget[1]] * 3 + [forget[3]] * 3, strict=True):

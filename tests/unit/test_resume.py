@@ -214,7 +214,7 @@ def test_moments_of_eight_bit_train_nearly_as_those_of_thirty_two():
     def trained(optimizer):
         torch.manual_seed(3)
         layer = torch.nn.Linear(128, 64)
-        losses = [lambda batch=batch: layer(batch).square().mean() for batch in rows]
+        losses = [[lambda batch=batch: layer(batch).square().mean()] for batch in rows]
         training = Training(epochs=1, batch_size=1, lr=1e-3, optimizer=optimizer)
         assert len(minimise(layer, losses, 20, training, State())) == 20
         return layer.weight.detach()

@@ -22,7 +22,7 @@ class View(Protocol):
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
     pictures with another person each. `flipped`, there only, are they mirrored. `weight_l1` is ‖θ‖₁
-    of the weights in training.
+    of the weights in training, or a batch's share of it where a step has several.
     """
 
     seed: int
@@ -78,7 +78,10 @@ class Method:
     def loss(self, student: View, reference: View) -> Tensor:
         """The scalar to minimise at a step.
 
-        `student` is the model being trained, `reference` the frozen original (no gradient).
+        `student` is the model being trained, `reference` the frozen original (no gradient). A step
+        may come in several batches, whose losses are summed: a mean is taken by `over_tokens` or
+        `over_samples` of the answers, which divide by what the step has. With `as_published` any
+        mean is one of its batch, and the step's loss the mean over its batches, as in CLEAR's code.
         """
         raise NotImplementedError(f"{type(self).__name__} has neither a loss nor its own unlearn")
 

@@ -28,7 +28,8 @@ class DirectPreferenceOptimisation(Method):
         """CE on the refusals plus the preference term."""
         chosen = log_likelihood(student.idk) - log_likelihood(reference.idk)
         rejected = log_likelihood(student.forget) - log_likelihood(reference.forget)
-        preference = -logsigmoid(self.beta * (chosen - rejected)).mean()
+        preferred = logsigmoid(self.beta * (chosen - rejected))
+        preference = -student.forget.over_samples(preferred)
         return self.idk_weight * cross_entropy(student.idk) + self.preference_weight * preference
 
     def together(self) -> tuple[Asked, ...]:

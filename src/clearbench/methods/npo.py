@@ -24,4 +24,4 @@ class NegativePreferenceOptimisation(Method):
     def loss(self, student: View, reference: View) -> Tensor:
         """The softplus of the log-likelihood ratio; log(1+e^z) = -log σ(-z)."""
         ratio = log_likelihood(student.forget) - log_likelihood(reference.forget)
-        return -(2 / self.beta) * logsigmoid(-self.beta * ratio).mean()
+        return -(2 / self.beta) * student.forget.over_samples(logsigmoid(-self.beta * ratio))

@@ -33,8 +33,9 @@ class RepresentationMisdirection(Method):
         """The steering and the holding term."""
         forget, retain = states(student.forget.hidden), states(student.retain.hidden)
         target = self.steering * direction(forget.shape[-1], student.seed).to(forget)
-        steered = (forget - target).square().sum(-1).mean()
-        held = (retain - states(reference.retain.hidden)).square().sum(-1).mean()
+        steered = student.forget.over_tokens((forget - target).square().sum(-1))
+        apart = (retain - states(reference.retain.hidden)).square().sum(-1)
+        held = student.retain.over_tokens(apart)
         return steered + self.alpha * held
 
 

@@ -35,4 +35,4 @@ def similarity(answers: Answers, others: Answers) -> Tensor:
     """The mean cosine of the embeddings of the same pictures by two models."""
     if answers.embeddings is None or others.embeddings is None:
         raise ValueError("scrub_bio needs embeddings")
-    return (answers.embeddings * others.embeddings).sum(-1).mean()
+    return answers.over_samples((answers.embeddings * others.embeddings).sum(-1))

@@ -34,4 +34,4 @@ def squared_distance(answers: Answers, others: Answers) -> Tensor:
     """The mean squared distance of the embeddings of two models, in [0, 4]."""
     if answers.embeddings is None or others.embeddings is None:
         raise ValueError("twins needs embeddings")
-    return (answers.embeddings - others.embeddings).square().sum(-1).mean()
+    return answers.over_samples((answers.embeddings - others.embeddings).square().sum(-1))

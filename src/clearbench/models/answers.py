@@ -16,6 +16,14 @@ IGNORED = -100
 """The label of a position that is not an answer token."""
 
 
+@dataclass(frozen=True)
+class Totals:
+    """How many samples and answer tokens a step has of a kind; a batch may have a part of them."""
+
+    samples: int
+    tokens: int
+
+
 @dataclass(eq=False)
 class Answers:
     """The answers of a batch of B samples, N answer tokens in all.
@@ -29,6 +37,8 @@ class Answers:
     `whole` gives the logits (B, T, V) at every position of the sequences, prompt, images and
     padding included, and `whole_hidden` (B, T, H) are the layer's states there; None in the vision
     domain.
+
+    `step` are the totals of the step that the batch is a part of; without them it is all of it.
     """
 
     project: Callable[[], Tensor]
@@ -39,6 +49,7 @@ class Answers:
     embeddings: Tensor | None = None
     whole: Callable[[], Tensor] | None = None
     whole_hidden: Tensor | None = None
+    step: Totals | None = None
 
     @classmethod
     def from_logits(cls, logits: Tensor, labels: Tensor) -> "Answers":
@@ -52,6 +63,21 @@ class Answers:
             size=len(labels),
             whole=lambda: logits,
         )
+
+    @classmethod
+    def none(cls, device: torch.device) -> "Answers":
+        """The answers of a batch without samples, whose share in any mean is zero."""
+        nothing = torch.zeros(0, 1, device=device)
+        number = torch.zeros(0, dtype=torch.long, device=device)
+        return cls(lambda: nothing, number, number, 0, nothing, nothing)
+
+    def over_tokens(self, values: Tensor) -> Tensor:
+        """The mean of a value for each answer token (N,); of a batch, its share in the step's."""
+        return values.sum() / (self.step.tokens if self.step else len(values))
+
+    def over_samples(self, values: Tensor) -> Tensor:
+        """The mean of a value for each sample (B,); of a batch, its share in the step's."""
+        return values.sum() / (self.step.samples if self.step else len(values))
 
     @cached_property
     def log_probabilities(self) -> Tensor:
@@ -71,7 +97,7 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 def cross_entropy(answers: Answers) -> Tensor:
     """CE: the mean over all answer tokens of the batch of -log p, in nats."""
-    return -answers.token_log_likelihood.mean()
+    return -answers.over_tokens(answers.token_log_likelihood)
 
 
 def log_likelihood(answers: Answers) -> Tensor:
@@ -83,4 +109,4 @@ def log_likelihood(answers: Answers) -> Tensor:
 def kl_divergence(reference: Answers, student: Answers) -> Tensor:
     """KL(p_reference ‖ p_student), the mean over answer tokens, in nats."""
     p, q = reference.log_probabilities, student.log_probabilities
-    return (p.exp() * (p - q)).sum(-1).mean()
+    return student.over_tokens((p.exp() * (p - q)).sum(-1))

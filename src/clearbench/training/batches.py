@@ -1,6 +1,7 @@
 """Which samples a step sees: shuffled by a seed, samples of like length together."""
 
 from collections.abc import Iterator, Sequence
+from itertools import cycle, zip_longest
 
 import torch
 
@@ -31,3 +32,22 @@ def batches_per_epoch(samples: int, batch_size: int) -> int:
     span = batch_size * _BUCKET
     full, rest = divmod(samples, span)
     return full * _BUCKET + -(-rest // batch_size)
+
+
+def parts(samples: int, batch_size: int) -> list[slice]:
+    """The batches of a step's samples; the last one may be smaller."""
+    return [
+        slice(start, min(start + batch_size, samples)) for start in range(0, samples, batch_size)
+    ]
+
+
+def paired(forget: int, retain: int, batch_size: int, repeating: bool) -> list[tuple[slice, slice]]:
+    """The batches of a step of so many forget and retain samples, one of each at a time.
+
+    Where there are more of one, those have an empty one of the other; or, with `repeating`, each
+    forget batch has a retain batch, again from the first where they end.
+    """
+    ours, theirs = parts(forget, batch_size), parts(retain, batch_size)
+    if repeating:
+        return list(zip(ours, cycle(theirs), strict=False))
+    return list(zip_longest(ours, theirs, fillvalue=slice(0, 0)))

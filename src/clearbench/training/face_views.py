@@ -11,7 +11,7 @@ from torch import Tensor
 
 from clearbench.data.faces import Face
 from clearbench.methods.base import Asked
-from clearbench.models.answers import Answers
+from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
 
 Batch = dict[str, Tensor]
@@ -35,14 +35,20 @@ class FaceSets:
         return [1] * len(self.forget if part == "forget" else self.retain)
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> "FaceBatches":
-        """The batches of a step."""
-        return FaceBatches(self, forget, retain, seed)
+        """The samples of a step, as one batch of each kind."""
+        step = _Step(self, forget, retain, seed)
+        return FaceBatches(self, step, slice(0, len(forget)), slice(0, len(retain)))
 
     def answers(
         self, model: FaceModel, batches: "FaceBatches", asked: Sequence[Asked], layer: int | None
     ) -> list[Answers]:
         """Identity logits, embeddings and, where a layer is asked for, its averaged output."""
-        return [self._answers(model, batches.batch(one), layer) for one in asked]
+        return [
+            self._answers(model, batches.batch(one), layer)
+            if batches.size(one)
+            else Answers.none(self.device)
+            for one in asked
+        ]
 
     def stored(self, batches: "FaceBatches", asked: Asked) -> None:
         """None: faces are quickly run."""
@@ -61,19 +67,27 @@ class FaceSets:
 
 
 class FaceBatches:
-    """The batches of one step, each made when first asked for.
+    """The batches of a step, or of a part of it, each made when first asked for."""
 
-    `forget` and `retain` are numbers of pictures. Other persons are drawn from a generator of the
-    step's own seed, so that what one view asks for changes nothing for another.
-    """
-
-    def __init__(self, sets: FaceSets, forget: list[int], retain: list[int], seed: int):
+    def __init__(self, sets: FaceSets, step: "_Step", forget: slice, retain: slice):
         self._sets = sets
-        self._forget = [sets.forget[i] for i in forget]
-        self._retain = [sets.retain[i] for i in retain]
-        self._seed = seed
-        self._rows = {person: row for row, person in enumerate(sets.persons)}
+        self._step = step
+        self._forget, self._retain = forget, retain
         self._batches: dict[Asked, Batch] = {}
+
+    def part(self, forget: slice, retain: slice) -> "FaceBatches":
+        """The batches of some pictures of the step."""
+        return FaceBatches(self._sets, self._step, forget, retain)
+
+    def totals(self, asked: Asked) -> Totals:
+        """What the whole step has of what is asked: a picture is a sample of one token."""
+        faces, _ = self._step.shown(asked)
+        return Totals(len(faces), len(faces))
+
+    def size(self, asked: Asked) -> int:
+        """The number of pictures in the batch."""
+        rows = self._rows(asked)
+        return rows.stop - rows.start
 
     def batch(self, asked: Asked) -> Batch:
         """What is asked: `idk` are the forget pictures, each with another person of the head."""
@@ -82,22 +96,52 @@ class FaceBatches:
         return self._batches[asked]
 
     def _make(self, asked: Asked) -> Batch:
-        if asked == "forget":
-            return self._batch(self._forget, self._own(self._forget))
-        if asked == "retain":
-            return self._batch(self._retain, self._own(self._retain))
         if asked == "flipped":
             batch = self.batch("forget")
             return {**batch, "pixels": batch["pixels"].flip(-1)}
+        (faces, persons), rows = self._step.shown(asked), self._rows(asked)
+        places = {person: row for row, person in enumerate(self._sets.persons)}
+        images = [face.image for face in faces[rows]]
+        labels = [places[person] for person in persons[rows]]
+        return {
+            "pixels": self._sets.pixels.batch(images).to(self._sets.device),
+            "labels": torch.tensor(labels, device=self._sets.device),
+        }
+
+    def _rows(self, asked: Asked) -> slice:
+        """The batch's part of the step's pictures, of which there may be several a question."""
+        rows = self._retain if asked == "retain" else self._forget
+        copies = asked if isinstance(asked, int) else 1
+        return slice(rows.start * copies, rows.stop * copies)
+
+
+class _Step:
+    """All pictures of a step with the persons that they are said to show.
+
+    `forget` and `retain` are numbers of pictures. Other persons are drawn from a generator of the
+    step's own seed, so that what one view asks for changes nothing for another, and neither does
+    how the step is split.
+    """
+
+    def __init__(self, sets: FaceSets, forget: list[int], retain: list[int], seed: int):
+        self._sets = sets
+        self._forget = [sets.forget[i] for i in forget]
+        self._retain = [sets.retain[i] for i in retain]
+        self._seed = seed
+
+    def shown(self, asked: Asked) -> tuple[list[Face], list[str]]:
+        """Pictures and persons of what is asked."""
+        if asked == "retain":
+            return self._retain, [face.person for face in self._retain]
         if asked == "idk":
             return self._others(1, self._sets.persons)
-        # Mismatched: with other forget persons.
-        return self._others(asked, list(dict.fromkeys(face.person for face in self._sets.forget)))
+        if isinstance(asked, int):
+            # Mismatched: with other forget persons.
+            forgotten = list(dict.fromkeys(face.person for face in self._sets.forget))
+            return self._others(asked, forgotten)
+        return self._forget, [face.person for face in self._forget]
 
-    def _own(self, faces: Sequence[Face]) -> list[int]:
-        return [self._rows[face.person] for face in faces]
-
-    def _others(self, k: int, persons: Sequence[str]) -> Batch:
+    def _others(self, k: int, persons: Sequence[str]) -> tuple[list[Face], list[str]]:
         generator = torch.Generator().manual_seed(self._seed)
         places = {person: place for place, person in enumerate(persons)}
         faces = [face for face in self._forget for _ in range(k)]
@@ -107,10 +151,4 @@ class FaceBatches:
             persons[(places[face.person] + shift) % len(persons)]
             for face, shift in zip(faces, shifts.tolist(), strict=True)
         ]
-        return self._batch(faces, [self._rows[person] for person in others])
-
-    def _batch(self, faces: Sequence[Face], rows: Sequence[int]) -> Batch:
-        return {
-            "pixels": self._sets.pixels.batch([f.image for f in faces]).to(self._sets.device),
-            "labels": torch.tensor(rows, device=self._sets.device),
-        }
+        return faces, others

@@ -1,7 +1,7 @@
 """Training embedding models of faces by AM-Softmax: base, original, golds and shadow models."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
@@ -12,19 +12,21 @@ from clearbench.data.faces import Face
 from clearbench.models.faces import SCALE, FaceModel, Pixels
 from clearbench.provenance.state import State
 from clearbench.settings import Training
-from clearbench.training.batches import batches_per_epoch, endless_batches
-from clearbench.training.loop import minimise
+from clearbench.training.batches import batches_per_epoch, endless_batches, parts
+from clearbench.training.loop import Share, minimise
 
 MARGIN = 0.4
 """m of AM-Softmax, arXiv 1801.05599: how much nearer than any other the true person must be."""
 
 
-def am_softmax(logits: Tensor, labels: Tensor) -> Tensor:
+def am_softmax(logits: Tensor, labels: Tensor, samples: int | None = None) -> Tensor:
     """The mean of -log softmax(s·(cos - m·1[true])) at the true persons, in nats.
 
-    `logits` (B, P) are s·cos, `labels` (B,) the true persons. Source: arXiv 1801.05599.
+    `logits` (B, P) are s·cos, `labels` (B,) the true persons. Of a batch of a step that has so many
+    `samples`, it is the share in the step's mean. Source: arXiv 1801.05599.
     """
-    return cross_entropy(logits - SCALE * MARGIN * one_hot(labels, logits.shape[1]), labels)
+    shifted = logits - SCALE * MARGIN * one_hot(labels, logits.shape[1])
+    return cross_entropy(shifted, labels, reduction="sum") / (samples or len(labels))
 
 
 def train_faces(
@@ -44,20 +46,24 @@ def train_faces(
     device = next(model.parameters()).device
     rows = {person: row for row, person in enumerate(model.persons)}
     generator = torch.Generator().manual_seed(seed)
-    count = training.epochs * batches_per_epoch(len(faces), training.batch_size)
+    size = training.batch_size * training.accumulation
+    count = training.epochs * batches_per_epoch(len(faces), size)
 
-    def loss(batch: list[int], mirrored: Tensor) -> Tensor:
+    def share(batch: list[int], mirrored: Tensor, samples: int) -> Tensor:
         found = pixels.batch([faces[i].image for i in batch])
         found = torch.where(mirrored[:, None, None, None], found.flip(-1), found)
         labels = torch.tensor([rows[faces[i].person] for i in batch], device=device)
-        return am_softmax(model.identity_logits(model(found.to(device))), labels)
+        return am_softmax(model.identity_logits(model(found.to(device))), labels, samples)
 
-    def losses() -> Iterator[Callable[[], Tensor]]:
-        order = endless_batches([1] * len(faces), training.batch_size, generator)
-        for batch in itertools.islice(order, count):
-            mirrored = torch.zeros(len(batch), dtype=torch.bool)
+    def losses() -> Iterator[list[Share]]:
+        order = endless_batches([1] * len(faces), size, generator)
+        for step in itertools.islice(order, count):
+            mirrored = torch.zeros(len(step), dtype=torch.bool)
             if training.augment == "flip":
-                mirrored = torch.rand(len(batch), generator=generator) < 0.5
-            yield partial(loss, batch, mirrored)
+                mirrored = torch.rand(len(step), generator=generator) < 0.5
+            yield [
+                partial(share, step[batch], mirrored[batch], len(step))
+                for batch in parts(len(step), training.batch_size)
+            ]
 
     return minimise(together or model, losses(), count, training, state)

@@ -1,22 +1,22 @@
 """Fine-tuning on question-answer samples: base, original and gold models."""
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import torch
 from torch import Tensor
 
 from clearbench.data.store import TrainSample
-from clearbench.models.answers import cross_entropy
+from clearbench.models.answers import IGNORED, Totals, cross_entropy
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
 from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training import memory
-from clearbench.training.batches import batches_per_epoch, endless_batches
-from clearbench.training.loop import minimise
+from clearbench.training.batches import batches_per_epoch, endless_batches, parts
+from clearbench.training.loop import Share, minimise
 
 
 def finetune(
@@ -33,15 +33,20 @@ def finetune(
     lengths = [len(example.ids) for example in examples]
     memory.check(model, training, examples)
     generator = torch.Generator().manual_seed(seed)
-    count = training.epochs * batches_per_epoch(len(examples), training.batch_size)
+    size = training.batch_size * training.accumulation
+    count = training.epochs * batches_per_epoch(len(examples), size)
+    tokens = [int((example.labels != IGNORED).sum()) for example in examples]
 
-    def loss(batch: list[int]) -> Tensor:
+    def share(batch: list[int], step: Totals) -> Tensor:
         tensors = collate([examples[i] for i in batch], encoder.padding, device)
-        return cross_entropy(answers_of(model, tensors))
+        answers = answers_of(model, tensors)
+        answers.step = step
+        return cross_entropy(answers)
 
-    def losses() -> Iterator[Callable[[], Tensor]]:
-        order = endless_batches(lengths, training.batch_size, generator)
-        for batch in itertools.islice(order, count):
-            yield partial(loss, batch)
+    def losses() -> Iterator[list[Share]]:
+        for samples in itertools.islice(endless_batches(lengths, size, generator), count):
+            step = Totals(len(samples), sum(tokens[i] for i in samples))
+            batches = parts(len(samples), training.batch_size)
+            yield [partial(share, samples[batch], step) for batch in batches]
 
     return minimise(model, losses(), count, training, state)

@@ -2,14 +2,18 @@
 
 import itertools
 import math
-from collections.abc import Callable, Iterable
-from statistics import fmean
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
+from transformers import (
+    get_constant_schedule_with_warmup,
+    get_cosine_schedule_with_warmup,
+    get_linear_schedule_with_warmup,
+)
+from transformers.trainer_pt_utils import get_parameter_names
 
 from clearbench import parallel
 from clearbench.errors import UserError
@@ -27,76 +31,89 @@ class DivergedError(Exception):
         self.step = step
 
 
+Share = Callable[[], Tensor]
+"""Computes the share of a batch in the loss of its step."""
+
+
 def minimise(
     model: nn.Module,
-    losses: Iterable[Callable[[], Tensor]],
-    batches: int,
+    losses: Iterable[Sequence[Share]],
+    steps: int,
     training: Training,
     state: State,
 ) -> list[float]:
-    """Train the model's trainable parameters; gives the mean loss of each optimiser step.
+    """Train the model's trainable parameters; gives the loss of each optimiser step.
 
-    `losses` gives one closure a batch, `batches` is their number; `training.accumulation` of them
-    make an optimiser step, and several processes share them. Goes on from `state` where it holds a
-    part of this training; closures of that part are not called. Raises DivergedError before a
-    non-finite loss reaches the weights.
+    `losses` gives the batches of one step after the other, `steps` is their number. The shares of
+    a step's batches, which several processes divide among them, add up to its loss. Goes on from
+    `state` where it holds a part of this training; closures of that part are not called. Raises
+    DivergedError before a non-finite loss reaches the weights.
     """
-    # The rate follows the steps of the job, not those of all its processes.
-    accelerator = Accelerator(
-        cpu=not torch.cuda.is_available(), step_scheduler_with_optimizer=False
-    )
     parameters = [p for p in model.parameters() if p.requires_grad]
-    inner = _optimizer(parameters, training)
-    optimizer = accelerator.prepare(inner)
-    steps = math.ceil(batches / training.accumulation)
-    with state.loop(Progress(model, inner)) as loop, counted_flops() as counter:
+    optimizer = _optimizer(model, training)
+    with state.loop(Progress(model, optimizer)) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
-        rates = LambdaLR(inner, lambda step: _rate(step, steps, training), last_epoch=done - 1)
-        scheduler = accelerator.prepare(rates)
-        skipped = min(done * training.accumulation, batches)
-        remaining = itertools.islice(losses, skipped, None)
-        pending: list[tuple[int, float, int]] = []
+        scheduler = _schedule(optimizer, steps, training, done)
         progress = tqdm(
-            remaining,
-            initial=skipped,
-            total=batches,
+            itertools.islice(losses, done, None),
+            initial=done,
+            total=steps,
             delay=10,
             mininterval=10,
-            unit="batch",
+            unit="step",
             disable=parallel.rank() > 0,
         )
         model.train()
-        for number, loss_of_batch in enumerate(progress, start=skipped + 1):
-            place = (number - 1) % training.accumulation
-            if place % parallel.size() == parallel.rank():
-                loss = loss_of_batch()
-                pending.append((place, loss.item(), counter.take()))
-                accelerator.backward(loss / training.accumulation)
-            if place == training.accumulation - 1 or number == batches:
-                shared = sorted(parallel.gather(pending))
-                values = [value for _, value, _ in shared]
-                if not all(map(math.isfinite, values)):
-                    raise DivergedError(len(history) + 1)
-                parallel.add_gradients(parameters)
-                accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
-                optimizer.step()
-                scheduler.step()
-                optimizer.zero_grad(set_to_none=True)
-                history.append(fmean(values))
-                state.count("flops", sum(flops for _, _, flops in shared))
-                pending.clear()
-                progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
-                loop.end_step()
+        for batches in progress:
+            found: list[tuple[int, float, int]] = []
+            for place, share in enumerate(batches):
+                if place % parallel.size() == parallel.rank():
+                    loss = share()
+                    found.append((place, loss.item(), counter.take()))
+                    # A batch may have nothing of what is asked.
+                    if loss.requires_grad:
+                        loss.backward()
+            shared = sorted(parallel.gather(found))
+            values = [value for _, value, _ in shared]
+            if not all(map(math.isfinite, values)):
+                raise DivergedError(len(history) + 1)
+            parallel.add_gradients(parameters)
+            nn.utils.clip_grad_norm_(parameters, training.max_grad_norm)
+            optimizer.step()
+            scheduler.step()
+            optimizer.zero_grad(set_to_none=True)
+            history.append(math.fsum(values))
+            state.count("flops", sum(flops for _, _, flops in shared))
+            progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
+            loop.end_step()
     if not all(torch.isfinite(p).all() for p in parameters):
         raise DivergedError(len(history))
     model.eval()
     return history
 
 
-def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.optim.Optimizer:
+def decayed(model: nn.Module) -> set[str]:
+    """The parameters that weight decay shrinks: all but biases and the weights of norms.
+
+    As in transformers' Trainer, whose names of norms do not cover all that there are.
+    """
+    norms = [type(module) for module in model.modules() if "norm" in type(module).__name__.lower()]
+    return set(get_parameter_names(model, norms, ["bias"]))
+
+
+def _optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
+    found, shrinking = dict(model.named_parameters()), decayed(model)
+    parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, parameter in found.items():
+        if parameter.requires_grad:
+            parts[name in shrinking].append(parameter)
     # The scheduler goes on from a later step only where it is told the first rate.
-    groups = [{"params": parameters, "initial_lr": training.lr}]
+    groups = [
+        {"params": part, "initial_lr": training.lr, "weight_decay": training.weight_decay * shrinks}
+        for shrinks, part in parts.items()
+        if part
+    ]
     if training.optimizer == "sgd":
         return torch.optim.SGD(
             groups,
@@ -130,14 +147,13 @@ def _optimizer(parameters: list[nn.Parameter], training: Training) -> torch.opti
     )
 
 
-def _rate(step: int, steps: int, training: Training) -> float:
-    """The learning rate at a step, as a share of the peak."""
-    warmup = round(steps * training.warmup)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    done = (step - warmup) / max(1, steps - warmup)
+def _schedule(
+    optimizer: torch.optim.Optimizer, steps: int, training: Training, done: int
+) -> LambdaLR:
+    """The learning rates of transformers: from zero to the peak, then by the schedule."""
+    warmup = math.ceil(steps * training.warmup)
     if training.schedule == "linear":
-        return 1 - done
+        return get_linear_schedule_with_warmup(optimizer, warmup, steps, last_epoch=done - 1)
     if training.schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * done))
-    return 1.0
+        return get_cosine_schedule_with_warmup(optimizer, warmup, steps, last_epoch=done - 1)
+    return get_constant_schedule_with_warmup(optimizer, warmup, last_epoch=done - 1)

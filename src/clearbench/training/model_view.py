@@ -14,7 +14,8 @@ class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
     `run` runs the model on what is asked; `trained` are the weights in training, none of a
-    reference. With `refusals_lost` the forget batch stands in the place of the refusals.
+    reference. With `refusals_lost` the forget batch stands in the place of the refusals. `share` is
+    the batch's part of what a step has once.
     """
 
     def __init__(
@@ -23,11 +24,13 @@ class ModelView:
         seed: int,
         trained: Sequence[Tensor] = (),
         refusals_lost: bool = False,
+        share: float = 1.0,
     ):
         self.seed = seed
         self._run = run
         self._trained = trained
         self._refusals_lost = refusals_lost
+        self._share = share
 
     @cached_property
     def forget(self) -> Answers:
@@ -55,5 +58,5 @@ class ModelView:
 
     @property
     def weight_l1(self) -> Tensor:
-        """The sum of the absolute values of the weights in training."""
-        return torch.stack([weight.abs().sum() for weight in self._trained]).sum()
+        """The sum of the absolute values of the weights in training, or the batch's share of it."""
+        return torch.stack([weight.abs().sum() for weight in self._trained]).sum() * self._share

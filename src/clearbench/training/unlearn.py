@@ -13,8 +13,8 @@ from clearbench.methods.base import Asked, Loss, Method
 from clearbench.models.answers import Answers
 from clearbench.provenance.state import State
 from clearbench.settings import Training
-from clearbench.training.batches import batches_per_epoch, endless_batches
-from clearbench.training.loop import minimise
+from clearbench.training.batches import batches_per_epoch, endless_batches, paired
+from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
 
 
@@ -28,7 +28,10 @@ class Task(Protocol):
         """What the samples of `forget` or `retain` take, in any unit: like goes with like."""
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> Any:
-        """The batches of a step."""
+        """The samples of a step: as one batch of each kind, and, by `part`, as several.
+
+        Each has the step's `totals` of what is asked.
+        """
 
     def answers(
         self, model: Any, batches: Any, asked: Sequence[Asked], layer: int | None
@@ -45,8 +48,11 @@ Run = Callable[[nn.Module], list[Answers]]
 class Unlearner:
     """Trains a model by a method; implements `methods.base.Trainer`.
 
-    An epoch is a pass over the forget set; each batch of it goes with a retain batch of the same
-    size, so that all methods of a suite take the same number of steps. `load_original` gives the
+    An epoch is a pass over the forget set; each step of it goes with one through the retain set, so
+    that all methods of a suite take the same number of steps. Either has `batch_size` times
+    `accumulation` samples, or fewer at the end of a pass over its set. The loss of a step is that
+    of all its samples in one batch, however they are split; of variants `as_published` it is the
+    mean over the batches. `load_original` gives the
     frozen original anew; with an adapter it is never called, since the original is the same
     weights with the adapter off.
 
@@ -74,7 +80,7 @@ class Unlearner:
         self._model = model
         self._layer = method.hidden_layer()
         self._together = method.together()
-        self._refusals_lost = method.as_published
+        self._as_published = method.as_published
         self._sets = sets
         self._training = training
         self._seed = seed
@@ -85,9 +91,9 @@ class Unlearner:
 
     def minimise(self, loss: Loss) -> None:
         """Train by the suite's settings; raises DivergedError."""
-        size = self._training.batch_size
+        size = self._training.batch_size * self._training.accumulation
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
-        losses = self._losses(loss, count)
+        losses = self._losses(loss, count, size)
         self.loops += 1
         self.history += minimise(self._models, losses, count, self._training, self._state)
 
@@ -103,19 +109,26 @@ class Unlearner:
             for name, parameter in self._model.named_parameters():
                 parameter.copy_(2 * original[name] - parameter)
 
-    def _losses(self, loss: Loss, count: int) -> Iterator[Callable[[], Tensor]]:
+    def _losses(self, loss: Loss, count: int, size: int) -> Iterator[list[Share]]:
         generator = torch.Generator().manual_seed(self._seed)
-        size = self._training.batch_size
         forget = endless_batches(self._sets.lengths("forget"), size, generator)
         retain = endless_batches(self._sets.lengths("retain"), size, generator)
         trained = [p for p in self._model.parameters() if p.requires_grad]
-        lost = self._refusals_lost
         steps = itertools.islice(zip(forget, retain, strict=False), count)
-        for step, (forget_batch, retain_batch) in enumerate(steps):
-            batches = self._sets.batches(forget_batch, retain_batch, self._seed + step)
-            student = ModelView(self._asking(batches, self._student), self._seed, trained, lost)
-            reference = ModelView(self._recalling(batches), self._seed, (), lost)
-            yield partial(loss, student, reference)
+        for step, (forgotten, kept) in enumerate(steps):
+            whole = self._sets.batches(forgotten, kept, self._seed + step)
+            pairs = paired(len(forgotten), len(kept), self._training.batch_size, self._as_published)
+            share, found = 1 / len(pairs), list[Share]()
+            for ours, theirs in pairs:
+                batches = whole if len(pairs) == 1 else whole.part(ours, theirs)
+                lost, asking = self._as_published, self._asking(batches, self._student)
+                student = ModelView(asking, self._seed, trained, lost, share)
+                reference = ModelView(self._recalling(batches), self._seed, (), lost, share)
+                if self._as_published:
+                    found.append(partial(_mean_share, loss, share, student, reference))
+                else:
+                    found.append(partial(loss, student, reference))
+            yield found
 
     def _asking(
         self, batches: Any, run: Callable[[Run], list[Answers]]
@@ -127,6 +140,9 @@ class Unlearner:
             if asked not in found:
                 group = self._together if asked in self._together else (asked,)
                 said = run(lambda model: self._sets.answers(model, batches, group, self._layer))
+                if not self._as_published:
+                    for one, answers in zip(group, said, strict=True):
+                        answers.step = batches.totals(one)
                 found.update(zip(group, said, strict=True))
             return found[asked]
 
@@ -170,3 +186,8 @@ class Unlearner:
             with torch.random.fork_rng():
                 self._original = self._load_original()
         return self._original
+
+
+def _mean_share(loss: Loss, share: float, student: ModelView, reference: ModelView) -> Tensor:
+    """The loss of a batch as a share of the mean over the batches of its step."""
+    return loss(student, reference) * share

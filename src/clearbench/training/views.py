@@ -10,7 +10,7 @@ from torch import Tensor
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.methods.base import Asked
-from clearbench.models.answers import Answers
+from clearbench.models.answers import IGNORED, Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
 from clearbench.models.forward import answers_of, answers_of_shared
@@ -48,13 +48,18 @@ class Sets:
             yield self.encoder.sequence(sample.question, sample.image, sample.answer)
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
-        """The batches of a step."""
-        return StepBatches(self, forget, retain, seed)
+        """The samples of a step, as one batch of each kind."""
+        step = _Step(self, forget, retain, seed)
+        return StepBatches(self, step, slice(0, len(forget)), slice(0, len(retain)))
 
     def answers(
         self, model: Model, batches: "StepBatches", asked: Sequence[Asked], layer: int | None
     ) -> list[Answers]:
         """What a model says of some batches; prompts of more than one are run once for all."""
+        empty = [batches.size(one) == 0 for one in asked]
+        if any(empty):
+            # Of several, all are of the same questions.
+            return [Answers.none(self.device) for _ in asked]
         if len(asked) > 1 and self.shares_prompts:
             return answers_of_shared(model, batches.shared(tuple(asked)))
         return [answers_of(model, batches.batch(one), layer) for one in asked]
@@ -63,14 +68,67 @@ class Sets:
         """The original's answers, where they are stored: to the samples' own."""
         if self.references is None or asked not in ("forget", "retain"):
             return None
+        if not batches.size(asked):
+            return Answers.none(self.device)
         return self.references.answers(batches.samples(asked))
 
 
 class StepBatches:
-    """The batches of one step, each encoded when first asked for.
+    """The batches of a step, or of a part of it, each encoded when first asked for."""
+
+    def __init__(self, sets: Sets, step: "_Step", forget: slice, retain: slice):
+        self._sets = sets
+        self._step = step
+        self._forget, self._retain = forget, retain
+        self._batches: dict[Asked, dict[str, Tensor]] = {}
+        self._shared: dict[tuple[Asked, ...], SharedBatch] = {}
+
+    def part(self, forget: slice, retain: slice) -> "StepBatches":
+        """The batches of some samples of the step."""
+        return StepBatches(self._sets, self._step, forget, retain)
+
+    def totals(self, asked: Asked) -> Totals:
+        """What the whole step has of what is asked."""
+        return self._step.totals(asked)
+
+    def size(self, asked: Asked) -> int:
+        """The number of samples in the batch."""
+        rows = self._rows(asked)
+        return rows.stop - rows.start
+
+    def batch(self, asked: Asked) -> dict[str, Tensor]:
+        """What is asked, as a batch of `collate`."""
+        if asked not in self._batches:
+            padding, left = self._sets.encoder.padding, self._sets.as_published
+            examples = self._step.examples(asked)[self._rows(asked)]
+            self._batches[asked] = collate(examples, padding, self._sets.device, left)
+        return self._batches[asked]
+
+    def shared(self, asked: tuple[Asked, ...]) -> SharedBatch:
+        """Several answers to the forget questions, as a batch of `collate_shared`."""
+        if asked not in self._shared:
+            parts = [self._step.examples(one)[self._rows(one)] for one in asked]
+            rows, padding = self.size("forget"), self._sets.encoder.padding
+            self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
+        return self._shared[asked]
+
+    def samples(self, asked: Literal["forget", "retain"]) -> list[TrainSample]:
+        """The samples of a set."""
+        return self._step.samples(asked)[self._rows(asked)]
+
+    def _rows(self, asked: Asked) -> slice:
+        """The batch's part of the step's samples, of which there may be several a question."""
+        rows = self._retain if asked == "retain" else self._forget
+        copies = asked if isinstance(asked, int) else 1
+        return slice(rows.start * copies, rows.stop * copies)
+
+
+class _Step:
+    """All samples of a step, whose texts are encoded when first asked for.
 
     `forget` and `retain` are sample numbers. Refusals and mismatched answers are drawn from a
-    generator of the step's own seed, so that what one view asks for changes nothing for another.
+    generator of the step's own seed, so that what one view asks for changes nothing for another,
+    and neither does how the step is split.
     """
 
     def __init__(self, sets: Sets, forget: list[int], retain: list[int], seed: int):
@@ -78,24 +136,13 @@ class StepBatches:
         self._forget = forget
         self._retain = retain
         self._seed = seed
-        self._batches: dict[Asked, dict[str, Tensor]] = {}
-        self._shared: dict[tuple[Asked, ...], SharedBatch] = {}
+        self._examples: dict[Asked, list[Example]] = {}
 
-    def batch(self, asked: Asked) -> dict[str, Tensor]:
-        """What is asked, as a batch of `collate`."""
-        if asked not in self._batches:
-            padding, left = self._sets.encoder.padding, self._sets.as_published
-            examples = self._examples(asked)
-            self._batches[asked] = collate(examples, padding, self._sets.device, left)
-        return self._batches[asked]
-
-    def shared(self, asked: tuple[Asked, ...]) -> SharedBatch:
-        """Several answers to the forget questions, as a batch of `collate_shared`."""
-        if asked not in self._shared:
-            parts = [self._examples(one) for one in asked]
-            rows, padding = len(self._forget), self._sets.encoder.padding
-            self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
-        return self._shared[asked]
+    def totals(self, asked: Asked) -> Totals:
+        """How many samples and answer tokens there are of what is asked."""
+        examples = self.examples(asked)
+        tokens = sum(int((example.labels != IGNORED).sum()) for example in examples)
+        return Totals(len(examples), tokens)
 
     def samples(self, asked: Literal["forget", "retain"]) -> list[TrainSample]:
         """The samples of a set."""
@@ -103,10 +150,14 @@ class StepBatches:
             return [self._sets.forget[i] for i in self._forget]
         return [self._sets.retain[i] for i in self._retain]
 
-    def _examples(self, asked: Asked) -> list[Example]:
-        encoder = self._sets.encoder
-        pairs = self._pairs(asked)
-        return [encoder.sequence(s.question, s.image, answer) for s, answer in pairs]
+    def examples(self, asked: Asked) -> list[Example]:
+        """What is asked, encoded."""
+        if asked not in self._examples:
+            encoder = self._sets.encoder
+            self._examples[asked] = [
+                encoder.sequence(s.question, s.image, answer) for s, answer in self._pairs(asked)
+            ]
+        return self._examples[asked]
 
     def _pairs(self, asked: Asked) -> list[tuple[TrainSample, str]]:
         """Samples with the answers that they are given."""
