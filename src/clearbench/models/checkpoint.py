@@ -33,6 +33,7 @@ from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.models.encoding import Encoder
+from clearbench.models.precise_linear import PreciseLinear, fold, narrow, widen
 from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import TEMPLATE_DATE, Domain, Lora
 
@@ -172,7 +173,8 @@ def load_model(
 ) -> PreTrainedModel:
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
-    Full weights replace what lies below them; adapters are merged into what lies below them. On the
+    Full weights replace what lies below them; adapters are merged into what lies below them, in
+    single precision: what half precision can't tell of the sum is kept (`PreciseLinear`). On the
     device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, lacks
     weights of its model, or is an adapter that makes another model once it is merged.
     """
@@ -226,7 +228,14 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         if strange:
             raise ValueError(f"not of this model: {_some(strange)}")
         said_apart = None if assign else _logits(laid.eval())
+        half = model.config.dtype if model.config.dtype == torch.bfloat16 else None
+        if half and not assign:
+            for module in laid.modules():
+                if isinstance(module, BaseTunerLayer):
+                    widen(module.get_base_layer())
         merged: PreTrainedModel = laid.merge_and_unload()
+        if half and not assign:
+            narrow(merged, half)
         said_merged = None if assign else _logits(merged)
     except _UNREADABLE as error:
         raise unreadable(adapter, error) from None
@@ -324,6 +333,11 @@ def _check_unshared(adapted: PeftModel, owners: Mapping[int, Sequence[str]]) -> 
 
 def freeze(model: nn.Module, frozen: str) -> None:
     """Train all weights but those whose names the regular expression `frozen` matches."""
+    for name, module in model.named_modules():
+        if isinstance(module, PreciseLinear) and not (
+            frozen and re.match(frozen, f"{name}.weight")
+        ):
+            module.fold()
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(not (frozen and re.match(frozen, name)))
         if parameter.requires_grad:
@@ -339,6 +353,7 @@ def save_checkpoint(model: Model, folder: Path) -> None:
     if parallel.rank():
         return
     if not isinstance(model, PeftModel) and isinstance(model.config.dtype, torch.dtype):
+        fold(model)
         for parameter in model.parameters():
             parameter.data = parameter.data.to(model.config.dtype)
     with disk_errors(folder):

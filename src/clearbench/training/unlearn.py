@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from clearbench.methods.base import Asked, Loss, Method
 from clearbench.models.answers import Answers
+from clearbench.models.precise_linear import fold
 from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
@@ -105,6 +106,7 @@ class Unlearner:
                     if "lora_B" in name:
                         parameter.neg_()
                 return
+            fold(self._reference_model())
             original = dict(self._reference_model().named_parameters())
             for name, parameter in self._model.named_parameters():
                 parameter.copy_(2 * original[name] - parameter)

@@ -1,0 +1,113 @@
+"""Evaluation in half precision sees all that an adapter does, however little it changes weights."""
+
+import copy
+
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+
+from clearbench.models.build import build_model
+from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
+from clearbench.models.precise_linear import PreciseLinear
+from clearbench.settings import Lora
+from tiny_models import BUILDS, LORA_TARGETS, new_tokenizer
+
+CPU = torch.device("cpu")
+WIDE = {"hidden_size": 256, "intermediate_size": 512, "max_position_embeddings": 64}
+IDS = torch.randint(10, 300, (16, 32), generator=torch.Generator().manual_seed(1))
+
+
+def loss(model) -> float:
+    with torch.no_grad():
+        logits = model(input_ids=IDS).logits[:, :-1].float()
+    return torch.nn.functional.cross_entropy(logits.flatten(0, 1), IDS[:, 1:].flatten()).item()
+
+
+def base_of(architecture, folder):
+    """A base that is in half precision, as those of the hub."""
+    build = copy.deepcopy(BUILDS[architecture])
+    build.config.update(WIDE)
+    if architecture == "llama":
+        build.config["initializer_range"] = 0.04
+    model = build_model(build, "text", new_tokenizer(), 0).to(torch.bfloat16)
+    model.config.dtype = torch.bfloat16
+    save_checkpoint(model, folder)
+
+
+def adapter(base, stack, folder, steps, **kind) -> None:
+    """A few steps of ascent in single precision, at a rate of the paper's."""
+    model = load_model(base, stack, "text", "float32", CPU)
+    config = LoraConfig(r=8, lora_alpha=32, target_modules=LORA_TARGETS, **kind)
+    trained = get_peft_model(model, config)
+    parameters = [p for p in trained.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-4)
+    for _ in range(steps):
+        logits = trained(input_ids=IDS).logits[:, :-1]
+        (-torch.nn.functional.cross_entropy(logits.flatten(0, 1), IDS[:, 1:].flatten())).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    save_checkpoint(trained, folder)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "phi"])
+@pytest.mark.parametrize("kind", [{}, {"use_dora": True}])
+def test_an_adapter_changes_the_loss_in_half_precision_by_what_it_does_in_single(
+    tmp_path, architecture, kind
+):
+    """Of a stack of two: each one's own part."""
+    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
+    base_of(architecture, base)
+    torch.manual_seed(0)
+    adapter(base, [], first, 5, **kind)
+    adapter(base, [first], second, 5, **kind)
+    stacks = ([], [first], [first, second])
+    exact, found = (
+        [loss(load_model(base, stack, "text", precision, CPU)) for stack in stacks]
+        for precision in ("float32", "bfloat16")
+    )
+    for number in (1, 2):
+        effect = exact[number] - exact[number - 1]
+        assert effect > 3e-3
+        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15)
+
+
+def test_weights_that_two_hold_are_added_before_they_are_rounded():
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(512, 64)
+    step = 1e-4 * torch.randn(64, 1) @ torch.randn(1, 512)
+    # Near one half, where half precision has steps of 0.004.
+    near = layer.weight.data.sign() * (0.5 + 0.4 * torch.rand(64, 512))
+    layer.weight.data = near.bfloat16().float() + step
+    layer.bias.data = layer.bias.data.bfloat16().float()
+    rows = torch.randn(2, 300, 512).bfloat16()
+    exact = torch.nn.functional.linear(rows.float(), layer.weight, layer.bias)
+    rest = copy.deepcopy(layer)
+    precise = PreciseLinear(rest, torch.bfloat16)
+    rounded = torch.nn.functional.linear(
+        rows, layer.weight.bfloat16(), layer.bias.bfloat16()
+    ).float()
+    found = precise(rows).float()
+    # As near as one rounding can be, and without its bias in the direction of the step.
+    direction = rows.float() @ step.T
+    missing = [
+        ((exact - one) * direction).sum() / direction.square().sum() for one in (found, rounded)
+    ]
+    assert abs(missing[0]) < 0.1 < missing[1]
+    precise.fold()
+    assert torch.allclose(precise.weight, layer.weight, atol=1e-4, rtol=0)
+
+
+def test_all_weights_trained_above_an_adapter_start_from_it_and_are_saved_whole(tmp_path):
+    base, first, full = (tmp_path / name for name in ("base", "first", "full"))
+    base_of("llama", base)
+    adapter(base, [], first, 5)
+    model = load_model(base, [first], "text", "bfloat16", CPU)
+    exact = load_model(base, [first], "text", "float32", CPU)
+    trained = prepare_training(model, "full", Lora(), "")
+    weights = dict(exact.named_parameters())
+    for name, parameter in trained.named_parameters():
+        assert parameter.dtype == torch.float32
+        assert torch.allclose(parameter, weights[name], rtol=1e-4, atol=1e-6)
+    save_checkpoint(trained, full)
+    again = load_model(base, [full], "text", "bfloat16", CPU)
+    assert {p.dtype for p in again.parameters()} == {torch.bfloat16}
