@@ -142,19 +142,24 @@ def test_methods_are_listed_and_described_with_their_parameters(main):
     assert "Source: arXiv 2404.05868" in out
 
 
-@pytest.mark.parametrize("file", ["suite", "model", "dataset"])
-def test_every_key_of_a_configuration_file_is_explained(main, file):
+@pytest.mark.parametrize("file", ["suite", "model", "dataset", "site"])
+def test_every_key_of_a_configuration_file_is_explained_once_and_in_the_window(main, file):
     status, out, _ = main("options", file)
     assert status == 0
-    heading, _, *keys = out.splitlines()
-    assert len(keys) > 5
-    names = {line.split()[0] for line in keys}
-    if file == "suite":
-        assert any(line.split()[:5] == ["unlearn.lr", "float", ">", "0", "1e-05"] for line in keys)
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= 100
+    heads = [line for line in lines if re.match(r"(  )?\w+: ", line)]
+    assert len(heads) > 5
+    for line in heads:
+        assert lines[lines.index(line) + 1].strip(), f"no description: {line}"
     if file == "dataset":
-        assert {"generator.persons", "options.authors", "options.visual_tasks"} <= names
-    for line in keys:
-        assert line[heading.index("meaning") :].strip(), f"no description: {line}"
+        names = {line.strip().partition(":")[0] for line in heads}
+        assert {"persons", "authors", "visual_tasks"} <= names
+    if file == "suite":
+        assert "  lr: float > 0, default 1e-05" in lines
+        assert "base, finetune, unlearn:" in lines
+        assert len([line for line in heads if line.startswith("  lr: ")]) == 1
+        assert any(line.endswith("default 'full' (finetune), 'lora' (unlearn)") for line in heads)
 
 
 def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():

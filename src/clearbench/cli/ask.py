@@ -170,8 +170,7 @@ def methods(method: str | None) -> None:
 @click.argument("file", type=click.Choice(["suite", "model", "dataset", "site"]), default="suite")
 def options(file: str) -> None:
     """List the keys of a suite file, or of a model's or dataset's file."""
-    from tabulate import tabulate
-
+    from clearbench.cli.layout import lay_out
     from clearbench.config import DatasetSpec, ModelSpec
     from clearbench.options import describe, describe_layouts
     from clearbench.site import Site
@@ -183,9 +182,9 @@ def options(file: str) -> None:
         "site": Site,
         "dataset": DatasetSpec,
     }
-    headers = ["key", "type", "default", "meaning"]
     rows = [*describe(kinds[file]), *(describe_layouts() if file == "dataset" else ())]
-    click.echo(tabulate(rows, headers, disable_numparse=True))
+    for line in lay_out(rows, min(100, _window() or 100)):
+        click.echo(line)
 
 
 @click.command(hidden=True)

@@ -2,7 +2,8 @@
 
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 _GAP = "  "
@@ -77,3 +78,29 @@ def _blocks(sizes: Sequence[int], names: int, width: int) -> Iterator[list[int]]
         room -= need
     if block:
         yield block
+
+
+def lay_out(rows: Iterable[tuple[str, str, str, str]], width: int) -> Iterator[str]:
+    """Lines on keys with their types, defaults and meanings, each key below those that hold it.
+
+    Keys that several others hold alike, as `lr` of all trainings, are told once.
+    """
+    alike: dict[tuple[str, str, str], dict[str, str]] = defaultdict(dict)
+    for key, kind, default, meaning in rows:
+        holder, _, name = key.rpartition(".")
+        # Two keys at the top are two, however alike.
+        alike[name, kind, meaning][holder] = default
+    last: list[str] = [""]
+    for (name, kind, meaning), defaults in alike.items():
+        holders = list(defaults)
+        indent = "" if holders == [""] else "  "
+        if holders not in (last, [""]):
+            yield f"{', '.join(holders)}:"
+        last = holders
+        values = set(defaults.values())
+        told = [*values] if len(values) == 1 else [f"{v} ({h})" for h, v in defaults.items()]
+        default = f", default {', '.join(told)}" if any(values) else ""
+        for text, more in ((f"{name}: {kind}{default}", "    "), (f"    {meaning}", "    ")):
+            yield from textwrap.wrap(
+                indent + text, width, subsequent_indent=indent + more, break_on_hyphens=False
+            )
