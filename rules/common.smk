@@ -27,3 +27,4 @@ wildcard_constraints:
 
 onstart:
     suite.hold()
+    suite.try_out()

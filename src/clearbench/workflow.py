@@ -11,11 +11,14 @@ import logging
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CalledProcessError
 from typing import Any
@@ -33,6 +36,7 @@ from clearbench.provenance.artifacts import FAILURE, MANIFEST
 from clearbench.provenance.checkout import CHECKOUT, checkout
 from clearbench.provenance.currency import Status, assess
 from clearbench.provenance.environment import PROMISE, SLURM, accepted, image_digest
+from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.record import restore_manifest
 from clearbench.provenance.tree import Tree
 from clearbench.provenance.why import brief
@@ -270,6 +274,37 @@ class Workflow:
         Meant for the end of a run.
         """
         self._snakemake.execution_settings.keep_incomplete = False
+
+    def try_out(self) -> None:
+        """Try the methods and metrics on random numbers, where cells or scores are to be made.
+
+        What passed is not tried again here, until code or settings of it change.
+        Raises WorkflowError for the first mistake, before any job has started. In a process of its
+        own, for torch takes seconds to load and all the memory that it ever had.
+        """
+        tried = [
+            status.artifact
+            for status in self._statuses.values()
+            if status.artifact.stage in ("unlearn", "score") and not status.current
+        ]
+        code = {
+            found.stage + str(found.options.get("method")): (
+                found.settings,
+                code_of(found.stage, found.resolved),
+            )
+            for found in tried
+        }
+        digest = sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()
+        passed = Path(".snakemake") / "tried" / digest
+        if not tried or passed.exists() or find_spec("torch") is None:
+            return
+        command = [sys.executable, "-m", "clearbench", "check", "--suite", str(self.suite.path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise WorkflowError(done.stderr.strip().removeprefix("clearbench: "))
+        with suppress(OSError):
+            passed.parent.mkdir(parents=True, exist_ok=True)
+            passed.touch()
 
     @cached_property
     def _statuses(self) -> dict[str, Status]:

@@ -64,7 +64,11 @@ def code(tmp_path):
 
 def test_comments_docstrings_and_layout_rerun_nothing(code):
     before = code.fingerprints()
-    code.edit("methods/npo.py", "    beta: float = 1.0", "    # why\n    beta:float=1.0  # what")
+    code.edit(
+        "methods/npo.py",
+        "    beta: Annotated[float, Field(gt=0)] = 1.0",
+        "    # why\n    beta:Annotated[float,Field(gt=0)]=1.0  # what",
+    )
     code.edit("methods/npo.py", '"""Negative preference', '"""Another preference')
     code.edit("methods/npo.py", '"""The softplus', '"""Some softplus')
     code.edit("stages/unlearn.py", '"""Unlearn: one', '"""Unlearn:\n\none')
@@ -80,7 +84,7 @@ def test_edits_of_what_only_tells_of_results_rerun_nothing(code):
 
 def test_edited_method_reruns_its_own_cells_only(code):
     before = code.fingerprints()
-    code.edit("methods/npo.py", "beta: float = 1.0", "beta: float = 0.9")
+    code.edit("methods/npo.py", "Field(gt=0)] = 1.0", "Field(gt=0)] = 0.9")
     assert code.changed(before) == {"npo"}
 
 

@@ -1,5 +1,7 @@
 """What a user sees who wrote something that a suite does not allow."""
 
+import re
+
 import pytest
 
 
@@ -23,3 +25,16 @@ def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(fresh, changes,
     assert all(word in line for word in told)
     assert "Traceback" not in done.output
     assert not fresh.results().exists()
+
+
+def test_a_mistake_in_a_method_is_told_before_the_first_job(fresh):
+    own = fresh.with_own_code()
+    own.edit("methods/npo.py", "(-self.beta * ratio).mean()", "(-self.beta * ratio)")
+    own.write()
+    done = own.snakemake(warm=False)
+    assert done.status != 0
+    told = r"src/clearbench/methods/npo\.py, line \d+: method npo: the loss has the shape"
+    assert re.search(told, done.output), done.output
+    assert "Traceback" not in done.output
+    assert done.jobs == []
+    assert own.records() == {}

@@ -123,3 +123,16 @@ def _scores(folder: Path) -> str:
     headline = {key: value for key, value in scores.items() if not set(key) & set("/@~")}
     told = ", ".join(f"{key} {value:.3f}" for key, value in headline.items())
     return f"{told}; all in {folder / SCORES}"
+
+
+@click.command()
+@of_suite()
+def check(suite: str) -> None:
+    """Check a suite's file, and try its methods and metrics on random numbers, in seconds."""
+    from clearbench.suite import load_suite
+    from clearbench.trial import try_methods, try_metrics
+
+    found = load_suite(suite, Path.cwd())
+    found.check_sources()
+    scores, methods = try_metrics(found), try_methods(found)
+    click.echo(f"suite {found.name}: {methods} methods and {scores} scores tried, no mistake found")

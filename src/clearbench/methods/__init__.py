@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from clearbench.errors import UserError, meant
 from clearbench.methods.parameters import Range, read_annotation
+from clearbench.mistakes import mistake
 from clearbench.settings import Domain, Unlearning
 
 if TYPE_CHECKING:
@@ -201,11 +202,17 @@ def _tree(key: str) -> ast.Module:
 
 
 def create(key: str, parameters: Mapping[str, Any]) -> "Method":
-    """The method with its parameters (defaults where none is given); imports its file."""
+    """The method with its parameters (defaults where none is given); imports its file.
+
+    Raises UserError for a parameter that it can't have, and for what its file raises.
+    """
     from clearbench.methods.base import Method
 
     describe(key).check(parameters)
-    module = import_module(module_name(key))
+    try:
+        module = import_module(module_name(key))
+    except Exception as error:
+        raise mistake(f"method {key}", str(_file(key)), 1, "", error) from error
     (kind,) = (
         value
         for value in vars(module).values()

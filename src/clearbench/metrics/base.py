@@ -1,9 +1,10 @@
 """What a metric is: a documented function with its range and its better direction."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import getdoc
+from numbers import Real
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal, Self
@@ -11,6 +12,10 @@ from typing import Any, Literal, Self
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics.definitions import HEADLINE, Definition
+from clearbench.mistakes import mistake
+
+_ROUNDING = 1e-9
+"""How far, relative to a bound, rounding may take a value beyond it."""
 
 Better = Literal["up", "down"]
 Records = Sequence[Record]
@@ -67,8 +72,13 @@ class Defined:
         found = self.definitions.values() or [self.definition]
         return [replace(self, definition=definition) for definition in found]
 
-    def _compute(self, data: Any) -> Any:
-        return self.compute(data, self.definition) if self.definitions else self.compute(data)
+    def _compute(self, data: Any, of: str = "") -> Any:
+        given = (data, self.definition) if self.definitions else (data,)
+        return computed(self.compute, self.name, of, *given)
+
+    def check(self, value: Any, of: str = "") -> float:
+        """A value as a float; UserError where it is no number, not finite or out of the range."""
+        return checked(self.compute, self.name, of, value, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -91,10 +101,20 @@ class TaskMetric(Defined):
         """Its number of each sample, in the order of the records; UserError as above."""
         check(records)
         read = self.definition.read(records)
-        found: Values | None = None if read is None else self._compute(read)
-        if found is not None and len(found) != len(records):
-            raise UserError(f"{self.name}: gives {len(found)} numbers of {len(records)} samples")
-        return found
+        if read is None:
+            return None
+        of = f" of {records[0].split}/{records[0].task}"
+        found = self._compute(read, of)
+        if found is None:
+            return None
+        if not isinstance(found, Collection) or len(found) != len(records):
+            given = len(found) if isinstance(found, Collection) else repr(found)
+            raise mistake(
+                f"metric {self.name}",
+                *_place(self.compute),
+                f"gives {given} numbers of {len(records)} samples",
+            )
+        return [self.check(value, of) for value in found]
 
 
 @dataclass(frozen=True)
@@ -107,8 +127,8 @@ class ModelMetric(Defined):
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
         read = evaluation.under(self.definition)
-        found: float | None = None if read is None else self._compute(read)
-        return found
+        found = None if read is None else self._compute(read)
+        return None if found is None else self.check(found)
 
 
 def task_metric(
@@ -139,6 +159,42 @@ def model_metric(
 def order_by_id(records: Records) -> list[int]:
     """The records' places by id; of samples of one id, those with other contents are told apart."""
     return sorted(range(len(records)), key=lambda i: (records[i].id, repr(records[i])))
+
+
+def computed(compute: Callable[..., Any], name: str, of: str, *given: Any) -> Any:
+    """What a metric's function gives; UserError, with its file and line, for what it raises."""
+    try:
+        return compute(*given)
+    except UserError:
+        raise
+    except Exception as error:
+        raise mistake(f"metric {name}{of}", *_place(compute), "", error) from error
+
+
+def checked(
+    compute: Callable[..., Any], name: str, of: str, value: Any, low: float, high: float
+) -> float:
+    """A value of a metric as a float.
+
+    Raises UserError, with the metric's file and line, where it is no number, not finite or outside
+    of [low, high] by more than rounding.
+    """
+    text = None
+    number = float(value) if isinstance(value, Real) else None
+    if number is None:
+        text = f"gives {value!r}; it must give a number"
+    elif not math.isfinite(number):
+        text = f"gives {number}; it must give a finite number"
+    elif not low - _ROUNDING * max(1, abs(low)) <= number <= high + _ROUNDING * max(1, abs(high)):
+        text = f"gives {number:g}; its range is {low:g} to {high:g}"
+    if number is None or text is not None:
+        raise mistake(f"metric {name}{of}", *_place(compute), text or "")
+    return number
+
+
+def _place(compute: Callable[..., Any]) -> tuple[str, int]:
+    """The file and the line at which a function begins."""
+    return compute.__code__.co_filename, compute.__code__.co_firstlineno
 
 
 def check(records: Records) -> None:

@@ -9,7 +9,7 @@ from statistics import fmean, variance
 from typing import TYPE_CHECKING
 
 from clearbench.errors import UserError
-from clearbench.metrics.base import Better
+from clearbench.metrics.base import Better, checked, computed
 
 if TYPE_CHECKING:
     # They load numpy, which takes longer than looking up all metrics.
@@ -134,7 +134,10 @@ class FaceMetric:
 
     def __call__(self, evaluation: FaceEvaluation) -> float | None:
         """Compute it; None where nothing is attacked, UserError where a split has no picture."""
-        return self.compute(evaluation)
+        value = computed(self.compute, self.name, "", evaluation)
+        if value is None:
+            return None
+        return checked(self.compute, self.name, "", value, self.low, self.high)
 
 
 def face_metric(

@@ -15,7 +15,7 @@ from clearbench.metrics import (
     persons_key,
     task_metrics,
 )
-from clearbench.metrics.base import Evaluation, Records, Values, check
+from clearbench.metrics.base import Evaluation, Records, Values, check, checked
 from clearbench.metrics.bootstrap import (
     DECIMALS,
     draw_weights,
@@ -118,5 +118,7 @@ def score_faces(
 def _ends(key: str, ends: tuple[float, float]) -> dict[str, float]:
     """The ends of a score's interval by their keys, within the metric's range."""
     metric = metric_of(key)
-    inside = (min(metric.high, max(metric.low, end)) for end in ends)
+    inside = [min(metric.high, max(metric.low, end)) for end in ends]
+    for end in inside:
+        checked(metric.compute, metric.name, " (interval)", end, metric.low, metric.high)
     return dict(zip(interval_keys(key), inside, strict=True))

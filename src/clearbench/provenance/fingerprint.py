@@ -23,7 +23,7 @@ from clearbench.provenance.syntax import canonical
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent.parent
-_TELLING = (f"{PACKAGE}.provenance", f"{PACKAGE}.errors")
+_TELLING = tuple(f"{PACKAGE}.{name}" for name in ("provenance", "errors", "mistakes"))
 _DIGITS = 16
 """Hexadecimal digits of a module's hash: 64 bits, for a few hundred files."""
 

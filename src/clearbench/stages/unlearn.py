@@ -10,6 +10,7 @@ from clearbench.models.device import prepare_device
 from clearbench.provenance.job import Job
 from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training.loop import DivergedError
+from clearbench.training.trial import try_out
 
 
 def run(
@@ -23,6 +24,7 @@ def run(
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged."""
     domain = domains.load(settings.model.domain, "unlearn")
+    try_out(cell.method, settings.parameters, settings.model.domain)
     method = methods.create(cell.method, settings.parameters)
 
     def work(job: Job) -> None:

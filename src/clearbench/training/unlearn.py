@@ -17,6 +17,7 @@ from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
+from clearbench.training.trial import checked_loss
 
 
 class Task(Protocol):
@@ -79,6 +80,7 @@ class Unlearner:
         self.loops = 0
         """The trainings so far."""
         self._model = model
+        self._method = method
         self._layer = method.hidden_layer()
         self._together = method.together()
         self._as_published = method.as_published
@@ -116,6 +118,7 @@ class Unlearner:
         forget = endless_batches(self._sets.lengths("forget"), size, generator)
         retain = endless_batches(self._sets.lengths("retain"), size, generator)
         trained = [p for p in self._model.parameters() if p.requires_grad]
+        loss = checked_loss(self._method, loss)
         steps = itertools.islice(zip(forget, retain, strict=False), count)
         for step, (forgotten, kept) in enumerate(steps):
             whole = self._sets.batches(forgotten, kept, self._seed + step)
