@@ -37,7 +37,8 @@ class Copy:
             asked |= {key: ("dataset", {"layout": key}) for key in ("clear", "tofu")}
             asked |= {key: ("unlearn", {**model, "method": key}) for key in available()}
             attack = {**vision, "method": "twins"}
-            asked |= {"attack on twins": ("unlearn_shadows", attack), "shadows": ("shadows", vision)}
+            asked["attack on twins"] = "unlearn_shadows", attack
+            asked["shadows"] = "shadows", vision
             print(json.dumps({key: fingerprint(code_of(*job)) for key, job in asked.items()}))
         """
         command = [sys.executable, "-c", textwrap.dedent(code)]
