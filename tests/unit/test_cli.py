@@ -250,7 +250,7 @@ else:
 def test_disk_with_room_enough_takes_the_scores(small_disk, evaluated):
     records, gold = evaluated
     words = [COMMAND, "score", "--records", records, "--gold", gold, "--out", "scores"]
-    status, err, left = small_disk.run(16, 4, *words)
+    status, err, left = small_disk.run(64, 4, *words)
     assert (status, err) == (0, "")
     files = (SCORES, DRAWS, MANIFEST, "provenance.json")
     assert left == {"scores", *(f"scores/{name}" for name in files)}

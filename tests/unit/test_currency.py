@@ -523,7 +523,7 @@ def test_a_shown_table_says_how_many_of_its_cells_are_not_current_and_why(tree, 
     assert list(not_current(tree.graph, look(tree))) == []
     told = change(tree)
     (line,) = not_current(tree.graph, look(tree))
-    assert line.startswith("Not current: 1 of 5 cells, original and golds included: ")
+    assert line.startswith("Not current: 1 of 7 cells, original and golds included: ")
     assert told in line
     cli.cli(
         ["show", str(tree.suite.path), "--results", str(tree.root.parent)], standalone_mode=False
