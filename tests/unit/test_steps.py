@@ -153,6 +153,40 @@ def test_a_step_of_published_code_is_the_mean_over_its_batches(store, monkeypatc
     assert unlearner.history == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_the_reference_of_a_base_with_dropout_is_the_original_in_evaluation(store, weights):
+    model, encoder = tiny("phi", store)
+
+    def with_dropout():
+        fresh, _ = tiny("phi", store)
+        for module in fresh.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.3
+        return fresh
+
+    trained = prepare_training(with_dropout(), weights, LORA, FROZEN)
+    sets = Sets(samples(), samples(), encoder, CPU)
+    batches = sets.batches([0, 1, 2], [0], 0)
+    with torch.no_grad():
+        (exact,) = sets.answers(model, batches, ["forget"], None)
+        expected = exact.log_probabilities
+    training = Unlearning(epochs=1, batch_size=2, lr=1e-5, weights=weights)
+    method = methods.create("npo", {})
+    unlearner = Unlearner(trained, method, sets, training, 0, with_dropout)
+    seen = []
+
+    def loss(student, reference):
+        if not seen:
+            assert trained.training
+            found = unlearner._asking(batches, unlearner._reference)("forget")
+            seen.append((found.log_probabilities - expected).abs().max().item())
+            assert trained.training
+        return method.loss(student, reference)
+
+    unlearner.minimise(loss)
+    assert 0 <= seen[0] < 1e-5
+
+
 class InOrder(Trainer):
     """Trainer on batches that come as they are."""
 

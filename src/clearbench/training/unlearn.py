@@ -164,8 +164,12 @@ class Unlearner:
     @torch.no_grad()
     def _reference(self, run: Run) -> list[Answers]:
         if isinstance(self._model, PeftModel):
+            training = self._model.training
+            # The original is asked, not trained: without the dropout that the base may have.
+            self._model.eval()
             with self._model.disable_adapter():
                 found = run(self._model)
+            self._model.train(training)
         else:
             found = run(self._reference_model())
         for answers in found:
