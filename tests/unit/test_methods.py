@@ -80,8 +80,8 @@ class States:
 
     def __init__(self, seed, forget, retain):
         self.seed = seed
-        self.forget = SimpleNamespace(hidden=forget)
-        self.retain = SimpleNamespace(hidden=retain)
+        self.forget = SimpleNamespace(hidden=forget, over_tokens=torch.mean)
+        self.retain = SimpleNamespace(hidden=retain, over_tokens=torch.mean)
 
 
 class WholeStates:
