@@ -107,7 +107,7 @@ def test_a_changed_digit_in_a_table_is_found(bench, ending, fast):
     [
         (lambda r: replace(r / f"score/{CELL}/scores.json", "0.", "1."), f"score/{CELL}/scores"),
         (
-            lambda r: replace(r / f"evaluate/{CELL}/records.jsonl", ": 5.", ": 6."),
+            lambda r: replace(r / f"evaluate/{CELL}/records.jsonl", "[[-", "[[-1"),
             f"{CELL}/records",
         ),
         (lambda r: (r / f"evaluate/{CELL}/records.jsonl").unlink(), f"{CELL}/records.jsonl: gone"),
@@ -147,8 +147,8 @@ def test_records_of_another_run_are_found(bench):
     shutil.rmtree(root / f"evaluate/{GOLD}")
     shutil.copytree(root / f"evaluate/{SECOND}", root / f"evaluate/{GOLD}")
     found = broken_cells(bench)
-    # Every run is scored against this gold.
-    assert len(rows_of(found)) == 7
+    # Every run is scored against this gold, and floor and ceiling are drawn from it.
+    assert len(rows_of(found)) == 9
     assert all(
         f"evaluate/{GOLD}: made from another finetuned" in x for x in found["broken"].values()
     )
@@ -158,7 +158,7 @@ def test_a_swapped_gold_is_found(bench):
     root = bench.results()
     swap(root / GOLD, root / SECOND)
     found = broken_cells(bench)
-    assert len(rows_of(found)) == 7
+    assert len(rows_of(found)) == 9
     assert all(
         re.match(r"\S*gold/forget10/seed\d: settings: seed", x) for x in found["broken"].values()
     )
