@@ -48,8 +48,12 @@ def try_out(key: str, parameters: Mapping[str, Any], domain: Domain) -> None:
             raise _mistake(method, key, "leaves the model as it is")
 
 
-def checked_loss(method: Method, loss: Loss) -> Loss:
-    """A loss of a method; what it does wrong raises UserError, with the method's file and line."""
+def checked_loss(method: Method, loss: Loss, whole: bool = True) -> Loss:
+    """A loss of a method; what it does wrong raises UserError, with the method's file and line.
+
+    Of batches that are not `whole`, which have nothing of what a loss may ask for, it need have no
+    gradient.
+    """
     variant, _, name = type(method).__module__.rpartition("methods.")[2].rpartition(".")
     key = f"{name}@{variant}" if variant else name
 
@@ -66,7 +70,7 @@ def checked_loss(method: Method, loss: Loss) -> Loss:
                 key,
                 f"the loss has the shape {tuple(value.shape)}; it must be one number: take a mean",
             )
-        if not value.requires_grad:
+        if whole and not value.requires_grad:
             raise _mistake(
                 method, key, "the loss has no gradient: nothing in it is of the model in training"
             )

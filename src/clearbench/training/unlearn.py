@@ -118,7 +118,8 @@ class Unlearner:
         forget = endless_batches(self._sets.lengths("forget"), size, generator)
         retain = endless_batches(self._sets.lengths("retain"), size, generator)
         trained = [p for p in self._model.parameters() if p.requires_grad]
-        loss = checked_loss(self._method, loss)
+        # The first batches of a step have samples of both sets.
+        first, further = (checked_loss(self._method, loss, whole) for whole in (True, False))
         steps = itertools.islice(zip(forget, retain, strict=False), count)
         for step, (forgotten, kept) in enumerate(steps):
             whole = self._sets.batches(forgotten, kept, self._seed + step)
@@ -129,10 +130,11 @@ class Unlearner:
                 lost, asking = self._as_published, self._asking(batches, self._student)
                 student = ModelView(asking, self._seed, trained, lost, share)
                 reference = ModelView(self._recalling(batches), self._seed, (), lost, share)
+                checked = further if found else first
                 if self._as_published:
-                    found.append(partial(_mean_share, loss, share, student, reference))
+                    found.append(partial(_mean_share, checked, share, student, reference))
                 else:
-                    found.append(partial(loss, student, reference))
+                    found.append(partial(checked, student, reference))
             yield found
 
     def _asking(
