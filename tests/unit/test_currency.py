@@ -528,7 +528,8 @@ def test_a_shown_table_says_how_many_of_its_cells_are_not_current_and_why(tree, 
     cli.cli(
         ["show", str(tree.suite.path), "--results", str(tree.root.parent)], standalone_mode=False
     )
-    assert capsys.readouterr().out.splitlines()[0] == line
+    # It is laid out for the window.
+    assert " ".join(capsys.readouterr().out.split()).startswith(line)
 
 
 def test_a_shown_table_that_was_edited_says_so(tree):

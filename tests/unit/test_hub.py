@@ -259,7 +259,8 @@ def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path
     assert done.returncode == 0, done.stderr
     record = json.loads((tmp_path / "dataset/provenance.json").read_text())
     assert OLD in json.dumps(record["measures"])
-    settings = {"model": {"domain": "text", "hub": "some/model", "chat_template": "x"}}
+    template = yaml.safe_load((ROOT / "config/models/phi-1.5.yaml").read_text())["chat_template"]
+    settings = {"model": {"domain": "text", "hub": "some/model", "chat_template": template}}
     words = ("--settings", json.dumps(settings), "--dataset", "dataset", "--out", "base")
     done = run("base", *words, HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr

@@ -8,8 +8,8 @@ from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
 from clearbench.models.answers import IGNORED
 from clearbench.models.build import build_model, build_processor
-from clearbench.models.checkpoint import load_encoder, save_checkpoint
-from clearbench.models.encoding import Encoder
+from clearbench.models.checkpoint import save_checkpoint
+from clearbench.models.encoding import Encoder, load_encoder
 from tiny_models import BUILDS, SENTENCES, TOKENIZER, domain_of, new_tokenizer, png
 
 _PARTS = (

@@ -371,7 +371,7 @@ def test_a_lead_is_held_against_the_number_of_comparisons(tmp_path):
         [new if n % 7 == 0 else old for n, (new, old) in enumerate(zip(x, sample, strict=True))]
         for x in noise
     ]
-    names = ["ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "rmu"]
+    names = ["ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "sku"]
     entries = entries_of(
         Drawn(tmp_path, dict(zip(names, mixed, strict=True))).build(), names, "real"
     )

@@ -465,7 +465,9 @@ def test_a_file_dropped_into_the_folder_is_a_table(tree, tmp_path, monkeypatch):
 
 def test_a_thousand_cells_are_tabulated(tmp_path):
     methods = ["retain_ft", "ga", "gd", "kl", "idk", "dpo", "npo", "scrub", "llmu", "rmu", "sku"]
-    suite = {"methods": {key: {} for key in methods}, "forget_sizes": [1, 5, 10]}
+    # The default layer is that of a model of 32 layers.
+    given = {key: {"layer": 1} if key == "rmu" else {} for key in methods}
+    suite = {"methods": given, "forget_sizes": [1, 5, 10]}
     tree = Tables(tmp_path, seeds=list(range(15)), **suite).build()
     assert len(tree.suite.cells) == 990
     frame = make_tables(tree)["comparison"]

@@ -29,13 +29,11 @@ from transformers import (
 from transformers.utils import GENERATION_CONFIG_NAME, is_flash_attn_2_available
 
 from clearbench import hub, parallel
-from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
-from clearbench.models.encoding import Encoder
 from clearbench.models.precise_linear import PreciseLinear, fold, narrow, widen
 from clearbench.provenance.artifacts import folder_digest
-from clearbench.settings import TEMPLATE_DATE, Domain, Lora
+from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()
@@ -132,11 +130,8 @@ def load_processor(base: Path, domain: Domain) -> Any:
     return found
 
 
-def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_DATE) -> Encoder:
-    """The encoder of a base for a dataset, with all tokens by which its model ends an answer.
-
-    `date` is the day that its chat template is told.
-    """
+def ends_of(base: Path) -> list[int]:
+    """The tokens by which a base's generation ends an answer; none where it names none."""
     source = _folder(base, _pointer(base))
     try:
         if (source / GENERATION_CONFIG_NAME).exists():
@@ -146,8 +141,7 @@ def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_
             ends = GenerationConfig.from_model_config(config).eos_token_id
     except _UNREADABLE as error:
         raise unreadable(source, error) from None
-    found = [] if ends is None else [ends] if isinstance(ends, int) else ends
-    return Encoder(load_processor(base, domain), store, found, date)
+    return [] if ends is None else [ends] if isinstance(ends, int) else ends
 
 
 def positions_of(base: Path) -> int | None:

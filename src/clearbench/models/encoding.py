@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from torch.nn.utils.rnn import pad_sequence
 from clearbench.data.store import EvalSample, Store, TrainSample
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
+from clearbench.models.checkpoint import ends_of, load_processor
 from clearbench.models.template import fixed
-from clearbench.settings import TEMPLATE_DATE
+from clearbench.settings import TEMPLATE_DATE, Domain
 
 
 @dataclass(frozen=True)
@@ -294,6 +296,14 @@ class Encoder:
         added = self.processor is not self.tokenizer and not written
         tokens: list[list[int]] = self.tokenizer(texts, add_special_tokens=added)["input_ids"]
         return tokens
+
+
+def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_DATE) -> Encoder:
+    """The encoder of a base for a dataset, with all tokens by which its model ends an answer.
+
+    `date` is the day that its chat template is told.
+    """
+    return Encoder(load_processor(base, domain), store, ends_of(base), date)
 
 
 def collate(

@@ -9,14 +9,13 @@ from clearbench.domains.place import Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import (
-    load_encoder,
     placed,
     positions_of,
     save_checkpoint,
     text_positions,
     write_pointer,
 )
-from clearbench.models.encoding import Encoder
+from clearbench.models.encoding import Encoder, load_encoder
 from clearbench.training.finetune import finetune as train
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.records import RECORDS, write_records
-from clearbench.models.checkpoint import load_encoder, load_model
+from clearbench.models.checkpoint import load_model
+from clearbench.models.encoding import load_encoder
 from clearbench.settings import EvaluateSettings
 
 

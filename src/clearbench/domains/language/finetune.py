@@ -3,12 +3,8 @@
 from pathlib import Path
 
 from clearbench.domains.place import Place, Trained
-from clearbench.models.checkpoint import (
-    load_encoder,
-    load_model,
-    prepare_training,
-    save_checkpoint,
-)
+from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
+from clearbench.models.encoding import load_encoder
 from clearbench.settings import FinetuneSettings
 from clearbench.training.finetune import finetune as train
 

@@ -4,12 +4,8 @@ from pathlib import Path
 
 from clearbench.domains.place import Place, Trained
 from clearbench.methods.base import Method
-from clearbench.models.checkpoint import (
-    load_encoder,
-    load_model,
-    prepare_training,
-    save_checkpoint,
-)
+from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
+from clearbench.models.encoding import load_encoder
 from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training import memory
 from clearbench.training.references import References
