@@ -15,6 +15,9 @@ TORCH := 2.13.0
 # Not among the locked ones: where it is installed, every job takes two seconds to import it.
 EIGHT_BIT := bitsandbytes==0.50.2
 
+# What of a user's shell and pip's own file would install elsewhere than into the environment.
+ALONE := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PYTHONHOME -u PYTHONPATH PIP_USER=0
+
 VENV := .venv
 BIN := $(VENV)/bin
 # By content: times of files tell nothing of a lock that came with an archive or another clock.
@@ -34,13 +37,13 @@ install: $(INSTALLED) ## make .venv with everything in it, unless it is up to da
 
 $(INSTALLED): | $(BIN)/python
 	@echo "installing into $(VENV): some 120 packages, 2 GB; a few minutes"
-	$(BIN)/pip install --disable-pip-version-check -c envs/$(LOCK).lock -e '.[dev]'
+	$(ALONE) $(BIN)/pip install --disable-pip-version-check -c envs/$(LOCK).lock -e '.[dev]'
 	@rm -f $(VENV)/.installed-*; touch $@
 
 $(BIN)/python:
 	@for python in $(PYTHON); do \
 	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	    echo "$$python -m venv $(VENV)"; exec $$python -m venv $(VENV); \
+	    echo "$$python -m venv $(VENV)"; exec $(ALONE) $$python -m venv $(VENV); \
 	  fi; \
 	done; echo "make: no Python 3.11 or later among: $(PYTHON)" >&2; exit 1
 
@@ -56,7 +59,7 @@ $(SUITES): install
 
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
-	-$(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
+	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/unit/test_resume.py -k eight_bit
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 
@@ -74,7 +77,7 @@ lint: install ## run ruff, snakefmt, snakemake --lint and mypy
 
 # The CPU lock is the CUDA lock without the libraries that only the CUDA build of torch asks for.
 lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadata, downloads no packages)
-	$(BIN)/pip install --quiet uv
+	$(ALONE) $(BIN)/pip install --quiet uv
 	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev \
 	  --no-header --no-annotate --output-file $(VENV)/new.lock - pyproject.toml
 	{ echo '# Constraints for pip; renew with `make lock`.'; cat $(VENV)/new.lock; } > envs/cuda.lock

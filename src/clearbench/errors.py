@@ -1,11 +1,21 @@
 """Errors that the user can mend: a mistake in the input, or a disk that takes no more."""
 
+import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
+
+_OF_THE_SITE = {
+    *("EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "ESTALE", "EREMOTEIO"),
+    *("EUCLEAN", "EBUSY", "ETXTBSY", "ENOTEMPTY", "EXDEV", "ELOOP", "ENAMETOOLONG", "ENOTDIR"),
+    *("EISDIR", "EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "ENOLCK", "EOPNOTSUPP", "ENODEV", "ENXIO"),
+    *("ENOMEDIUM", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENETDOWN", "ENETUNREACH"),
+    *("ECONNREFUSED", "ECONNRESET", "ECONNABORTED", "ENOTCONN", "ESHUTDOWN", "ENOLINK", "ECOMM"),
+}
+"""The errors of an operating system that say nothing of the code that met them."""
 
 
 class UserError(Exception):
@@ -34,6 +44,11 @@ class Unreadable(UserError):
     def __init__(self, path: Path, error: OSError):
         help_ = "; its owner can allow it with chmod" if isinstance(error, PermissionError) else ""
         super().__init__(f"{path}: cannot be read ({error.strerror}){help_}")
+
+
+def of_the_site(error: OSError) -> bool:
+    """Whether an error is a trouble of disks, networks, rights or limits, and none of the code."""
+    return errno.errorcode.get(error.errno or 0) in _OF_THE_SITE
 
 
 @contextmanager

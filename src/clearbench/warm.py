@@ -20,7 +20,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 VARIABLE = "CLEARBENCH_WARM"
@@ -30,13 +30,14 @@ _IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
 """What stages import only where they use it, at the price of seconds."""
 
 _LONGEST_REQUEST = 2**20
+_LONGEST_ADDRESS = 107
 _GRACE = 10.0
 """Seconds that an interrupted job has to clean up."""
 
 
 def run_warm(command: Sequence[str]) -> int:
     """Run a command beside a warm process; gives the command's exit status."""
-    with TemporaryDirectory(prefix="clearbench-") as folder:
+    with TemporaryDirectory(prefix="clearbench-", dir=_folder_of_sockets()) as folder:
         path = str(Path(folder) / "socket")
         # Its own session, so that Ctrl-C reaches it through the calls alone. It ends with its
         # standard input, hence with this process, however that ends.
@@ -67,6 +68,13 @@ def run_warm(command: Sequence[str]) -> int:
             server.wait()
 
 
+def _folder_of_sockets() -> str:
+    """The folder for temporary files, or a shorter one: the address of a socket has 107 bytes."""
+    usual = gettempdir()
+    fits = len(os.fsencode(usual)) + len("/clearbench-12345678/socket") <= _LONGEST_ADDRESS
+    return usual if fits else "/tmp"
+
+
 def delegate() -> int | None:
     """Let the warm process run this call; gives its exit status, or None where there is none.
 
@@ -87,7 +95,13 @@ def delegate() -> int | None:
         except OSError:
             return None
         answer = connection.recv(1)
-    return answer[0] if answer else 1
+    if not answer:
+        print(
+            "clearbench: the job was killed, most likely because the machine ran out of memory",
+            file=sys.stderr,
+        )
+        return 128 + signal.SIGKILL
+    return answer[0]
 
 
 def serve(path: str, run: Callable[[], Any]) -> None:

@@ -29,7 +29,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from clearbench.errors import UserError, unknown
+from clearbench.errors import UserError, of_the_site, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
 from clearbench.provenance import packages
 from clearbench.provenance.artifacts import FAILURE, MANIFEST
@@ -245,9 +245,12 @@ class Workflow:
                 f"SLURM jobs of a run that was killed still work here: {' '.join(left)}; wait for"
                 f" their end to keep what they do, or type: scancel {' '.join(left)}"
             )
-        self.root.mkdir(parents=True, exist_ok=True)
         path = self.root / ".holder"
-        self._holder = path.open("a+", encoding="utf-8")
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            self._holder = path.open("a+", encoding="utf-8")
+        except OSError as error:
+            raise _told(error) from None
         try:
             fcntl.flock(self._holder, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -320,8 +323,8 @@ class Workflow:
                     restore_manifest(self.root / artifact.name)
             environments = accepted(self.site.image, self._in_image)
             found = assess(self.graph, Tree(self.root), environments)
-        except UserError as error:
-            raise WorkflowError(str(error)) from None
+        except (UserError, OSError) as error:
+            raise _told(error) from None
         if not self._snakemake.dryrun:
             self._forget_failures(found)
         for line in (*brief(found.values()), *self._remarks(found)):
@@ -406,3 +409,12 @@ def _chosen(config: Mapping[str, Any]) -> dict[str, str]:
             read = "empty" if value is None else f"read as {value!r}, which is no text"
             raise UserError(f"--config {key}: {read}; write it as {remedy}")
     return {**_CHOICES, **config}
+
+
+def _told(error: UserError | OSError) -> WorkflowError:
+    """A mistake or a trouble of the site as Snakemake tells it; a fault of the code is raised."""
+    if isinstance(error, UserError):
+        return WorkflowError(str(error))
+    if not of_the_site(error):
+        raise error
+    return WorkflowError(f"{error.filename or 'results'}: {error.strerror}")

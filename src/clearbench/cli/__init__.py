@@ -5,14 +5,16 @@ pandas.
 """
 
 import contextlib
-import errno
+import os
+import signal
 import sys
+from io import TextIOWrapper
 
 import click
 
 from clearbench import parallel
 from clearbench.cli import ask, fetch, prove, publish, run, site, stages
-from clearbench.errors import UserError
+from clearbench.errors import UserError, of_the_site
 from clearbench.provenance.interruption import Interrupted
 
 _SHARED = ("finetune", "unlearn", "evaluate")
@@ -28,15 +30,25 @@ SECTIONS = {
 
 
 def main() -> None:
-    """Run the command line; a user's mistake or a full disk ends in one line and exit status 1."""
+    """Run the command line; a user's mistake or a site's trouble is one line and exit status 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # What a terminal has no letter for is written as its number.
+            stream.reconfigure(errors="backslashreplace")
     try:
         cli(standalone_mode=False)
     except UserError as error:
         _fail(str(error))
+    except BrokenPipeError:
+        # The reader has seen enough; nothing more is written, not even at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if not of_the_site(error):
             raise
-        _fail(f"{error.filename or 'output'}: {error.strerror}; nothing was published")
+        of_stage = not {command.name for command in _commands(stages)}.isdisjoint(sys.argv)
+        end = "; nothing was published" if of_stage else ""
+        _fail(f"{error.filename or 'output'}: {error.strerror}{end}")
     except click.ClickException as error:
         error.show()
         sys.exit(2)

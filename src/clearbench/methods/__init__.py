@@ -11,14 +11,13 @@ import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from clearbench.errors import UserError, meant
 from clearbench.methods.parameters import Range, read_annotation
-from clearbench.mistakes import mistake
+from clearbench.mistakes import load, mistake
 from clearbench.settings import Domain, Unlearning
 
 if TYPE_CHECKING:
@@ -198,7 +197,10 @@ def _asked(key: str, parameters: Mapping[str, Any]) -> tuple[dict[str, int], dic
 
 def _tree(key: str) -> ast.Module:
     path = _file(key)
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        return ast.parse(path.read_bytes(), filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        raise mistake(f"method {key}", str(path), 1, "", error) from error
 
 
 def create(key: str, parameters: Mapping[str, Any]) -> "Method":
@@ -209,10 +211,7 @@ def create(key: str, parameters: Mapping[str, Any]) -> "Method":
     from clearbench.methods.base import Method
 
     describe(key).check(parameters)
-    try:
-        module = import_module(module_name(key))
-    except Exception as error:
-        raise mistake(f"method {key}", str(_file(key)), 1, "", error) from error
+    module = load(module_name(key), f"method {key}")
     (kind,) = (
         value
         for value in vars(module).values()

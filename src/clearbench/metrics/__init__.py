@@ -5,12 +5,12 @@ Nothing here reads or writes a file, or knows a model, a dataset or a table.
 """
 
 from functools import cache
-from importlib import import_module
 from pkgutil import iter_modules
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.faces import FaceMetric
+from clearbench.mistakes import load
 
 Metric = TaskMetric | ModelMetric | FaceMetric
 
@@ -85,7 +85,7 @@ def _defined() -> dict[str, Metric]:
     """The metrics of all files under each definition by name, none that a file imports."""
     found: dict[str, Metric] = {}
     for file in iter_modules(__path__):
-        module = import_module(f"{__name__}.{file.name}")
+        module = load(f"{__name__}.{file.name}", f"metric {file.name}")
         for value in vars(module).values():
             if not isinstance(value, Metric):
                 continue

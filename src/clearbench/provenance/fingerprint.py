@@ -19,6 +19,7 @@ from typing import Any
 
 from clearbench.domains import module_name as domain_module
 from clearbench.methods import module_name as method_module
+from clearbench.mistakes import mistake
 from clearbench.provenance.syntax import canonical
 
 PACKAGE = "clearbench"
@@ -31,7 +32,8 @@ _DIGITS = 16
 def code_of(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """The modules that a stage's job with these settings reaches, each with the hash of its code.
 
-    Raises ModuleNotFoundError for a stage, method or layout that does not exist.
+    Raises ModuleNotFoundError for a stage, method or layout that does not exist, UserError for a
+    file that is not Python.
     """
     return dict(_digests((f"{PACKAGE}.stages.{stage}", *_plugins(stage, settings))))
 
@@ -89,7 +91,10 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
     if path is None:
         raise ModuleNotFoundError(f"{name} is not a module of {PACKAGE}")
     source = path.read_bytes()
-    tree = ast.parse(source, filename=str(path))
+    try:
+        tree = ast.parse(source, filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        raise mistake(name, str(path), 1, "", error) from error
     imported = {found for node in ast.walk(tree) for found in _imports(node) if _path(found)}
     # A package's __init__ runs when anything inside it is imported.
     parent = name.rpartition(".")[0]

@@ -1,4 +1,4 @@
-"""Interruption: SIGTERM and SIGINT end a job where it can go on later, between two of its steps."""
+"""Interruption: SIGTERM, SIGINT or SIGHUP end a job between two steps, where it can go on later."""
 
 import signal
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_ASKING = (signal.SIGTERM, signal.SIGINT)
+_ASKING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Interrupted(BaseException):

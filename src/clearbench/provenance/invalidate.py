@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -58,8 +59,16 @@ def mark(tree: Tree, names: list[str], reason: str) -> None:
     note = {
         "reason": reason,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "by": getpass.getuser(),
+        "by": _user(),
     }
     for name in names:
         path = tree.root / name / INVALID
         path.write_text(json.dumps(note, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _user() -> str:
+    """The user's name, or number where the machine knows no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

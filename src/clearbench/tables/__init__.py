@@ -7,10 +7,10 @@ these domains only. No metric is computed here.
 
 from collections.abc import Callable
 from functools import cache
-from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, get_args
 
+from clearbench.mistakes import load
 from clearbench.settings import Domain
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
     """The functions that build the tables of a domain's suites, by the tables' names, sorted."""
     modules = {
-        file.name: import_module(f"{__name__}.{file.name}") for file in iter_modules(__path__)
+        file.name: load(f"{__name__}.{file.name}", f"table {file.name}")
+        for file in iter_modules(__path__)
     }
     return {
         name: module.build
@@ -33,6 +34,6 @@ def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
 
 def table_domains(name: str) -> tuple[Domain, ...]:
     """The domains of whose suites a table is one."""
-    module = import_module(f"{__name__}.{name}")
+    module = load(f"{__name__}.{name}", f"table {name}")
     found: tuple[Domain, ...] = getattr(module, "DOMAINS", get_args(Domain))
     return found

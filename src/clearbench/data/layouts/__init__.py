@@ -4,13 +4,13 @@ A file holds `Options`, the options it takes, and `read(images, texts, options)`
 sources into the contents of a store; `images` is None where the dataset names no image part.
 """
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
 from clearbench.data.contents import Contents
 from clearbench.data.sources import Source
 from clearbench.errors import UserError, unknown
+from clearbench.mistakes import load as load_file
 from clearbench.strict import Strict
 
 
@@ -37,5 +37,5 @@ def load(key: str) -> Layout:
     """The layout of a key. Raises UserError where there is none."""
     if key not in available():
         raise UserError(f"layout: {unknown(key, available(), f'unknown: {key}')}")
-    layout: Layout = import_module(module_name(key))
+    layout: Layout = load_file(module_name(key), f"layout {key}")
     return layout

@@ -11,6 +11,7 @@ from clearbench.errors import UserError
 from clearbench.graph import TABLES, Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST, part_folder, publish
 from clearbench.provenance.crate.entities import Entities
+from clearbench.provenance.crate.identifiers import check_licence, check_orcid
 from clearbench.provenance.crate.run import Run
 from clearbench.provenance.crate.workflow import describe_workflow
 from clearbench.provenance.differences import differences
@@ -46,11 +47,21 @@ Models, data and per-sample records are not in the crate; the manifests have the
 
 @dataclass(frozen=True)
 class Publication:
-    """What the results do not tell: their licence, a URL, and who ran the suite: name and ORCID."""
+    """What the results do not tell: their licence, a URL, and who ran the suite: name and ORCID.
+
+    Raises UserError for a licence or an ORCID that is none.
+    """
 
     licence: str
     author: str | None = None
     orcid: str | None = None
+
+    def __post_init__(self) -> None:
+        check_licence(self.licence)
+        if self.orcid and not self.author:
+            raise UserError("--orcid: whose? give the name with --author")
+        if self.orcid:
+            check_orcid(self.orcid)
 
 
 def export(
@@ -61,8 +72,6 @@ def export(
     The workflow's files lie below `root`; models, data and records are copied if `with_data`.
     Raises UserError where `out` exists, or an artifact is missing or not proven by its record.
     """
-    if publication.orcid and not publication.author:
-        raise UserError("--orcid: whose? give the name with --author")
     if out.exists():
         raise UserError(f"{out}: already there; remove it, or name another folder with --out")
     graph, tree = Graph(suite), Tree(results)
