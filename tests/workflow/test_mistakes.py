@@ -29,7 +29,7 @@ def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(fresh, changes,
 
 def test_a_mistake_in_a_method_is_told_before_the_first_job(fresh):
     own = fresh.with_own_code()
-    own.edit("methods/npo.py", "(-self.beta * ratio).mean()", "(-self.beta * ratio)")
+    own.edit("methods/npo.py", "student.forget.over_samples", "")
     own.write()
     done = own.snakemake(warm=False)
     assert done.status != 0
