@@ -7,6 +7,11 @@ from .bench import TRAINING
 FULL, ADAPTER = "model.safetensors", "adapter_model.safetensors"
 
 
+def of_models(frame):
+    """The rows of a table without those that are drawn from gold's, which lack some scores."""
+    return frame[frame.modality != "drawn"]
+
+
 def test_adapters_and_full_weights_can_be_stacked(bench):
     bench.write(
         modalities=["text"],
@@ -16,7 +21,7 @@ def test_adapters_and_full_weights_can_be_stacked(bench):
     )
     done = bench.snakemake()
     assert done.status == 0, done.output
-    assert set(bench.table().status) == {"ok"}
+    assert set(of_models(bench.table()).status) == {"ok"}
     assert "base" not in done.jobs
     kinds = {
         "base": FULL,
@@ -39,7 +44,7 @@ def test_what_the_original_says_is_stored_once_for_the_cells_that_ask(bench):
     # Retain fine-tuning asks the original nothing, so its cells are not made again.
     assert done.jobs.count("unlearn") == 2
     stored = bench.table()
-    assert set(stored.status) == {"ok"}
+    assert set(of_models(stored).status) == {"ok"}
     stored = stored.set_index(["method", "modality", "metric"])["mean"]
     assert stored["retain_ft"].equals(computed["retain_ft"])
     assert stored["npo"].to_dict() == pytest.approx(computed["npo"].to_dict(), abs=0.02)
@@ -52,6 +57,6 @@ def test_a_text_model_learns_and_forgets_the_texts_of_a_dataset_with_images(benc
     done = bench.snakemake()
     assert done.status == 0, done.output
     frame = bench.table()
-    assert set(frame.status) == {"ok"}
-    assert set(frame.modality) == {"-", "text"}
+    assert set(of_models(frame).status) == {"ok"}
+    assert set(frame.modality) == {"-", "text", "drawn"}
     assert "dataset" not in done.jobs
