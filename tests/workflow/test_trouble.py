@@ -6,6 +6,8 @@ from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
 
 METHODS = {"retain_ft": {}, "npo": {}}
 TIMES = (0, 1600000000, 4102444800)
+UNTRIED = "if len(student.forget.labels) > 40:\n"
+"""What a method's trial ahead of the jobs does not see: a batch of more than a few tokens."""
 EVALUATED = ["evaluate", "score", "tables", "unlearn"]
 
 
@@ -28,7 +30,10 @@ def test_a_diverged_cell_is_in_the_tables_and_stops_nothing(bench):
 def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(bench, monkeypatch):
     bench, cell = bench.with_own_code(), "unlearn/npo/text/forget10/seed0"
     before, records = bench.contents(), bench.records()
-    right, wrong = "ratio = ", 'raise ValueError("no ratio")\n        ratio = '
+    right, wrong = (
+        "ratio = ",
+        f'{UNTRIED}            raise ValueError("no ratio")\n        ratio = ',
+    )
     bench.edit("methods/npo.py", right, wrong)
     failed = bench.snakemake("--keep-going")
     assert (failed.status, failed.jobs) == (1, []), failed.output
@@ -63,8 +68,14 @@ def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(b
 
 
 def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(bench):
-    # The model has layers 0 and 1. gd is new as well, so that something must go on.
-    bench.write(modalities=["text"], methods={"rmu": {"layer": 99}, "gd": {}, **METHODS})
+    # gd is new as well, so that something must go on.
+    bench = bench.with_own_code()
+    right, wrong = (
+        "target = ",
+        f'{UNTRIED}            raise ValueError("no target")\n        target = ',
+    )
+    bench.edit("methods/rmu.py", right, wrong)
+    bench.write(modalities=["text"], methods={"rmu": {"layer": 1}, "gd": {}, **METHODS})
     failed = bench.snakemake()
     assert failed.status != 0
     assert failed.jobs == ["evaluate", "score", "unlearn"], failed.output
@@ -75,7 +86,7 @@ def test_a_failed_cell_leaves_the_others_and_reruns_alone_once_it_is_mended(benc
     assert "Traceback" not in failed.output, failed.output
     assert "--settings" not in failed.output, "the command buries what it said"
 
-    bench.write(modalities=["text"], methods={"rmu": {"layer": 1}, "gd": {}, **METHODS})
+    bench.edit("methods/rmu.py", wrong, right)
     mended = bench.snakemake()
     assert (mended.status, mended.jobs) == (0, EVALUATED), mended.output
     assert status_of(bench.table(), "rmu") == "ok"
