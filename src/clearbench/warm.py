@@ -129,6 +129,9 @@ def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
     for standard, descriptor in enumerate(descriptors):
         os.dup2(descriptor, standard)
         os.close(descriptor)
+    # The streams remember of what they were before whether one can seek in it.
+    sys.stdout = os.fdopen(1, "w", closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(call["cwd"])
     # What is in a folder of modules is looked up anew, whatever time the folder has.
     importlib.invalidate_caches()
