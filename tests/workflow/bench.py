@@ -133,8 +133,10 @@ class Bench:
     @property
     def environment(self) -> dict[str, str]:
         """That of a user who has activated the environment; nothing goes to the user's caches."""
+        # The runner of the tests tells its workers a width, by which tables would be laid out.
+        told = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
         return {
-            **os.environ,
+            **told,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(self.src),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
