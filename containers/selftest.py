@@ -6,13 +6,16 @@ Run by the Python of the image in a minute; the code is the checkout's, as in an
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from clearbench.config import BaseSettings
+from clearbench.data.mini.settings import MiniSettings
 from clearbench.graph import Graph
 from clearbench.provenance.artifacts import read_manifest
 from clearbench.provenance.fingerprint import submodules
 from clearbench.settings import Cell, FinetuneSettings, Finetuning, Unlearning, UnlearnSettings
 from clearbench.stages import base, dataset, finetune, generate, unlearn
+from clearbench.strict import validate
 from clearbench.suite import load_suite
 
 WORLD = {
@@ -25,7 +28,7 @@ WORLD = {
     "strangers": 0,
     "things": 8,
 }
-ONE_STEP = {"epochs": 1, "batch_size": 1000}
+ONE_STEP: dict[str, Any] = {"epochs": 1, "batch_size": 1000}
 
 
 def main() -> None:
@@ -38,7 +41,8 @@ def main() -> None:
     use = suite.model.use
     with TemporaryDirectory() as name:
         root = Path(name)
-        generate.run({**Graph(suite)["generate"].settings, **WORLD}, root / "generate")
+        drawn = {**Graph(suite)["generate"].settings, **WORLD}
+        generate.run(validate(MiniSettings, drawn, "the world"), root / "generate")
         dataset.run(suite.dataset, root / "generate", root / "dataset")
         settings = BaseSettings(model=suite.model.source, training=Finetuning(**ONE_STEP))
         base.run(settings, root / "dataset", 0, root / "base")
