@@ -6,7 +6,7 @@ its score's key is its name for the headline and `NAME@DEFINITION` for the other
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from clearbench.errors import UserError
@@ -95,14 +95,9 @@ OFFICIAL = Definition(
     " a task, naming as multiple choice, aggregates without ROUGE-L, forget quality by comparing"
     " captions one by one)",
 )
-ANSWER_ONLY = Definition(
-    "answer_only",
-    arithmetic,
-    pooled=False,
-    choice=False,
-    aligned=False,
-    rouge=("real", "retain", "forget"),
-    rouge_of_text=("real", "retain", "forget"),
+ANSWER_ONLY = replace(
+    HEADLINE,
+    name="answer_only",
     meaning="as the headline, of the answers' own tokens alone, the end of text left out; not of"
     " imported logs, which have it counted in",
     end=False,
