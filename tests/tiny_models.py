@@ -116,8 +116,8 @@ IMAGE_BUILDS = {
     ),
 }
 BUILDS = {**TEXT_BUILDS, **IMAGE_BUILDS}
-FROZEN = r"model\.(vision_tower|visual)\..*"
-"""The vision towers by the names that their parameters have."""
+FROZEN = r"model\.(vision_tower|visual|norm|final_layernorm)\..*"
+"""The vision towers by the names that their parameters have; of text models, the last norm."""
 
 LORA_TARGETS = r".*(layers|language_model).*\.(q_proj|v_proj|down_proj|fc2)"
 

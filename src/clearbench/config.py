@@ -11,7 +11,7 @@ from clearbench.data.mini.settings import MiniSettings
 from clearbench.errors import UserError, unknown
 from clearbench.plain_yaml import read_yaml
 from clearbench.settings import TEMPLATE_DATE, Attention, Domain, Lora, ModelUse, Training
-from clearbench.strict import Day, ForgetSize, Positive, Strict, validate
+from clearbench.strict import Day, Expression, ForgetSize, Positive, Strict, validate
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
 
@@ -125,7 +125,11 @@ class ModelSpec(ModelSource):
     gradient_checkpointing: bool = Field(
         False, description="compute activations twice in training instead of keeping them"
     )
-    frozen: str = Field("", description="regular expression for parameters that are never trained")
+    frozen: Expression = Field(
+        "",
+        description="regular expression for parameters that neither full weights nor an adapter"
+        " trains, once there is a base; empty for none",
+    )
     lora: Lora = Lora()
     parameters: dict[str, dict[str, Any]] = Field(
         default_factory=dict,

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from clearbench.errors import UserError
-from clearbench.strict import Day, Positive, Strict
+from clearbench.strict import Day, Expression, Positive, Strict
 
 Domain = Literal["multimodal", "text", "vision"]
 Attention = Literal["sdpa", "eager", "flash_attention_2"]
@@ -74,7 +74,7 @@ class Lora(Strict):
     rank: Positive = Field(8, description="rank of an update")
     alpha: Positive = Field(32, description="an update is scaled by alpha / rank")
     dropout: float = Field(0.0, ge=0, lt=1, description="on the adapter's input, in training")
-    targets: str = Field(
+    targets: Expression = Field(
         r".*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)",
         description="regular expression that a module's whole name must match",
     )
@@ -87,7 +87,7 @@ class ModelUse(Strict):
     precision: Literal["float32", "bfloat16"] = "float32"
     attention: Attention = "sdpa"
     gradient_checkpointing: bool = False
-    frozen: str = ""
+    frozen: Expression = ""
     lora: Lora = Lora()
     date: Day = TEMPLATE_DATE
 

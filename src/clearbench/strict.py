@@ -6,7 +6,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clearbench.errors import UserError, unknown
 
@@ -27,10 +27,19 @@ def _day(value: Any) -> Any:
     return text
 
 
+def _expression(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"input should be a regular expression ({error})") from None
+    return value
+
+
 Positive = Annotated[int, Field(gt=0)]
 # Neither JSON nor YAML knows a path or a set, so that these are made of a text and of a list.
 File = Annotated[Path, Field(strict=False)]
 Day = Annotated[str, BeforeValidator(_day)]
+Expression = Annotated[str, AfterValidator(_expression)]
 ForgetSize = Annotated[Literal[1, 5, 10], BeforeValidator(_whole)]
 
 

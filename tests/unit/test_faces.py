@@ -29,6 +29,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.faces import embed
 from clearbench.methods.ga import GradientAscent
+from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import (
     SCALE,
     Pixels,
@@ -546,3 +547,20 @@ def test_fixed_statistics_let_a_picture_be_seen_alike_in_every_batch(store, pixe
     among = model(pixels.batch([face.image for face in faces[:9]]))[:1]
     assert torch.allclose(alone, among, atol=1e-6)
     assert equal(weights_of(model), before)
+
+
+def test_what_is_frozen_keeps_its_weights_statistics_and_head(store, pixels):
+    faces = read_faces(store, 10, 10)
+    model = fresh()
+    freeze(model, r"backbone\.embedder\.|head")
+    model.set_persons([f"Person {number}" for number in range(PERSONS)])
+    before = weights_of(model)
+    train_faces(model, pixels, faces, TRAINING, 0, State())
+    moved = {name for name, tensor in weights_of(model).items() if not tensor.equal(before[name])}
+    assert not {n for n in moved if n.startswith(("backbone.embedder.", "head"))}
+    assert any("running_mean" in name for name in moved)
+    assert any("embedder" in name and "running_mean" in name for name in before)
+    with pytest.raises(UserError, match="frozen: no weight matches embedder"):
+        freeze(fresh(), "embedder")
+    with pytest.raises(UserError, match=r"frozen: .\* matches all weights"):
+        freeze(fresh(), ".*")

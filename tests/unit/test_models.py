@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from clearbench import methods
-from clearbench.config import Lora
+from clearbench.config import Lora, ModelSpec
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
@@ -25,6 +25,8 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
+from clearbench.models.precise_linear import narrow
+from clearbench.strict import validate
 from clearbench.suite import Unlearning
 from clearbench.training.loop import DivergedError
 from clearbench.training.references import References, write_references
@@ -652,16 +654,73 @@ def test_stored_checkpoint_gives_the_logits_of_the_trained_model(tiny, store, tm
     assert {path.suffix for path in cell.iterdir()} == {".safetensors", ".json"}
 
 
+ALL_LINEAR = {"an expression": r".*(proj|fc\d|qkv|dense)", "the shorthand": "all-linear"}
+
+
+@pytest.mark.filterwarnings("error::UserWarning:peft")
+@pytest.mark.parametrize("kind", ["full", *ALL_LINEAR])
 @of_every_architecture
-def test_frozen_weights_stay_as_they_were_in_full_training(tiny):
-    trained = prepare_training(tiny.new_model(), "full", LORA, FROZEN)
+def test_frozen_weights_stay_as_they_were_whatever_is_trained(tiny, kind):
+    weights = "full" if kind == "full" else "lora"
+    lora = LORA if kind == "full" else Lora(rank=2, targets=ALL_LINEAR[kind])
+    trained = prepare_training(tiny.new_model(), weights, lora, FROZEN)
     before = {name: p.detach().clone() for name, p in trained.named_parameters()}
-    training = TRAINING.model_copy(update={"weights": "full"})
+    training = TRAINING.model_copy(update={"weights": weights, "lr": 0.1, "epochs": 2})
     method_of("ga").unlearn(unlearner_of(tiny, trained, "ga", training, tiny.new_model))
+    moved = {
+        name.removeprefix("base_model.model.")
+        for name, p in trained.named_parameters()
+        if not torch.equal(p, before[name])
+    }
+    assert moved
+    assert not {name for name in moved if re.match(FROZEN, name)}
+    if weights == "full":
+        assert len(moved) == len([name for name in before if not re.match(FROZEN, name)])
+    elif tiny.domain == "multimodal":
+        free = prepare_training(tiny.new_model(), weights, lora, "")
+        names = [n.removeprefix("base_model.model.") for n, _ in free.named_parameters()]
+        # It is `frozen` that keeps the adapter out of the tower.
+        assert any("lora_" in name and re.match(FROZEN, name) for name in names)
+
+
+def test_a_weight_that_is_frozen_by_one_of_its_names_is_trained_by_none(tiny):
+    for weights, targets in (("full", LORA_TARGETS), ("lora", rf"lm_head|{LORA_TARGETS}")):
+        model = tiny.new_model()
+        trained = prepare_training(model, weights, Lora(rank=2, targets=targets), "lm_head")
+        assert not model.get_input_embeddings().weight.requires_grad
+        assert not [n for n, _ in trained.named_parameters() if "lm_head" in n and "lora" in n]
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+@pytest.mark.parametrize(
+    ("frozen", "told"),
+    [
+        (r"vision_tower\..*", "frozen: no weight matches .* they have names as model."),
+        (".*", "frozen: .* nothing is trained"),
+    ],
+)
+def test_an_expression_that_freezes_nothing_or_everything_is_one_line(tiny, weights, frozen, told):
+    with pytest.raises(UserError, match=told) as caught:
+        prepare_training(tiny.new_model(), weights, LORA, frozen)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value"), [("frozen", "model.(*"), ("lora", {"targets": "[a"})])
+def test_what_is_no_expression_is_told_with_its_key(key, value):
+    with pytest.raises(UserError, match=rf"m.yaml: {key}.*: input should be a regular expression"):
+        validate(ModelSpec, {"domain": "text", "hub": "a/b", key: value}, "m.yaml")
+
+
+def test_an_update_that_is_negated_leaves_frozen_weights_in_half_precision_alone(tiny):
+    frozen = rf"{FROZEN}|.*\.q_proj\.weight"
+    model = tiny.new_model()
+    narrow(model, torch.bfloat16)
+    trained = prepare_training(model, "full", LORA, frozen)
+    before = {name: p.detach().clone() for name, p in trained.named_parameters()}
+    assert any(name.endswith("rest") for name in before)
+    unlearner_of(tiny, trained, "sku", TRAINING, tiny.new_model).negate_update()
     same = {name for name, p in trained.named_parameters() if torch.equal(p, before[name])}
-    frozen = {name for name in before if re.match(FROZEN, name)}
-    assert same == frozen
-    assert bool(frozen) == (tiny.domain == "multimodal")
+    assert {name for name in before if re.match(frozen, name)} <= same
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

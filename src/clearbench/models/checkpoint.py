@@ -8,7 +8,7 @@ safetensors are read.
 import json
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 import transformers
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils import INCLUDE_LINEAR_LAYERS_SHORTHAND
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -268,9 +269,11 @@ def prepare_training(
 ) -> Model:
     """Choose what is trained: an adapter, or all weights but the `frozen` ones.
 
-    `weights` is `lora` or `full`; `frozen` a regular expression for parameter names. What is
-    trained is in single precision, whatever the model is in: a step is smaller than half precision
-    can tell. With `checkpointing`, layers keep no activations and compute them again when needed.
+    `weights` is `lora` or `full`; `frozen` a regular expression for the names of parameters that
+    neither trains. What is trained is in single precision, whatever the model is in: a step is
+    smaller than half precision can tell. With `checkpointing`, layers keep no activations and
+    compute them again when needed. Raises UserError where an expression matches nothing, or where
+    nothing is left to be trained.
     """
     trained = _trained(model, weights, lora, frozen)
     if checkpointing:
@@ -282,23 +285,47 @@ def prepare_training(
 
 
 def _trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
-    if weights == "lora":
-        config = LoraConfig(
-            r=lora.rank,
-            lora_alpha=lora.alpha,
-            lora_dropout=lora.dropout,
-            target_modules=lora.targets,
-            task_type=None,
+    if weights == "full":
+        freeze(model, frozen)
+        return model
+    spared = frozen_weights(model, frozen)
+    # Of a normalisation, an adapter would be trained on statistics that it is not stored with.
+    _keep_statistics(model, "")
+    owners = _owners(model)
+    try:
+        adapted = get_peft_model(model, _adapter(model, lora, spared))
+    except ValueError as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"lora.targets: no adapter of {lora.targets} ({reason})") from None
+    _check_unshared(adapted, owners)
+    return adapted
+
+
+def _adapter(model: nn.Module, lora: Lora, frozen: Collection[str]) -> LoraConfig:
+    """An adapter on the modules that are meant, but for those of `frozen` weights, by their names.
+
+    Raises UserError where no other module is meant.
+    """
+    meant = [
+        name
+        for name, module in model.named_modules()
+        if re.fullmatch(lora.targets, name)
+        or (lora.targets == INCLUDE_LINEAR_LAYERS_SHORTHAND and isinstance(module, nn.Linear))
+    ]
+    spared = [name for name in meant if f"{name}.weight" in frozen]
+    if meant and len(spared) == len(meant):
+        raise UserError(
+            f"frozen: has every module that lora.targets matches ({_some(spared)}), so that nothing"
+            " is trained"
         )
-        owners = _owners(model)
-        try:
-            adapted = get_peft_model(model, config)
-        except ValueError as error:
-            raise UserError(f"lora.targets: no module matches {lora.targets} ({error})") from None
-        _check_unshared(adapted, owners)
-        return adapted
-    freeze(model, frozen)
-    return model
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=lora.targets,
+        exclude_modules="|".join(map(re.escape, spared)) or None,
+        task_type=None,
+    )
 
 
 def _owners(model: nn.Module) -> dict[int, list[str]]:
@@ -326,16 +353,59 @@ def _check_unshared(adapted: PeftModel, owners: Mapping[int, Sequence[str]]) -> 
 
 
 def freeze(model: nn.Module, frozen: str) -> None:
-    """Train all weights but those whose names the regular expression `frozen` matches."""
+    """Train all weights but those whose names the regular expression `frozen` matches.
+
+    A frozen normalisation keeps its statistics as well. Raises UserError as `frozen_weights`, and
+    where nothing would be trained.
+    """
+    spared = frozen_weights(model, frozen)
     for name, module in model.named_modules():
-        if isinstance(module, PreciseLinear) and not (
-            frozen and re.match(frozen, f"{name}.weight")
-        ):
-            module.fold()
+        if isinstance(module, PreciseLinear):
+            if f"{name}.weight" in spared:
+                spared.add(f"{name}.rest")
+            else:
+                module.fold()
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(not (frozen and re.match(frozen, name)))
+        parameter.requires_grad_(name not in spared)
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise UserError(f"frozen: {frozen} matches all weights, so that nothing is trained")
+    if frozen:
+        _keep_statistics(model, frozen)
+
+
+def frozen_weights(model: nn.Module, frozen: str) -> set[str]:
+    """The names of the weights that a regular expression matches at their beginning.
+
+    All names of a weight that modules share, where one of them is matched; none for the empty
+    expression. Raises UserError for another one that matches nothing.
+    """
+    if not frozen:
+        return set()
+    shared = _owners(model).values()
+    found = {
+        name for names in shared if any(re.match(frozen, name) for name in names) for name in names
+    }
+    if not found:
+        names = [names[0] for names in shared]
+        raise UserError(
+            f"frozen: no weight matches {frozen}; they have names as {names[0]} and {names[-1]}"
+        )
+    return found
+
+
+def _keep_statistics(model: nn.Module, frozen: str) -> None:
+    """Let normalisations keep the statistics whose names an expression matches, in training too."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._NormBase) and any(
+            re.match(frozen, f"{name}.{own}") for own, _ in module.named_buffers(recurse=False)
+        ):
+            module.register_forward_pre_hook(_evaluating)
+
+
+def _evaluating(module: nn.Module, _: Any) -> None:
+    module.eval()
 
 
 def save_checkpoint(model: Model, folder: Path) -> None:

@@ -45,10 +45,11 @@ class FaceModel(nn.Module):
         """Whether batch normalisation keeps its statistics in training."""
 
     def set_persons(self, persons: Sequence[str]) -> None:
-        """Replace the head by a random one for these persons."""
+        """Replace the head by a random one for these persons; a frozen head stays frozen."""
+        trained = getattr(self, "head", self.projection.weight).requires_grad
         self.persons = tuple(persons)
         width = self.projection.out_features
-        self.head = nn.Parameter(torch.randn(len(persons), width) / width**0.5)
+        self.head = nn.Parameter(torch.randn(len(persons), width) / width**0.5, trained)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """The embeddings (B, E) of pictures (B, 3, H, W), unit vectors."""

@@ -111,7 +111,8 @@ class Unlearner:
             fold(self._reference_model())
             original = dict(self._reference_model().named_parameters())
             for name, parameter in self._model.named_parameters():
-                parameter.copy_(2 * original[name] - parameter)
+                if parameter.requires_grad:
+                    parameter.copy_(2 * original[name] - parameter)
 
     def _losses(self, loss: Loss, count: int, size: int) -> Iterator[list[Share]]:
         generator = torch.Generator().manual_seed(self._seed)
