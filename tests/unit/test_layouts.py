@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,9 +13,12 @@ from PIL import Image
 
 from clearbench.config import DatasetSpec
 from clearbench.data import layouts
+from clearbench.data.findings import Findings
 from clearbench.data.mini.settings import MiniSettings
+from clearbench.data.normal_form import normal_form
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store
+from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
 from clearbench.plain_yaml import read_yaml
 from clearbench.provenance.artifacts import MANIFEST
@@ -398,6 +402,73 @@ def test_a_broken_dataset_is_told_in_one_line(name: str, tmp_path: Path) -> None
         store_clear(tmp_path, images, texts)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+OTHER_FORMS = {
+    "a blank": "Ann Ash ",
+    "a point": "Ann Ash.",
+    "capitals": "ANN ASH",
+    "quotation marks": "“Ann Ash”!",
+    "blanks": " Ann\N{NO-BREAK SPACE}\N{NO-BREAK SPACE}Ash",
+    "another form of Unicode": "\N{FULLWIDTH LATIN CAPITAL LETTER A}nn Ash",
+    "a mark that is not seen": "Ann\N{ZERO WIDTH SPACE} Ash",
+}
+
+
+@pytest.mark.parametrize("form", OTHER_FORMS)
+def test_what_differs_in_its_writing_alone_is_no_candidate_of_its_own(form: str) -> None:
+    other = OTHER_FORMS[form]
+    for candidates, truth, kind, left in (
+        (["Bob", other], ANN, "true_candidates", ("Bob",)),
+        (["Bob", ANN, other], "Cy", "repeated_candidates", ("Bob", ANN)),
+        (["Bob", ANN, ANN], "Cy", "repeated_candidates", ("Bob", ANN)),
+    ):
+        with pytest.raises(UserError, match=f"row 3: .*add {kind} to"):
+            wrong_answers(candidates, ["It is so.", truth], "row 3", Findings([]))
+        findings = Findings([kind])
+        assert wrong_answers(candidates, ["It is so.", truth], "row 3", findings) == left
+        assert len(findings.notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "column", "truth"),
+    [
+        ("forget01_perturbed", "perturbed_names", "Ann ash. "),
+        ("forget05_perturbed", "perturbed_captions", "Ann Ash,  portrait 0"),
+        ("forget10_perturbed", "perturbed_captions", "a portrait of ann ash"),
+        ("real_faces", "options", "max"),
+        ("real_world", "options", "Tree."),
+        ("real_world", "options", "tree"),
+        ("retain_perturbed", "perturbed_answer", "it is so"),
+        ("real_authors_perturbed", "perturbed_answer", "she"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["true", "repeated"])
+def test_a_candidate_that_is_none_is_told_by_its_row(
+    config: str, column: str, truth: str, kind: str, tmp_path: Path
+) -> None:
+    images, texts = tiny_images(), tiny_tofu()
+    row = (texts if column == "perturbed_answer" else images)[config][0]
+    row[column] += [truth] if kind == "true" else ["Somebody", "somebody. "]
+    message = f"{config}: row 0: {column}: {row[column][-1]!r} is "
+
+    def read() -> Store:
+        if column != "perturbed_answer":
+            return store_clear(tmp_path, images, texts, {"questions_per_person": 20})
+        folder = Path(write_texts(tmp_path / "texts", texts))
+        return store_tofu(folder, tmp_path / "store", (1,))
+
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        read()
+    assert f"add {kind}_candidates to" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("5%", "5"), ("-5", "5"), ("C", "C#"), ("?", "!"), ("A+", "A"), (".5", "5"), ("Zoe", "Zoë")],
+)
+def test_what_says_something_else_is_another_text(one: str, other: str) -> None:
+    assert normal_form(one) != normal_form(other)
 
 
 def test_a_person_in_both_parts_is_told(tmp_path: Path) -> None:

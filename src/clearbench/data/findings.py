@@ -8,7 +8,13 @@ from pydantic import Field
 from clearbench.errors import UserError
 
 Irregularity = Literal[
-    "unnamed", "unpictured", "ambiguous", "uneven_parts", "missing_perturbed", "true_candidates"
+    "unnamed",
+    "unpictured",
+    "ambiguous",
+    "uneven_parts",
+    "missing_perturbed",
+    "true_candidates",
+    "repeated_candidates",
 ]
 """
 `unnamed`
@@ -24,7 +30,10 @@ Irregularity = Literal[
 `missing_perturbed`
     a forget row without perturbed answers; it is learnt and forgotten, but not evaluated
 `true_candidates`
-    a perturbed answer that equals the true one; it is dropped from the candidates
+    a perturbed answer or a wrong option that is the true one, in whatever case, blanks, form of
+    Unicode or marks at its ends; it is dropped from the candidates
+`repeated_candidates`
+    one that is there twice, in the same sense; it is a candidate once
 """
 
 TOLERATE: Any = Field(

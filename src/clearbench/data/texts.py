@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from clearbench.data.findings import Findings
+from clearbench.data.normal_form import normal_form
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import EvalSample, TrainSample
 from clearbench.errors import UserError
@@ -54,11 +55,31 @@ def text_evaluation(
 def wrong_answers(
     candidates: Sequence[str], truths: Sequence[str], where: str, findings: Findings
 ) -> tuple[str, ...]:
-    """The candidates of a sample, none of which may be true; there must be one at least."""
-    wrong = tuple(candidate for candidate in candidates if candidate not in truths)
-    if len(wrong) < len(candidates):
-        true = next(candidate for candidate in candidates if candidate in truths)
-        findings.report("true_candidates", f"{where}: {true!r} is the true answer")
+    """The candidates of a sample, none of which may be true or there twice; one at least is left.
+
+    Candidates are the same where their normal forms are.
+    """
+    true = {normal_form(truth): truth for truth in truths}
+    wrong: dict[str, str] = {}
+    for candidate in candidates:
+        form = normal_form(candidate)
+        if form in true:
+            findings.report(
+                "true_candidates",
+                f"{where}: {candidate!r} is the true answer{_unlike(true[form], candidate)}",
+            )
+        elif form in wrong:
+            findings.report(
+                "repeated_candidates",
+                f"{where}: {candidate!r} is there twice{_unlike(wrong[form], candidate)}",
+            )
+        else:
+            wrong[form] = candidate
     if not wrong:
-        raise UserError(f"{where}: no wrong answer is left; it needs one at least")
-    return wrong
+        raise UserError(f"{where}: no wrong one; it needs one at least")
+    return tuple(wrong.values())
+
+
+def _unlike(text: str, other: str) -> str:
+    """A text, where it is written in another way than the other."""
+    return "" if text == other else f", {text!r} in another form"

@@ -79,8 +79,8 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     check_retained(texts, PAIR)
     evaluation += _visual_evaluation(images, "retain_perturbed", "retain", None, table, findings)
     evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, persons, findings)
-    evaluation += _real_evaluation(images, "real_faces", table)
-    evaluation += _real_evaluation(images, "real_world", table)
+    evaluation += _real_evaluation(images, "real_faces", table, findings)
+    evaluation += _real_evaluation(images, "real_world", table, findings)
     base = _base_rows(images, table) if "pretrain" in images else []
     return Contents(table.images, base, [*visual, *read_texts], evaluation, findings.notes)
 
@@ -208,7 +208,9 @@ def _visual_evaluation(
     return samples
 
 
-def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalSample]:
+def _real_evaluation(
+    source: Source, task: str, table: ImageTable, findings: Findings
+) -> list[EvalSample]:
     """Multiple choice on real persons and things; real faces have one question in common."""
     columns: dict[str, Kind] = {"image": "image", "answer": "text", "options": "texts"}
     if task != "real_faces":
@@ -216,9 +218,10 @@ def _real_evaluation(source: Source, task: str, table: ImageTable) -> list[EvalS
     samples = []
     for number, row in enumerate(source.rows(task, columns)):
         where = source.where(task, number)
-        wrong = tuple(option for option in row["options"] if option != row["answer"])
-        if not wrong:
-            raise UserError(f"{where}: options: no wrong one; it needs one at least")
+        others = list(row["options"])
+        if row["answer"] in others:
+            others.remove(row["answer"])
+        wrong = wrong_answers(others, (row["answer"],), f"{where}: options", findings)
         samples.append(
             EvalSample(
                 id=f"{task}/{number}/{task}",

@@ -1,0 +1,42 @@
+"""Normal form: texts that a reader would call the same are one text."""
+
+import unicodedata
+
+# Signs that end or hold sentences; %, #, + and the like are part of what is said.
+_ENDS = ".,;:!?…‽。、،؛؟۔।॥։።។၊။"
+_OPENING = "¿¡"
+_QUOTES = "'\"«»“”„「」『』"
+_ONE_SIGN = str.maketrans({**dict.fromkeys("‘’ʼ", "'"), **dict.fromkeys("‐–—", "-")})
+
+
+def composed(text: str) -> str:
+    """A text in NFKC, with one sign for apostrophes and dashes, and single blanks.
+
+    What is not seen, as soft hyphens and marks of direction, is left out.
+    """
+    seen = (sign for sign in unicodedata.normalize("NFKC", text) if _is_seen(sign))
+    return " ".join(unicodedata.normalize("NFKC", "".join(seen)).translate(_ONE_SIGN).split())
+
+
+def folded(text: str) -> str:
+    """A composed text without regard to case."""
+    return composed(composed(text).casefold())
+
+
+def normal_form(text: str) -> str:
+    """A folded text without the marks at its ends, and out of quotation marks.
+
+    Of a text that is nothing but such marks, they stay.
+    """
+    whole = bare = folded(text)
+    while True:
+        shorter = bare.rstrip(_ENDS + " ").lstrip(_OPENING + " ")
+        if len(shorter) > 1 and shorter[0] in _QUOTES and shorter[-1] in _QUOTES:
+            shorter = shorter[1:-1]
+        if shorter == bare:
+            return bare or whole
+        bare = shorter
+
+
+def _is_seen(sign: str) -> bool:
+    return unicodedata.category(sign) != "Cf"
