@@ -1,6 +1,8 @@
 """Whatever file a picture comes in, models see what a person sees, or its row is told."""
 
 import io
+import struct
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -97,6 +99,55 @@ CLEAR = {
 def test_what_is_clear_lies_on_white(kind):
     content, expected = CLEAR[kind]
     assert np.abs(greys(content).astype(int) - expected).max() <= 1
+
+
+RED = (255, 0, 0)
+
+
+def raw_png(bits: int, colour: int, sample: bytes, clear: bytes) -> bytes:
+    """A PNG of eight rows of one sample, whose clear colour is named in its own bits."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc32(name + data))
+
+    row = b"\0" + sample * (bits if bits < 8 else 8)
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", 8, 8, bits, colour, 0, 0, 0),
+        b"tRNS": clear,
+        b"IDAT": compress(row * 8),
+        b"IEND": b"",
+    }
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in chunks.items())
+
+
+WHOLLY_CLEAR = {
+    **{
+        form: encoded(Image.new("RGBA", (8, 8), (*RED, 0)), form, lossless=True, exact=True)
+        for form in ("PNG", "WEBP", "TIFF", "TGA", "JPEG2000")
+    },
+    "a colour": encoded(Image.new("RGB", (8, 8), RED), transparency=RED),
+    "a colour of a palette": encoded(Image.new("RGB", (8, 8), RED).quantize(2), transparency=0),
+    "a colour of GIF": encoded(Image.new("RGB", (8, 8), RED).quantize(2), "GIF", transparency=0),
+    "a grey with alpha": encoded(Image.new("LA", (8, 8), (90, 0))),
+    "a colour of 16 bits": raw_png(16, 2, b"\xf2\x34\0\1\0\2", b"\xf2\x34\0\1\0\2"),
+    "a grey of 4 bits": raw_png(4, 0, b"\x55", b"\0\x05"),
+    "a grey of 2 bits": raw_png(2, 0, b"\x55", b"\0\1"),
+    "a grey of 1 bit": raw_png(1, 0, b"\0", b"\0\0"),
+}
+
+
+@pytest.mark.parametrize("kind", WHOLLY_CLEAR)
+def test_what_is_wholly_clear_is_white_whatever_colour_it_hides(kind):
+    for quick in (False, True):
+        assert set(rgb(WHOLLY_CLEAR[kind], quick).get_flattened_data()) == {(255, 255, 255)}
+
+
+@pytest.mark.parametrize(
+    ("clear", "shade"),
+    [(raw_png(4, 0, b"\x55", b"\0\x06"), 85), (raw_png(2, 0, b"\x55", b"\0\2"), 85)],
+)
+def test_a_grey_that_is_not_the_clear_one_stays(clear, shade):
+    assert set(greys(clear).flat) == {shade}
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])

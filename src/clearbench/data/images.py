@@ -11,6 +11,9 @@ _LEVELS = {"I": (255, 65_535), "F": (1, 255, 65_535)}
 
 _TIFF_BITS, _TIFF_MEANING, _WHITE_IS_ZERO = 258, 262, 0
 
+_PNG_BITS = 24
+"""The place of the byte that says how many bits a sample of a PNG has."""
+
 
 def rgb(encoded: bytes, quick: bool = False) -> Image.Image:
     """The picture in RGB: the first of several, turned as its EXIF says, on white where clear.
@@ -26,6 +29,7 @@ def rgb(encoded: bytes, quick: bool = False) -> Image.Image:
                 image.draft("RGB", (1, 1))
             # Of a file that is cut short, only decoding tells.
             image.load()
+            _scale_clear(image, encoded)
             upright = ImageOps.exif_transpose(image)
             return _on_white(_grey(upright, _white(image), _inverted(image)))
     except UnidentifiedImageError:
@@ -51,6 +55,18 @@ def _inverted(image: Image.Image) -> bool:
     """Whether 0 is white, where Pillow leaves that to the reader: in TIFF of more than 8 bits."""
     deep = image.mode in _LEVELS or image.mode.startswith("I;16")
     return deep and _tag(image, _TIFF_MEANING, 1) == _WHITE_IS_ZERO
+
+
+def _scale_clear(image: Image.Image, encoded: bytes) -> None:
+    """Give the clear colour of a PNG in the levels of 8 bits, as Pillow gives its pixels."""
+    clear = image.info.get("transparency")
+    bits = encoded[_PNG_BITS]
+    if image.format != "PNG" or clear is None:
+        return
+    if image.mode == "RGB" and bits == 16:
+        image.info["transparency"] = tuple(level >> 8 for level in clear)
+    if image.mode == "L" and bits < 8:
+        image.info["transparency"] = clear * 255 // (2**bits - 1)
 
 
 def _tag(image: Image.Image, number: int, default: int) -> int:
