@@ -151,10 +151,21 @@ def test_diverged_job_publishes_its_step_and_none_of_its_files(tmp_path):
     assert (read_record(out).facts["status"], read_record(out).facts["step"]) == ("diverged", 7)
 
 
-def test_what_is_made_from_a_diverged_artifact_is_diverged_without_work(tmp_path):
+def test_a_job_that_diverged_says_so_in_its_log(tmp_path, capsys):
+    cell = tmp_path / "cell"
+    Job("unlearn", cell, {}, UNLEARN).run(diverging)
+    assert f"clearbench: {cell}: diverged at step 7; published without" in capsys.readouterr().err
+    Job("unlearn", cell, {}, UNLEARN).run(diverging)
+    assert f"{cell}: unchanged, kept (diverged)" in capsys.readouterr().err
+    Job("evaluate", tmp_path / "out", {}, {}).run(lambda job: job.diverged(None))
+    assert f"{tmp_path / 'out'}: diverged; published without files" in capsys.readouterr().err
+
+
+def test_what_is_made_from_a_diverged_artifact_is_diverged_without_work(tmp_path, capsys):
     Job("unlearn", tmp_path / "cell", {}, UNLEARN).run(diverging)
     work = writing(a="a")
     Job("evaluate", tmp_path / "out", {"unlearned": tmp_path / "cell"}, {}).run(work)
+    assert f"{tmp_path / 'out'}: diverged at step 7" in capsys.readouterr().err
     assert work.ran == 0
     assert read_manifest(tmp_path / "out") == Manifest("evaluate", {}, "diverged", 7)
 

@@ -3,6 +3,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from PIL import Image
 
 from clearbench.config import DatasetSpec
 from clearbench.data import layouts
+from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings
 from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.normal_form import normal_form
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
-from clearbench.data.store import FORGET_SIZES, Store
+from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
 from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
 from clearbench.plain_yaml import read_yaml
@@ -478,6 +480,37 @@ def test_a_person_in_both_parts_is_told(tmp_path: Path) -> None:
     images["forget10_perturbed"].append({**images["retain_perturbed"].pop(), **moved})
     with pytest.raises(UserError, match="forget size 10: Dee Date has rows in both parts"):
         store_clear(tmp_path, images, tiny_texts())
+
+
+@pytest.mark.parametrize(
+    ("size", "modality", "told"),
+    [
+        (
+            1,
+            "text",
+            "no training row is forget at forget size 1, of any modality; choose a forget size"
+            " that has some: 5, 10",
+        ),
+        (
+            5,
+            "visual",
+            "no training row is forget at forget size 5 with modality visual; choose a"
+            " modality that the dataset has there: text",
+        ),
+    ],
+)
+def test_an_empty_forget_set_is_told_with_what_is_not_empty(tmp_path, size, modality, told):
+    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, "retain", "forget")
+    write_store(tmp_path, [], [], [replace(row, set10="forget"), replace(row, set05="retain")], [])
+    with pytest.raises(UserError, match=re.escape(told)):
+        Store(tmp_path).train("forget", size, modality)
+
+
+def test_a_dataset_that_has_nobody_to_forget_is_refused_when_it_is_read():
+    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, "retain", "forget")
+    for size, part in ((1, "forget"), (5, "retain"), (10, "forget")):
+        with pytest.raises(UserError, match=f"size {size}: no training row is of the part {part}"):
+            Contents([], [], [row], []).check([size])
 
 
 def test_the_known_irregularities_of_clear_are_survived_and_noted(

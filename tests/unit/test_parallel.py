@@ -1,5 +1,6 @@
 """Several processes of a job make what one makes: training to rounding, evaluation exactly."""
 
+import ast
 import json
 import os
 import subprocess
@@ -198,6 +199,18 @@ def test_what_launchers_left_in_the_shell_changes_no_job(root, original, tmp_pat
     one, two = (root / name / str(processes) / MANIFEST for name in ("original", "left"))
     assert one.read_bytes() == two.read_bytes()
     assert facts(two.parent)["processes"] == processes
+
+
+def test_no_command_hands_on_what_launchers_left():
+    """Not one that loads a model without being a job, either."""
+    code = (
+        "import os; from clearbench.cli import cli; cli(['methods'], standalone_mode=False);"
+        f" print({set(LEFT)!r} & set(os.environ))"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=os.environ | LEFT, check=True, capture_output=True, text=True)
+    kept = {name for name in LEFT if name.startswith("SLURM_")}
+    assert ast.literal_eval(done.stdout.splitlines()[-1]) == kept
 
 
 @pytest.mark.parametrize("variables", [LEFT, {**LEFT, "RANK": "x", "WORLD_SIZE": "3"}])

@@ -110,6 +110,7 @@ def cli(context: click.Context, processes: int, launched: bool) -> None:
         parallel.join(processes)
     elif processes > 1:
         parallel.launch(processes)
+    parallel.hide_strangers()
 
 
 for _modules in SECTIONS.values():

@@ -27,7 +27,8 @@ class Contents:
     def check(self, forget_sizes: Iterable[int]) -> None:
         """Check what no layout may break, and that some forget sizes can be used.
 
-        Raises UserError where a person is in both parts of a size, or a size is unusable.
+        Raises UserError where a person is in both parts of a size, or a size is unusable or
+        has no row in a part.
         """
         for size in FORGET_SIZES:
             parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
@@ -43,6 +44,13 @@ class Contents:
         for size in forget_sizes:
             if size in self.unusable:
                 raise UserError(f"forget size {size}: {self.unusable[size]}")
+            for part in ("forget", "retain"):
+                if not any(sample.part(size) == part for sample in self.train):
+                    raise UserError(
+                        f"forget size {size}: no training row is of the part {part}; its"
+                        " configuration must have rows of full, or leave the size out of"
+                        " forget_sizes"
+                    )
 
 
 class ImageTable:

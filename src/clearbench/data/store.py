@@ -148,12 +148,28 @@ class Store:
             and (part == "full" or sample.part(forget_size or 0) == part)
         ]
         if not samples:
-            size = "" if forget_size is None else f" at forget size {forget_size}"
-            raise UserError(
-                f"{self.folder}: no training row is {part}{size} with modality {modality};"
-                " choose a modality that the dataset has"
-            )
+            raise UserError(f"{self.folder}: {self._why_empty(part, forget_size, modality)}")
         return samples
+
+    def _why_empty(self, part: str, forget_size: int | None, modality: str) -> str:
+        """Why no training row is of a part and a modality, and what has some."""
+
+        def has(size: int | None, kind: str) -> bool:
+            rows = (s for s in self._train if kind in ("both", s.modality))
+            return any(part == "full" or sample.part(size or 0) == part for sample in rows)
+
+        where = "" if forget_size is None else f" at forget size {forget_size}"
+        kinds = [kind for kind in MODALITIES if has(forget_size, kind)]
+        if kinds:
+            return (
+                f"no training row is {part}{where} with modality {modality}; choose a modality that"
+                f" the dataset has there: {', '.join(kinds)}"
+            )
+        sizes = [str(size) for size in FORGET_SIZES if forget_size and has(size, "both")]
+        allowed = f"choose a forget size that has some: {', '.join(sizes)}"
+        return f"no training row is {part}{where}, of any modality; " + (
+            allowed if sizes else "the dataset's source must have some"
+        )
 
     def evaluation(self, forget_size: int) -> list[EvalSample]:
         """The evaluation samples of all tasks at a forget size, in the dataset's order."""

@@ -99,7 +99,6 @@ class Job:
 
     def run(self, work: Callable[[Self], None]) -> None:
         """Do the work and publish, unless the artifact is what the work would make."""
-        parallel.hide_strangers()
         if parallel.rank():
             self._follow(work)
             return
@@ -155,7 +154,17 @@ class Job:
             self.diverged(diverged.step)
 
     def diverged(self, step: int | None) -> None:
-        """Publish the cell as diverged at an optimiser step, without the files written so far."""
+        """Publish the cell as diverged at an optimiser step, without the files written so far.
+
+        The job has done its work, and says in its log how that ended; tables say so too.
+        """
+        if not parallel.rank():
+            at = "" if step is None else f" at step {step}"
+            print(
+                f"clearbench: {self.out}: diverged{at}; published without files, and the tables say"
+                " so (a smaller lr may help)",
+                file=sys.stderr,
+            )
         discard(self.folder)
         self.folder.mkdir()
         self._manifest = Manifest(self._stage, status="diverged", step=step)
@@ -201,7 +210,8 @@ class Job:
             return False
         (self.out / FAILURE).unlink(missing_ok=True)
         write_manifest(self.out, text)
-        print(f"{self.out}: unchanged, kept", file=sys.stderr)
+        ending = " (diverged)" if read_manifest(self.out).diverged else ""
+        print(f"{self.out}: unchanged, kept{ending}", file=sys.stderr)
         return True
 
     def _made_by(self, recipe: Recipe, folder: Path) -> str | None:

@@ -23,7 +23,7 @@ from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
 
 
-class DivergedError(Exception):
+class DivergedError(UserError):
     """The loss became NaN or infinite at an optimiser step (from 1)."""
 
     def __init__(self, step: int):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from clearbench.data.faces import FORGET, RETAIN, of_split, read_faces
 from clearbench.domains.place import Place, Trained
+from clearbench.errors import UserError
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor, save_face_model
@@ -28,11 +29,17 @@ def run(
     """
     training = settings.training
     faces = read_faces(place.store, cell.forget_size, settings.holdout or 0, settings.persons)
+    forget = of_split(faces, FORGET)
+    if not forget:
+        raise UserError(
+            f"{place.store.folder}: nobody who is forgotten at forget size {cell.forget_size} has a"
+            " picture and a name; choose another size"
+        )
     model = load_face_model(original, place.device)
     model.fixed_statistics = True
     freeze(model, settings.model.frozen)
     sets = FaceSets(
-        forget=of_split(faces, FORGET),
+        forget=forget,
         retain=of_split(faces, RETAIN),
         persons=model.persons,
         pixels=Pixels(load_image_processor(base), place.store),
