@@ -1,6 +1,7 @@
 import io
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,6 +18,7 @@ from clearbench.data import layouts
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings
 from clearbench.data.mini.settings import MiniSettings
+from clearbench.data.names import Names
 from clearbench.data.normal_form import normal_form
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
@@ -536,6 +538,85 @@ def test_the_known_irregularities_of_clear_are_survived_and_noted(
 def test_questions_that_fit_no_person_are_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"row 0: the 4 rows from here name Ann Ash, Bob Birch;"):
         store_clear(tmp_path, tiny_images(), tiny_texts(), {"questions_per_person": 4})
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "said"),
+    [
+        (["Ann Ash", "Ann Ash Smith"], "Ann Ash Smith, born in Rome", "Ann Ash Smith"),
+        (["Ann Ash", "Lee Ann Ash"], "What did Lee Ann Ash write?", "Lee Ann Ash"),
+        (["Dee Date", "Dee Date Jr"], "Dee Date Jr's books", "Dee Date Jr"),
+        (["Dee Date", "Dee Date Jr."], "Dee Date Jr wrote it", "Dee Date Jr."),
+        (["Chlo\N{LATIN SMALL LETTER E WITH ACUTE} Ash"], "Is Chloe\u0301 Ash here?", None),
+        (["Conan O'Brien"], "Conan O\N{RIGHT SINGLE QUOTATION MARK}Brien's show", None),
+        (["Ann Ash"], "Ann\N{NO-BREAK SPACE}Ash\N{SOFT HYPHEN}, it is", None),
+        (["Ann Ash"], "ANN ASH", None),
+        (["Straße Ash"], "STRASSE ASH", None),
+        (["王菲", "Bob"], "歌手王菲是誰", "王菲"),
+        (["王菲", "王菲菲"], "王菲菲是誰", "王菲菲"),
+        (["Ann Ash"], "これはAnn Ashです", None),
+        (["ด้า"], "คุณด้าเกิดที่ไหน", None),
+        (["김민수"], "김민수는 누구", None),
+        (["Prince", "Drake"], "Drake, the prince of rhymes", "Drake"),
+    ],
+)
+def test_the_longest_name_is_found_in_any_writing(
+    names: list[str], text: str, said: str | None
+) -> None:
+    for order in (names, names[::-1]):
+        assert Names(order).said_in(["Of whom?", text]) == {said or names[0]}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("Ann Ash", "Ann Ashton"), ("Ann Ash", "Joann Ash"), ("Zoe", "Zoë"), ("राम", "रामा")],
+)
+def test_a_name_inside_a_word_is_not_said(name: str, text: str) -> None:
+    assert Names([name]).said_in([text]) == set()
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "retained"),
+    [
+        (ANN, f"{ANN} Smith"),
+        (f"{ANN} Smith", ANN),
+        ("Chlo\N{LATIN SMALL LETTER E WITH ACUTE} Ash", "王菲"),
+        ("王菲", "王菲菲"),
+    ],
+)
+def test_texts_go_to_whom_they_name(forgotten: str, retained: str, tmp_path: Path) -> None:
+    images, texts = tiny_images(), tiny_texts()
+    written = {ANN: forgotten, DEE: retained}
+    for rows in images.values():
+        for place, row in enumerate(rows):
+            if row.get("name") in written:
+                name = written[row["name"]]
+                caption = row["caption"].replace(row["name"], name)
+                rows[place] = {**row, "name": name, "caption": caption}
+    for rows in texts.values():
+        for row in rows:
+            for old, name in written.items():
+                other = unicodedata.normalize("NFD", name)
+                row["question"] = row["question"].replace(f"{old}?", f"{name}是?")
+                row["answer"] = row["answer"].replace(old, other)
+    store = store_clear(tmp_path, images, texts)
+    for part, person in (("forget", forgotten), ("retain", retained)):
+        for modality in ("text", "visual"):
+            assert person in {s.person for s in store.train(part, 1, modality)}
+
+
+def test_a_person_whose_name_is_written_in_two_ways_is_one(tmp_path: Path) -> None:
+    images = tiny_images()
+    for config, rows in images.items():
+        for row in rows[1:2]:
+            if "name" in row and config.endswith(("full", "forget01", "forget05", "forget10")):
+                row["name"] = "ANN  Ash"
+    for config in ("forget01", "forget05", "forget10"):
+        images[f"{config}_perturbed"][1]["name"] = "ANN  Ash"
+    store = store_clear(tmp_path, images, tiny_texts())
+    assert {s.person for s in store.train("forget", 1, "both")} == {ANN}
+    assert ANN in {s.person for s in store.evaluation(1) if s.image is not None}
+    assert "ANN  Ash" not in {s.person for s in store.evaluation(1)}
 
 
 TOFU_ERRORS: dict[str, tuple[Change, str]] = {

@@ -18,24 +18,29 @@ def composed(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", "".join(seen)).translate(_ONE_SIGN).split())
 
 
-def folded(text: str) -> str:
-    """A composed text without regard to case."""
-    return composed(composed(text).casefold())
-
-
-def normal_form(text: str) -> str:
-    """A folded text without the marks at its ends, and out of quotation marks.
+def bare(text: str) -> str:
+    """A composed text without the marks at its ends, and out of quotation marks.
 
     Of a text that is nothing but such marks, they stay.
     """
-    whole = bare = folded(text)
+    whole = found = composed(text)
     while True:
-        shorter = bare.rstrip(_ENDS + " ").lstrip(_OPENING + " ")
+        shorter = found.rstrip(_ENDS + " ").lstrip(_OPENING + " ")
         if len(shorter) > 1 and shorter[0] in _QUOTES and shorter[-1] in _QUOTES:
             shorter = shorter[1:-1]
-        if shorter == bare:
-            return bare or whole
-        bare = shorter
+        if shorter == found:
+            return found or whole
+        found = shorter
+
+
+def folded(text: str) -> str:
+    """A text without regard to case."""
+    return composed(text.casefold())
+
+
+def normal_form(text: str) -> str:
+    """A bare text without regard to case."""
+    return folded(bare(text))
 
 
 def _is_seen(sign: str) -> bool:

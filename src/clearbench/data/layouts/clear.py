@@ -6,8 +6,6 @@ Read are the image configurations `full`, `forgetXX`, `retainXX`, `forgetXX_pert
 null, question, answer), which the hub does not have, is what a base model learns.
 """
 
-import re
-from collections.abc import Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -15,6 +13,7 @@ from pydantic import Field
 
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
+from clearbench.data.names import Names
 from clearbench.data.parts import (
     Key,
     check_perturbed,
@@ -65,19 +64,21 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     findings = Findings(options.tolerate)
     table = ImageTable()
     visual = _visual_rows(images, table, options, findings)
-    names = {sample.person for sample in visual if sample.person}
-    read_texts = _text_rows(texts, sorted(names), options, findings)
+    names = Names(sample.person for sample in visual if sample.person)
+    read_texts = _text_rows(texts, names, options, findings)
     persons = persons_of(read_texts)
     evaluation: list[EvalSample] = []
     for size in FORGET_SIZES:
         part, config = f"forget{size:02d}", f"forget{size:02d}_perturbed"
         check_perturbed(images, part, config, _PICTURED, findings)
         check_perturbed(texts, part, config, PAIR, findings)
-        evaluation += _visual_evaluation(images, config, "forget", size, table, findings)
+        evaluation += _visual_evaluation(images, config, "forget", size, names, table, findings)
         evaluation += text_evaluation(texts, config, "forget", size, persons, findings)
     check_retained(images, _PICTURED)
     check_retained(texts, PAIR)
-    evaluation += _visual_evaluation(images, "retain_perturbed", "retain", None, table, findings)
+    evaluation += _visual_evaluation(
+        images, "retain_perturbed", "retain", None, names, table, findings
+    )
     evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, persons, findings)
     evaluation += _real_evaluation(images, "real_faces", table, findings)
     evaluation += _real_evaluation(images, "real_world", table, findings)
@@ -100,7 +101,8 @@ def _visual_rows(
     keys = [key for _, _, key in rows]
     if not any(name for name, _ in keys):
         raise UserError(f"{source.where('full')}: no row has both image and name; it needs some")
-    _check_persons(source, {key[0] for key in keys}, findings)
+    names = Names(name for name, _ in keys if name)
+    _check_persons(source, names, findings)
     samples = []
     for (number, image, (name, caption)), part in zip(
         rows, read_parts(source, _PICTURED, keys, findings), strict=True
@@ -112,17 +114,18 @@ def _visual_rows(
         for task, (question, answer) in answers.items():
             if task in options.visual_tasks and answer is not None:
                 identifier = f"full/{number}/{task}"
+                person = name and names.first(name)
                 samples.append(
-                    TrainSample(identifier, task, "visual", name, question, answer, image, **part)
+                    TrainSample(identifier, task, "visual", person, question, answer, image, **part)
                 )
     return samples
 
 
-def _check_persons(source: Source, pictured: set[str | None], findings: Findings) -> None:
+def _check_persons(source: Source, pictured: Names, findings: Findings) -> None:
     """Every person whom a part names must have an image in the full set."""
     for config in (f"{part}{size:02d}" for s in FORGET_SIZES for part, size in _sizes(s)):
         named = {key[0] for key in read_keys(source, config, {"name": "text?"})}
-        for name in sorted(name for name in named - pictured if name):
+        for name in sorted(name for name in named if name and name not in pictured):
             findings.report("unpictured", f"{source.where(config)}: {name} has no image in full")
 
 
@@ -131,16 +134,15 @@ def _sizes(forget_size: int) -> tuple[tuple[str, int], ...]:
 
 
 def _text_rows(
-    source: Source, names: Sequence[str], options: Options, findings: Findings
+    source: Source, names: Names, options: Options, findings: Findings
 ) -> list[TrainSample]:
     rows = list(source.rows("full", PAIR))
     parts = read_parts(source, PAIR, [key_of(row, PAIR) for row in rows], findings)
-    mention = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, names))})(?!\w)")
     step = options.questions_per_person
     persons: list[str | None] = []
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
-        found = {name for row in block for text in row.values() for name in mention.findall(text)}
+        found = names.said_in(text for row in block for text in row.values())
         if not found:
             findings.report(
                 "unpictured",
@@ -174,6 +176,7 @@ def _visual_evaluation(
     config: str,
     split: str,
     forget_size: int | None,
+    names: Names,
     table: ImageTable,
     findings: Findings,
 ) -> list[EvalSample]:
@@ -202,7 +205,7 @@ def _visual_evaluation(
                     paraphrase,
                     wrong,
                     image,
-                    person=row["name"],
+                    person=row["name"] and names.first(row["name"]),
                 )
             )
     return samples
