@@ -21,6 +21,7 @@ from clearbench.models.checkpoint import (
     save_checkpoint,
     write_pointer,
 )
+from clearbench.models.faces import fetch_face_model
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.settings import Lora
 from synthetic import put_artifact
@@ -204,6 +205,39 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(made, tmp_path, flaw):
         check_checkpoint(theirs, folder / "base", domain)
     assert str(caught.value).startswith(f"model {theirs}: ")
     assert "\n" not in str(caught.value)
+
+
+QUANTISED = {
+    "bitsandbytes": {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
+    "gptq": {"quantization_config": {"quant_method": "gptq", "bits": 4}},
+    "awq": {"quantization_config": {"quant_method": "awq", "bits": 4}},
+    "fp8": {"text_config": {"quantization_config": {"quant_method": "fp8"}}},
+    "compressed-tensors": {"compression_config": {"quant_method": "compressed-tensors"}},
+    "quantize_config.json": None,
+    "quant_config.json": None,
+}
+
+
+@pytest.mark.parametrize("way", QUANTISED)
+def test_quantised_weights_are_refused_in_one_line_where_they_are_named(made, tmp_path, way):
+    folder, domain = made
+    theirs, changes = shutil.copytree(folder / "full", tmp_path / "theirs"), QUANTISED[way]
+    if changes is None:
+        (theirs / way).write_text("{}")
+    else:
+        config = json.loads((theirs / "config.json").read_text())
+        inner = {k: {**config.get(k, {}), **v} for k, v in changes.items()}
+        edit(theirs / "config.json", **inner)
+    for refusing in (
+        lambda: write_pointer(tmp_path, str(theirs), None),
+        lambda: check_checkpoint(theirs, folder / "base", domain),
+        lambda: load_model(theirs, [], domain, "float32", CPU),
+        lambda: fetch_face_model(str(theirs), None, 8, 0),
+    ):
+        with pytest.raises(UserError, match=re.escape(f"its weights are quantised ({way}), ")) as e:
+            refusing()
+        assert str(e.value).startswith(f"model {theirs}: ")
+        assert "\n" not in str(e.value)
 
 
 TIED = {

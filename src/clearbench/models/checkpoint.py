@@ -9,6 +9,7 @@ import json
 import re
 import warnings
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from transformers import (
     PretrainedConfig,
     PreTrainedModel,
 )
-from transformers.utils import GENERATION_CONFIG_NAME, is_flash_attn_2_available
+from transformers.utils import CONFIG_NAME, GENERATION_CONFIG_NAME, is_flash_attn_2_available
 
 from clearbench import hub, parallel
 from clearbench.errors import UserError, disk_errors
@@ -45,10 +46,13 @@ _ADAPTER = "adapter_model.safetensors"
 _ADAPTER_CONFIG = "adapter_config.json"
 _FULL = ("model.safetensors", "model.safetensors.index.json")
 _UNREADABLE = (
-    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError),
+    *(OSError, ValueError, LookupError, TypeError, AttributeError, RuntimeError, ImportError),
     SafetensorError,
 )
 """What the libraries raise where the files of a checkpoint are not what they should be."""
+
+_QUANTISED = ("quantize_config.json", "quant_config.json")
+"""How older GPTQ and AWQ say that weights are quantised; others say it in `config.json`."""
 
 _META = torch.device("meta")
 """Where tensors have names and shapes, and no numbers."""
@@ -75,15 +79,32 @@ def write_pointer(
     """Make a folder stand for a checkpoint of the hub, at the commit that it has now; gives that.
 
     `name` is a hub id, or a folder elsewhere. That has no commit: the pointer notes its content, so
-    that it is another one where a file has changed.
+    that it is another one where a file has changed. Raises UserError for quantised weights.
     """
     pointer = {"hub": name, "revision": None, "chat_template": chat_template}
     if Path(name).is_dir():
+        check_unquantised(Path(name))
         pointer["sha256"] = folder_digest(Path(name))
     else:
-        pointer["revision"] = hub.snapshot("model", name, revision).name
+        source = hub.snapshot("model", name, revision)
+        check_unquantised(source)
+        pointer["revision"] = source.name
     (folder / _POINTER).write_text(json.dumps(pointer) + "\n")
     return pointer["revision"]
+
+
+def check_unquantised(source: Path) -> None:
+    """Raise UserError where the weights of a folder are quantised: no such can be trained here."""
+    found = None
+    with suppress(OSError, ValueError):
+        config = json.loads((source / CONFIG_NAME).read_text(encoding="utf-8"))
+        found = _quantisation(config)
+    found = found or next((name for name in _QUANTISED if (source / name).is_file()), None)
+    if found:
+        raise UserError(
+            f"model {source}: its weights are quantised ({found}), which can be neither trained nor"
+            " merged with adapters here; name the model that it was made from"
+        )
 
 
 def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
@@ -120,7 +141,7 @@ def load_processor(base: Path, domain: Domain) -> Any:
     source = _folder(base, pointer)
     try:
         found = processor.load(source, domain)
-    except (OSError, ValueError) as error:
+    except _UNREADABLE as error:
         raise unreadable(source, error) from None
     found.chat_template = pointer.get("chat_template") or found.chat_template
     if found.chat_template is None:
@@ -148,7 +169,10 @@ def ends_of(base: Path) -> list[int]:
 def positions_of(base: Path) -> int | None:
     """How many tokens a base's model can place; None where its configuration sets no limit."""
     source = _folder(base, _pointer(base))
-    config: Any = AutoConfig.from_pretrained(str(source))
+    try:
+        config: Any = AutoConfig.from_pretrained(str(source))
+    except _UNREADABLE as error:
+        raise unreadable(source, error) from None
     return text_positions(config)
 
 
@@ -184,6 +208,7 @@ def load_model(
         if not (source / _ADAPTER).exists():
             break
         adapters.insert(0, source)
+    check_unquantised(source)
     try:
         # What is missing would be drawn at random, with a warning: it is refused below.
         model, said = auto_class(domain).from_pretrained(
@@ -428,6 +453,18 @@ def save_checkpoint(model: Model, folder: Path) -> None:
         config = folder / _ADAPTER_CONFIG
         settings = {**json.loads(config.read_text()), "base_model_name_or_path": None}
         config.write_text(json.dumps(settings, indent=1, sort_keys=True) + "\n")
+
+
+def _quantisation(config: Any) -> str | None:
+    """The way in which a configuration says that weights are quantised; None where it does not."""
+    if not isinstance(config, dict):
+        return None
+    for key, value in config.items():
+        if key in ("quantization_config", "compression_config") and value:
+            way = value.get("quant_method") if isinstance(value, dict) else None
+            return str(way or key)
+    # A model of several parts has a configuration of each.
+    return next(filter(None, map(_quantisation, config.values())), None)
 
 
 def _pointer(folder: Path) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from transformers import AutoConfig, AutoImageProcessor, AutoModel, PreTrainedMo
 from clearbench import hub
 from clearbench.data.store import Store
 from clearbench.errors import UserError, disk_errors
-from clearbench.models.checkpoint import unreadable
+from clearbench.models.checkpoint import check_unquantised, unreadable
 
 SCALE = 30.0
 """s of AM-Softmax, arXiv 1801.05599: the logit of a person is s times a cosine."""
@@ -135,10 +135,11 @@ def fetch_face_model(
     """A backbone of the hub or a folder, its projection random, with no person; its processor."""
     torch.manual_seed(seed)
     folder = hub.folder("model", name, revision)
+    check_unquantised(folder)
     try:
         backbone = AutoModel.from_pretrained(str(folder), use_safetensors=True)
         processor = AutoImageProcessor.from_pretrained(str(folder))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, ImportError) as error:
         raise unreadable(folder, error) from None
     return FaceModel(backbone.float(), width, []), processor
 
