@@ -18,7 +18,7 @@ class View(Protocol):
 
     `forget` and `retain` are batches of the two sets, `idk` the forget questions answered with "I
     don't know" variants, `mismatched(k)` the forget questions with k answers of other forget
-    samples each. `seed` is the seed of the run.
+    persons each, or of one person's that are not right. `seed` is the seed of the run.
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
     pictures with another person each. `flipped`, there only, are they mirrored. `weight_l1` is ‖θ‖₁

@@ -16,7 +16,8 @@ class SelectiveKnowledgeNegation(Method):
 
     Loss of θ': ε₁·CE(F) + ε₂·CE(F questions with K other forget answers) - ε₃·KL(p_θ₀ ‖ p_θ') on R;
     then θ = θ₀ - (θ' - θ₀). ε = `forget_weight`, `mismatch_weight`, `retain_weight`;
-    K = `mismatches`. Weights and K are those that its authors run it with
+    K = `mismatches`. Other answers are wrong ones: of other persons, or where one alone is
+    forgotten, of other questions. Weights and K are those that its authors run it with
     (github.com/franciscoliu/SKU). Source: arXiv 2402.10058.
     """
 

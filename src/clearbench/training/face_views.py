@@ -3,13 +3,15 @@
 So a method that is a loss on answers is the same loss on identities.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from clearbench.data.faces import Face
+from clearbench.errors import UserError
 from clearbench.methods.base import Asked
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
@@ -29,6 +31,14 @@ class FaceSets:
     persons: Sequence[str]
     pixels: Pixels
     device: torch.device
+
+    @cached_property
+    def shown(self) -> Mapping[int, set[str]]:
+        """The persons on each picture: several, where a dataset tolerates that."""
+        found: dict[int, set[str]] = {}
+        for face in (*self.forget, *self.retain):
+            found.setdefault(face.image, set()).add(face.person)
+        return found
 
     def lengths(self, part: str) -> list[int]:
         """All alike."""
@@ -144,11 +154,19 @@ class _Step:
     def _others(self, k: int, persons: Sequence[str]) -> tuple[list[Face], list[str]]:
         generator = torch.Generator().manual_seed(self._seed)
         places = {person: place for place, person in enumerate(persons)}
-        faces = [face for face in self._forget for _ in range(k)]
-        # A shift by 1..size-1 never gives the person itself.
-        shifts = torch.randint(1, max(2, len(persons)), (len(faces),), generator=generator)
-        others = [
-            persons[(places[face.person] + shift) % len(persons)]
-            for face, shift in zip(faces, shifts.tolist(), strict=True)
-        ]
+        faces, others = [face for face in self._forget for _ in range(k)], []
+        for face in faces:
+            start = places[face.person] + 1
+            wrong = [
+                person
+                for person in (*persons[start:], *persons[:start])
+                if person not in self._sets.shown[face.image]
+            ]
+            if not wrong:
+                raise UserError(
+                    f"forget set: {face.id} ({face.person}): there is no other person to take this"
+                    " one for, and the method trains on that; forget several persons, or leave it"
+                    " out"
+                )
+            others.append(wrong[int(torch.randint(len(wrong), (), generator=generator))])
         return faces, others

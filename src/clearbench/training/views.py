@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.methods.base import Asked
 from clearbench.models.answers import IGNORED, Answers, Totals
@@ -15,6 +15,7 @@ from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
 from clearbench.models.forward import answers_of, answers_of_shared
 from clearbench.models.shared_prompts import SharedBatch, collate_shared
+from clearbench.training.other_answers import OtherAnswers
 from clearbench.training.references import References
 
 
@@ -33,6 +34,17 @@ class Sets:
     shares_prompts: bool = True
     references: References | None = None
     as_published: bool = False
+
+    @cached_property
+    def others(self) -> OtherAnswers:
+        """What else the forget questions may be answered with."""
+        return OtherAnswers(self.forget, self.retain)
+
+    @cached_property
+    def mismatched(self) -> OtherAnswers:
+        """The same, of which every question has some. Raises UserError where one has none."""
+        self.others.check()
+        return self.others
 
     def lengths(self, part: str) -> list[int]:
         """Lengths in characters: close enough to put like with like, without encoding all."""
@@ -166,18 +178,19 @@ class _Step:
         forget = self.samples("forget")
         generator = torch.Generator().manual_seed(self._seed)
         if asked == "idk":
-            draws = torch.randint(len(REFUSALS), (len(forget),), generator=generator)
-            return [(s, REFUSALS[draw]) for s, draw in zip(forget, draws.tolist(), strict=True)]
+            choices = [self._sets.others.refusals(number) for number in self._forget]
+            refusals = [found[_draw(len(found), generator)] for found in choices]
+            return list(zip(forget, refusals, strict=True))
         if not isinstance(asked, int):
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
         if self._sets.as_published:
             return self._published_pairs(asked, generator)
-        pairs, size = [], len(self._sets.forget)
-        for i in self._forget:
-            # A shift by 1..size-1 never gives the sample itself.
-            shifts = torch.randint(1, max(2, size), (asked,), generator=generator).tolist()
-            others = [self._sets.forget[(i + shift) % size] for shift in shifts]
-            pairs += [(self._sets.forget[i], other.answer) for other in others]
+        pairs = []
+        for number, sample in zip(self._forget, forget, strict=True):
+            wrong = self._sets.mismatched.wrong(number)
+            for _ in range(asked):
+                other = self._sets.forget[wrong[_draw(len(wrong), generator)]]
+                pairs.append((sample, other.answer))
         return pairs
 
     def _published_pairs(self, k: int, generator: torch.Generator) -> list[tuple[TrainSample, str]]:
@@ -190,3 +203,7 @@ class _Step:
                 asked = drawn if drawn.image is not None else replace(sample, image=None)
                 pairs.append((asked, drawn.answer))
         return pairs
+
+
+def _draw(count: int, generator: torch.Generator) -> int:
+    return int(torch.randint(count, (), generator=generator))
