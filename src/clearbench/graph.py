@@ -259,7 +259,10 @@ class Graph:
         """Pointers to the models that were made elsewhere."""
         for name, given in self.suite.file.external.items():
             settings = ExternalSettings(
-                model=given.model, revision=given.revision, domain=self.suite.domain
+                model=given.model,
+                revision=given.revision,
+                trained_on=given.trained_on,
+                domain=self.suite.domain,
             )
             yield Artifact(
                 external_run(name),

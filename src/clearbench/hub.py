@@ -13,10 +13,13 @@ from clearbench.errors import UserError
 
 Kind = Literal["dataset", "model"]
 
+_BESIDE = ("non_lora_trainables*", "mm_projector*")
+"""Weights that trainers save beside an adapter: to see that they are there; they are not opened."""
+
 # The files of a model that are read, and weights that a repository holds a second time.
 _WANTED: dict[Kind, list[str] | None] = {
     "dataset": None,
-    "model": ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors"],
+    "model": ["*.json", "*.jinja", "*.txt", "*.model", "*.safetensors", *_BESIDE],
 }
 _UNWANTED: dict[Kind, list[str] | None] = {
     "dataset": None,

@@ -107,6 +107,11 @@ class Checkpoint(Strict):
         description="hub id or folder, of an adapter or of full weights, as safetensors"
     )
     revision: str | None = Field(None, description="commit of the hub model; null for a folder")
+    trained_on: str | None = Field(
+        None,
+        description="the base that an adapter's configuration names, where that is not the suite's"
+        " by name; the tables tell it",
+    )
 
     @property
     def folder(self) -> Path | None:

@@ -207,6 +207,84 @@ def test_a_checkpoint_that_does_not_fit_is_one_line(made, tmp_path, flaw):
     assert "\n" not in str(caught.value)
 
 
+BESIDE = [
+    "non_lora_trainables.bin",
+    "non_lora_trainables.safetensors",
+    "mm_projector.bin",
+    "pytorch_model.bin",
+    "embeddings.pt",
+    "model-00001-of-00002.bin",
+    "adapter_model_2.safetensors",
+]
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_weights_beside_an_adapter_are_never_left_out_unsaid(made, tmp_path, name):
+    folder, domain = made
+    theirs = shutil.copytree(folder / "adapter", tmp_path / "theirs")
+    for left in ("training_args.bin", "optimizer.pt", "rng_state_0.pth", "adapter_model.bin"):
+        (theirs / left).write_bytes(b"a pickle")
+    check_checkpoint(theirs, folder / "base", domain)
+    (theirs / name).write_bytes(b"a pickle")
+    told = f"model {theirs}: {name} beside the adapter: weights that were trained with it"
+    with pytest.raises(UserError, match=re.escape(told)):
+        check_checkpoint(theirs, folder / "base", domain)
+
+
+# What an adapter says of its base, where that is the hub's some/base at its commit; what it must be
+# told as, None where it is the suite's own.
+NAMED = {
+    "nothing": ({"base_model_name_or_path": None}, None),
+    "the id": ({"base_model_name_or_path": "some/base"}, None),
+    "a folder of its name": ({"base_model_name_or_path": "/scratch/models/base"}, None),
+    "a cache": ({"base_model_name_or_path": "/c/models--some--base/snapshots/1a"}, None),
+    "its commit": ({"base_model_name_or_path": "some/base", "revision": "a" * 40}, None),
+    "a branch": ({"base_model_name_or_path": "some/base", "revision": "main"}, None),
+    "another id": ({"base_model_name_or_path": "other/base"}, "other/base"),
+    "another folder": ({"base_model_name_or_path": "/scratch/llava-13b"}, "/scratch/llava-13b"),
+    "another commit": (
+        {"base_model_name_or_path": "some/base", "revision": "b" * 40},
+        f"some/base@{'b' * 40}",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", NAMED)
+def test_an_adapter_of_another_base_by_name_is_told_before_it_is_evaluated(
+    made, tmp_path, monkeypatch, way
+):
+    folder, domain = made
+    changes, named = NAMED[way]
+    theirs = shutil.copytree(folder / "adapter", tmp_path / "theirs")
+    edit(theirs / CONFIG, **changes)
+    base = tmp_path / "base"
+    base.mkdir()
+    pointer = {"hub": "some/base", "revision": "a" * 40, "chat_template": None}
+    (base / "hub.json").write_text(json.dumps(pointer))
+    monkeypatch.setattr("clearbench.hub.snapshot", lambda *_: folder / "base")
+    check_checkpoint(theirs, base, domain, named)
+    if named is None:
+        with pytest.raises(UserError, match="leave trained_on out"):
+            check_checkpoint(theirs, base, domain, "other/base")
+        return
+    with pytest.raises(UserError, match=re.escape(f"trained on {named}, not on some/base; if")):
+        check_checkpoint(theirs, base, domain)
+
+
+def test_an_adapter_of_a_base_that_was_made_here_names_its_folder_or_is_told(made, tmp_path):
+    folder, domain = made
+    theirs = shutil.copytree(folder / "adapter", tmp_path / "theirs")
+    edit(theirs / CONFIG, base_model_name_or_path=str(folder / "base"))
+    check_checkpoint(theirs, folder / "base", domain)
+    edit(theirs / CONFIG, base_model_name_or_path="some/model")
+    with pytest.raises(
+        UserError, match=r"trained on some/model, not .* \(trained_on: some/model\)"
+    ):
+        check_checkpoint(theirs, folder / "base", domain)
+    with pytest.raises(UserError, match="no adapter, so it lies on no base; leave trained_on out"):
+        check_checkpoint(folder / "full", folder / "base", domain, "some/model")
+
+
 QUANTISED = {
     "bitsandbytes": {"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": True}},
     "gptq": {"quantization_config": {"quant_method": "gptq", "bits": 4}},

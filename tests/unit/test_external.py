@@ -178,7 +178,17 @@ def test_rows_stand_between_the_controls_and_the_cells(tree):
     assert names.index(ROW) == 5
 
 
+def test_a_row_that_was_trained_on_another_base_by_name_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    row = {"model": str(tmp_path), "forget_size": 10, "trained_on": "other/base"}
+    suite = small(tmp_path, external={"theirs": row})
+    assert Graph(suite)[ROW].settings["trained_on"] == "other/base"
+    tree = SyntheticTree(suite, tmp_path / "results/small").build()
+    text = (tree.root / TABLES / "comparison.md").read_text()
+    assert "made elsewhere. It says that it was trained on other/base." in text
+
+
 def test_the_keys_of_a_row_are_listed():
     keys = {key for key, *_ in describe(SuiteFile)}
-    assert {f"external.NAME.{key}" for key in ("model", "revision", "forget_size", "on")} <= keys
+    assert {f"external.NAME.{key}" for key in ("model", "revision", "trained_on", "on")} <= keys
     assert "imported.NAME.log" in keys

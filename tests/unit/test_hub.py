@@ -63,7 +63,9 @@ def model_files(tmp_path_factory) -> dict[str, bytes]:
     tokenizer.chat_template = None
     tokenizer.save_pretrained(str(folder))
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
-    return {**files, "pytorch_model.bin": b"a pickle", "README.md": b"What it is."}
+    # Beside what is read: what is not fetched, and what is only seen to be there.
+    left = {"pytorch_model.bin": b"a pickle", "README.md": b"What it is."}
+    return {**files, **left, "non_lora_trainables.bin": b"a pickle"}
 
 
 @pytest.fixture

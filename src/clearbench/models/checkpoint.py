@@ -33,6 +33,7 @@ from transformers.utils import CONFIG_NAME, GENERATION_CONFIG_NAME, is_flash_att
 from clearbench import hub, parallel
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
+from clearbench.models.external import check_alone, check_base
 from clearbench.models.precise_linear import PreciseLinear, fold, narrow, widen
 from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import Domain, Lora
@@ -107,12 +108,15 @@ def check_unquantised(source: Path) -> None:
         )
 
 
-def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
+def check_checkpoint(
+    folder: Path, base: Path, domain: Domain, trained_on: str | None = None
+) -> None:
     """Check that a checkpoint, or the one that a pointer stands for, can be laid on a base.
 
     Files are opened and names and shapes compared; an adapter is then merged, in single precision,
     which `load_model` checks. Raises UserError in one line where there is no checkpoint or more
-    than one, or where it is one of another model.
+    than one, or where it is one of another model; an adapter with weights beside it, or one that
+    says it was trained on another base, unless that is `trained_on`.
     """
     source = _folder(folder, _pointer(folder))
     adapter, configured = ((source / name).exists() for name in (_ADAPTER, _ADAPTER_CONFIG))
@@ -124,6 +128,11 @@ def check_checkpoint(folder: Path, base: Path, domain: Domain) -> None:
         )
     if full and (adapter or configured):
         raise UserError(f"model {source}: both an adapter and full weights; leave one of them")
+    if adapter:
+        check_alone(source)
+        check_base(source, _ADAPTER_CONFIG, base, _pointer(base), trained_on)
+    elif trained_on is not None:
+        raise UserError(f"model {source}: no adapter, so it lies on no base; leave trained_on out")
     models = (load_model(base, stack, domain, "float32", _META) for stack in ([], [folder]))
     expected, found = (
         {(name, tensor.shape) for name, tensor in model.state_dict().items()} for model in models

@@ -13,7 +13,7 @@ def run(settings: ExternalSettings, base: Path, out: Path) -> None:
     def work(job: Job) -> None:
         settings.check_folder("model")
         commit = write_pointer(job.folder, settings.model, settings.revision)
-        check_checkpoint(job.folder, base, settings.domain)
+        check_checkpoint(job.folder, base, settings.domain, settings.trained_on)
         if commit is not None:
             job.measures.update(commit=commit)
 

@@ -123,6 +123,7 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
         f"{name}: the weights of {given.model}"
         + (f" at commit {given.revision}" if given.revision else "")
         + f", on the {given.on} if they are an adapter; evaluated here, made elsewhere."
+        + (f" It says that it was trained on {given.trained_on}." if given.trained_on else "")
         for name, given in results.suite.file.external.items()
     ]
     return [spread, *table.notes, *_decided(table), *_few(results), *others, *remarks.texts]
