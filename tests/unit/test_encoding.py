@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tokenizers import AddedToken, normalizers
 
 from clearbench.config import BaseSettings, ModelSource
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
@@ -77,8 +78,41 @@ def test_a_control_token_in_a_text_is_told_with_its_sample(encoder_of, architect
 def test_a_control_token_in_an_evaluated_sample_is_told_as_well(encoder_of, changes):
     odd = replace(ASKED, id="real_world/7/real_world", **changes)
     encoder, store = encoder_of("llava", asked=odd)
-    with pytest.raises(UserError, match=told(odd, "<image>")):
+    (column,) = changes
+    with pytest.raises(UserError, match=told(odd, "<image>") + rf" \(column {column}\);"):
         encoder.check(store.samples())
+
+
+@pytest.mark.parametrize("written", ["<IMAGE>", "<Image>", "＜image＞"])
+@pytest.mark.parametrize("column", ["question", "answer", "paraphrase"])
+@pytest.mark.parametrize("architecture", ["llama", "llava"])
+def test_a_control_token_in_another_writing_is_told_where_a_tokenizer_reads_it_so(
+    encoder_of, architecture, written, column
+):
+    odd = replace(ASKED, id="real_world/7/real_world", **{column: f"An {written} of it"})
+    encoder, store = encoder_of(architecture, asked=odd)
+    encoder.check(store.samples())
+    backend = encoder.tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    token = AddedToken("<image>", special=True, normalized=True)
+    encoder.tokenizer.add_tokens([token], special_tokens=True)
+    encoder = Encoder(encoder.processor, store)
+    with pytest.raises(UserError, match=f"^{odd.id}: a text becomes '<image>', .* {column}"):
+        encoder.check(store.samples())
+
+
+@pytest.mark.parametrize("column", ["question", "answer", "paraphrase", "perturbed"])
+def test_an_answer_that_a_plain_end_token_would_cut_short_is_told(encoder_of, column):
+    text = f"{SENTENCES[2]} x?"
+    odd = replace(ASKED, **{column: (text,) if column == "perturbed" else text})
+    encoder, store = encoder_of("llama", asked=odd)
+    (end,) = encoder.tokenizer("?", add_special_tokens=False)["input_ids"]
+    encoder = Encoder(encoder.processor, store, {end})
+    if column == "question":
+        encoder.check([odd])
+        return
+    with pytest.raises(UserError, match=rf"takes for an answer's end \(column {column}\)"):
+        encoder.check([odd])
 
 
 def test_a_token_that_the_processor_alone_knows_is_one_too(encoder_of):

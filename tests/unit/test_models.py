@@ -177,6 +177,24 @@ def test_greedy_answer_is_the_one_that_full_forwards_give_token_by_token(tiny, m
     assert len(set(expected)) > 1
 
 
+def test_a_draft_ends_where_the_model_does_whatever_the_true_answer_goes_on_with(
+    tiny, model, store, monkeypatch
+):
+    prompt = tiny.encoder.prompt(SENTENCES[0], None)
+    ids, free = prompt.ids, []
+    while len(free) < 6:
+        free.append(full_logits(model, prompt, ids)[-1].argmax().item())
+        ids = torch.cat([ids, torch.tensor(free[-1:])])
+    encoder = Encoder(tiny.processor, store, {free[3]})
+    shortest = free.index(free[3])
+    said = set()
+    for truth in (free, free[:4], free[:2], [*free[:4], 9, 9]):
+        monkeypatch.setattr(encoder, "answers", lambda *_, t=truth: [(0, [*t, encoder.end])])
+        (answered,) = reply(model, encoder, [Question(prompt, ["the truth"])], 6)
+        said.add(answered.generated)
+    assert said == {encoder.decode(free[:shortest])}
+
+
 @pytest.mark.parametrize("copies", [1, 20])
 def test_greedy_answer_ends_for_itself_while_others_of_its_batch_go_on(tiny, model, store, copies):
     first, *others = questions(tiny)

@@ -107,6 +107,12 @@ _EVAL_SCHEMA = pa.schema(
 _IMAGE_SCHEMA = pa.schema([("bytes", pa.binary())])
 
 
+def column_of(sample: TrainSample | EvalSample, text: str) -> str:
+    """The column of a store in which a sample has a text."""
+    columns = ("question", "answer", "paraphrase")
+    return next((name for name in columns if getattr(sample, name, None) == text), "perturbed")
+
+
 def write_store(
     folder: Path,
     images: Iterable[bytes],
@@ -192,6 +198,11 @@ class Store:
         yield from self.base()
         yield from self._train
         yield from map(_eval_sample, self._rows("eval"))
+
+    def column_with(self, text: str) -> str:
+        """The column in which the first sample that has a text has it; for none, "text"."""
+        found = (column_of(sample, text) for sample in self.samples() if text in sample.texts)
+        return next(found, "text")
 
     def sample_with(self, text: str, image: int | None = None) -> str:
         """The id of the first sample that has a text, about an image if one is given."""

@@ -51,7 +51,7 @@ def reply(
     candidates = [row for _, row in encoded]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
-    likelihoods, start = _run_candidates(model, prefix, candidates, encoder.padding, max_new_tokens)
+    likelihoods, start = _run_candidates(model, prefix, candidates, encoder, max_new_tokens)
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
         start = _Start.of(whole)
@@ -145,17 +145,18 @@ def _run_candidates(
     model: PreTrainedModel,
     prefix: _Prefix,
     candidates: Sequence[Sequence[_Candidate]],
-    padding: int,
+    encoder: Encoder,
     max_new_tokens: int,
 ) -> tuple[list[list[Likelihood]], _Start]:
     """The likelihoods of each prompt's candidates, which stand side by side after it in one pass.
 
     And the start of its greedy answer: as long as the model would choose the tokens of the first
-    candidate, which is the true answer, they are the greedy ones. The prefix's cache is used up.
+    candidate, which is the true answer, they are the greedy ones, to the first that ends an answer.
+    The prefix's cache is used up.
     """
     # A token is predicted by the state of the one before, the first by the prompt's last.
     given = [[candidate.tokens[:-1] for candidate in row] for row in candidates]
-    states = _run_side_by_side(model, prefix, given, padding)
+    states = _run_side_by_side(model, prefix, given, encoder.padding)
     head, device = model.get_output_embeddings(), states.device
     first = log_softmax(prefix.logits)
     found, replies, following = [], [], []
@@ -172,8 +173,10 @@ def _run_candidates(
         truth = tokens[0]
         chosen = logits[: len(truth) - 1].argmax(-1).tolist()
         chosen.insert(0, int(first[number].argmax()))
-        agreed = 0
-        while agreed < min(len(truth), max_new_tokens) - 1 and chosen[agreed] == truth[agreed]:
+        agreed, most = 0, min(len(truth), max_new_tokens) - 1
+        while agreed < most and chosen[agreed] == truth[agreed]:
+            if truth[agreed] in encoder.ends:
+                break
             agreed += 1
         replies.append(truth[:agreed])
         following.append(chosen[agreed])

@@ -1,10 +1,10 @@
 """From questions, images and answers to tokens, by the model's own processor and chat template."""
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from clearbench.data.store import EvalSample, Store, TrainSample
+from clearbench.data.store import EvalSample, Store, TrainSample, column_of
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import ends_of, load_processor
@@ -85,6 +85,8 @@ class Encoder:
         for sample in samples:
             for text in sample.texts:
                 self._check_text(text)
+            if self._has_hidden:
+                self._check_tokens(sample)
             if not all(map(str.strip, sample.texts[1:])):
                 raise UserError(f"{sample.id}: has an empty answer")
             image = sample.image if self.processor is not self.tokenizer else None
@@ -248,7 +250,7 @@ class Encoder:
         start = int((example.labels == IGNORED).sum())
         expected, found = [*given[:start], *self._to_end(given[start:])], example.ids.tolist()
         if found != expected:
-            pairs = enumerate(zip_longest(found, expected))
+            pairs = enumerate(itertools.zip_longest(found, expected))
             place, tokens = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
             here, there = (
                 "nothing" if token is None else repr(self.tokenizer.decode([token]))
@@ -268,8 +270,41 @@ class Encoder:
         if found:
             raise UserError(
                 f"{self._store.sample_with(text)}: a text holds {found[0]}, which the model takes"
-                " for a control token; write it otherwise"
+                f" for a control token (column {self._store.column_with(text)}); write it otherwise"
             )
+
+    def _check_tokens(self, sample: TrainSample | EvalSample) -> None:
+        """Raise UserError where a text of a sample becomes a control token, or ends an answer.
+
+        As texts that a tokenizer takes for a token in another writing (capitals, wide letters), or
+        tokens of plain text, such as a line's end, by which a model ends its answers.
+        """
+        for number, text in enumerate(sample.texts):
+            spelt = self.tokenizer([text, f" {text}"], add_special_tokens=False)["input_ids"]
+            refused = self._control_ids if number == 0 else self._control_ids | self.ends
+            found = refused.intersection(itertools.chain(*spelt))
+            if found:
+                token = self.tokenizer.convert_ids_to_tokens(min(found))
+                way = "a control token" if min(found) in self._control_ids else "an answer's end"
+                raise UserError(
+                    f"{sample.id}: a text becomes {token!r}, which the model takes for {way}"
+                    f" (column {column_of(sample, text)}); write it otherwise"
+                )
+
+    @cached_property
+    def _control_ids(self) -> frozenset[int]:
+        """The tokens that are no text; not the one for what has no token, which is a text's."""
+        added = self.tokenizer.added_tokens_decoder.items()
+        unknown = self.tokenizer.unk_token_id
+        return frozenset(i for i, token in added if token.special and i != unknown)
+
+    @cached_property
+    def _has_hidden(self) -> bool:
+        """Whether a text may become a control token, or an end, that is not written in it."""
+        added = self.tokenizer.added_tokens_decoder.values()
+        return bool(self.ends - self._control_ids) or any(
+            token.special and token.normalized for token in added
+        )
 
     @cached_property
     def _control(self) -> re.Pattern[str]:
