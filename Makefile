@@ -36,6 +36,9 @@ help: ## list the targets
 install: $(INSTALLED) ## make .venv with everything in it, unless it is up to date
 
 $(INSTALLED): | $(BIN)/python
+	@$(BIN)/pip --version >/dev/null 2>&1 || { \
+	  echo "make: $$PWD: scripts of Python environments do not start in a folder of this name; name it otherwise," \
+	    "without any of \" \$$ \` \\, and remove $(VENV)" >&2; exit 1; }
 	@echo "installing into $(VENV): some 120 packages, 2 GB; a few minutes"
 	$(ALONE) $(BIN)/pip install --disable-pip-version-check -c envs/$(LOCK).lock -e '.[dev]'
 	@rm -f $(VENV)/.installed-*; touch $@
@@ -86,7 +89,7 @@ lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadat
 
 container: LOCK = cuda
 container: ## build clearbench-cuda.sif, the image that jobs run in on a cluster; needs apptainer
-	containers/build.sh $(LOCK) $(BOOTSTRAP) $(BASE) $(BUILD_FLAGS)
+	containers/build.sh $(LOCK) $(BOOTSTRAP) '$(subst ','\'',$(BASE))' $(BUILD_FLAGS)
 
 picture: install ## draw the README's table, docs/table.svg
 	$(BIN)/python docs/draw.py

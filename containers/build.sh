@@ -5,6 +5,7 @@
 # checkout is a link to the one of now.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+case $PWD in *[:,]*) echo "$PWD: apptainer can't bind a folder with : or , in its path; name it otherwise" >&2; exit 1 ;; esac
 lock=$1 bootstrap=$2 base=$3
 shift 3
 

@@ -12,10 +12,9 @@ if suite.generated:
         resources:
             **suite.resources("generate"),
         params:
-            settings=suite.settings("generate"),
+            arguments=suite.arguments("generate"),
         shell:
-            "clearbench generate --settings {params.settings:q} --out $(dirname {output})"
-            " 2>&1 | tee {log} >&2"
+            "clearbench generate {params.arguments} 2>&1 | tee -- {log:q} >&2"
 
 
 rule dataset:
@@ -28,8 +27,6 @@ rule dataset:
     resources:
         **suite.resources("dataset"),
     params:
-        settings=suite.settings("dataset"),
-        source=suite.dataset_source,
+        arguments=suite.arguments("dataset"),
     shell:
-        "clearbench dataset --settings {params.settings:q} {params.source}"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench dataset {params.arguments} 2>&1 | tee -- {log:q} >&2"

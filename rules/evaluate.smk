@@ -12,10 +12,6 @@ rule evaluate:
         **suite.resources("evaluate"),
     params:
         launch=suite.launch("evaluate"),
-        settings=suite.settings("evaluate/{run}"),
-        models=suite.evaluated_models,
-        size=suite.option("evaluate/{run}", "forget_size"),
+        arguments=suite.arguments("evaluate/{run}"),
     shell:
-        "{params.launch} evaluate --settings {params.settings:q} --forget-size {params.size}"
-        " --base $(dirname {input.base}) {params.models} --dataset $(dirname {input.dataset})"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "{params.launch} evaluate {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -14,7 +14,6 @@ if suite.borrowing:
         resources:
             **suite.resources("external"),
         params:
-            settings=suite.settings("external/{external}"),
+            arguments=suite.arguments("external/{external}"),
         shell:
-            "clearbench external --settings {params.settings:q} --base $(dirname {input.base})"
-            " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+            "clearbench external {params.arguments} 2>&1 | tee -- {log:q} >&2"

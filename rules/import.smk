@@ -12,7 +12,6 @@ if suite.importing:
         resources:
             **suite.resources("import_logs"),
         params:
-            source=suite.option("import/{imported}", "log"),
+            arguments=suite.arguments("import/{imported}"),
         shell:
-            "clearbench import-logs --log {params.source:q} --out $(dirname {output})"
-            " 2>&1 | tee {log} >&2"
+            "clearbench import-logs {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -11,10 +11,9 @@ rule base:
     resources:
         **suite.resources("base"),
     params:
-        settings=suite.settings("base"),
+        arguments=suite.arguments("base"),
     shell:
-        "clearbench base --settings {params.settings:q} --seed 0"
-        " --dataset $(dirname {input.dataset}) --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench base {params.arguments} 2>&1 | tee -- {log:q} >&2"
 
 
 rule original:
@@ -29,11 +28,9 @@ rule original:
         **suite.resources("finetune"),
     params:
         launch=suite.launch("finetune"),
-        settings=suite.settings("original"),
+        arguments=suite.arguments("original"),
     shell:
-        "{params.launch} finetune --settings {params.settings:q} --part full --seed 0"
-        " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "{params.launch} finetune {params.arguments} 2>&1 | tee -- {log:q} >&2"
 
 
 rule gold:
@@ -48,12 +45,9 @@ rule gold:
         **suite.resources("finetune"),
     params:
         launch=suite.launch("finetune"),
-        settings=suite.settings("gold/forget{size}/seed{seed}"),
+        arguments=suite.arguments("gold/forget{size}/seed{seed}"),
     shell:
-        "{params.launch} finetune --settings {params.settings:q} --part retain"
-        " --forget-size $((10#{wildcards.size})) --seed {wildcards.seed}"
-        " --base $(dirname {input.base}) --dataset $(dirname {input.dataset})"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "{params.launch} finetune {params.arguments} 2>&1 | tee -- {log:q} >&2"
 
 
 if suite.referring:
@@ -69,9 +63,6 @@ if suite.referring:
         resources:
             **suite.resources("reference"),
         params:
-            settings=suite.settings("reference"),
+            arguments=suite.arguments("reference"),
         shell:
-            "clearbench reference --settings {params.settings:q}"
-            " --base $(dirname {input.base}) --original $(dirname {input.original})"
-            " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
-            " 2>&1 | tee {log} >&2"
+            "clearbench reference {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -16,6 +16,6 @@ rule score:
         **suite.resources("score"),
         scoring=1,
     params:
-        sources=suite.score_sources,
+        arguments=suite.arguments("score/{run}"),
     shell:
-        "clearbench score {params.sources} --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench score {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -13,12 +13,9 @@ if suite.shadowed:
         resources:
             **suite.resources("shadows"),
         params:
-            settings=suite.settings("shadows/{stack}"),
+            arguments=suite.arguments("shadows/{stack}"),
         shell:
-            "clearbench shadows --settings {params.settings:q} --number {wildcards.stack}"
-            " --base $(dirname {input.base})"
-            " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
-            " 2>&1 | tee {log} >&2"
+            "clearbench shadows {params.arguments} 2>&1 | tee -- {log:q} >&2"
 
     rule unlearn_shadows:
         input:
@@ -30,10 +27,6 @@ if suite.shadowed:
         resources:
             **suite.resources("unlearn_shadows"),
         params:
-            settings=suite.settings("unlearn_shadows/{method}/forget{size}/{stack}"),
+            arguments=suite.arguments("unlearn_shadows/{method}/forget{size}/{stack}"),
         shell:
-            "clearbench unlearn-shadows --settings {params.settings:q} --number {wildcards.stack}"
-            " --method {wildcards.method} --forget-size $((10#{wildcards.size}))"
-            " --base $(dirname {input.base}) --shadows $(dirname {input.shadows})"
-            " --dataset $(dirname {input.dataset}) --out $(dirname {output})"
-            " 2>&1 | tee {log} >&2"
+            "clearbench unlearn-shadows {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -13,9 +13,10 @@ rule tables:
     params:
         suite=suite.suite.path,
         results=suite.root,
+        out=suite.folder("tables"),
     shell:
-        "clearbench tabulate --suite {params.suite} --results {params.results}"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "clearbench tabulate --suite {params.suite:q} --results {params.results:q}"
+        " --out {params.out:q} 2>&1 | tee -- {log:q} >&2"
 
 
 # A target for each table of the paper, as `snakemake table1`: makes all tables and prints this one.
@@ -34,7 +35,8 @@ for number in (1, 3, 4, 5, 6):
             results=suite.root.parent,
             table=f"table{number}",
         shell:
-            "clearbench show {params.suite} {params.table} --results {params.results} | tee {log}"
+            "clearbench show --suite {params.suite:q} --results {params.results:q} {params.table}"
+            " | tee -- {log:q}"
 
 
 # Of several suites: those that the suite names below `single_domain` must have been run.
@@ -48,18 +50,19 @@ rule table2:
         suite=suite.suite.path,
         results=suite.root.parent,
     shell:
-        "clearbench carry-over {params.suite} --results {params.results} 2>&1 | tee {log}"
+        "clearbench carry-over --suite {params.suite:q} --results {params.results:q}"
+        " 2>&1 | tee -- {log:q}"
 
 
 onerror:
     suite.stop()
     shell(
         "env -u CLEARBENCH_IMAGE clearbench tabulate --partial"
-        " --suite {suite.suite.path} --results {suite.root}"
-        " --out {suite.partial_tables} && echo"
-        " 'Tables of what is done, the rest marked: {suite.partial_tables}' >&2"
+        " --suite {suite.suite.path:q} --results {suite.root:q}"
+        " --out {suite.partial_tables:q} && echo"
+        " 'Tables of what is done, the rest marked: '{suite.partial_tables:q} >&2"
     )
 
 
 onsuccess:
-    shell("rm -rf {suite.partial_tables}")
+    shell("rm -rf -- {suite.partial_tables:q}")

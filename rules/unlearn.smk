@@ -12,11 +12,6 @@ rule unlearn:
         **suite.resources("unlearn"),
     params:
         launch=suite.launch("unlearn"),
-        settings=suite.settings("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
-        reference=suite.stored_reference,
+        arguments=suite.arguments("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     shell:
-        "{params.launch} unlearn --settings {params.settings:q} --method {wildcards.method}"
-        " --modality {wildcards.modality} --forget-size $((10#{wildcards.size}))"
-        " --seed {wildcards.seed} --base $(dirname {input.base})"
-        " --original $(dirname {input.original}) {params.reference} --dataset $(dirname {input.dataset})"
-        " --out $(dirname {output}) 2>&1 | tee {log} >&2"
+        "{params.launch} unlearn {params.arguments} 2>&1 | tee -- {log:q} >&2"

@@ -35,6 +35,7 @@ from clearbench.strict import validate as check
 
 ROW_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 RETAIN_MODALITIES = ("same", "both")
+_ENDINGS = (".yaml", ".yml")
 
 
 DATA = "CLEARBENCH_DATA"
@@ -178,13 +179,18 @@ class Suite:
         return own, check(Unlearning, {**self.file.unlearn.model_dump(), **training}, where)
 
 
+def suite_name(name: str) -> str:
+    """The name of a suite that is given by its name or by the path of its file."""
+    return Path(name).stem if name.endswith(_ENDINGS) else name
+
+
 def load_suite(name: str, root: Path) -> Suite:
     """Read and check a suite.
 
     `name` is a file of `config/` below the root without its ending, or the path of a suite file.
     Raises UserError with file, key and what is allowed.
     """
-    path = Path(name) if name.endswith((".yaml", ".yml")) else root / "config" / f"{name}.yaml"
+    path = Path(name) if name.endswith(_ENDINGS) else root / "config" / f"{name}.yaml"
     if not path.is_file():
         known = suite_names(root)
         raise UserError(

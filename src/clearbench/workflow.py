@@ -9,6 +9,8 @@ import fcntl
 import json
 import logging
 import os
+import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -51,6 +53,9 @@ Wildcards = Mapping[str, str]
 _CHOICES = {"suite": "mini", "results": "results"}
 """The keys of `--config` with their defaults."""
 
+_PLAIN = re.compile(r"[\w@%+=:,./-]+")
+_BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
 
 def told_briefly(record: logging.LogRecord) -> bool:
     """A filter of Snakemake's log: of a job that failed, what its command said is enough.
@@ -77,6 +82,9 @@ class Workflow:
         except UserError as error:
             raise WorkflowError(str(error)) from None
         self.root = Path(chosen["results"]) / self.suite.name
+        _check_path(Path.cwd())
+        _check_path(self.suite.path)
+        _check_path(self.root, "{}", " are wildcards of Snakemake")
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
         logger.addFilter(told_briefly)
@@ -110,9 +118,13 @@ class Workflow:
         """The manifests of all artifacts: what a whole run leaves."""
         return [self.output(artifact.name) for artifact in self.graph]
 
+    def folder(self, name: str) -> Path:
+        """The folder of an artifact."""
+        return self.root / name
+
     def output(self, pattern: str) -> str:
         """The output of a rule: the manifest of the artifact whose name is `pattern`."""
-        return str(self.root / pattern / MANIFEST)
+        return str(self.folder(pattern) / MANIFEST)
 
     def log(self, pattern: str) -> str:
         """The log of the job that makes an artifact."""
@@ -143,18 +155,42 @@ class Workflow:
 
         return found
 
-    def settings(self, pattern: str) -> Callable[[Wildcards], str]:
-        """The function that gives the settings of a rule's job, as JSON."""
+    def arguments(self, pattern: str) -> Callable[[Wildcards], str]:
+        """The function that gives the arguments of the command of a rule's job, quoted.
+
+        A stage's options have the names of the artifact's settings, options and inputs.
+        """
 
         def found(wildcards: Wildcards) -> str:
-            return json.dumps(self._artifact(pattern, wildcards).settings, sort_keys=True)
+            artifact = self._artifact(pattern, wildcards)
+            words = []
+            if artifact.settings:
+                words += ["--settings", json.dumps(artifact.settings, sort_keys=True)]
+            given = {name: value for name, value in artifact.options.items() if value is not None}
+            given |= {name: self.folder(source) for name, source in artifact.inputs.items()}
+            for name, value in {**given, "out": self.folder(artifact.name)}.items():
+                # Of the many shadow models, the number is not part of the option's name.
+                words += [f"--{name.partition('/')[0].replace('_', '-')}", str(value)]
+            return shlex.join(words)
 
         return found
 
     @property
-    def image(self) -> str:
-        """The image that jobs run in where Snakemake deploys software by Apptainer."""
-        return str(self.site.image.resolve())
+    def image(self) -> str | None:
+        """The image that jobs run in where Snakemake deploys software by Apptainer.
+
+        Snakemake takes no path that a shell would have to quote, and wants to know it even where no
+        job runs in it.
+        """
+        path = str(self.site.image.resolve())
+        if _PLAIN.fullmatch(path):
+            return path
+        if self._in_image:
+            raise WorkflowError(
+                f"{path!r}: Snakemake can't run an image with such a path; allowed: letters,"
+                f" digits, _ . - + / @ % = , :; name another in {SITE}"
+            )
+        return None
 
     def resources(self, stage: str) -> dict[str, Any]:
         """The resources of a stage's jobs, as keywords of a rule's `resources`."""
@@ -177,25 +213,6 @@ class Workflow:
         """How a stage's jobs call the command line: with several GPUs, as a process for each."""
         gpus = self.suite.model.needs()[stage].gpus
         return "clearbench" if gpus < 2 else f"clearbench --processes {gpus}"
-
-    def option(self, pattern: str, name: str) -> Callable[[Wildcards], Any]:
-        """The function that gives an option of a rule's job, as the artifact has it."""
-
-        def found(wildcards: Wildcards) -> Any:
-            return self._artifact(pattern, wildcards).options[name]
-
-        return found
-
-    def evaluated_models(self, wildcards: Wildcards) -> str:
-        """The models of an evaluation as options of its command."""
-        artifact = self._artifact("evaluate/{run}", wildcards)
-        names = [name for name in ("finetuned", "unlearned") if name in artifact.inputs]
-        return " ".join(f"--{name} {self.root / artifact.inputs[name]}" for name in names)
-
-    def stored_reference(self, wildcards: Wildcards) -> str:
-        """What the original says as an option of a cell's command, where the cell reads it."""
-        artifact = self._artifact("unlearn/{method}/{modality}/forget{size}/seed{seed}", wildcards)
-        return f"--reference {self.root / REFERENCE}" if REFERENCE in artifact.inputs else ""
 
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""
@@ -220,18 +237,6 @@ class Workflow:
         except UserError as error:
             raise WorkflowError(str(error)) from None
         return tables
-
-    def score_sources(self, wildcards: Wildcards) -> str:
-        """What a score is made of, as options of its command."""
-        artifact = self._artifact("score/{run}", wildcards)
-        options = [f"--{name} {value}" for name, value in artifact.options.items()]
-        for name, source in artifact.inputs.items():
-            options.append(f"--{name.partition('/')[0]} {self.root / source}")
-        return " ".join(options)
-
-    def dataset_source(self, wildcards: Wildcards) -> str:
-        """The generated source as an option of the dataset's command."""
-        return f"--source {self.root / 'generate'}" if self.generated else ""
 
     def hold(self) -> None:
         """Hold the results tree until this process ends.
@@ -366,8 +371,12 @@ class Workflow:
         told = json.loads(os.environ.get(SLURM, "null"))
         if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
             os.environ[SLURM] = json.dumps(grant(self._snakemake.execution_settings.attempt))
+        if self._in_image or self._snakemake.non_local_exec:
+            for path in (Path.cwd(), self.suite.path, self.root):
+                _check_path(path, "$`\\\"'", " are not passed on to jobs on other machines")
         if not self._in_image:
             return
+        _check_path(Path.cwd(), ":,", " are separators to Apptainer")
         if not self.site.image.is_file():
             raise UserError(
                 f"{self.site.image}: no such image; make it with `make container`, or name another"
@@ -408,6 +417,12 @@ def _chosen(config: Mapping[str, Any]) -> dict[str, str]:
             remedy = {"suite": "suite=config/NAME.yaml", "results": "results=./FOLDER"}[key]
             read = "empty" if value is None else f"read as {value!r}, which is no text"
             raise UserError(f"--config {key}: {read}; write it as {remedy}")
+        for word in sys.argv:
+            typed = word.removeprefix(f"{key}=")
+            if typed != word and typed != value and typed[:1] not in ("'", '"'):
+                # Snakemake reads values as YAML, where ` #` begins a comment.
+                remedy = shlex.quote(f"{key}={json.dumps(typed, ensure_ascii=False)}")
+                raise UserError(f"--config {key}: read as {value!r}; write it as {remedy}")
     return {**_CHOICES, **config}
 
 
@@ -418,3 +433,12 @@ def _told(error: UserError | OSError) -> WorkflowError:
     if not of_the_site(error):
         raise error
     return WorkflowError(f"{error.filename or 'results'}: {error.strerror}")
+
+
+def _check_path(path: Path, forbidden: str = "", reason: str = "") -> None:
+    """Raise WorkflowError for a path that Snakemake or a command can't be given."""
+    if _BROKEN.search(str(path)):
+        raise WorkflowError(f"{str(path)!r}: a path with a line break or control character")
+    found = [letter for letter in forbidden if letter in str(path)]
+    if found:
+        raise WorkflowError(f"{path}: {' '.join(found)}{reason}; choose another path")

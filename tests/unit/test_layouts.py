@@ -749,6 +749,19 @@ def test_a_folder_that_does_not_exist_is_told(tmp_path: Path) -> None:
         store_tofu(tmp_path / "nowhere", tmp_path / "store", (1,))
 
 
+@pytest.mark.parametrize("name", ["my texts", "$HOME", "[ab]*", "{a}", "ü & 'it\"s'", "50%;#"])
+def test_a_folder_of_texts_may_have_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name / "texts"
+    folder.parent.mkdir()
+    write_texts(folder, tiny_tofu())
+    assert store_tofu(folder, tmp_path / "store", (1,)).train("full", None, "text")
+    (folder / "full.json").write_text("[{]")
+    with pytest.raises(UserError) as caught:
+        store_tofu(folder, tmp_path / "other", (1,))
+    assert str(caught.value).startswith(f"{folder}: full: can't be read: ")
+    assert "source-" not in str(caught.value)
+
+
 def test_an_unknown_option_or_layout_names_what_is_allowed(tmp_path: Path) -> None:
     folder = Path(write_texts(tmp_path / "texts", tiny_tofu()))
     with pytest.raises(UserError, match=r"options: author: unknown key \(did you mean authors"):

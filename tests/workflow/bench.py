@@ -146,12 +146,12 @@ class Bench:
     def snakemake(self, *options: str, suite: str = "suite", warm: bool = True) -> "Finished":
         """Run Snakemake to its end, beside a warm process as `make` does."""
         prefix = [sys.executable, "-m", "clearbench.warm"] if warm else []
-        return self._run([*prefix, *self.command(*options, suite=suite)])
+        return self.call([*prefix, *self.command(*options, suite=suite)])
 
     def clearbench(self, *words: str, suite: str = "suite", **variables: str) -> "Finished":
         """Call the command line on the suite, in an environment with further variables."""
         command = [sys.executable, "-m", "clearbench", *words, "--suite", suite]
-        return self._run(command, **variables)
+        return self.call(command, **variables)
 
     def results(self, suite: str = "suite") -> Path:
         return self.folder / "results" / suite
@@ -187,7 +187,8 @@ class Bench:
         assert {*kinds_of_a_run, "comparison.md"} <= kinds
         return found
 
-    def _run(self, command: list[str], **variables: str) -> "Finished":
+    def call(self, command: list[str], **variables: str) -> "Finished":
+        """Run any command in the folder, in an environment with further variables."""
         done = subprocess.run(
             command,
             cwd=self.folder,

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -297,6 +298,56 @@ def test_an_orcid_without_a_name_is_a_mistake(finished, tmp_path):
     assert done.stderr == "clearbench: --orcid: whose? give the name with --author\n"
 
 
+def make_all(suite, results, diverged=None):
+    """Make every artifact of a suite by a job that trains nothing; one of them has diverged."""
+    root = results / suite.name
+
+    def work(job):
+        if diverged and job.out.match(diverged):
+            job.diverged(3)
+        else:
+            (job.folder / "made é @ #%41.json").write_text("{}")
+
+    for artifact in Graph(suite):
+        Job(
+            artifact.stage,
+            root / artifact.name,
+            {name: root / source for name, source in artifact.inputs.items()},
+            artifact.resolved,
+            {f"{name}/{PROVENANCE}": root / name / PROVENANCE for name in artifact.reads},
+            artifact.outside,
+        ).run(work)
+
+
+@pytest.mark.parametrize("with_data", [(), ("--with-data",)], ids=["small", "all"])
+def test_any_name_is_an_identifier_of_a_crate(fresh, tmp_path, monkeypatch, issues, with_data):
+    for kind in ("models/small-llava", "datasets/small"):
+        file = fresh.folder / f"config/{kind}.yaml"
+        file.rename(file.with_name(f"my {file.stem} #ü.yaml"))
+    name = "Suite é: 50% [a] @ #1?"
+    model, dataset = "my small-llava #ü", "my small #ü"
+    fresh.write("plain", model=model, dataset=dataset, methods={"npo": {}, "npo@published": {}})
+    file = (fresh.folder / "config/plain.yaml").rename(fresh.folder / f"{name}.yaml")
+    monkeypatch.chdir(fresh.folder)
+    suite = load_suite(str(file), fresh.folder)
+    make_all(suite, fresh.folder / "my results")
+    out = tmp_path / "crate"
+    call = [sys.executable, "-m", "clearbench", "export-crate", "--suite", str(file)]
+    done = fresh.call([*call, "--results", "my results", "--out", str(out), *with_data])
+    assert done.status == 0, done.output
+    found = entities(out)
+    for identifier in found:
+        assert re.fullmatch(r"[\w./:?#&=%~+-]*", identifier, re.ASCII), identifier
+    job = found["#job/unlearn/npo%40published/both/forget10/seed0"]
+    assert job["name"] == "unlearn: unlearn/npo@published/both/forget10/seed0"
+    for identifier, entity in found.items():
+        if entity["@type"] == "File" and not identifier.startswith("#"):
+            assert (out / unquote(identifier)).is_file()
+    assert (out / f"config/models/{model}.yaml").is_file()
+    assert (out / f"config/{name}.yaml").read_bytes() == file.read_bytes()
+    assert issues(out) == []
+
+
 def test_data_from_elsewhere_an_image_and_a_diverged_cell_are_told(
     fresh, tmp_path, monkeypatch, issues
 ):
@@ -307,23 +358,7 @@ def test_data_from_elsewhere_an_image_and_a_diverged_cell_are_told(
     cell = "npo/text/forget10/seed0"
     monkeypatch.chdir(fresh.folder)
     monkeypatch.setattr(environment, "image", lambda: "ab" * 32)
-
-    def work(job):
-        if job.out.match(f"unlearn/{cell}"):
-            job.diverged(3)
-        else:
-            (job.folder / "made.json").write_text("{}")
-
-    root = fresh.results()
-    for artifact in Graph(load_suite("suite", fresh.folder)):
-        Job(
-            artifact.stage,
-            root / artifact.name,
-            {name: root / source for name, source in artifact.inputs.items()},
-            artifact.resolved,
-            {f"{name}/{PROVENANCE}": root / name / PROVENANCE for name in artifact.reads},
-            artifact.outside,
-        ).run(work)
+    make_all(load_suite("suite", fresh.folder), fresh.folder / "results", f"unlearn/{cell}")
     done = export(fresh, tmp_path / "crate")
     assert done.returncode == 0, done.stderr
     found = entities(tmp_path / "crate")

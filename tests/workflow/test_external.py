@@ -64,7 +64,7 @@ def test_a_copied_checkpoint_scores_as_the_row_that_it_was_copied_from(bench, tm
     assert scores(bench, "external/adapter") != scores(bench, CELL)
 
     crate = ("export-crate", "suite", "--out", str(tmp_path / "crate"))
-    done = bench._run(["clearbench", *crate])
+    done = bench.call(["clearbench", *crate])
     assert done.status == 0, done.output
     assert '"#job/external/adapter"' in (tmp_path / "crate/ro-crate-metadata.json").read_text()
 

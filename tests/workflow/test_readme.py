@@ -143,7 +143,7 @@ def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
     tables = [f"snakemake table{number}" for number in (3, 6)]
     lines = [*of("snakemake"), *tables, "snakemake table4 --config suite=tofu"]
     for line in dict.fromkeys(lines):
-        done = checkout._run([*shlex.split(line), "--dry-run"])
+        done = checkout.call([*shlex.split(line), "--dry-run"])
         assert done.status == 0, f"{line}: {done.output}"
         assert "This was a dry-run" in done.output, line
 

@@ -31,7 +31,7 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     from clearbench.provenance.currency import assess
     from clearbench.provenance.why import explain, summarise
 
-    suite = _suite_of(target, results) or suite
+    suite = _suite_of(target, results, suite)
     graph, tree, environments = open_suite(suite, results)
     statuses = assess(graph, tree, environments)
     chosen = list(statuses)
@@ -177,12 +177,17 @@ def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     return Graph(found), Tree(results / found.name), accepted_here()
 
 
-def _suite_of(target: str | None, results: Path) -> str | None:
-    """The suite that a file belongs to, if the target is a file of the results tree."""
-    if target is None:
-        return None
-    path = _below(target, results)
-    return path.parts[0] if path is not None and path.parts else None
+def _suite_of(target: str | None, results: Path, suite: str) -> str:
+    """The suite that a file of the results tree belongs to; the one given for another target.
+
+    The results do not tell where the file of a suite lies, which the one given may.
+    """
+    from clearbench.suite import suite_name
+
+    path = None if target is None else _below(target, results)
+    if path is None or not path.parts or path.parts[0] == suite_name(suite):
+        return suite
+    return path.parts[0]
 
 
 def _below(target: str, root: Path) -> Path | None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,10 +78,10 @@ def run(
         wanted = [source for cell in cells for source in cell.inputs.values()]
     root = results / found.name
     words = [sys.executable, "-m", "snakemake"]
-    words += [str(root / name / MANIFEST) for name in dict.fromkeys(wanted)]
     words += ["--dry-run"] if dry_run else []
     words += ["--profile", profile] if profile else []
-    words += ["--config", f"suite={suite}", f"results={results}"]
+    words += ["--config", _choice("suite", suite), _choice("results", str(results))]
+    words += ["--", *(str(root / name / MANIFEST) for name in dict.fromkeys(wanted))]
     # The rules call `clearbench` by its name.
     here = str(Path(sys.executable).parent)
     os.environ["PATH"] = os.pathsep.join([here, os.environ.get("PATH", os.defpath)])
@@ -97,6 +98,17 @@ def run(
         return
     for name in runs:
         click.echo(f"{name}: {_scores(root / f'score/{name}')}")
+
+
+def _choice(key: str, value: str) -> str:
+    """A word after `--config`, in quotes where Snakemake would read the value as something else."""
+    from snakemake.cli import parse_config
+
+    word = f"{key}={value}"
+    with suppress(AssertionError):
+        if parse_config([word]) == {key: value}:
+            return word
+    return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
 def _matching(pattern: str, graph: "Graph") -> list[str]:

@@ -1,5 +1,7 @@
 """Sources: a dataset in a hub's layout, on the hub or in a folder, read through `datasets`."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -31,14 +33,16 @@ class Source:
         self.name = name
         self.commit: str | None = None
         self._cache = cache
-        self._folder = Path(name)
         self._loaded: dict[str, Any] = {}
-        if self._folder.is_dir():
-            return
-        if not hub.is_id(name):
-            raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
-        self._folder = hub.snapshot("dataset", name, revision)
-        self.commit = self._folder.name
+        folder = Path(name)
+        if not folder.is_dir():
+            if not hub.is_id(name):
+                raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
+            folder = hub.snapshot("dataset", name, revision)
+            self.commit = folder.name
+        # The library takes `$`, `[` and the like in a folder's path for variables and patterns.
+        self._folder = cache / f"source-{len(list(cache.iterdir()))}"
+        shutil.copytree(folder.absolute(), self._folder, copy_function=os.symlink)
 
     def __contains__(self, config: str) -> bool:
         return config in self.configs
@@ -107,7 +111,8 @@ class Source:
         except (DatasetsError, OSError, ValueError, StopIteration) as error:
             # The library wraps what went wrong in a line that says only that something did, and
             # lets slip a StopIteration for an empty file.
-            lines = str(error.__cause__ or error).strip().splitlines() or ["no data"]
+            told = str(error.__cause__ or error).replace(str(self._folder), self.name)
+            lines = told.strip().splitlines() or ["no data"]
             raise UserError(
                 f"{where}: can't be read: {lines[0]}; it needs a split train with rows{self._check}"
             ) from error

@@ -73,6 +73,10 @@ class Entities:
         note = "Not part of the crate; known by its checksum."
         return self.add(f"#{quote(path)}", "File", description=note, **properties)
 
+    def part(self, path: str) -> Any:
+        """The file or folder of a path in the crate; None where there is none."""
+        return self.crate.get(quote(path))
+
     def folder(self, path: str, **properties: Any) -> Any:
         """A folder of the crate; its files are added one by one."""
         return self.crate.add_dataset(dest_path=path, properties=_compact(properties))

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from clearbench.graph import TABLES, Artifact, Graph
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, sha256
@@ -60,14 +61,14 @@ class Run:
         end = start + timedelta(seconds=facts["seconds"])
         made = self._folder(artifact)
         used = [self._folder(self._graph[name]) for name in artifact.inputs.values()]
-        used += [self._entities.crate.get(self._path(name, PROVENANCE)) for name in artifact.reads]
+        used += [self._entities.part(self._path(name, PROVENANCE)) for name in artifact.reads]
         used += [self._outside(artifact, record, name) for name in artifact.outside]
         used += [
             self._entities.setting(artifact.stage, name, value)
             for name, value in _leaves({**record.recipe.settings, **_environment(record)})
         ]
         job = self._entities.add(
-            f"#job/{artifact.name}",
+            f"#job/{quote(artifact.name)}",
             "CreateAction",
             name=f"{artifact.stage}: {artifact.name}",
             description=shlex.join(facts["command"]),
@@ -82,7 +83,7 @@ class Run:
             containerImage=self._image(record),
             resourceUsage=self._memory(artifact, record),
         )
-        self._entities.crate.get(self._path(artifact.name, PROVENANCE))["about"] = job
+        self._entities.part(self._path(artifact.name, PROVENANCE))["about"] = job
         return job
 
     def _whole(self, jobs: list[Any]) -> Any:
@@ -94,7 +95,7 @@ class Run:
             name=f"Run of the suite {self._graph.suite.name}",
             description="From data to tables; of a job that was run again, the last time.",
             instrument=self._entities.crate.mainEntity,
-            object=[self._entities.crate.get(path) for path in configuration],
+            object=[self._entities.part(path) for path in configuration],
             result=_with_files(tables),
             startTime=min(job["startTime"] for job in jobs),
             endTime=max(job["endTime"] for job in jobs),
@@ -112,7 +113,7 @@ class Run:
         )
         controls = [
             self._entities.add(
-                f"#control/{artifact.name}",
+                f"#control/{quote(artifact.name)}",
                 "ControlAction",
                 name=f"Start of the job of {artifact.name}",
                 instrument=self._entities.crate.get(step(artifact)),
@@ -134,7 +135,7 @@ class Run:
 
     def _folder(self, artifact: Artifact) -> Any:
         path = self._path(artifact.name)
-        found = self._entities.crate.get(path)
+        found = self._entities.part(path)
         if found is not None:
             return found
         copied = self._with_data or artifact.stage in COPIED
@@ -215,7 +216,7 @@ class Run:
 
     def _memory(self, artifact: Artifact, record: Record) -> Any:
         return self._entities.add(
-            f"#memory/{artifact.name}",
+            f"#memory/{quote(artifact.name)}",
             "PropertyValue",
             name="peak memory",
             propertyID=_PEAK_MEMORY,

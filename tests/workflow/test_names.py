@@ -1,0 +1,92 @@
+"""Folders and suites are named as people name them: nothing that a shell reads breaks a run."""
+
+import json
+import shlex
+import shutil
+import sys
+
+import pytest
+from snakemake.cli import parse_config
+
+from clearbench.cli.run import _choice
+from clearbench.provenance.artifacts import PROVENANCE
+
+RESULTS = '-my "results" & $HOME; it\'s ü'
+SUITE = "-su`it`e (1) *"
+CELL = "npo/text/forget10/seed0"
+
+
+def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(bench):
+    """The finished run, which the checkout's name did not break, goes on under other names."""
+    suite = bench.folder / f"my suites/{SUITE}.yaml"
+    suite.parent.mkdir()
+    (bench.folder / "config/suite.yaml").rename(suite)
+    root = bench.folder / RESULTS / SUITE
+    root.parent.mkdir()
+    before = (bench.results() / f"score/{CELL}/scores.json").read_bytes()
+    bench.results().rename(root)
+    for stage in ("unlearn", "evaluate", "score"):
+        shutil.rmtree(root / stage / CELL)
+    choice = [f"suite=my suites/{SUITE}.yaml", f"results={RESULTS}"]
+    warm = [sys.executable, "-m", "clearbench.warm"]
+    run = [*warm, *bench.command()[:-1], *choice]
+    done = bench.call(run)
+    assert done.status == 0, done.output
+    assert done.jobs == ["evaluate", "score", "tables", "unlearn"]
+    assert (root / f"score/{CELL}/scores.json").read_bytes() == before
+    assert not (root / "partial-tables").exists()
+    shown = bench.call([*bench.command("table1")[:-1], *choice])
+    assert shown.status == 0
+    assert "| npo" in shown.output
+
+    # What a record says of a command can be typed as it stands.
+    record = json.loads((root / f"score/{CELL}/{PROVENANCE}").read_text())
+    assert record["command"][0] == "clearbench"
+    shutil.rmtree(root / f"score/{CELL}")
+    done = bench.call(["bash", "-c", shlex.join(record["command"])])
+    assert done.status == 0, done.output
+    assert (root / f"score/{CELL}/scores.json").read_bytes() == before
+    for words in (
+        ["audit", "--fast"],
+        ["why", str(root / f"score/{CELL}")],
+        ["plan"],
+        ["run", "npo/text", "--dry-run"],
+    ):
+        asked = ["--suite", str(suite), "--results", RESULTS]
+        done = bench.call([sys.executable, "-m", "clearbench", *words, *asked])
+        assert done.status == 0, done.output
+
+    bench = bench.with_own_code()
+    bench.edit(
+        "stages/score.py", "    def work(", "    raise UserError('no score')\n\n    def work("
+    )
+    bench.edit(
+        "stages/score.py", "import json", "import json\nfrom clearbench.errors import UserError"
+    )
+    done = bench.call(run)
+    assert done.status != 0
+    assert f"the rest marked: {RESULTS}/{SUITE}/partial-tables" in done.output
+    assert (root / "partial-tables/comparison.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [
+        ("results=a\nb", "'a\\nb/suite': a path with a line break or control character"),
+        ("results=a{b}", "a{b}/suite: { } are wildcards of Snakemake; choose another path"),
+        ("results=a #b", """results: read as 'a'; write it as 'results="a #b"'"""),
+    ],
+)
+def test_a_name_that_cannot_be_served_is_one_line_before_anything_runs(fresh, choice, told):
+    fresh.write()
+    done = fresh.call([*fresh.command("--dry-run"), choice])
+    assert done.status != 0
+    assert [line for line in done.output.splitlines() if told in line]
+    assert "Traceback" not in done.output
+    assert not list(fresh.folder.glob("a*"))
+
+
+@pytest.mark.parametrize("results", ["a #b", "#a", "[a]", "a: b", "-2", "1e3", "true", "ü 'b'"])
+def test_a_command_hands_names_to_snakemake_as_they_are_typed(results):
+    word = _choice("results", results)
+    assert parse_config([word]) == {"results": results}
