@@ -16,8 +16,9 @@ SUITE = "-su`it`e (1) *"
 CELL = "npo/text/forget10/seed0"
 
 
-def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(bench):
+def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tmp_path):
     """The finished run, which the checkout's name did not break, goes on under other names."""
+    bench = finished.copy(tmp_path / finished.folder.name)
     suite = bench.folder / f"my suites/{SUITE}.yaml"
     suite.parent.mkdir()
     (bench.folder / "config/suite.yaml").rename(suite)
@@ -58,11 +59,9 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(bench):
 
     bench = bench.with_own_code()
     bench.edit(
-        "stages/score.py", "    def work(", "    raise UserError('no score')\n\n    def work("
+        "stages/score.py", "def run(", "from clearbench.errors import UserError\n\n\ndef run("
     )
-    bench.edit(
-        "stages/score.py", "import json", "import json\nfrom clearbench.errors import UserError"
-    )
+    bench.edit("stages/score.py", "    given = {", "    raise UserError('no score')\n    given = {")
     done = bench.call(run)
     assert done.status != 0
     assert f"the rest marked: {RESULTS}/{SUITE}/partial-tables" in done.output
