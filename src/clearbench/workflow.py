@@ -31,6 +31,7 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from clearbench.choices import choice, quoted
 from clearbench.errors import UserError, of_the_site, unknown
 from clearbench.graph import REFERENCE, TABLES, Artifact, Graph
 from clearbench.provenance import packages
@@ -55,6 +56,7 @@ _CHOICES = {"suite": "mini", "results": "results"}
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+")
 _BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_BREAKS = "a path with a line break or control character"
 
 
 def told_briefly(record: logging.LogRecord) -> bool:
@@ -81,6 +83,7 @@ class Workflow:
             self.site = load_site()
         except UserError as error:
             raise WorkflowError(str(error)) from None
+        self._chosen = chosen
         self.root = Path(chosen["results"]) / self.suite.name
         _check_path(Path.cwd())
         _check_path(self.suite.path)
@@ -374,6 +377,12 @@ class Workflow:
         if self._in_image or self._snakemake.non_local_exec:
             for path in (Path.cwd(), self.suite.path, self.root):
                 _check_path(path, "$`\\\"'", " are not passed on to jobs on other machines")
+            for key, value in self._chosen.items():
+                if choice(key, value) != f"{key}={value}":
+                    raise UserError(
+                        f"--config {key}: {value}: needs quotes, which are not passed on to jobs"
+                        " on other machines; choose another path"
+                    )
         if not self._in_image:
             return
         _check_path(Path.cwd(), ":,", " are separators to Apptainer")
@@ -417,12 +426,15 @@ def _chosen(config: Mapping[str, Any]) -> dict[str, str]:
             remedy = {"suite": "suite=config/NAME.yaml", "results": "results=./FOLDER"}[key]
             read = "empty" if value is None else f"read as {value!r}, which is no text"
             raise UserError(f"--config {key}: {read}; write it as {remedy}")
+        same = [f"{key}={quote}{value}{quote}" for quote in ("", "'", '"')]
         for word in sys.argv:
             typed = word.removeprefix(f"{key}=")
-            if typed != word and typed != value and typed[:1] not in ("'", '"'):
-                # Snakemake reads values as YAML, where ` #` begins a comment.
-                remedy = shlex.quote(f"{key}={json.dumps(typed, ensure_ascii=False)}")
-                raise UserError(f"--config {key}: read as {value!r}; write it as {remedy}")
+            if typed == word or word in (*same, quoted(key, value)):
+                continue
+            if _BROKEN.search(typed):
+                raise UserError(f"--config {key}: {typed!r}: {_BREAKS}")
+            remedy = shlex.quote(quoted(key, typed))
+            raise UserError(f"--config {key}: read as {value!r}; write it as {remedy}")
     return {**_CHOICES, **config}
 
 
@@ -438,7 +450,7 @@ def _told(error: UserError | OSError) -> WorkflowError:
 def _check_path(path: Path, forbidden: str = "", reason: str = "") -> None:
     """Raise WorkflowError for a path that Snakemake or a command can't be given."""
     if _BROKEN.search(str(path)):
-        raise WorkflowError(f"{str(path)!r}: a path with a line break or control character")
+        raise WorkflowError(f"{str(path)!r}: {_BREAKS}")
     found = [letter for letter in forbidden if letter in str(path)]
     if found:
         raise WorkflowError(f"{path}: {' '.join(found)}{reason}; choose another path")

@@ -8,7 +8,7 @@ import sys
 import pytest
 from snakemake.cli import parse_config
 
-from clearbench.cli.run import _choice
+from clearbench.choices import choice, quoted
 from clearbench.provenance.artifacts import PROVENANCE
 
 RESULTS = '-my "results" & $HOME; it\'s ü'
@@ -28,15 +28,15 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
     bench.results().rename(root)
     for stage in ("unlearn", "evaluate", "score"):
         shutil.rmtree(root / stage / CELL)
-    choice = [f"suite=my suites/{SUITE}.yaml", f"results={RESULTS}"]
+    chosen = [f"suite=my suites/{SUITE}.yaml", f"results={RESULTS}"]
     warm = [sys.executable, "-m", "clearbench.warm"]
-    run = [*warm, *bench.command()[:-1], *choice]
+    run = [*warm, *bench.command()[:-1], *chosen]
     done = bench.call(run)
     assert done.status == 0, done.output
     assert done.jobs == ["evaluate", "score", "tables", "unlearn"]
     assert (root / f"score/{CELL}/scores.json").read_bytes() == before
     assert not (root / "partial-tables").exists()
-    shown = bench.call([*bench.command("table1")[:-1], *choice])
+    shown = bench.call([*bench.command("table1")[:-1], *chosen])
     assert shown.status == 0
     assert "| npo" in shown.output
 
@@ -69,16 +69,16 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
 
 
 @pytest.mark.parametrize(
-    ("choice", "told"),
+    ("config", "told"),
     [
-        ("results=a\nb", "'a\\nb/suite': a path with a line break or control character"),
+        ("results=a\nb", "'a\\nb': a path with a line break or control character"),
         ("results=a{b}", "a{b}/suite: { } are wildcards of Snakemake; choose another path"),
-        ("results=a #b", """results: read as 'a'; write it as 'results="a #b"'"""),
+        ("results=a #b", """results: read as 'a'; write it as 'results= "a #b" '"""),
     ],
 )
-def test_a_name_that_cannot_be_served_is_one_line_before_anything_runs(fresh, choice, told):
+def test_a_name_that_cannot_be_served_is_one_line_before_anything_runs(fresh, config, told):
     fresh.write()
-    done = fresh.call([*fresh.command("--dry-run"), choice])
+    done = fresh.call([*fresh.command("--dry-run"), config])
     assert done.status != 0
     assert [line for line in done.output.splitlines() if told in line]
     assert "Traceback" not in done.output
@@ -87,5 +87,23 @@ def test_a_name_that_cannot_be_served_is_one_line_before_anything_runs(fresh, ch
 
 @pytest.mark.parametrize("results", ["a #b", "#a", "[a]", "a: b", "-2", "1e3", "true", "ü 'b'"])
 def test_a_command_hands_names_to_snakemake_as_they_are_typed(results):
-    word = _choice("results", results)
+    word = choice("results", results)
     assert parse_config([word]) == {"results": results}
+
+
+@pytest.mark.parametrize("name", ["a #b", 'a "b"', "ü 'b'"])
+def test_the_way_of_writing_that_is_told_is_taken(fresh, name):
+    fresh.write()
+    done = fresh.call([*fresh.command("--dry-run", "--quiet"), quoted("results", name)])
+    assert done.status == 0, done.output
+    assert not list(fresh.folder.glob("a*"))
+
+
+@pytest.mark.parametrize(("name", "told"), [("a #b", "needs quotes"), ("a $b", "$ are not passed")])
+def test_a_name_that_jobs_elsewhere_cannot_be_given_is_refused(fresh, name, told):
+    fresh.write()
+    options = ("--dry-run", "--quiet", "--software-deployment-method", "apptainer")
+    done = fresh.call([*fresh.command(*options), quoted("results", name)])
+    assert done.status != 0
+    assert told in done.output
+    assert "Traceback" not in done.output

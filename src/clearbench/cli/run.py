@@ -3,13 +3,13 @@
 import json
 import os
 import sys
-from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from clearbench.choices import choice
 from clearbench.cli.naming import of_suite, results_option
 from clearbench.cli.prove import as_json_option, open_suite
 from clearbench.errors import UserError
@@ -80,7 +80,7 @@ def run(
     words = [sys.executable, "-m", "snakemake"]
     words += ["--dry-run"] if dry_run else []
     words += ["--profile", profile] if profile else []
-    words += ["--config", _choice("suite", suite), _choice("results", str(results))]
+    words += ["--config", choice("suite", suite), choice("results", str(results))]
     words += ["--", *(str(root / name / MANIFEST) for name in dict.fromkeys(wanted))]
     # The rules call `clearbench` by its name.
     here = str(Path(sys.executable).parent)
@@ -98,17 +98,6 @@ def run(
         return
     for name in runs:
         click.echo(f"{name}: {_scores(root / f'score/{name}')}")
-
-
-def _choice(key: str, value: str) -> str:
-    """A word after `--config`, in quotes where Snakemake would read the value as something else."""
-    from snakemake.cli import parse_config
-
-    word = f"{key}={value}"
-    with suppress(AssertionError):
-        if parse_config([word]) == {key: value}:
-            return word
-    return f"{key}={json.dumps(value, ensure_ascii=False)}"
 
 
 def _matching(pattern: str, graph: "Graph") -> list[str]:
