@@ -83,13 +83,16 @@ class Workflow:
             self.site = load_site()
         except UserError as error:
             raise WorkflowError(str(error)) from None
-        self._chosen = chosen
         self.root = Path(chosen["results"]) / self.suite.name
-        _check_path(Path.cwd())
-        _check_path(self.suite.path)
-        _check_path(self.root, "{}", " are wildcards of Snakemake")
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
+        self._names = chosen
+        for path in self._paths:
+            _check_path(path)
+        _check_path(self.root, "{}", " are wildcards of Snakemake")
+        if self._in_image:
+            _check_path(Path.cwd(), ":,", " are separators to Apptainer")
+            self._check_elsewhere()
         logger.addFilter(told_briefly)
 
     @property
@@ -374,18 +377,11 @@ class Workflow:
         told = json.loads(os.environ.get(SLURM, "null"))
         if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
             os.environ[SLURM] = json.dumps(grant(self._snakemake.execution_settings.attempt))
-        if self._in_image or self._snakemake.non_local_exec:
-            for path in (Path.cwd(), self.suite.path, self.root):
-                _check_path(path, "$`\\\"'", " are not passed on to jobs on other machines")
-            for key, value in self._chosen.items():
-                if choice(key, value) != f"{key}={value}":
-                    raise UserError(
-                        f"--config {key}: {value}: needs quotes, which are not passed on to jobs"
-                        " on other machines; choose another path"
-                    )
+        # Known only now, other than the image.
+        if self._snakemake.non_local_exec:
+            self._check_elsewhere()
         if not self._in_image:
             return
-        _check_path(Path.cwd(), ":,", " are separators to Apptainer")
         if not self.site.image.is_file():
             raise UserError(
                 f"{self.site.image}: no such image; make it with `make container`, or name another"
@@ -395,6 +391,21 @@ class Workflow:
         os.environ.setdefault(PROMISE, image_digest(self.site.image))
         os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
         enter(self.site)
+
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        return Path.cwd(), self.suite.path, self.root
+
+    def _check_elsewhere(self) -> None:
+        """Raise WorkflowError for names that Snakemake does not pass on whole to other machines."""
+        for path in self._paths:
+            _check_path(path, "$`\\\"'", " are not passed on to jobs on other machines")
+        for key, value in self._names.items():
+            if choice(key, value) != f"{key}={value}":
+                raise WorkflowError(
+                    f"--config {key}: {value}: needs quotes, which are not passed on to jobs on"
+                    " other machines; choose another path"
+                )
 
     def _silence(self) -> None:
         """Let neither Snakemake's own notes nor the times of files decide anything."""
