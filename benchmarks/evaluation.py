@@ -21,9 +21,16 @@ from transformers import PreTrainedModel
 from clearbench.data.store import EvalSample, Store
 from clearbench.evaluation.evaluate import candidates, evaluate
 from clearbench.models.answers import IGNORED
-from clearbench.models.checkpoint import load_encoder, load_model
+from clearbench.models.checkpoint import load_model
 from clearbench.models.device import prepare_device
-from clearbench.models.encoding import Encoder, Example, Prompt, collate, merge_inputs
+from clearbench.models.encoding import (
+    Encoder,
+    Example,
+    Prompt,
+    collate,
+    load_encoder,
+    merge_inputs,
+)
 
 Answered = tuple[list[list[float]], list[str]]
 
