@@ -148,6 +148,28 @@ def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
         assert "This was a dry-run" in done.output, line
 
 
+ELSEWHERE = r"clearbench (carry-over|doctor|fetch|write-docs|-)|[A-Z]{4,}|…"
+"""What needs a cluster, the hub, other suites or the repository, or stands for many calls."""
+
+
+def test_printed_commands_that_are_cheap_work_after_a_run(checkout):
+    """As printed, on a suite of mini's name that takes seconds."""
+    checkout.write("mini", methods={"npo": {}, "scrub": {}}, modalities=["both", "text"])
+    done = checkout.snakemake(suite="mini")
+    assert done.status == 0, done.output
+    lines = [line for line in of("clearbench") if not re.search(ELSEWHERE, line)]
+    assert len(lines) > 20
+    # What declares a row wrong comes last, for no proof is given after it.
+    lines.sort(key=lambda line: "invalidate" in line)
+    for line in ["snakemake table1", *lines]:
+        shutil.rmtree(checkout.results("mini-crate"), ignore_errors=True)
+        done = checkout.call(shlex.split(line))
+        assert done.status == 0 or "Usage:" in done.output, f"{line}: {done.output}"
+        assert "Traceback" not in done.output, f"{line}: {done.output}"
+    done = checkout.call(["clearbench", "show"])
+    assert "invalidated" in done.output, done.output
+
+
 def test_the_picture_is_that_of_the_printed_table():
     found = spec_from_file_location("draw", ROOT / "docs/draw.py")
     module = module_from_spec(found)
