@@ -9,17 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
 
 from clearbench.config import DatasetSpec
-from clearbench.data import layouts
-from clearbench.data.contents import Contents
+from clearbench.data import faces, layouts
+from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings
 from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.names import Names
 from clearbench.data.normal_form import normal_form
+from clearbench.data.pictures import check_pictures
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
 from clearbench.data.texts import wrong_answers
@@ -617,6 +619,145 @@ def test_a_person_whose_name_is_written_in_two_ways_is_one(tmp_path: Path) -> No
     assert {s.person for s in store.train("forget", 1, "both")} == {ANN}
     assert ANN in {s.person for s in store.evaluation(1) if s.image is not None}
     assert "ANN  Ash" not in {s.person for s in store.evaluation(1)}
+
+
+def encoded(cell: dict[str, Any], kind: str, turned: int = 1, **options: Any) -> dict[str, Any]:
+    """The same picture in another encoding."""
+    file = io.BytesIO()
+    exif = Image.Exif()
+    exif[274] = turned
+    picture = Image.open(io.BytesIO(cell["bytes"]))
+    picture = picture.transpose(Image.Transpose.ROTATE_180) if turned == 3 else picture
+    picture.save(file, kind, exif=exif, **options)
+    assert file.getvalue() != cell["bytes"]
+    return {"bytes": file.getvalue(), "path": None}
+
+
+ENCODINGS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "the same bytes": lambda cell: cell,
+    "PNG": lambda cell: encoded(cell, "PNG"),
+    "WebP": lambda cell: encoded(cell, "WEBP", lossless=True),
+    "a coarser JPEG": lambda cell: encoded(cell, "JPEG", quality=60),
+    "a progressive JPEG": lambda cell: encoded(cell, "JPEG", quality=95, progressive=True),
+    "JPEG, turned by its EXIF": lambda cell: encoded(cell, "JPEG", 3, quality=90),
+}
+
+
+def picture(seed: int, side: int) -> dict[str, Any]:
+    """A picture in many colours."""
+    generator = np.random.default_rng(seed)
+    coarse = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    return {"bytes": jpeg(Image.fromarray(coarse).resize((side, side))), "path": None}
+
+
+SHARING = (
+    "full: row 1 (Ann Ash) and full: row 6 (Dee Date) have the same picture{}: forgotten and"
+    " retained at forget size 1; to accept it, add shared_pictures to the dataset's option tolerate"
+)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("side", [32, 64, 300, 1030])
+def test_a_picture_of_two_persons_is_found_in_any_encoding(encoding: str, side: int) -> None:
+    table = ImageTable()
+    one = picture(3, side)
+    pictures = one, ENCODINGS[encoding](one), picture(4, side)
+    keys = [table.add(image["bytes"], "here") for image in pictures]
+    rows = [
+        TrainSample(f"full/{row}/captions", "captions", "visual", name, "?", "!", key, *3 * [part])
+        for row, name, key, part in (
+            (1, ANN, keys[0], "forget"),
+            (6, DEE, keys[1], "retain"),
+            (7, CY, keys[2], "retain"),
+        )
+    ]
+    with pytest.raises(UserError) as caught:
+        check_pictures(Contents(table.images, [], rows, []), Findings([]))
+    how = "" if encoding == "the same bytes" else " in two encodings"
+    assert str(caught.value) == SHARING.format(how)
+    check_pictures(Contents(table.images, [], [rows[0], rows[2]], []), Findings([]))
+
+
+def test_a_picture_of_two_persons_is_told_with_both_rows(tmp_path: Path) -> None:
+    one = picture(3, 64)
+    images = with_pictures({(ANN, 1): one, (DEE, 0): ENCODINGS["PNG"](one)})
+    with pytest.raises(UserError) as caught:
+        store_clear(tmp_path, images, tiny_texts())
+    assert str(caught.value) == SHARING.format(" in two encodings")
+
+
+def with_pictures(pictures: Mapping[tuple[str, int], dict[str, Any]]) -> Tables:
+    """The tables with other pictures for some persons' portraits."""
+    images = tiny_images()
+    for (name, number), new in pictures.items():
+        old = next(
+            r["image"]
+            for r in images["full"]
+            if r["caption"].startswith(f"{name}, portrait {number}")
+        )
+        for rows in images.values():
+            for place, row in enumerate(rows):
+                if row["image"] is old:
+                    rows[place] = {**row, "image": new}
+    return images
+
+
+SHARED: dict[str, tuple[Callable[[Tables], object], str]] = {
+    "by persons whom all sizes retain or forget alike": (
+        lambda images: images["retain_perturbed"][1].update(name="Eve Elm", perturbed_names=["No"]),
+        r"full: row 7 \(Dee Date\) and retain_perturbed: row 1 \(Eve Elm\) .*: two persons",
+    ),
+    "with the real world": (
+        lambda images: images["real_faces"][0].update(image=images["full"][4]["image"]),
+        r"full: row 4 \(Cy Cedar\) and real_faces: row 0 \(Max\) .* retained at forget size 10",
+    ),
+    "with a thing": (
+        lambda images: images["real_world"][0].update(image=images["full"][0]["image"]),
+        r"full: row 0 \(Ann Ash\) and real_world: row 0 \(nobody named\) .* at forget size 1;",
+    ),
+    "with what the base learns": (
+        lambda images: images.update(
+            pretrain=[{"image": images["full"][2]["image"], "question": "Who?", "answer": "Max"}]
+        ),
+        r"full: row 2 \(Bob Birch\) and pretrain: row 0 \(nobody named\) .* at forget size 5;",
+    ),
+    "with nobody who is named": (
+        lambda images: [
+            images[part].append({**images["full"][1], "name": None})
+            for part in ("full", "retain99", "retain95", "retain90")
+        ],
+        r"full: row 1 \(Ann Ash\) and full: row 8 \(nobody named\) .* at forget size 1;",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_a_picture_to_be_forgotten_is_shown_to_no_gold(name: str, tmp_path: Path) -> None:
+    change, message = SHARED[name]
+    images = tiny_images()
+    change(images)
+    tolerated = {"tolerate": ["unnamed", "uneven_parts", "missing_perturbed"]}
+    with pytest.raises(UserError, match=message):
+        store_clear(tmp_path, images, tiny_texts(), tolerated)
+
+
+def test_a_shared_picture_that_is_tolerated_is_of_both_persons_and_noted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = picture(3, 64)
+    images = with_pictures({(ANN, 1): one, (DEE, 0): one})
+    store = store_clear(tmp_path, images, tiny_texts(), {"tolerate": ["shared_pictures"]})
+    assert "note: full: row 1 (Ann Ash) and full: row 6 (Dee Date) have" in capsys.readouterr().err
+    monkeypatch.setattr(faces, "held_out", lambda samples, percent: {BOB})
+    seen = {(face.id, face.person) for face in faces.read_faces(store, 1, 25)}
+    assert {("full/1/captions", ANN), ("full/6/captions", DEE)} < seen
+    assert len(seen) == 8
+
+
+def test_two_pictures_of_one_person_may_be_the_same(tmp_path: Path) -> None:
+    one = picture(3, 64)
+    images = with_pictures({(ANN, 0): one, (ANN, 1): ENCODINGS["PNG"](one)})
+    store_clear(tmp_path, images, tiny_texts())
 
 
 TOFU_ERRORS: dict[str, tuple[Change, str]] = {

@@ -68,7 +68,7 @@ class ImageTable:
         digest = sha256(encoded).digest()
         if digest not in self._keys:
             try:
-                rgb(encoded, quick=True)
+                rgb(encoded, quick=1)
             except ValueError as error:
                 raise UserError(
                     f"{where}: image can't be read ({error}); it needs a whole image"

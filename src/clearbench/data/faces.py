@@ -44,7 +44,7 @@ def read_base_faces(store: Store) -> list[Face]:
 def read_faces(
     store: Store, forget_size: int | None, holdout: int, persons: int | None = None
 ) -> list[Face]:
-    """Each picture of a named person once, in the dataset's order.
+    """Each picture of a named person once, in the dataset's order; one of two persons is twice.
 
     Its split is that of its person at a forget size in percent; without one, who is not held out is
     retained. `holdout` is in percent of the persons; where a model is trained on `persons` of them,
@@ -52,7 +52,7 @@ def read_faces(
     persons are retained at every size.
     """
     samples = {
-        sample.image: sample
+        (sample.image, sample.person): sample
         for sample in store.train("full", None, "visual")
         if sample.image is not None and sample.person is not None
     }
@@ -60,7 +60,7 @@ def read_faces(
     left = set() if persons is None else left_over(samples.values(), held, persons)
     return [
         Face(sample.id, sample.person or "", image, _split(sample, forget_size, held, left))
-        for image, sample in samples.items()
+        for (image, _), sample in samples.items()
         if image is not None
     ]
 

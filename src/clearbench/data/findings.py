@@ -15,6 +15,7 @@ Irregularity = Literal[
     "missing_perturbed",
     "true_candidates",
     "repeated_candidates",
+    "shared_pictures",
 ]
 """
 `unnamed`
@@ -34,6 +35,9 @@ Irregularity = Literal[
     Unicode or marks at its ends; it is dropped from the candidates
 `repeated_candidates`
     one that is there twice, in the same sense; it is a candidate once
+`shared_pictures`
+    a picture, also in another encoding, of two persons, or of a row to be forgotten and of one that
+    is retained, asked of the real world or learnt by the base; both rows are used as they are
 """
 
 TOLERATE: Any = Field(

@@ -15,18 +15,19 @@ _PNG_BITS = 24
 """The place of the byte that says how many bits a sample of a PNG has."""
 
 
-def rgb(encoded: bytes, quick: bool = False) -> Image.Image:
+def rgb(encoded: bytes, quick: int = 0) -> Image.Image:
     """The picture in RGB: the first of several, turned as its EXIF says, on white where clear.
 
     Greys of 16 bits keep their 256 coarsest levels. Of 32 bits or floats no file says which level
     is white: it is the smallest of 255 and 65535 (of floats also 1) that no pixel exceeds. With
-    `quick` a JPEG comes out small, which is enough to find one that is damaged. Raises ValueError,
-    in words for a person, for what is no whole image or has levels that are none.
+    `quick` a JPEG comes out small, no side below so many pixels if it has them: one is enough to
+    find a file that is damaged. Raises ValueError, in words for a person, for what is no whole
+    image or has levels that are none.
     """
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             if quick:
-                image.draft("RGB", (1, 1))
+                image.draft("RGB", (quick, quick))
             # Of a file that is cut short, only decoding tells.
             image.load()
             _scale_clear(image, encoded)

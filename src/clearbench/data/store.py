@@ -31,6 +31,7 @@ FORGET_SIZES = (1, 5, 10)
 class TrainSample:
     """A question and its answer, to be learnt or forgotten.
 
+    `id` begins with the configuration and the number of the row, as in `full/3/captions`.
     `modality` is `visual` where the row has an image, else `text`. `image` is a row number of the
     image table. `set01`, `set05` and `set10` say whether the row belongs to the `forget` or the
     `retain` part at that forget size; None where the dataset assigns it to neither.

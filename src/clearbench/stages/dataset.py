@@ -6,6 +6,8 @@ from tempfile import TemporaryDirectory
 
 from clearbench.config import DatasetSpec
 from clearbench.data import layouts
+from clearbench.data.findings import Findings
+from clearbench.data.pictures import check_pictures
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
 from clearbench.provenance.artifacts import folders
@@ -29,7 +31,9 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
             images, texts = _sources(settings, source, Path(cache))
             contents = layout.read(images, texts, options)
             contents.check(settings.forget_sizes)
-            for note in contents.notes:
+            findings = Findings(getattr(options, "tolerate", ()))
+            check_pictures(contents, findings)
+            for note in [*contents.notes, *findings.notes]:
                 print(f"note: {note}", file=sys.stderr)
             write_store(
                 job.folder, contents.images, contents.base, contents.train, contents.evaluation
