@@ -102,6 +102,25 @@ def test_a_control_token_in_another_writing_is_told_where_a_tokenizer_reads_it_s
 
 
 @pytest.mark.parametrize("column", ["question", "answer", "paraphrase", "perturbed"])
+@pytest.mark.parametrize("architecture", ["llama", "llava"])
+def test_a_text_that_a_chat_template_changes_is_told(encoder_of, architecture, column):
+    """As templates of models that think do: they drop what stands before the end of a thought."""
+    text = f"{SENTENCES[2]} </think> x"
+    odd = replace(ASKED, **{column: (text,) if column == "perturbed" else text})
+    encoder, store = encoder_of(architecture, asked=odd)
+    encoder.check(store.samples())
+    processor = encoder.processor
+    for part in ("message['content']", "part['text']"):
+        processor.chat_template = processor.chat_template.replace(
+            f"{{{{ {part} }}}}", f"{{{{ {part}.split('</think>')[-1] }}}}"
+        )
+    encoder = Encoder(processor, store)
+    encoder.check([ASKED])
+    with pytest.raises(UserError, match=rf"changes a text \(column {column}\): .*</think>"):
+        encoder.check(store.samples())
+
+
+@pytest.mark.parametrize("column", ["question", "answer", "paraphrase", "perturbed"])
 def test_an_answer_that_a_plain_end_token_would_cut_short_is_told(encoder_of, column):
     text = f"{SENTENCES[2]} x?"
     odd = replace(ASKED, **{column: (text,) if column == "perturbed" else text})

@@ -26,8 +26,11 @@ from clearbench.models.checkpoint import (
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
 from clearbench.models.precise_linear import narrow
+from clearbench.provenance.state import State
+from clearbench.settings import Finetuning
 from clearbench.strict import validate
 from clearbench.suite import Unlearning
+from clearbench.training.finetune import finetune
 from clearbench.training.loop import DivergedError
 from clearbench.training.references import References, write_references
 from clearbench.training.unlearn import Unlearner
@@ -739,6 +742,13 @@ def test_an_update_that_is_negated_leaves_frozen_weights_in_half_precision_alone
     unlearner_of(tiny, trained, "sku", TRAINING, tiny.new_model).negate_update()
     same = {name for name, p in trained.named_parameters() if torch.equal(p, before[name])}
     assert {name for name in before if re.match(frozen, name)} <= same
+
+
+def test_an_original_that_diverges_is_one_line(tiny):
+    trained = prepare_training(tiny.new_model(), "full", LORA, "")
+    training = Finetuning(epochs=9, batch_size=1, lr=1e30)
+    with pytest.raises(UserError, match=r"^the loss is not finite at step \d$"):
+        finetune(trained, tiny.encoder, [sample(0, None), sample(1, None)], training, 0, State())
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

@@ -45,6 +45,13 @@ class Example:
     labels: Tensor
 
 
+_REWRITING = re.compile(
+    r"\b(replace|r?split|splitlines|r?partition|[lr]?strip|upper|lower|title|capitalize|truncate"
+    r"|striptags|escape|e|urlize|wordwrap|center|format)\b"
+)
+"""What Jinja and Python change texts by."""
+
+
 class Encoder:
     """Encodes prompts and answers; each prompt is encoded once and kept.
 
@@ -87,6 +94,8 @@ class Encoder:
                 self._check_text(text)
             if self._has_hidden:
                 self._check_tokens(sample)
+            if self._rewrites:
+                self._check_literal(sample)
             if not all(map(str.strip, sample.texts[1:])):
                 raise UserError(f"{sample.id}: has an empty answer")
             image = sample.image if self.processor is not self.tokenizer else None
@@ -272,6 +281,24 @@ class Encoder:
                 f"{self._store.sample_with(text)}: a text holds {found[0]}, which the model takes"
                 f" for a control token (column {self._store.column_with(text)}); write it otherwise"
             )
+
+    def _check_literal(self, sample: TrainSample | EvalSample) -> None:
+        """Raise UserError where the chat template writes another text than a sample has."""
+        question, *answers = sample.texts
+        asked = self._message(question, False)
+        turns = [[asked], *([asked, self._reply(answer)] for answer in answers)]
+        for text, conversation in zip(sample.texts, turns, strict=True):
+            if text.strip() not in self._text(conversation):
+                raise UserError(
+                    f"{sample.id}: the chat template changes a text (column"
+                    f" {column_of(sample, text)}): {text!r}; write it otherwise"
+                )
+
+    @cached_property
+    def _rewrites(self) -> bool:
+        """Whether the chat template may change a text; blanks at its ends may be cut."""
+        template = self._template or getattr(self.processor, "chat_template", None)
+        return _REWRITING.search(str(template)) is not None
 
     def _check_tokens(self, sample: TrainSample | EvalSample) -> None:
         """Raise UserError where a text of a sample becomes a control token, or ends an answer.
