@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
+from snakemake.settings.types import DeploymentSettings
 
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
@@ -41,6 +43,7 @@ from clearbench.scoring import files_of
 from clearbench.suite import Suite, load_suite
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
+from clearbench.workflow import Workflow
 
 ROOT = Path(__file__).resolve().parents[1]
 SPLITS, TASKS, SAMPLES = ("forget", "retain", "real"), ("captions", "text_qa"), 3
@@ -250,6 +253,11 @@ def put_artifact(folder: Path, files: Mapping[str, str | bytes]) -> Path:
 def names(folder: Path) -> set[str]:
     """The files below a folder, by path from there."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def rules_see(config: Mapping[str, str]) -> Workflow:
+    """What the rules see of a suite when Snakemake reads them, which has laid out no jobs yet."""
+    return Workflow(config, SimpleNamespace(deployment_settings=DeploymentSettings()))
 
 
 def write_suite(folder: Path, name: str = "small", **changes: Any) -> Suite:

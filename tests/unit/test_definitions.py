@@ -32,15 +32,16 @@ def test_a_table_names_the_definition_of_a_column_in_its_header_and_explains_it(
     text = tables(tree)["comparison.md"]
     header = next(line for line in text.splitlines() if line.startswith("| method"))
     titles = [title.strip() for title in header.split("|")[3:-1]]
-    assert titles[:3] == ["real ↑", "retain ↑", "forget ↓"]
+    assert titles[:3] == ["real ↑", "retain ↑", "forget § ↓"]
     assert titles[3:6] == ["forget quality ↑", "paired ↑", "log10 p (KS) ↑"]
     assert titles[6:] == [
         "real (official) ↑",
         "retain (official) ↑",
-        "forget (official) ↓",
+        "forget § (official) ↓",
         "forget quality (official) ↑",
         "log10 p (KS) (official) ↑",
     ]
+    assert "- § CLEAR's own number, which does not show whether a method forgot" in text
     assert "- Marked (official): as CLEAR's code for images computes them" in text
 
 

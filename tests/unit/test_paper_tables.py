@@ -19,8 +19,7 @@ from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
 from clearbench.tables.results import Results, Run, plan
 from clearbench.tables.table1 import contradictions
-from clearbench.workflow import Workflow
-from synthetic import ROOT, LeftOut, SyntheticTree, write_suite
+from synthetic import ROOT, LeftOut, SyntheticTree, rules_see, write_suite
 
 PRINTED = {found.model: {} for found in vars(clear_paper).values() if isinstance(found, PaperTable)}
 for _found in vars(clear_paper).values():
@@ -271,7 +270,7 @@ def test_a_target_of_a_suite_has_rows_or_is_refused_in_one_line(name, monkeypatc
     suite = load_suite(name, ROOT)
     groups = plan(suite)
     runs = {run: Run("missing") for group in groups for run in group.runs}
-    workflow = Workflow({"suite": name}, None)
+    workflow = rules_see({"suite": name})
     domains = {"table4": "text", "table5": "vision"}
     for number in range(1, 7):
         target = f"table{number}"

@@ -14,6 +14,7 @@ from clearbench.graph import Graph
 from clearbench.site import Site
 from clearbench.strict import validate
 from clearbench.workflow import Workflow
+from synthetic import rules_see
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "docs/cluster.md"
@@ -24,7 +25,7 @@ STAGES = ("generate", "dataset", "base", "finetune", "unlearn", "evaluate", "sco
 def mini(monkeypatch) -> Workflow:
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr("clearbench.workflow.load_site", Site)
-    return Workflow({"suite": "mini"}, None)
+    return rules_see({"suite": "mini"})
 
 
 def test_the_default_suite_asks_for_no_gpu(mini):

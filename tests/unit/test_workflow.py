@@ -11,7 +11,7 @@ from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.suite import load_suite
 from clearbench.workflow import Workflow
-from synthetic import ROOT
+from synthetic import ROOT, rules_see
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_choice_that_snakemake_reads_otherwise_is_told(checkout, words, told):
 
 def test_the_remedy_names_a_suite_of_digits(checkout):
     shutil.copy("config/mini.yaml", "config/010.yaml")
-    workflow = Workflow(parse_config(["suite=config/010.yaml", "results=./1e3"]), None)
+    workflow = rules_see(parse_config(["suite=config/010.yaml", "results=./1e3"]))
     assert str(workflow.root) == "1e3/010"
 
 

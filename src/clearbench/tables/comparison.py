@@ -1,13 +1,14 @@
 """The main table, Table 1 of CLEAR (arXiv 2410.18057): each method beside original and gold."""
 
 from clearbench.tables.base import Table, definition_notes, make_block, score_columns
+from clearbench.tables.caveats import FORGET, FORGET_NOTE
 from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal", "text")
 COLUMNS = {
     "real": "real",
     "retain": "retain",
-    "forget": "forget",
+    "forget": FORGET,
     "forget_quality_js": "forget quality",
     "forget_quality_paired": "paired",
     "forget_quality_ks_log10": "log10 p (KS)",
@@ -30,5 +31,5 @@ def build(results: Results) -> Table:
     blocks = [
         make_block(results, size, columns, bounds=True) for size in results.suite.file.forget_sizes
     ]
-    notes = [BOUNDS_NOTE, PAIRED_NOTE, *definition_notes(results)]
+    notes = [FORGET_NOTE, BOUNDS_NOTE, PAIRED_NOTE, *definition_notes(results)]
     return Table("Comparison", blocks, notes)

@@ -1,13 +1,14 @@
 """Table 3 of CLEAR (arXiv 2410.18057): what forgetting text, images or both does to one method."""
 
 from clearbench.tables.base import Block, Row, Table, definition_notes, make_entry, score_columns
+from clearbench.tables.caveats import FORGET, FORGET_NOTE
 from clearbench.tables.results import Group, Results
 
 DOMAINS = ("multimodal", "text")
 COLUMNS = {
     "real": "real",
     "retain": "retain",
-    "forget": "forget",
+    "forget": FORGET,
     "forget_quality_js": "quality",
 }
 
@@ -17,6 +18,7 @@ def build(results: Results) -> Table:
     blocks = [_block(results, size) for size in results.suite.file.forget_sizes]
     notes = [
         "Quality is forget quality. Controls forgot nothing: their numbers are repeated.",
+        FORGET_NOTE,
         *definition_notes(results),
     ]
     return Table("Modality", blocks, notes)

@@ -31,6 +31,7 @@ _LATEX_SYMBOLS = {
     "↓": r"$\downarrow$",
     "±": r"$\pm$",
     "–": "--",
+    "§": r"\S{}",
     "†": r"$\dagger$",
     "‡": r"$\ddagger$",
     "≈": r"$\approx$",
