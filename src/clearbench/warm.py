@@ -48,21 +48,14 @@ def run_warm(command: Sequence[str]) -> int:
             start_new_session=True,
         )
         try:
-            stopped: list[int] = []
-            signal.signal(signal.SIGINT, lambda number, _: stopped.append(number))
+            # The command gets it as well, and says what there is to say.
+            signal.signal(signal.SIGINT, lambda *_: None)
             child = subprocess.Popen(
                 command,
                 env={**os.environ, VARIABLE: path},
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
             )
-            status = child.wait()
-            if stopped:
-                print(
-                    "clearbench: stopped by you; what is done stays, and the same command goes on"
-                    " from there",
-                    file=sys.stderr,
-                )
-            return status
+            return child.wait()
         finally:
             server.kill()
             server.wait()

@@ -59,14 +59,29 @@ _BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _BREAKS = "a path with a line break or control character"
 
 
-def told_briefly(record: logging.LogRecord) -> bool:
+_STOPPING = "Terminating processes on user request"
+_FAILED = "At least one job did not complete successfully."
+_STOPPED = "clearbench: stopped by you; what is done stays, and the same command goes on from there"
+
+
+class Brief(logging.Filter):
     """A filter of Snakemake's log: of a job that failed, what its command said is enough.
 
-    The command itself, which has all settings, is what `--printshellcmds` prints.
+    The command itself, which has all settings, is what `--printshellcmds` prints. Where the user
+    stopped the run, no job has failed.
     """
-    if getattr(record, "event", None) == LogEvent.JOB_ERROR:
-        record.shellcmd = None
-    return f"{CalledProcessError.__name__} in file " not in str(record.msg)
+
+    stopping = False
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = str(record.msg)
+        self.stopping |= _STOPPING in message
+        if getattr(record, "event", None) == LogEvent.JOB_ERROR:
+            record.shellcmd = None
+            return not self.stopping
+        if self.stopping and _FAILED in message:
+            record.msg = _STOPPED
+        return f"{CalledProcessError.__name__} in file " not in message
 
 
 class Workflow:
@@ -93,7 +108,7 @@ class Workflow:
         if self._in_image:
             _check_path(Path.cwd(), ":,", " are separators to Apptainer")
             self._check_elsewhere()
-        logger.addFilter(told_briefly)
+        logger.addFilter(Brief())
 
     @property
     def generated(self) -> bool:

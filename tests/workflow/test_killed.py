@@ -1,6 +1,8 @@
 """Killed jobs and runs: nothing unfinished is taken for a result, nothing done is redone."""
 
+import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import contextmanager, suppress
@@ -14,13 +16,17 @@ from clearbench.provenance.artifacts import MANIFEST, part_folder
 def run_to_the_middle(bench, part):
     """Start Snakemake and wait until a job has begun to write its part folder."""
     # Not warm, for a job is then the process that carries its stage's name.
-    with subprocess.Popen(
-        bench.command(),
-        cwd=bench.folder,
-        env=bench.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as snakemake:
+    with (
+        (bench.folder / "output").open("w") as output,
+        subprocess.Popen(
+            bench.command(),
+            cwd=bench.folder,
+            env=bench.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as snakemake,
+    ):
         while not part.exists():
             assert snakemake.poll() is None, f"no job wrote to {part}"
             time.sleep(0.02)
@@ -45,6 +51,19 @@ def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finishe
     assert done.status == 0, done.output
     assert "generate" not in done.jobs
     assert fresh.contents() == finished.contents()
+
+
+def test_ctrl_c_is_told_as_what_it_is_and_not_as_jobs_that_failed(bench):
+    run = "npo/text/forget10/seed0"
+    for gone in ("tables", f"unlearn/{run}", f"evaluate/{run}", f"score/{run}"):
+        shutil.rmtree(bench.results() / gone)
+    with run_to_the_middle(bench, part_folder(bench.results() / "unlearn" / run)) as snakemake:
+        # A terminal's goes to all that runs in it.
+        os.killpg(snakemake.pid, signal.SIGINT)
+        assert snakemake.wait() != 0
+    output = (bench.folder / "output").read_text()
+    assert "Error" not in output, output
+    assert output.splitlines()[-1].startswith("clearbench: stopped by you; what is done stays")
 
 
 def test_a_machine_that_dies_in_a_cell_leaves_nothing_that_is_taken_for_the_cell(bench, finished):
