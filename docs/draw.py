@@ -23,7 +23,9 @@ def points(readme: str) -> Iterator[tuple[str, str, float, float]]:
     for method, modality, *rest in rows:
         values = [method, modality, *rest]
         if modality in _COLOURS and re.fullmatch(r"[\d.]+", values[quality]):
-            yield method, modality, float(values[retain]), float(values[quality])
+            # Behind a number may stand a mark.
+            kept = values[retain].partition(" ")[0]
+            yield method, modality, float(kept), float(values[quality])
 
 
 def draw(readme: str) -> str:

@@ -21,7 +21,8 @@ BOUNDS_NOTE = (
 )
 PAIRED_NOTE = (
     "Paired is the rank correlation of truth ratios with gold's over the same samples: 0 for"
-    " nonsense, which may well pass for forget quality."
+    " nonsense, which may well pass for forget quality, and for the ceiling, which has other"
+    " samples; what can be reached is the second gold's."
 )
 
 
