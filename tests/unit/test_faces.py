@@ -47,6 +47,7 @@ from clearbench.settings import (
     Unlearning,
     UnlearnShadowsSettings,
 )
+from clearbench.training import loop
 from clearbench.training.face_views import FaceSets
 from clearbench.training.faces import MARGIN, am_softmax, train_faces
 from clearbench.training.shadows import known_to, membership, rings, train_shadows
@@ -68,6 +69,7 @@ VIT = {
     "patch_size": 8,
 }
 PERSONS, PICTURES = 20, 3
+VISION_METHODS = [key for key in methods.available() if "vision" in methods.describe(key).domains]
 TRAINING = Training(epochs=2, batch_size=16, lr=0.05, optimizer="sgd", weight_decay=5e-5)
 
 
@@ -133,8 +135,8 @@ def pixels(store):
     return Pixels(processor, store)
 
 
-def fresh(persons=("a", "b")):
-    return build_face_model("resnet", RESNET, 8, persons, 0)
+def fresh(persons=("a", "b"), seed=0):
+    return build_face_model("resnet", RESNET, 8, persons, seed)
 
 
 def weights_of(model):
@@ -564,3 +566,48 @@ def test_what_is_frozen_keeps_its_weights_statistics_and_head(store, pixels):
         freeze(fresh(), "embedder")
     with pytest.raises(UserError, match=r"frozen: .\* matches all weights"):
         freeze(fresh(), ".*")
+
+
+@pytest.mark.parametrize("key", VISION_METHODS)
+def test_a_step_on_faces_has_one_gradient_however_it_is_split(store, pixels, monkeypatch, key):
+    """Of six forget pictures a pass, so that the last step of some has fewer."""
+
+    def work(batch_size, accumulation):
+        sets = face_sets(store, pixels)
+        model = fresh(sets.persons)
+        model.fixed_statistics = True
+        parameters = {"layer": 1, "steering": 2.0} if key == "rmu" else {}
+        method = methods.create(key, parameters)
+        training = Unlearning(
+            epochs=2, batch_size=batch_size, accumulation=accumulation, lr=1e-6, weights="full"
+        )
+        unlearner = Unlearner(
+            model,
+            method,
+            sets,
+            training,
+            0,
+            lambda: fresh(sets.persons, 1).eval().requires_grad_(False),
+        )
+        unlearner.minimise(method.loss)
+        return unlearner.history
+
+    def recorded(batch_size, accumulation):
+        found = []
+        monkeypatch.setattr(
+            loop.nn.utils,
+            "clip_grad_norm_",
+            lambda parameters, limit: found.append(
+                [p.grad.clone() for p in parameters if p.grad is not None]
+            ),
+        )
+        return found, work(batch_size, accumulation)
+
+    for split in ((2, 2), (3, 2), (1, 4)):
+        whole, losses = recorded(split[0] * split[1], 1)
+        steps, history = recorded(*split)
+        assert history == pytest.approx(losses, rel=1e-4, abs=1e-6)
+        for step, expected in zip(steps, whole, strict=True):
+            largest = max(gradient.abs().max().item() for gradient in expected)
+            for gradient, wanted in zip(step, expected, strict=True):
+                assert torch.allclose(gradient, wanted, atol=2e-4 * max(largest, 1e-6), rtol=1e-3)
