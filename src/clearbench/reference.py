@@ -51,8 +51,9 @@ def _metrics() -> Iterator[str]:
         "\nOf n persons the percentiles are widened by t/z·√(n/(n-1)), the 97.5 % quantiles of"
         " Student's t of n-1 degrees of freedom and of the normal distribution: 1.10 for 20"
         " persons, 1.25 for 9, 9.2 for 2. Fewer than ten can hardly carry an interval, and tables"
-        " say so; of one there is none. An interval may not hold what another training would give:"
-        " that is for seeds to tell."
+        " say so; of one there is none. A score of 0 or 1 is the same in every draw: its interval"
+        " is Wilson's, of n persons 3.84/(n + 3.84) wide (0.49 of 4, 0.16 of 20). An interval may"
+        " not hold what another training would give: that is for seeds to tell."
     )
     yield (
         "\n`ranking` compares each pair of methods on the same drawn persons (`draws.json` beside"

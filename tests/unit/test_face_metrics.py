@@ -5,15 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.stats import t
+from scipy.stats import binomtest, t
 
 from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, read_seen, write_seen
 from clearbench.evaluation.enrolment import EPSILON, enrol
 from clearbench.metrics import face_metrics
-from clearbench.metrics.faces import Asked, Attack, balanced, margin
+from clearbench.metrics.faces import Asked, Attack, balanced, margin, spread
 from clearbench.metrics.score import score_faces
 from clearbench.metrics.u_lira import LEAST_DEVIATION, likelihood_ratio
 from clearbench.metrics.u_mia import regression
@@ -238,6 +238,7 @@ def test_regression_of_identical_samples_has_no_slope():
 
 @given(st.lists(st.floats(0, 1), min_size=2, max_size=20))
 def test_margin_is_half_of_students_interval_of_the_mean(group):
+    assume(np.mean(group) not in (0, 1))
     error = np.std(group, ddof=1) / math.sqrt(len(group))
     expected = min(1, t.ppf(0.975, len(group) - 1) * error)
     assert margin({"one": group}) == pytest.approx(expected, abs=1e-9)
@@ -245,6 +246,28 @@ def test_margin_is_half_of_students_interval_of_the_mean(group):
         both = margin({"one": group, "other": [1.0]})
         assert both == pytest.approx(expected / 2, abs=1e-9)
     assert balanced({"one": group, "other": [1.0]}) == pytest.approx((np.mean(group) + 1) / 2)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+@pytest.mark.parametrize("persons", [2, 4, 20])
+def test_a_share_of_no_face_or_every_face_has_a_margin_of_a_width(persons, share):
+    wilson = binomtest(round(share * persons), persons).proportion_ci(method="wilson")
+    expected = wilson.high - wilson.low
+    group = [share] * persons
+    assert margin({"one": group}) == pytest.approx(expected, abs=1e-5)
+    assert margin({"one": group, "other": group}) == pytest.approx(
+        expected / math.sqrt(2), abs=1e-5
+    )
+    assert spread([{"known": group, "unknown": group}] * persons) == pytest.approx(
+        expected, abs=1e-5
+    )
+
+
+def test_a_model_that_recognises_everybody_has_intervals_of_a_width():
+    found = scores(lambda picture: 0.01)
+    for split in ("forget", "holdout", "retain"):
+        assert found[f"{split}_accuracy"] == 1
+        assert found[f"{split}_accuracy~low"] < 0.9
 
 
 def test_a_split_without_pictures_is_told():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from scipy.stats import binomtest
 
 from clearbench.evaluation.logs import read_log
 from clearbench.evaluation.records import Record
@@ -54,6 +55,35 @@ def test_the_interval_of_a_share_is_that_of_the_binomial_distribution():
     low, high = ends(score_records(records(), records(1)), "forget/captions/accuracy")
     half = 1.96 * math.sqrt(0.7 * 0.3 / 200)
     assert (low, high) == (pytest.approx(0.7 - half, abs=0.01), pytest.approx(0.7 + half, abs=0.01))
+
+
+def with_persons(sample, count):
+    return [replace(record, person=f"p{int(record.id) % count}") for record in sample]
+
+
+@pytest.mark.parametrize("persons", [2, 4, 20, None])
+@pytest.mark.parametrize("right", [0.0, 1.0])
+def test_a_share_of_nobody_or_everybody_has_an_interval_of_a_width(right, persons):
+    sample = records(size=40, right=right)
+    sample = [replace(r, generated=r.answer if right else "no") for r in sample]
+    if persons is not None:
+        sample = with_persons(sample, persons)
+    scores = score_records(sample, records(1, size=40))
+    count = persons or 40
+    for split in ("forget", "retain", "real"):
+        for key in (f"{split}/captions/accuracy", f"{split}/captions/rouge_l"):
+            found = binomtest(round(right * count), count).proportion_ci(method="wilson")
+            assert scores[key] == right
+            assert ends(scores, key) == pytest.approx((found.low, found.high), abs=1e-5)
+    if not right:
+        for key in ("forget", "retain", "model_utility"):
+            assert scores[key] == 0
+            assert ends(scores, key)[1] > 0.05
+
+
+def test_of_a_single_person_a_share_at_its_end_has_no_interval():
+    scores = score_records(with_persons(records(right=0.0), 1), records(1))
+    assert "forget/captions/accuracy~low" not in scores
 
 
 def test_the_interval_of_a_mean_is_that_of_its_standard_error():
@@ -447,3 +477,22 @@ def test_few_persons_are_told_in_the_table(tmp_path):
     sample = about_persons(records(0, 80), 20, False)
     tree = Drawn(tmp_path, {"ga": sample, "gd": sample}).build({})
     assert "at 10 % are over 4 persons, fewer than 10" in decided(tree, "ranking")
+
+
+def at_end(right):
+    """Three persons of whom a model says all, or nothing."""
+    sample = with_persons(records(size=80, right=right), 3)
+    return [replace(r, generated=r.answer if right else "no") for r in sample]
+
+
+@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
+def test_all_of_three_persons_are_not_ahead_of_none_of_them_for_sure(tmp_path, seeds):
+    tree = Drawn(tmp_path, {"ga": at_end(1.0), "gd": at_end(0.0)}, seeds=seeds).build()
+    one, other = entries_of(tree, ["ga", "gd"], "retain")
+    assert other.mean == 0
+    assert other.interval[1] > 0.5
+    assert 0.05 < p_value(one, other) < 1
+    leak = pd.read_csv(tree.root / TABLES / "leak.csv")
+    rows = leak[leak.method.isin(["ga", "gd"])]
+    assert len(rows)
+    assert (rows.high - rows.low > 0.4).all()

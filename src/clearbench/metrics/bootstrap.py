@@ -8,8 +8,9 @@ Samples that are about nobody are drawn one by one, task by task.
 
 The percentiles are moved by what the drawn scores lie off the score on average: drawing makes two
 models' truth ratios differ more, so that forget quality would come out too low. Of few persons the
-percentiles are too narrow: `widening` is by how much, and below FEW persons tables say so. All is
-rounded, for the last digits are those of the draw, so that it is the same on every machine.
+percentiles are too narrow: `widening` is by how much, and below FEW persons tables say so. A share
+of 0 or 1 is one in every draw, although others might have done otherwise: it has Wilson's interval.
+All is rounded, for the last digits are those of the draw, so that it is the same on every machine.
 """
 
 import math
@@ -17,6 +18,7 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from clearbench.metrics import metric_of
 from clearbench.metrics.base import Evaluation, Records, Values, order_by_id
 from clearbench.metrics.definitions import DEFINITIONS, Definition
 from clearbench.metrics.drawn_ratios import (
@@ -29,6 +31,7 @@ from clearbench.metrics.drawn_ratios import (
 )
 from clearbench.metrics.forget_samples import compared_tasks
 from clearbench.metrics.headline import averaged_keys
+from clearbench.metrics.wilson import at_end, reach
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,12 +49,15 @@ Tasks = Mapping[Task, Records]
 
 
 def intervals(
-    scores: Mapping[str, float], drawn: "Mapping[str, NDArray]", persons: Mapping[str, int]
+    scores: Mapping[str, float],
+    drawn: "Mapping[str, NDArray]",
+    persons: Mapping[str, int],
+    units: Mapping[str, int],
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of the scores by key; may pass a range's end.
 
-    `drawn` as `drawn_scores` gives them, `persons` as `persons_behind`. A score of a single person
-    has none, nor has one that is not drawn.
+    `drawn` as `drawn_scores` gives them, `persons` as `persons_behind`, `units` as `units_behind`.
+    A score of a single person has none, nor has one that is not drawn.
     """
     import numpy as np
 
@@ -60,7 +66,10 @@ def intervals(
     for key, found in drawn.items():
         draws = found[np.isfinite(found)]
         wider = widening(persons[key]) if key in persons else 1.0
-        if draws.size and wider:
+        if draws.size and wider and _is_share(key) and at_end(scores[key]) and units[key] > 1:
+            width = round(reach(units[key]), DECIMALS)
+            ends[key] = (scores[key] - width, scores[key] + width)
+        elif draws.size and wider:
             off = np.percentile(draws - draws.mean(), [tail, 100 - tail])
             low, high = np.round(scores[key] + wider * off, DECIMALS).tolist()
             ends[key] = (low, high)
@@ -83,14 +92,35 @@ def widening(persons: int) -> float:
     return float(stdtrit(degrees, 0.975) / ndtri(0.975)) * math.sqrt(persons / degrees)
 
 
+def _is_share(key: str) -> bool:
+    """Whether a score is a mean of numbers in [0, 1], and no comparison of two models."""
+    metric = metric_of(key)
+    return (metric.low, metric.high) == (0, 1) and not metric.name.startswith("forget_quality")
+
+
 def persons_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, int]:
     """How many persons a score's samples are about, by key; the fewest of any of its splits.
 
     A score is absent whose samples are about nobody.
     """
-    of_task = {
-        task: len({record.person for record in records} - {None}) for task, records in tasks.items()
+    return _fewest({task: _persons_of(records) for task, records in tasks.items()}, keys)
+
+
+def units_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, int]:
+    """How many are drawn for a score, by key: persons, and each sample that is about nobody."""
+    counts = {
+        task: _persons_of(records) + sum(record.person is None for record in records)
+        for task, records in tasks.items()
     }
+    return _fewest(counts, keys)
+
+
+def _persons_of(records: Records) -> int:
+    return len({record.person for record in records} - {None})
+
+
+def _fewest(of_task: Mapping[Task, int], keys: "Mapping[str, NDArray]") -> dict[str, int]:
+    """The least count above 0 of a score's tasks, by key; absent where there is none."""
     of_split = {
         split: [count for (other, _), count in of_task.items() if other == split and count]
         for split in ("forget", "retain", "real")

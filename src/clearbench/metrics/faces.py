@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, checked, computed
+from clearbench.metrics.wilson import at_end, reach
 
 if TYPE_CHECKING:
     # They load numpy, which takes longer than looking up all metrics.
@@ -195,9 +196,10 @@ def balanced(groups: Shares) -> float:
 def margin(groups: Shares) -> float:
     """Half of the 95 % interval of `balanced`, by the variance between the persons of a group.
 
-    t·√(Σ s²/n) / G, with the sample variance s² of the n persons of each of G groups and t the
-    quantile of Student's distribution with n - 1 degrees of freedom, n of the smallest group. At
-    most 1; 0 where no group has two persons.
+    √(Σ h²) / G over G groups, where h is t·s/√n of the n persons of a group with their sample
+    variance s², t the quantile of Student's distribution with n - 1 degrees of freedom, n of the
+    smallest group; of a group whose persons are all at 0, or all at 1, how far Wilson's interval
+    reaches. At most 1; 0 where no group has two persons.
     """
     # Imported here: it loads numpy, which takes longer than looking up all metrics.
     from scipy.special import stdtrit
@@ -205,6 +207,11 @@ def margin(groups: Shares) -> float:
     large = [group for group in groups.values() if len(group) > 1]
     if not large:
         return 0.0
-    spread = math.fsum(variance(group) / len(group) for group in large)
     quantile = float(stdtrit(min(map(len, large)) - 1, 0.975))
-    return min(1.0, quantile * math.sqrt(spread) / len(groups))
+
+    def half(group: Sequence[float]) -> float:
+        if at_end(fmean(group)):
+            return reach(len(group))
+        return quantile * math.sqrt(variance(group) / len(group))
+
+    return min(1.0, math.hypot(*map(half, large)) / len(groups))

@@ -22,6 +22,7 @@ from clearbench.metrics.bootstrap import (
     drawn_scores,
     intervals,
     persons_behind,
+    units_behind,
 )
 from clearbench.metrics.faces import FaceEvaluation
 
@@ -78,7 +79,7 @@ def score_with_draws(records: Records, gold_records: Records) -> Scored:
             scores[name] = value
     drawn = drawn_scores(evaluation, tasks, values, draw_weights(tasks))
     persons = persons_behind(tasks, drawn)
-    for key, ends in intervals(scores, drawn, persons).items():
+    for key, ends in intervals(scores, drawn, persons, units_behind(tasks, drawn)).items():
         scores |= _ends(key, ends)
     scores |= {persons_key(key): count for key, count in persons.items()}
     kept = {key: drawn[key].round(DECIMALS).tolist() for key in COMPARED if key in drawn}

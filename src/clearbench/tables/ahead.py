@@ -6,8 +6,10 @@ from itertools import combinations
 from statistics import fmean, variance
 from typing import NamedTuple
 
-from clearbench.metrics import persons_key
+from clearbench.metrics import interval_keys, persons_key
+from clearbench.metrics.wilson import NORMAL
 from clearbench.tables.base import Entry
+from clearbench.tables.results import Run
 
 LEVEL = 0.05
 """The chance that any comparison of a column is wrong, where nothing differs."""
@@ -85,4 +87,17 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
     if len(found) < 2 or persons < 2:
         return []
     # The variance of n drawn persons is (n-1)/n of what it should be.
-    return [_Part(float(found.var(ddof=1)) * persons / (persons - 1), persons - 1)]
+    drawn = float(found.var(ddof=1)) * persons / (persons - 1)
+    at_ends = [
+        _variance_at_end(run, key)
+        for run, numbers in zip(runs, draws, strict=True)
+        if np.ptp(numbers[np.isfinite(numbers)]) == 0
+    ]
+    return [_Part(drawn + math.fsum(at_ends) / len(seeds), persons - 1)]
+
+
+def _variance_at_end(run: Run, key: str) -> float:
+    """Of a share that is 0 or 1 in every draw, by its interval; 0 of what has none of a width."""
+    numbers = run.documents["score"].numbers
+    low, high = (numbers.get(name, numbers[key]) for name in interval_keys(key))
+    return ((high - low) / NORMAL) ** 2

@@ -72,17 +72,14 @@ class Entry:
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the number, where there is one.
 
-        Over seeds by Student's t, where two or more have the number; of one alone over persons,
-        where its document has that.
+        Over seeds by Student's t, where two or more have the number; of one alone, or where all
+        seeds have the same, over persons, where its document has that.
         """
-        if self.std is not None and self.mean is not None:
-            half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
-            return self.mean - half, self.mean + half
-        if len(self.values) != 1 or self.column.document != "score":
-            return None
-        numbers = [run.documents["score"].numbers for run in self.runs if run.state == "ok"]
-        ends = [numbers[0].get(key) for key in interval_keys(self.column.key)]
-        return None if ends[0] is None or ends[1] is None else (ends[0], ends[1])
+        over_persons = None if self.std else self._over_persons()
+        if over_persons is not None or self.std is None or self.mean is None:
+            return over_persons
+        half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
+        return self.mean - half, self.mean + half
 
     @property
     def status(self) -> Status:
@@ -128,6 +125,15 @@ class Entry:
             if term is not None:
                 found[name] = term
         return found
+
+    def _over_persons(self) -> tuple[float, float] | None:
+        """The interval over persons of the first run that has the number."""
+        for run in self.runs if self.column.document == "score" else ():
+            if self._number(run) is not None:
+                numbers = run.documents["score"].numbers
+                low, high = (numbers.get(key) for key in interval_keys(self.column.key))
+                return None if low is None or high is None else (low, high)
+        return None
 
     @property
     def _shared(self) -> bool:

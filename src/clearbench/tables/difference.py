@@ -83,10 +83,12 @@ class Difference(Entry):
     def interval(self) -> tuple[float, float] | None:
         """Over seeds by Student's t; of one seed by the noise of its two numbers, if they have it.
 
+        Of seeds that have the same difference, by that of the first of them.
+
         The two are taken for independent, so that of models that were asked the same questions it
         is rather too wide.
         """
-        if len(self.values) != 1:
+        if self.std or not self.values:
             return super().interval
         seed = next(i for i, number in enumerate(self.numbers) if number is not None)
         first, second = (
