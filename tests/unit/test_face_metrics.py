@@ -94,6 +94,14 @@ def test_models_that_did_not_forget_are_found_out():
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_few_shadow_models_are_enough_to_be_sure_of_what_is_plain(seed):
+    """Of four models a side some agree by chance, which must not set the threshold for all."""
+    shown, population = pictures(40), holding(0.5, 1.5, seed + 1, 40, 8 + TARGETS)
+    seen = Seen(shown, {MODEL: drawn(shown, lambda picture: 1.0, 0)})
+    assert score_faces(seen, [population], 2, 8)["u_lira_tpr"] > 0.8
+
+
+@pytest.mark.parametrize("seed", range(3))
 def test_models_that_forgot_without_a_trace_tell_an_attack_nothing(seed):
     found = attacked(known=1.0, unknown=1.0, seed=seed + 1, persons=40)
     for attack in ("u_lira", "u_mia"):

@@ -55,7 +55,10 @@ def u_lira_tpr(evaluation: FaceEvaluation) -> float | None:
 
     Found by their likelihood ratios alone: above all but 1 % (rounded down) of those of pictures of
     persons never met, over all models attacked. 0.01 is perfect. An attack that is right about few
-    pictures, but sure of them, does more harm than its accuracy tells. Source: arXiv 2112.03570.
+    pictures, but sure of them, does more harm than its accuracy tells. Unlike in u_lira all
+    Gaussians of a kind share one deviation, over all pictures: of a few shadow models some
+    happen to agree, and the ratios that come of it would set the threshold. Source, for this too:
+    arXiv 2112.03570.
     """
     attack = evaluation.attack
     return None if attack is None else fmean(_found(attack))
@@ -85,9 +88,28 @@ def _log_density(value: float, centre: float, deviation: float) -> float:
     return -math.log(deviation) - ((value - centre) / deviation) ** 2 / 2
 
 
-def _ratios(attack: Attack) -> list[list[float]]:
+def _pooled(samples: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """The centre of each sample, and the deviation of all from their centres."""
+    centres = list(map(median, samples))
+    away = [
+        value - centre for sample, centre in zip(samples, centres, strict=True) for value in sample
+    ]
+    _, deviation = _gaussian(away)
+    return [(centre, deviation) for centre in centres]
+
+
+def _fits(attack: Attack, pooled: bool) -> dict[str, tuple[tuple[float, float], ...]]:
+    """The Gaussians of each picture, of models that knew the person and of the others."""
+    if not pooled:
+        return {id: tuple(map(_gaussian, logits)) for id, logits in attack.shadows.items()}
+    kinds = zip(*attack.shadows.values(), strict=True)
+    pairs = zip(*map(_pooled, kinds), strict=True)
+    return dict(zip(attack.shadows, pairs, strict=True))
+
+
+def _ratios(attack: Attack, pooled: bool = False) -> list[list[float]]:
     """The likelihood ratio of each picture of each model attacked."""
-    fits = {id: tuple(map(_gaussian, logits)) for id, logits in attack.shadows.items()}
+    fits = _fits(attack, pooled)
 
     def ratio(asked: Asked) -> float:
         known, unknown = fits[asked.id]
@@ -106,7 +128,7 @@ def _found(attack: Attack) -> list[float]:
     """The share of the known pictures of each model attacked that are above the threshold."""
     pairs = [
         list(zip(model, ratios, strict=True))
-        for model, ratios in zip(attack.targets, _ratios(attack), strict=True)
+        for model, ratios in zip(attack.targets, _ratios(attack, pooled=True), strict=True)
     ]
     never = sorted((r for pair in pairs for asked, r in pair if not asked.known), reverse=True)
     threshold = never[math.floor(FALSE_ALARMS * len(never))]
