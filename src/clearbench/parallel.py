@@ -118,15 +118,25 @@ def gather(found: list[Any]) -> list[Any]:
 
 
 def add_gradients(parameters: "Iterable[Tensor]") -> None:
-    """Make each gradient the sum of those of all processes, in place; none counts as zero."""
+    """Make each gradient the sum of those of all processes, in place; none counts as zero.
+
+    What no process has a gradient of keeps none, for an optimiser moves what has a zero: by decay,
+    and by what it remembers of steps before.
+    """
     if size() == 1:
         return
     import torch
 
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        torch.distributed.all_reduce(parameter.grad)
+    trained = list(parameters)
+    if not trained:
+        return
+    known = torch.tensor([p.grad is not None for p in trained], device=trained[0].device).int()
+    torch.distributed.all_reduce(known)
+    for parameter, processes in zip(trained, known.tolist(), strict=True):
+        if processes:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            torch.distributed.all_reduce(parameter.grad)
 
 
 def _is(key: str, names: tuple[str, ...]) -> bool:

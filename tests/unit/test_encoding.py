@@ -101,6 +101,18 @@ def test_a_control_token_in_another_writing_is_told_where_a_tokenizer_reads_it_s
         encoder.check(store.samples())
 
 
+@pytest.mark.parametrize("text", ["\u200b", "\u0007", "\ufeff", "\u00ad"])
+@pytest.mark.parametrize("column", ["answer", "paraphrase", "perturbed"])
+@pytest.mark.parametrize("architecture", ["llama", "llava"])
+def test_an_answer_that_a_tokenizer_empties_is_told(encoder_of, architecture, column, text):
+    odd = replace(ASKED, **{column: (SENTENCES[4], text) if column == "perturbed" else text})
+    encoder, store = encoder_of(architecture, asked=odd)
+    backend = encoder.tokenizer.backend_tokenizer
+    backend.normalizer = normalizers.BertNormalizer(clean_text=True, lowercase=False)
+    with pytest.raises(UserError, match=f"^{odd.id}: has an empty answer$"):
+        encoder.check(store.samples())
+
+
 @pytest.mark.parametrize("column", ["question", "answer", "paraphrase", "perturbed"])
 @pytest.mark.parametrize("architecture", ["llama", "llava"])
 def test_a_text_that_a_chat_template_changes_is_told(encoder_of, architecture, column):

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from test_architectures import eval_sample, train_sample
 
+from clearbench import parallel
 from clearbench.config import BaseSettings, Lora, ModelSource, Training
 from clearbench.data.store import write_store
 from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
@@ -269,3 +270,25 @@ def test_two_processes_that_were_killed_go_on_where_they_were(root, original):
         load_file(root / n / "2/adapter_model.safetensors") for n in ("whole", "killed")
     )
     assert all(torch.equal(whole[name], killed[name]) for name in whole)
+
+
+def summed(rank: int, folder: Path) -> None:
+    """What is left in one of two processes of three gradients, of which each has another two."""
+    meeting = f"file://{folder}/meeting"
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
+    parallel._place = (rank, rank, 2)
+    parameters = [torch.nn.Parameter(torch.zeros(2)) for _ in range(4)]
+    parameters[0].grad = torch.full((2,), 1.0 + rank)
+    parameters[1 + rank].grad = torch.full((2,), 5.0)
+    parallel.add_gradients(parameters)
+    found = [None if p.grad is None else p.grad.tolist() for p in parameters]
+    (folder / str(rank)).write_text(json.dumps(found))
+    torch.distributed.destroy_process_group()
+
+
+def test_what_no_process_has_a_gradient_of_is_left_alone(tmp_path):
+    """A zero would have it decay, and go on by what the optimiser remembers."""
+    torch.multiprocessing.spawn(summed, (tmp_path,), nprocs=2)
+    for rank in range(2):
+        found = json.loads((tmp_path / str(rank)).read_text())
+        assert found == [[3.0, 3.0], [5.0, 5.0], [5.0, 5.0], None]

@@ -496,3 +496,11 @@ def test_all_of_three_persons_are_not_ahead_of_none_of_them_for_sure(tmp_path, s
     rows = leak[leak.method.isin(["ga", "gd"])]
     assert len(rows)
     assert (rows.high - rows.low > 0.4).all()
+
+
+def test_of_a_single_person_nobody_is_ahead(tmp_path):
+    """Neither another person nor another seed tells of any noise, so nothing is known of it."""
+    models = {name: with_persons(records(seed, 80), 1) for seed, name in enumerate(("ga", "gd"))}
+    one, other = entries_of(Drawn(tmp_path, models).build(), ["ga", "gd"], "retain")
+    assert one.mean != other.mean
+    assert p_value(one, other) == 1

@@ -96,7 +96,9 @@ class Encoder:
                 self._check_tokens(sample)
             if self._rewrites:
                 self._check_literal(sample)
-            if not all(map(str.strip, sample.texts[1:])):
+            # A normalising tokenizer may drop more than blanks.
+            answers = self.tokenizer(list(sample.texts[1:]), add_special_tokens=False)["input_ids"]
+            if not all(map(str.strip, sample.texts[1:])) or not all(answers):
                 raise UserError(f"{sample.id}: has an empty answer")
             image = sample.image if self.processor is not self.tokenizer else None
             size = None if image is None else self._store.image_size(image)

@@ -41,7 +41,8 @@ def p_value(one: Entry, other: Entry) -> float:
     Over the seeds that both have. Its variance is that between seeds, of their differences, and
     that between persons, of the difference in each draw of persons, the same persons for both;
     either alone where the other is not known. Student's t, with degrees of freedom by Welch and
-    Satterthwaite. Without any noise 0, or 1 where there is no difference or no seed in common.
+    Satterthwaite. 1 where neither is known, of a single person, and where no seed is in common;
+    where both are 0, 0 or, without a difference, 1.
     """
     # Imported here: it loads numpy, which takes longer than looking up all tables.
     from scipy.special import stdtr
@@ -52,6 +53,8 @@ def p_value(one: Entry, other: Entry) -> float:
         return 1.0
     mean = fmean(differences.values())
     parts = [*_seeds(list(differences.values())), *_persons(one, other, list(differences))]
+    if not parts:
+        return 1.0
     total = sum(part.variance for part in parts)
     if not total:
         return float(mean == 0)

@@ -141,19 +141,20 @@ def _decided(table: Table) -> list[str]:
 
 
 def _few(results: Results) -> list[str]:
-    """The forget sizes whose intervals are over few persons."""
-    found: dict[int, int] = {}
+    """The splits, by forget size, whose intervals are over few persons."""
+    found: dict[tuple[int, str], int] = {}
     for group in results.groups:
         for document in (results.runs[run].documents.get("score") for run in group.runs):
-            count = document and document.numbers.get(persons_key("forget"))
-            if count and count < FEW:
-                found[group.forget_size] = int(count)
+            for split in ("forget", "retain", "real"):
+                count = document and document.numbers.get(persons_key(split))
+                if count and count < FEW:
+                    found[group.forget_size, split] = int(count)
     return [
-        f"Intervals of forget scores at {size} % are over {count} persons, fewer than {FEW}:"
+        f"Intervals of {split} scores at {size} % are over {count} persons, fewer than {FEW}:"
         " widened by Student's t, and still hardly to be trusted."
         if count > 1
-        else f"At {size} % one person is to be forgotten: forget scores have no interval."
-        for size, count in found.items()
+        else f"At {size} % {split} samples are about one person: {split} scores have no interval."
+        for (size, split), count in found.items()
     ]
 
 
