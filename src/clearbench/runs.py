@@ -6,6 +6,8 @@ A run is an evaluated model; a cell's name is `Cell.run`.
 GOLD_SEEDS = (0, 1)
 """The gold that scores are compared with, and the second one that gives the noise ceiling."""
 
+LARGEST_SEED = 2**32 - 1
+"""What every generator of random numbers takes."""
 
 CONTROLS = ("original", "gold", "floor", "ceiling")
 """What the runs that every suite has begin with."""

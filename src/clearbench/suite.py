@@ -18,7 +18,7 @@ from clearbench.errors import UserError, meant, unknown
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.plain_yaml import read_yaml
-from clearbench.runs import CONTROLS
+from clearbench.runs import CONTROLS, LARGEST_SEED
 from clearbench.settings import (
     Cell,
     Domain,
@@ -200,6 +200,9 @@ def load_suite(name: str, root: Path) -> Suite:
     file = check(SuiteFile, read_yaml(path), str(path))
     _check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
     _check_list(path, "seeds", file.seeds, None)
+    _check_seeds(path, file.seeds)
+    named = [name for name in file.single_domain if not name.endswith(_ENDINGS)]
+    _check_list(path, "single_domain", named, suite_names(root))
     _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     _check_list(path, "methods", list(file.methods), methods.available())
     _check_list(path, "metrics", file.metrics, list(DEFINITIONS))
@@ -265,6 +268,12 @@ def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
             raise UserError(f"{path}: {key}: {value} stands twice")
         if isinstance(value, int) and value < 0:
             raise UserError(f"{path}: {key}: {value} is negative; allowed: 0 and above")
+
+
+def _check_seeds(path: Path, seeds: Sequence[int]) -> None:
+    for seed in seeds:
+        if seed > LARGEST_SEED:
+            raise UserError(f"{path}: seeds: {seed} is too large; allowed: 0 to {LARGEST_SEED}")
 
 
 def _check_parameters(path: Path, model: ModelSpec) -> None:

@@ -104,6 +104,9 @@ class Workflow:
         self._names = chosen
         for path in self._paths:
             _check_path(path)
+        for folder in (self.root, *self.root.parents):
+            if folder.exists() and not folder.is_dir():
+                raise WorkflowError(f"--config results: {folder} is a file; name a folder")
         _check_path(self.root, "{}", " are wildcards of Snakemake")
         if self._in_image:
             _check_path(Path.cwd(), ":,", " are separators to Apptainer")

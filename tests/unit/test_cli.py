@@ -57,6 +57,10 @@ def evaluated(tmp_path):
         (["methods", "gaa"], f"gaa: unknown method (did you mean ga?); allowed: {METHODS}"),
         (["plan", "maxi"], f"suite maxi: {ROOT}/config/maxi.yaml does not exist; suites here: "),
         (["base", "--settings", "{"], "--settings: not JSON ("),
+        (
+            ["invalidate", "--where", "method=ga", "--reason", " "],
+            "--reason: empty; say why they are not to be trusted",
+        ),
         (["base", "--settings", "[]"], "--settings: must be a JSON object"),
         (["base", "--settings", '{"modle": 1}'], "--settings: modle: unknown key (did you mean"),
         (
@@ -86,8 +90,9 @@ def test_mistake_ends_in_one_line_and_status_1(main, tmp_path, words, told):
         (["show", "ranking", "leak"], "Got unexpected extra argument (leak)"),
         (["score", "--records", "r", "--out", "o"], "give --gold, or of a vision model"),
         (["score", "--record", "r"], "No such option"),
+        (["why", "--results", __file__], "is a file"),
         (["unlearn", "--modality", "images"], "'images' is not one of 'text', 'visual', 'both'"),
-        (["base", "--seed", "-1"], "-1 is not in the range x>=0"),
+        (["base", "--seed", "-1"], "-1 is not in the range 0<=x<=4294967295"),
     ],
 )
 def test_misuse_shows_the_usage_and_ends_in_status_2(main, words, told):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from clearbench import cli
-from clearbench.errors import Unreadable
+from clearbench.errors import Unreadable, UserError
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import SCORES
@@ -483,7 +483,6 @@ def test_a_lock_of_the_checkout_that_changed_is_a_cause(tmp_path, monkeypatch):
 
 
 def test_a_note_of_failure_that_is_no_note_is_named(tree):
-    from clearbench.errors import UserError
 
     (tree.root / CELL / MANIFEST).unlink()
     (tree.root / CELL / FAILURE).write_text("{")
@@ -530,6 +529,13 @@ def test_a_shown_table_says_how_many_of_its_cells_are_not_current_and_why(tree, 
     )
     # It is laid out for the window.
     assert " ".join(capsys.readouterr().out.split()).startswith(line)
+
+
+def test_a_file_where_an_artifact_has_its_folder_is_told(tree):
+    shutil.rmtree(tree.root / SCORED)
+    (tree.root / SCORED).write_text("")
+    with pytest.raises(UserError, match=f"{SCORED}: a file, where an artifact has its folder; "):
+        look(tree)
 
 
 def test_a_shown_table_that_was_edited_says_so(tree):

@@ -123,6 +123,11 @@ MISTAKES = {
     ),
     "seed twice": ("[0, 1]", "[1, 1]", "seeds: 1 stands twice"),
     "negative seed": ("[0, 1]", "[0, -1]", "seeds: -1 is negative; allowed: 0 and above"),
+    "large seed": (
+        "[0, 1]",
+        "[18446744073709551616]",
+        "seeds: 18446744073709551616 is too large; allowed: 0 to 4294967295",
+    ),
     "modality twice": ("[text, visual]", "[text, text]", "modalities: text stands twice"),
     "unknown parameter": (
         "beta: 0.5",

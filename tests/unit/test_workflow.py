@@ -1,5 +1,6 @@
 """What Snakemake is told by a user: mistakes are one line, and nothing is taken for another."""
 
+import re
 import shutil
 
 import pytest
@@ -45,6 +46,21 @@ def test_a_choice_that_snakemake_reads_otherwise_is_told(checkout, words, told):
         assert str(caught.value).startswith(told)
     else:
         assert str(caught.value).startswith(f"--config {told}")
+
+
+@pytest.mark.parametrize("results", ["file", "file/below"])
+def test_results_that_are_a_file_are_told(checkout, results):
+    (checkout / "file").write_text("")
+    with pytest.raises(WorkflowError, match=r"^--config results: file is a file; name a folder$"):
+        rules_see({"results": results})
+
+
+def test_a_suite_to_be_ranked_against_is_one(checkout):
+    path = checkout / "config/mini.yaml"
+    path.write_text(path.read_text().replace("[tofu, mini-vision]", "[tofuu]"))
+    told = re.escape("single_domain: unknown: tofuu (did you mean tofu?); allowed: mini, ")
+    with pytest.raises(UserError, match=told):
+        load_suite("mini", checkout)
 
 
 def test_the_remedy_names_a_suite_of_digits(checkout):

@@ -13,7 +13,7 @@ DEFAULT = "mini"
 
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path),
+    type=click.Path(path_type=Path, file_okay=False),
     default=Path("results"),
     show_default=True,
     help="The folder of all suites' results.",

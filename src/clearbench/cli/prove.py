@@ -77,6 +77,8 @@ def invalidate(
     """Mark results as untrusted; the next run makes them and all that depends on them again."""
     from clearbench.provenance.invalidate import made, mark, select
 
+    if not reason.strip():
+        raise UserError("--reason: empty; say why they are not to be trusted")
     pairs = {}
     for text in where:
         key, equals, value = text.partition("=")

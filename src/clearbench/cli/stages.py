@@ -8,6 +8,7 @@ import click
 from pydantic import BaseModel
 
 from clearbench.errors import UserError
+from clearbench.runs import LARGEST_SEED
 from clearbench.strict import validate
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
@@ -37,7 +38,7 @@ _out = _folder("--out", "Artifact folder to make.")
 _dataset = _folder("--dataset", "Folder of the dataset stage.")
 _base = _folder("--base", "Folder of the base stage.")
 _original = _folder("--original", "Folder of the original model.")
-_seed = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+_seed = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 _forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
 _number = click.option(
     "--number", type=click.IntRange(min=0), required=True, help="Of the job, from 0."

@@ -84,8 +84,10 @@ class Audit:
         path = self._tree.root / TABLES / name
         try:
             return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: cannot be read ({error}); run snakemake first") from None
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}; run snakemake first") from None
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: no text; run snakemake to write it again") from None
 
     @cached_property
     def _groups(self) -> dict[tuple[str, ...], Group]:
