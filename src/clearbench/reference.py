@@ -100,7 +100,7 @@ def _methods() -> Iterator[str]:
     yield (
         "F is the forget set, R the retain set, I the forget questions answered with variants of"
         ' "I don\'t know"; θ the model in training, θ₀ the frozen original. CE(S) is the mean over'
-        " the answer tokens of a batch of -log p_θ, log π(y|x) the sum over an answer's tokens."
+        " the answer tokens of a step of -log p_θ, log π(y|x) the sum over an answer's tokens."
         " Prompt, image and padding positions never enter a loss, but in variants that repeat"
         " published code (`@published`; see [deviations](deviations.md))."
     )

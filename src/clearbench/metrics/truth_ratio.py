@@ -12,10 +12,10 @@ def log_truth_ratios(records: Records, definition: Definition = HEADLINE) -> lis
     """log R of each sample, in [-inf, inf]: R = average P(perturbed) / P(paraphrase).
 
     The TOFU paper defines the arithmetic mean over a sample's perturbed answers (arXiv
-    2401.06121), and so does open-unlearning. TOFU's code has it too, in `utils.get_model_utility`,
-    and elsewhere the geometric mean; CLEAR's has that of all samples together. The logarithm
-    keeps apart what R itself would round to 0 or infinity. Two
-    probabilities of 0 give R = 1: neither answer is the likelier.
+    2401.06121). TOFU's code has it in `utils.get_model_utility`, and elsewhere the geometric mean,
+    as the ratios in open-unlearning's logs do; CLEAR's has that of all samples together. The
+    logarithm keeps apart what R itself would round to 0 or infinity. Two probabilities of 0 give
+    R = 1: neither answer is the likelier.
     """
     if definition.pooled:
         pool = [loss for record in records for loss in record.perturbed_losses]

@@ -96,7 +96,7 @@ def log_softmax(logits: Tensor) -> Tensor:
 
 
 def cross_entropy(answers: Answers) -> Tensor:
-    """CE: the mean over all answer tokens of the batch of -log p, in nats."""
+    """CE: the mean over all answer tokens of the step of -log p, in nats; of a batch, its share."""
     return -answers.over_tokens(answers.token_log_likelihood)
 
 
