@@ -10,8 +10,10 @@ from hypothesis import settings
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
 settings.load_profile("reproducible")
 
-# A shell that starts tests in the background lets them ignore Ctrl-C, and whom they start as well.
+# A shell or `nohup` that starts tests in the background lets them ignore Ctrl-C and the end of the
+# terminal, and whom they start as well.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,7 @@ class Source:
             folder = hub.snapshot("dataset", name, revision)
             self.commit = folder.name
         # The library takes `$`, `[` and the like in a folder's path for variables and patterns.
+        cache.mkdir(parents=True, exist_ok=True)
         self._folder = cache / f"source-{len(list(cache.iterdir()))}"
         shutil.copytree(folder.absolute(), self._folder, copy_function=os.symlink)
 
