@@ -60,6 +60,7 @@ _BREAKS = "a path with a line break or control character"
 
 
 _STOPPING = "Terminating processes on user request"
+_WRAPPED = re.compile(r"^InputFunctionException in rule .*?WorkflowError:\n\s*(.*?)\n", re.S)
 _FAILED = "At least one job did not complete successfully."
 _STOPPED = "clearbench: stopped by you; what is done stays, and the same command goes on from there"
 
@@ -68,7 +69,8 @@ class Brief(logging.Filter):
     """A filter of Snakemake's log: of a job that failed, what its command said is enough.
 
     The command itself, which has all settings, is what `--printshellcmds` prints. Where the user
-    stopped the run, no job has failed.
+    stopped the run, no job has failed. Of a mistake that a rule's inputs show, where in the code
+    they were asked for tells a user nothing.
     """
 
     stopping = False
@@ -81,6 +83,8 @@ class Brief(logging.Filter):
             return not self.stopping
         if self.stopping and _FAILED in message:
             record.msg = _STOPPED
+        if wrapped := _WRAPPED.match(message):
+            record.msg = f"WorkflowError:\n{wrapped[1]}"
         return f"{CalledProcessError.__name__} in file " not in message
 
 

@@ -55,6 +55,7 @@ def test_a_table_of_another_domain_is_refused_and_one_without_rows_is_told(bench
     done = bench.snakemake("table4", warm=False)
     assert done.status != 0
     assert "table4: a table of text suites, suite is a multimodal one" in done.output
+    assert "Traceback" not in done.output
     shown = bench.call(["clearbench", "show", "suite", "published_vs_paper"])
     assert shown.status == 1
     assert "published_vs_paper: neither a suite nor a table of suite suite; its" in shown.output
