@@ -85,6 +85,11 @@ def _told(mistake: Mapping[str, Any], kind: type[BaseModel], path: list[str]) ->
             return "missing"
         case "value_error":
             message = str(mistake["ctx"]["error"])
+        case "dict_type" | "model_type":
+            remedy = f"; without any, write {path[-1]}: {{}}" if given is None else ""
+            return f"must hold keys and values{remedy}"
+        case "too_short":
+            return "empty; name one at least"
         case _:
             message = mistake["msg"][:1].lower() + mistake["msg"][1:]
     if given is None:

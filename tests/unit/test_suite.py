@@ -150,9 +150,14 @@ MISTAKES = {
         "unlearn.lr: input should be greater than 0, not -1",
     ),
     "text for a number": ("[0, 1]", "[zero]", "seeds.0: input should be a valid integer"),
-    "list for a mapping": ("methods:\n  ga: {}\n", "methods: [ga]\n#", "methods: input should"),
+    "list for a mapping": ("methods:\n  ga: {}\n", "methods: [ga]\n#", "methods: must hold keys"),
+    "method without a mapping": (
+        "ga: {}",
+        "ga:",
+        "methods.ga: must hold keys and values; without any, write ga: {}",
+    ),
     "one value for a list": ("[text, visual]", "text", "modalities: input should be a valid list"),
-    "empty list": ("[0, 1]", "[]", "seeds: list should have at least 1 item"),
+    "empty list": ("[0, 1]", "[]", "seeds: empty; name one at least"),
     "choice that is none": (
         "lr: 1.0e-3",
         "weights: some",

@@ -27,7 +27,9 @@ def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | Non
 
     `broken` tells what is broken of an artifact. Raises UserError for an unknown run or metric.
     """
-    run, _, metric = cell.partition(":")
+    run, colon, metric = cell.partition(":")
+    if colon and not metric:
+        raise UserError(f"{cell}: no score behind the colon; leave it out, or name one")
     if run not in graph.runs:
         known = ", ".join(list(graph.runs)[:3])
         raise UserError(f"{cell}: no run of suite {graph.suite.name}; runs are {known}, …")

@@ -120,6 +120,8 @@ def parse_record(text: bytes, path: Path) -> Record:
     """
     try:
         data = json.loads(text)
+        if not isinstance(data, dict):
+            raise ValueError("must hold keys and values")
         seal = data.pop("seal")
         sealed = seal == _digest(data)
         inputs = data.pop("inputs")
