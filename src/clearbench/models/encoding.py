@@ -97,8 +97,8 @@ class Encoder:
             if self._rewrites:
                 self._check_literal(sample)
             # A normalising tokenizer may drop more than blanks.
-            answers = self.tokenizer(list(sample.texts[1:]), add_special_tokens=False)["input_ids"]
-            if not all(map(str.strip, sample.texts[1:])) or not all(answers):
+            spelt = self.tokenizer(list(sample.texts[1:]), add_special_tokens=False)["input_ids"]
+            if not all(map(str.strip, sample.texts[1:])) or not all(spelt):
                 raise UserError(f"{sample.id}: has an empty answer")
             image = sample.image if self.processor is not self.tokenizer else None
             size = None if image is None else self._store.image_size(image)
