@@ -33,7 +33,7 @@ def _metrics() -> Iterator[str]:
     yield (
         "A score's key is `split/task/NAME` of a task and `NAME` of the whole model, with"
         " `@DEFINITION` for another definition than the headline's; `KEY~low` and `KEY~high` are"
-        " the ends of its 95 % interval, `KEY~persons` is the number of persons that it is over."
+        " the ends of its 95 % interval, `KEY~persons` is how many persons it is over, in effect."
         " `metrics:` of a suite file says whose definitions its tables show; the score files have"
         " all."
     )
@@ -51,9 +51,12 @@ def _metrics() -> Iterator[str]:
         "\nOf n persons the percentiles are widened by t/z·√(n/(n-1)), the 97.5 % quantiles of"
         " Student's t of n-1 degrees of freedom and of the normal distribution: 1.10 for 20"
         " persons, 1.25 for 9, 9.2 for 2. Fewer than ten can hardly carry an interval, and tables"
-        " say so; of one there is none. A score of 0 or 1 is the same in every draw: its interval"
-        " is Wilson's, of n persons 3.84/(n + 3.84) wide (0.49 of 4, 0.16 of 20). An interval may"
-        " not hold what another training would give: that is for seeds to tell."
+        " say so; of one there is none. Where persons have unequal numbers of samples n, (Σn)²/Σn²"
+        " of them count (Kish 1965): 2.2 where one has 200 and 19 have 5. A score of 0 or 1 is the"
+        " same in every draw: its interval is Wilson's, of n persons 3.84/(n + 3.84) wide (0.49 of"
+        " 4, 0.16 of 20). An interval may not hold what another training would give: that is for"
+        " seeds to tell. Of several seeds a table's interval is ± √(a² + b²): a over the seeds by"
+        " Student's t, b the mean of theirs over persons, who are the same for all seeds."
     )
     yield (
         "\n`ranking` compares each pair of methods on the same drawn persons (`draws.json` beside"

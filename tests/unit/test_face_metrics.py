@@ -251,8 +251,8 @@ def test_margin_is_half_of_students_interval_of_the_mean(group):
     expected = min(1, t.ppf(0.975, len(group) - 1) * error)
     assert margin({"one": group}) == pytest.approx(expected, abs=1e-9)
     if expected < 1:
-        both = margin({"one": group, "other": [1.0]})
-        assert both == pytest.approx(expected / 2, abs=1e-9)
+        both = margin({"one": group, "other": group})
+        assert both == pytest.approx(expected / math.sqrt(2), abs=1e-9)
     assert balanced({"one": group, "other": [1.0]}) == pytest.approx((np.mean(group) + 1) / 2)
 
 
@@ -269,6 +269,27 @@ def test_a_share_of_no_face_or_every_face_has_a_margin_of_a_width(persons, share
     assert spread([{"known": group, "unknown": group}] * persons) == pytest.approx(
         expected, abs=1e-5
     )
+
+
+def test_of_one_person_or_one_model_there_is_no_margin_and_no_interval():
+    assert margin({"one": [0.5]}) is None
+    assert margin({"one": [0.2, 0.4], "other": [1.0]}) is None
+    shown = pictures(1)
+    vectors = drawn(shown, lambda picture: 1.0, 0)
+    found = score_faces(Seen(shown, {MODEL: vectors}), [holding(0.5, 1.5, 0, 1)], 2, SHADOWS)
+    for split in ("forget", "holdout", "retain"):
+        assert f"{split}_accuracy" in found
+        assert not {f"{split}_accuracy{end}" for end in ("_margin", "~low", "~high")} & set(found)
+
+
+def test_the_share_that_is_found_of_one_model_has_no_interval():
+    """As of a gold, which is attacked alone; its accuracies have one over persons."""
+    shown = pictures(12)
+    seen = Seen(shown, {MODEL: drawn(shown, lambda picture: 0.5, 0)})
+    found = score_faces(seen, [holding(0.5, 1.5, 0, 12)], 2, None)
+    assert "u_lira_tpr" in found
+    assert not {"u_lira_tpr_margin", "u_lira_tpr~low"} & set(found)
+    assert {"u_lira_margin", "u_mia_margin"} <= set(found)
 
 
 def test_a_model_that_recognises_everybody_has_intervals_of_a_width():

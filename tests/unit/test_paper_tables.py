@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import re
+from statistics import fmean
 
 import pandas as pd
 import pytest
@@ -233,13 +234,25 @@ def test_a_difference_within_the_noise_is_marked_in_every_text(of_one_seed, name
     assert latex.count(r"$\approx$") == within.sum() + 1
 
 
-def test_a_difference_over_seeds_has_students_interval(tree):
+def test_a_difference_over_seeds_has_their_noise_and_that_of_persons(tmp_path):
+    methods = {"idk": {}, "idk@published": {}}
+    suite = write_suite(tmp_path, seeds=[0, 1], modalities=["text"], methods=methods)
+    tree = SyntheticTree(suite, tmp_path / "results/small", records=True).build()
     table = frame(tree, "published_vs_paper")
-    for metric in ("real", "forget"):
-        key = ("idk@published", "text", f"{metric}/difference")
-        half = stats.t.ppf(0.975, 1) * table["std"][key] / math.sqrt(2)
-        mean = table["mean"][key]
-        assert ends(table, *key) == pytest.approx((mean - half, mean + half))
+    runs = read_results(tree.graph, Tree(tree.root)).runs
+    key = ("idk@published", "text", "retain/difference")
+
+    def reach(method, seed, end):
+        numbers = runs[f"{method}/text/forget10/seed{seed}"].documents["score"].numbers
+        return abs(numbers["retain"] - numbers[f"retain~{end}"])
+
+    noise = [
+        math.hypot(reach("idk@published", seed, "low"), reach("idk", seed, "high"))
+        for seed in (0, 1)
+    ]
+    seeds = stats.t.ppf(0.975, 1) * table["std"][key] / math.sqrt(2)
+    expected = table["mean"][key] - math.hypot(seeds, fmean(noise))
+    assert table["low"][key] == pytest.approx(expected)
 
 
 def test_of_two_seeds_one_left_counts_with_the_noise_of_its_samples(tmp_path):

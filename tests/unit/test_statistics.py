@@ -16,7 +16,13 @@ from clearbench.evaluation.records import Record
 from clearbench.graph import TABLES
 from clearbench.metrics import task_metrics
 from clearbench.metrics.base import Evaluation
-from clearbench.metrics.bootstrap import draw_weights, drawn_scores, widening
+from clearbench.metrics.bootstrap import (
+    draw_weights,
+    drawn_scores,
+    intervals,
+    persons_behind,
+    widening,
+)
 from clearbench.metrics.drawn_ratios import ks_tests
 from clearbench.metrics.score import SCORES, score_records
 from clearbench.provenance.tree import Tree
@@ -198,6 +204,46 @@ def test_few_persons_widen_an_interval_and_a_single_one_has_none(persons):
     assert ends(scores, key) == pytest.approx(np.clip(scores[key] + expected * off, 0, 1), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("sizes", "expected"),
+    [
+        ([5] * 20, 20),
+        ([200, *[5] * 19], 295**2 / (200**2 + 19 * 25)),
+        ([40, 40, *[2] * 10], 100**2 / (2 * 40**2 + 10 * 4)),
+        ([5, 6], 11**2 / (25 + 36)),
+    ],
+    ids=["equal", "one of many samples", "two of many", "two"],
+)
+def test_the_interval_of_unequal_persons_holds_the_mean_as_often_as_it_says(sizes, expected):
+    task, key = ("retain", "captions"), "retain/captions/probability"
+    sample = [
+        replace(records(size=1)[0], split="retain", id=f"{person} {number}", person=str(person))
+        for person, size in enumerate(sizes)
+        for number in range(size)
+    ]
+    ordered = sorted(sample, key=lambda r: r.id)
+    (weights,) = draw_weights({task: sample}).values()
+    counts = persons_behind({task: sample}, {key: weights})
+    assert counts[key] == pytest.approx(expected, abs=1e-5)
+    generator = np.random.default_rng(0)
+    held = []
+    for _ in range(1000):
+        of_person = generator.beta(2, 2, len(sizes))
+        values = np.array([of_person[int(r.person)] for r in ordered])
+        draws = weights @ values / weights.sum(1)
+        found = intervals({key: values.mean()}, {key: draws}, counts, counts)
+        low, high = found[key]
+        held.append(low <= 0.5 <= high)
+    assert np.mean(held) > 0.92
+
+
+def test_persons_of_unequal_numbers_of_samples_are_told_by_what_they_come_to(tmp_path):
+    sample = [replace(r, person=f"p{max(0, int(r.id) - 60)}") for r in records(0, 80)]
+    tree = Drawn(tmp_path, {"ga": sample, "gd": sample}).build({})
+    told = "are over 1.71 persons in effect, some having more samples than others, fewer than 10"
+    assert told in decided(tree, "ranking")
+
+
 @pytest.mark.parametrize("sizes", [[(7, 3), (40, 40), (400, 57), (12, 1), (300, 250)]])
 def test_the_p_value_of_a_draw_is_that_of_the_test(sizes):
     for size, gap in sizes:
@@ -304,23 +350,29 @@ def tree(tmp_path):
     return SyntheticTree(suite, tmp_path / "results/small")
 
 
-def scored(tree, real):
-    """The suite with the real score of each method's three seeds."""
+def scored(tree, real, ends=None):
+    """The suite with the real score of each method's three seeds, and its ends if any."""
     states = {}
     for method, numbers in real.items():
         for seed, number in enumerate(numbers):
             run = f"{method}/text/forget10/seed{seed}"
-            text = pd.Series({**draw_scores(run), "real": number}).to_json()
+            text = pd.Series({**draw_scores(run), "real": number, **(ends or {})}).to_json()
             states[f"score/{run}"] = Made(files={SCORES: text})
     return tree.build(states)
 
 
-def test_the_interval_over_seeds_is_students(tree):
-    scored(tree, {"ga": [0.4, 0.5, 0.7]})
+@pytest.mark.parametrize(
+    "numbers", [[0.4, 0.5, 0.7], [0.5, 0.5001, 0.4999], [0.5, 0.5, 0.5]], ids=str
+)
+def test_the_interval_of_several_seeds_is_over_them_and_over_persons(tree, numbers):
+    """Seeds that nearly agree say nothing of other persons."""
+    scored(tree, {"ga": numbers}, {"real~low": 0.35, "real~high": 0.78})
     frame = pd.read_csv(tree.root / TABLES / "comparison.csv")
     (found,) = frame[(frame.method == "ga") & (frame.metric == "real")].itertuples()
-    expected = stats.t.interval(0.95, 2, found.mean, stats.sem([0.4, 0.5, 0.7]))
-    assert (found.low, found.high) == pytest.approx(expected)
+    seeds = stats.t.ppf(0.975, 2) * stats.sem(numbers)
+    below, above = np.mean(numbers) - 0.35, 0.78 - np.mean(numbers)
+    assert found.mean - found.low == pytest.approx(math.hypot(seeds, below))
+    assert found.high - found.mean == pytest.approx(math.hypot(seeds, above))
 
 
 def ranks(tree):

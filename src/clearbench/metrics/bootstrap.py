@@ -8,14 +8,16 @@ Samples that are about nobody are drawn one by one, task by task.
 
 The percentiles are moved by what the drawn scores lie off the score on average: drawing makes two
 models' truth ratios differ more, so that forget quality would come out too low. Of few persons the
-percentiles are too narrow: `widening` is by how much, and below FEW persons tables say so. A share
-of 0 or 1 is one in every draw, although others might have done otherwise: it has Wilson's interval.
-All is rounded, for the last digits are those of the draw, so that it is the same on every machine.
+percentiles are too narrow: `widening` is by how much, and below FEW persons tables say so. Persons
+with unequal numbers of samples count for as few as `effective` tells. A share of 0 or 1 is one in
+every draw, although others might have done otherwise: it has Wilson's interval. All is rounded, for
+the last digits are those of the draw, so that it is the same on every machine.
 """
 
 import math
 import zlib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from clearbench.metrics import metric_of
@@ -41,6 +43,8 @@ COVERAGE = 0.95
 DECIMALS = 6
 FEW = 10
 """Intervals over fewer persons are told to the reader."""
+LEAST = 1.5
+"""Of fewer persons, in effect, nothing tells how they differ."""
 
 Task = tuple[str, str]
 """Split and task."""
@@ -51,13 +55,13 @@ Tasks = Mapping[Task, Records]
 def intervals(
     scores: Mapping[str, float],
     drawn: "Mapping[str, NDArray]",
-    persons: Mapping[str, int],
-    units: Mapping[str, int],
+    persons: Mapping[str, float],
+    units: Mapping[str, float],
 ) -> dict[str, tuple[float, float]]:
     """The 95 % interval of the scores by key; may pass a range's end.
 
     `drawn` as `drawn_scores` gives them, `persons` as `persons_behind`, `units` as `units_behind`.
-    A score of a single person has none, nor has one that is not drawn.
+    A score of a single person (LEAST) has none, nor has one that is not drawn.
     """
     import numpy as np
 
@@ -66,7 +70,7 @@ def intervals(
     for key, found in drawn.items():
         draws = found[np.isfinite(found)]
         wider = widening(persons[key]) if key in persons else 1.0
-        if draws.size and wider and _is_share(key) and at_end(scores[key]) and units[key] > 1:
+        if draws.size and wider and _is_share(key) and at_end(scores[key]) and units[key] >= LEAST:
             width = round(reach(units[key]), DECIMALS)
             ends[key] = (scores[key] - width, scores[key] + width)
         elif draws.size and wider:
@@ -76,14 +80,14 @@ def intervals(
     return ends
 
 
-def widening(persons: int) -> float:
-    """By what an interval over so many persons is widened; 0 of a single one, for no interval.
+def widening(persons: float) -> float:
+    """By what an interval over so many persons is widened; 0 of fewer than LEAST, for no interval.
 
     t/z·√(n/(n-1)), with the 97.5 % quantiles of Student's t of n-1 degrees of freedom and of the
     normal distribution: the variance of n drawn persons is (n-1)/n of what it should be, and is
     itself uncertain. 9.2 for 2 persons, 1.25 for 9, 1.10 for 20, 1.01 for 200.
     """
-    if persons < 2:
+    if persons < LEAST:
         return 0.0
     # Imported here: it loads numpy, which takes longer than looking up all metrics.
     from scipy.special import ndtri, stdtrit
@@ -98,28 +102,40 @@ def _is_share(key: str) -> bool:
     return (metric.low, metric.high) == (0, 1) and not metric.name.startswith("forget_quality")
 
 
-def persons_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, int]:
-    """How many persons a score's samples are about, by key; the fewest of any of its splits.
+def effective(counts: Collection[int]) -> float:
+    """How many persons of equal numbers of samples would tell as much: (Σn)²/Σn²; 0 of none.
 
-    A score is absent whose samples are about nobody.
+    The number of persons where all have as many samples; 2.2 of one with 200 and 19 with 5. Source:
+    Kish 1965, Survey Sampling.
     """
-    return _fewest({task: _persons_of(records) for task, records in tasks.items()}, keys)
+    return round(sum(counts) ** 2 / sum(n * n for n in counts), DECIMALS) if counts else 0.0
 
 
-def units_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, int]:
+def persons_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, float]:
+    """How many persons a score's samples are about, in effect; the fewest of any of its splits.
+
+    By key; a score is absent whose samples are about nobody.
+    """
+    counts = {task: _samples_of_persons(records) for task, records in tasks.items()}
+    return _fewest({task: effective(found) for task, found in counts.items()}, keys)
+
+
+def units_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, float]:
     """How many are drawn for a score, by key: persons, and each sample that is about nobody."""
-    counts = {
-        task: _persons_of(records) + sum(record.person is None for record in records)
-        for task, records in tasks.items()
+    alone = {
+        task: [1 for record in records if record.person is None] for task, records in tasks.items()
     }
-    return _fewest(counts, keys)
+    counts = {task: _samples_of_persons(records) + alone[task] for task, records in tasks.items()}
+    return _fewest({task: effective(found) for task, found in counts.items()}, keys)
 
 
-def _persons_of(records: Records) -> int:
-    return len({record.person for record in records} - {None})
+def _samples_of_persons(records: Records) -> list[int]:
+    """How many samples each person has."""
+    found = Counter(record.person for record in records if record.person is not None)
+    return list(found.values())
 
 
-def _fewest(of_task: Mapping[Task, int], keys: "Mapping[str, NDArray]") -> dict[str, int]:
+def _fewest(of_task: Mapping[Task, float], keys: "Mapping[str, NDArray]") -> dict[str, float]:
     """The least count above 0 of a score's tasks, by key; absent where there is none."""
     of_split = {
         split: [count for (other, _), count in of_task.items() if other == split and count]

@@ -134,7 +134,10 @@ class FaceMetric:
         return getdoc(self.compute) or ""
 
     def __call__(self, evaluation: FaceEvaluation) -> float | None:
-        """Compute it; None where nothing is attacked, UserError where a split has no picture."""
+        """Compute it; None where nothing is attacked, and of a margin that one person alone is in.
+
+        Raises UserError where a split has no picture.
+        """
         value = computed(self.compute, self.name, "", evaluation)
         if value is None:
             return None
@@ -181,7 +184,7 @@ def accuracy(targets: Sequence[Shares]) -> float:
     return fmean(map(balanced, targets))
 
 
-def spread(targets: Sequence[Shares]) -> float:
+def spread(targets: Sequence[Shares]) -> float | None:
     """Half of the 95 % interval of `accuracy` over the models attacked; of one over its persons."""
     if len(targets) == 1:
         return margin(targets[0])
@@ -193,25 +196,25 @@ def balanced(groups: Shares) -> float:
     return fmean(fmean(group) for group in groups.values())
 
 
-def margin(groups: Shares) -> float:
+def margin(groups: Shares) -> float | None:
     """Half of the 95 % interval of `balanced`, by the variance between the persons of a group.
 
     √(Σ h²) / G over G groups, where h is t·s/√n of the n persons of a group with their sample
     variance s², t the quantile of Student's distribution with n - 1 degrees of freedom, n of the
     smallest group; of a group whose persons are all at 0, or all at 1, how far Wilson's interval
-    reaches. At most 1; 0 where no group has two persons.
+    reaches. At most 1; None where a group has one person, who does not tell how others differ.
     """
     # Imported here: it loads numpy, which takes longer than looking up all metrics.
     from scipy.special import stdtrit
 
-    large = [group for group in groups.values() if len(group) > 1]
-    if not large:
-        return 0.0
-    quantile = float(stdtrit(min(map(len, large)) - 1, 0.975))
+    fewest = min(map(len, groups.values()))
+    if fewest < 2:
+        return None
+    quantile = float(stdtrit(fewest - 1, 0.975))
 
     def half(group: Sequence[float]) -> float:
         if at_end(fmean(group)):
             return reach(len(group))
         return quantile * math.sqrt(variance(group) / len(group))
 
-    return min(1.0, math.hypot(*map(half, large)) / len(groups))
+    return min(1.0, math.hypot(*map(half, groups.values())) / len(groups))

@@ -39,19 +39,19 @@ def retain_accuracy(evaluation: FaceEvaluation) -> float:
 
 
 @face_metric(low=0, high=1, better="down")
-def forget_accuracy_margin(evaluation: FaceEvaluation) -> float:
+def forget_accuracy_margin(evaluation: FaceEvaluation) -> float | None:
     """Half of the 95 % interval of forget_accuracy over persons."""
     return margin({FORGET: _shares(evaluation, FORGET)})
 
 
 @face_metric(low=0, high=1, better="down")
-def holdout_accuracy_margin(evaluation: FaceEvaluation) -> float:
+def holdout_accuracy_margin(evaluation: FaceEvaluation) -> float | None:
     """Half of the 95 % interval of holdout_accuracy over persons."""
     return margin({HOLDOUT: _shares(evaluation, HOLDOUT)})
 
 
 @face_metric(low=0, high=1, better="down")
-def retain_accuracy_margin(evaluation: FaceEvaluation) -> float:
+def retain_accuracy_margin(evaluation: FaceEvaluation) -> float | None:
     """Half of the 95 % interval of retain_accuracy over persons."""
     return margin({RETAIN: _shares(evaluation, RETAIN)})
 

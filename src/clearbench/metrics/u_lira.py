@@ -66,7 +66,7 @@ def u_lira_tpr(evaluation: FaceEvaluation) -> float | None:
 
 @face_metric(low=0, high=1, better="down", of_method=True)
 def u_lira_tpr_margin(evaluation: FaceEvaluation) -> float | None:
-    """Half of the 95 % interval of u_lira_tpr over the models attacked; 0 of a single one."""
+    """Half of the 95 % interval of u_lira_tpr over the models attacked; none of a single one."""
     attack = evaluation.attack
     return None if attack is None else margin({"targets": _found(attack)})
 

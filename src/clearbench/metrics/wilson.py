@@ -13,7 +13,7 @@ def at_end(share: float) -> bool:
     return share in (0, 1)
 
 
-def reach(count: int) -> float:
+def reach(count: float) -> float:
     """How far the 95 % interval of 0 or 1 in `count` reaches inwards: z²/(n + z²).
 
     0.66 of 2, 0.49 of 4, 0.16 of 20, 0.02 of 200.

@@ -7,6 +7,7 @@ from statistics import fmean, variance
 from typing import NamedTuple
 
 from clearbench.metrics import interval_keys, persons_key
+from clearbench.metrics.bootstrap import LEAST
 from clearbench.metrics.wilson import NORMAL
 from clearbench.tables.base import Entry
 from clearbench.tables.results import Run
@@ -87,7 +88,7 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
     found = between[np.isfinite(between)]
     counts = [run.documents["score"].numbers.get(persons_key(key), MANY) for run in runs]
     persons = min(counts)
-    if len(found) < 2 or persons < 2:
+    if len(found) < 2 or persons < LEAST:
         return []
     # The variance of n drawn persons is (n-1)/n of what it should be.
     drawn = float(found.var(ddof=1)) * persons / (persons - 1)

@@ -55,8 +55,8 @@ class Entry:
     @cached_property
     def values(self) -> list[float]:
         """The number of each run that has it, in the order of the seeds; once if they share it."""
-        found = [value for value in self.numbers if value is not None]
-        return found[:1] if self._shared else found
+        numbers = self.numbers
+        return [number for seed in self._seeds if (number := numbers[seed]) is not None]
 
     @cached_property
     def mean(self) -> float | None:
@@ -72,14 +72,27 @@ class Entry:
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the number, where there is one.
 
-        Over seeds by Student's t, where two or more have the number; of one alone, or where all
-        seeds have the same, over persons, where its document has that.
+        Of one seed that over persons, if it has one. Of several, √(a² + b²) to each side: a over
+        seeds by Student's t, b the mean over seeds of how far the interval over persons reaches.
+        The persons are the same for all seeds, so that seeds which agree tell nothing of them.
         """
-        over_persons = None if self.std else self._over_persons()
-        if over_persons is not None or self.std is None or self.mean is None:
-            return over_persons
+        over_persons = [self._over_persons(seed) for seed in self._seeds]
+        ends = [found for found in over_persons if found is not None]
+        if self.std is None or self.mean is None:
+            return ends[0] if ends else None
         half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
-        return self.mean - half, self.mean + half
+        if not ends:
+            return self.mean - half, self.mean + half
+        numbers = [
+            number
+            for number, found in zip(self.values, over_persons, strict=True)
+            if found is not None
+        ]
+        below, above = (
+            fmean(abs(number - found[side]) for number, found in zip(numbers, ends, strict=True))
+            for side in (0, 1)
+        )
+        return self.mean - math.hypot(half, below), self.mean + math.hypot(half, above)
 
     @property
     def status(self) -> Status:
@@ -126,14 +139,19 @@ class Entry:
                 found[name] = term
         return found
 
-    def _over_persons(self) -> tuple[float, float] | None:
-        """The interval over persons of the first run that has the number."""
-        for run in self.runs if self.column.document == "score" else ():
-            if self._number(run) is not None:
-                numbers = run.documents["score"].numbers
-                low, high = (numbers.get(key) for key in interval_keys(self.column.key))
-                return None if low is None or high is None else (low, high)
-        return None
+    @property
+    def _seeds(self) -> list[int]:
+        """The places of the runs that have the number; of the first alone if they share it."""
+        found = [seed for seed, number in enumerate(self.numbers) if number is not None]
+        return found[:1] if self._shared else found
+
+    def _over_persons(self, seed: int) -> tuple[float, float] | None:
+        """The interval over persons of a run's number, where its document has one."""
+        if self.column.document != "score":
+            return None
+        numbers = self.runs[seed].documents["score"].numbers
+        low, high = (numbers.get(key) for key in interval_keys(self.column.key))
+        return None if low is None or high is None else (low, high)
 
     @property
     def _shared(self) -> bool:

@@ -12,9 +12,10 @@ WITHIN = "≈"
 """Of a difference that noise alone may make."""
 
 WITHIN_NOTE = (
-    f"{WITHIN} within the noise: the 95 % interval of the difference holds 0. Over seeds it is"
-    " Student's t; of one seed ± √(half interval² + half interval²) of the two numbers, each over"
-    " persons. Where one has no interval, the difference has no mark."
+    f"{WITHIN} within the noise: the 95 % interval of the difference holds 0. Of one seed it is"
+    " ± √(half interval² + half interval²) of the two numbers, each over persons; of several"
+    " ± √(a² + b²), where a is over seeds by Student's t and b the mean of those. Where one has no"
+    " interval, the difference of one seed has no mark."
 )
 
 
@@ -79,24 +80,19 @@ class Difference(Entry):
         pairs = zip(self.minuend.numbers, self.subtrahend.numbers, strict=True)
         return [None if a is None or b is None else a - b for a, b in pairs]
 
-    @cached_property
-    def interval(self) -> tuple[float, float] | None:
-        """Over seeds by Student's t; of one seed by the noise of its two numbers, if they have it.
-
-        Of seeds that have the same difference, by that of the first of them.
+    def _over_persons(self, seed: int) -> tuple[float, float] | None:
+        """By the noise of a seed's two numbers, if both have an interval.
 
         The two are taken for independent, so that of models that were asked the same questions it
         is rather too wide.
         """
-        if self.std or not self.values:
-            return super().interval
-        seed = next(i for i, number in enumerate(self.numbers) if number is not None)
         first, second = (
             replace(part, runs=(part.runs[seed],)) for part in (self.minuend, self.subtrahend)
         )
-        if first.interval is None or second.interval is None:
+        number = self.numbers[seed]
+        if number is None or first.interval is None or second.interval is None:
             return None
-        return self.values[0] - noise(first, second), self.values[0] + noise(second, first)
+        return number - noise(first, second), number + noise(second, first)
 
     @property
     def text(self) -> str:

@@ -68,11 +68,11 @@ def build(results: Results) -> Table | None:
         for modality in results.suite.file.modalities
     ]
     notes = [
-        "In brackets the 95 % interval: over seeds (Student's t), of one seed over persons, each"
-        " with all its samples (bootstrap; at 0 and 1 Wilson's). A rank counts the methods that are"
-        " ahead by more than the noise; = marks ranks with others within it. Compared is each pair"
-        " of methods on the same drawn persons and seeds (5 %, corrected for all pairs of the"
-        " column by Holm).",
+        "In brackets the 95 % interval: over persons, each with all its samples (bootstrap; at 0"
+        " and 1 Wilson's), and of several seeds over those too (Student's t). A rank counts the"
+        " methods that are ahead by more than the noise; = marks ranks with others within it."
+        " Compared is each pair of methods on the same drawn persons and seeds (5 %, corrected for"
+        " all pairs of the column by Holm).",
         *_bounds(results),
     ]
     return Table("Ranking", blocks, notes)

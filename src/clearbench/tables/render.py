@@ -6,7 +6,7 @@ import io
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
 from clearbench.metrics import persons_key
-from clearbench.metrics.bootstrap import FEW
+from clearbench.metrics.bootstrap import FEW, LEAST
 from clearbench.tables.base import Block, Row, Table
 from clearbench.tables.caveats import DECIDED_NOTE
 from clearbench.tables.remarks import Remarks, listed
@@ -142,20 +142,29 @@ def _decided(table: Table) -> list[str]:
 
 def _few(results: Results) -> list[str]:
     """The splits, by forget size, whose intervals are over few persons."""
-    found: dict[tuple[int, str], int] = {}
+    found: dict[tuple[int, str], float] = {}
     for group in results.groups:
         for document in (results.runs[run].documents.get("score") for run in group.runs):
             for split in ("forget", "retain", "real"):
                 count = document and document.numbers.get(persons_key(split))
                 if count and count < FEW:
-                    found[group.forget_size, split] = int(count)
+                    found[group.forget_size, split] = count
     return [
-        f"Intervals of {split} scores at {size} % are over {count} persons, fewer than {FEW}:"
+        f"Intervals of {split} scores at {size} % are over {_persons(count)}, fewer than {FEW}:"
         " widened by Student's t, and still hardly to be trusted."
-        if count > 1
-        else f"At {size} % {split} samples are about one person: {split} scores have no interval."
+        if count >= LEAST
+        else f"At {size} % {split} samples are about {_persons(count)}: {split} scores have no"
+        " interval."
         for (size, split), count in found.items()
     ]
+
+
+def _persons(count: float) -> str:
+    """A number of persons in words; of unequal numbers of samples, what they come to."""
+    if count == 1:
+        return "one person"
+    unequal = "" if count.is_integer() else " in effect, some having more samples than others"
+    return f"{count:.3g} persons{unequal}"
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:
