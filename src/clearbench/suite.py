@@ -148,6 +148,12 @@ class Suite:
         for key, log in logs.items():
             if not Path(log).is_file():
                 raise UserError(f"{self.path}: {key}: {log}: no such file")
+        for name, theirs in self.file.imported.items():
+            if Path(theirs.log).samefile(theirs.gold):
+                raise UserError(
+                    f"{self.path}: imported.{name}: log and gold are one file; a model is not"
+                    " judged against itself: gold is that of a model without the forget set"
+                )
         if self.file.folder is not None and not Path(self.file.folder).is_dir():
             raise UserError(f"{self.path}: folder: {self.file.folder}: no such folder")
         files = {kind: f"{kind}s/{getattr(self.file, kind)}.yaml" for kind in ("dataset", "model")}

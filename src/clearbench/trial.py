@@ -46,7 +46,9 @@ def _records(tasks: tuple[tuple[str, str], ...], seed: int) -> Iterator[Record]:
     words = ("red", "hat", "old", "mill")
     for split, task in tasks:
         for number in range(_SAMPLES):
-            texts = [" ".join(generator.choices(words, k=3)) for _ in range(2)]
+            # All models are asked the same.
+            asked = random.Random(f"{task}/{number}")
+            texts = [" ".join(drawn.choices(words, k=3)) for drawn in (asked, generator)]
             likelihoods = [
                 Likelihood(-generator.expovariate(0.3), 3, -generator.random()) for _ in range(5)
             ]

@@ -15,8 +15,9 @@ from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.graph import TABLES
 from clearbench.metrics.score import score_records
 from clearbench.provenance.tree import Tree
+from clearbench.scoring import score
 from clearbench.stages import import_logs
-from synthetic import SyntheticTree, write_suite
+from synthetic import Made, SyntheticTree, write_suite
 
 
 def of_tofu(**changes):
@@ -353,3 +354,101 @@ def test_a_mistake_in_the_suite_is_one_line(tmp_path, changes, told):
         write_suite(tmp_path, imported={"theirs": given})
     with pytest.raises(UserError, match="allowed in a name: letters, digits"):
         write_suite(tmp_path, imported={"a/b": {**given, "forget_size": 10, "gold": "g"}})
+
+
+def told(question, answer, false=2):
+    """A TOFU log's two samples with another first question or answer."""
+    perturbed = [1.0, 2.0][:false]
+    return of_tofu(
+        generated_text={"0": [question, "a hat", answer], "1": ["q", "no", "a dog"]},
+        average_perturb_loss={"0": perturbed, "1": [0.5, 3.0]},
+        avg_paraphrased_loss={"0": 0.2, "1": 2.0},
+    )
+
+
+@pytest.mark.parametrize(
+    ("gold", "said"),
+    [
+        (told("q", "a blue hat"), "another true answer: 'a blue hat', the model with 'a red hat'"),
+        (told("[INST] q [/INST]", "a red hat"), r"another question: '\[INST\] q \[/INST\]'"),
+        (told("q", "a red hat", false=1), "another number of false answers: 1, the model with 2"),
+    ],
+)
+def test_a_gold_that_was_asked_otherwise_is_refused(written, gold, said):
+    records = [read_log(written(data, f"{n}.json")) for n, data in enumerate((of_tofu(), gold))]
+    with pytest.raises(UserError, match=rf"forget/text_qa/0: .*{said}"):
+        score_records(*records)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("ground_truth", "a blue hat"), ("input", "user\nq?assistant\n")],
+)
+def test_so_is_that_of_an_open_unlearning_log(written, field, value):
+    logs = [of_open_unlearning(), of_open_unlearning()]
+    for log in logs:
+        for sample in log["forget_Q_A_ROUGE"]["value_by_index"].values():
+            sample["input"] = "q"
+    changed = logs[1]["forget_Q_A_ROUGE"]["value_by_index"]
+    changed["1"] = {**changed["1"], field: value}
+    records = [read_log(written(json.dumps(log), f"{n}.json")) for n, log in enumerate(logs)]
+    with pytest.raises(UserError, match="forget/text_qa/1: the gold model was evaluated with"):
+        score_records(*records)
+
+
+def test_a_log_is_not_judged_against_itself_in_whichever_file(tmp_path, written):
+    path = written(of_tofu())
+    again = tmp_path / "copy.json.gz"
+    again.write_bytes(gzip.compress(path.read_bytes()))
+    for name, log in (("model", path), ("gold", again)):
+        import_logs.run(log, tmp_path / name)
+    with pytest.raises(UserError, match="a model is not judged against itself"):
+        score({name: tmp_path / part for name, part in PARTS.items()})
+    given = {"log": str(path), "gold": str(path), "forget_size": 10}
+    suite = write_suite(tmp_path, imported={"theirs": given})
+    with pytest.raises(UserError, match=r"imported\.theirs: log and gold are one file"):
+        suite.check_sources()
+
+
+PARTS = {"records": "model", "gold": "gold"}
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    suite = write_suite(tmp_path, methods={"ga": {}}, modalities=["text"], seeds=[0])
+    return SyntheticTree(suite, tmp_path / "results/small", records=True).build()
+
+
+def test_a_cell_is_not_judged_against_itself_and_a_gold_may_be(evaluated):
+    cell, gold = (
+        evaluated.root / "evaluate" / run
+        for run in ("ga/text/forget10/seed0", "gold/forget10/seed0")
+    )
+    original = evaluated.root / "evaluate/original/forget10"
+    assert score({"records": gold, "gold": gold}).scores["forget_quality_js"] == 1
+    for same in (cell, original):
+        with pytest.raises(UserError, match="a model is not judged against itself"):
+            score({"records": same, "gold": same})
+        assert score({"records": same, "gold": gold}).scores["forget_quality_js"] < 1
+
+
+OTHER = Made(files={"rows.txt": "other"})
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "states", "said"),
+    [
+        ({"max_new_tokens": 8}, {}, r"max_new_tokens \(8\)"),
+        ({}, {"dataset": OTHER}, "dataset"),
+        ({}, {"base": OTHER}, "base"),
+    ],
+)
+def test_a_gold_that_was_evaluated_in_another_way_is_refused(
+    tmp_path, evaluated, evaluation, states, said
+):
+    given = {"methods": {"ga": {}}, "modalities": ["text"], "seeds": [0], "evaluate": evaluation}
+    suite = write_suite(tmp_path, "other", **given)
+    tree = SyntheticTree(suite, tmp_path / "results/other", records=True).build(states)
+    cell, gold = "evaluate/ga/text/forget10/seed0", "evaluate/gold/forget10/seed0"
+    with pytest.raises(UserError, match=f"evaluated with another {said}"):
+        score({"records": evaluated.root / cell, "gold": tree.root / gold})

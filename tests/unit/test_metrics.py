@@ -137,7 +137,7 @@ def test_the_forget_quality_of_clears_code_goes_by_the_order_of_captions():
     found = [score_records(r, gold)["forget_quality_js@official"] for r in (named, mixed, scaled)]
     assert found == [1, pytest.approx(0.8, abs=0.2), pytest.approx(1)]
     assert found[1] < 1
-    infinite = [replace(r, perturbed_losses=(math.inf,)) for r in gold]
+    infinite = [replace(r, perturbed_losses=(math.inf, math.inf)) for r in gold]
     assert "forget_quality_js@official" not in score_records(infinite, gold)
 
 

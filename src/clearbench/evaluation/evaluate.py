@@ -69,4 +69,5 @@ def _record(sample: EvalSample, answered: Reply) -> Record:
         answer=sample.answer,
         generated=answered.generated,
         person=sample.person,
+        question=sample.question,
     )

@@ -204,6 +204,7 @@ def _aggregated(log: _Log, file: str, task: Task) -> Iterator[Record]:
             answer_loss=log.loss(answer[key], *of_answer),
             paraphrase_loss=log.loss(paraphrase[key], *of_paraphrase),
             perturbed_losses=log.losses(perturbed[key], *of_perturbed),
+            question=log.text(said[0], *of_text, "question"),
         )
 
 
@@ -230,4 +231,5 @@ def _open_unlearning(log: _Log, prefix: str, task: Task) -> Iterator[Record]:
             answer_loss=log.loss(*field(1, "avg_loss")),
             paraphrase_loss=log.loss(*field(2, "avg_loss")),
             perturbed_losses=log.losses(*field(3, "avg_loss")),
+            question=log.text(*field(0, "input")) if "input" in lists[0][key] else None,
         )

@@ -44,7 +44,8 @@ class Record:
     text, as in published logs, in [0, inf]. `paraphrase_loss` belongs to the true answer in the
     wording that the perturbed answers share. `generated` is the greedy answer. `person` is whom the
     sample is about, None where nobody is told. `likelihoods` are what the losses are made of, in
-    their order; None of another group's log, which has the losses alone.
+    their order; None of another group's log, which has the losses alone. `question` is what the
+    model was asked, of a log with all that its prompt adds; None where that is not told.
     """
 
     split: str
@@ -57,6 +58,7 @@ class Record:
     perturbed_losses: tuple[float, ...]
     person: str | None = None
     likelihoods: tuple[Likelihood, ...] | None = None
+    question: str | None = None
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:

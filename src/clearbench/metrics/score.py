@@ -24,6 +24,7 @@ from clearbench.metrics.bootstrap import (
     persons_behind,
     units_behind,
 )
+from clearbench.metrics.comparable import check_comparable
 from clearbench.metrics.faces import FaceEvaluation
 
 if TYPE_CHECKING:
@@ -52,17 +53,19 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     return dict(score_with_draws(records, gold_records).scores)
 
 
-def score_with_draws(records: Records, gold_records: Records) -> Scored:
+def score_with_draws(records: Records, gold_records: Records, bound: bool = False) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
     Last the ends of the scores' 95 % intervals, as `KEY~low` and `KEY~high`, and the number of
     persons that they are over, as `KEY~persons`. `gold_records` are those of the gold model of the
-    same dataset and forget size. All values are finite. A metric that lacks its task is absent.
-    Raises UserError for no records, a NaN loss (named by its sample) and a gold model that was
-    evaluated on other forget samples.
+    same dataset and forget size; those of a `bound` are drawn from them, and have other answers.
+    All values are finite. A metric that lacks its task is absent. Raises UserError for no records,
+    a NaN loss (named by its sample) and a gold model that was evaluated on other forget samples.
     """
     check(records)
     check(gold_records)
+    if not bound:
+        check_comparable(records, gold_records)
     tasks: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         tasks[record.split, record.task].append(record)
