@@ -1,5 +1,6 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
+import filecmp
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -149,10 +150,11 @@ class Suite:
             if not Path(log).is_file():
                 raise UserError(f"{self.path}: {key}: {log}: no such file")
         for name, theirs in self.file.imported.items():
-            if Path(theirs.log).samefile(theirs.gold):
+            if filecmp.cmp(theirs.log, theirs.gold, shallow=False):
                 raise UserError(
-                    f"{self.path}: imported.{name}: log and gold are one file; a model is not"
-                    " judged against itself: gold is that of a model without the forget set"
+                    f"{self.path}: imported.{name}: log and gold have the same content; a model is"
+                    " not judged against itself: gold is the log of one that never saw the forget"
+                    " set"
                 )
         if self.file.folder is not None and not Path(self.file.folder).is_dir():
             raise UserError(f"{self.path}: folder: {self.file.folder}: no such folder")

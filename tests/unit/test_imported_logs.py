@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,16 @@ import pytest
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.evaluation.logs import read_log
-from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.evaluation.records import (
+    RECORDS,
+    Record,
+    fields_of,
+    read_records,
+    write_records,
+)
 from clearbench.graph import TABLES
 from clearbench.metrics.score import score_records
+from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.tree import Tree
 from clearbench.scoring import score
 from clearbench.stages import import_logs
@@ -396,59 +404,149 @@ def test_so_is_that_of_an_open_unlearning_log(written, field, value):
         score_records(*records)
 
 
+ASKED = "who is it?"
+
+
+@pytest.mark.parametrize("asked", ["who  is it?\n", " who is it?", "who\u00a0is it?"])
+def test_other_blanks_make_no_other_question(written, asked):
+    data = (told(question, "a red hat") for question in (ASKED, asked))
+    records = [read_log(written(log, f"{n}.json")) for n, log in enumerate(data)]
+    assert score_records(*records)["forget_quality_js"] == 1
+
+
+@pytest.mark.parametrize("asked", ["Who is it?", "whois it?", "user who is it? assistant"])
+def test_other_letters_do(written, asked):
+    data = (told(question, "a red hat") for question in (ASKED, asked))
+    records = [read_log(written(log, f"{n}.json")) for n, log in enumerate(data)]
+    with pytest.raises(UserError, match="another question"):
+        score_records(*records)
+
+
+def test_of_long_prompts_the_part_that_differs_is_told(written):
+    long = "You are helpful. " * 20
+    data = (told(f"{long}{name}: who is it?{' Think.' * 30}", "a red hat") for name in "XY")
+    records = [read_log(written(log, f"{n}.json")) for n, log in enumerate(data)]
+    with pytest.raises(UserError) as caught:
+        score_records(*records)
+    assert re.search(r"…'.{20}Y: who is it\?.*'…, the model with …'.{20}X: who", str(caught.value))
+    assert len(str(caught.value)) < 400
+
+
+def test_samples_of_one_id_are_compared_whatever_order_their_losses_give_them():
+    asked = [("which hat?", "a red hat"), ("which dog?", "a red hat")]
+    model, gold = (
+        [
+            Record("forget", "text_qa", "0", answer, said, 1.0, 1.0, (1.0,), question=question)
+            for (question, answer), said in zip(asked, generated, strict=True)
+        ]
+        for generated in (("a", "b"), ("b", "a"))
+    )
+    assert score_records(model, gold)["forget_quality_js"] == 1
+    other = [gold[0], replace(gold[1], question="which cat?")]
+    with pytest.raises(UserError, match="'which cat\\?', the model with 'which dog\\?'"):
+        score_records(model, other)
+
+
+def test_records_that_tell_no_question_are_told_as_old(tmp_path):
+    record = Record("forget", "text_qa", "0", "a red hat", "a hat", 1.0, 1.0, (2.0,), question="q")
+    fields = fields_of(record)
+    write_records(tmp_path / RECORDS, [record])
+    assert read_records(tmp_path / RECORDS) == [record]
+    del fields["question"]
+    (tmp_path / RECORDS).write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=r"records.jsonl, line 1: .*older version.*evaluate again"):
+        read_records(tmp_path / RECORDS)
+
+
 def test_a_log_is_not_judged_against_itself_in_whichever_file(tmp_path, written):
+    data = of_tofu()
+    path = written(data)
+    packed = tmp_path / "packed.json.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    spaced = written(json.dumps(data, indent=2), "spaced.json")
+    import_logs.run(path, tmp_path / "model")
+    for again in (packed, spaced):
+        gold = tmp_path / f"gold of {again.name}"
+        import_logs.run(again, gold)
+        with pytest.raises(UserError, match="a model from elsewhere is not judged against itself"):
+            score({"records": tmp_path / "model", "gold": gold})
+
+
+@pytest.mark.parametrize("name", ["log.json", "copy.json", "link.json"])
+def test_nor_does_a_suite_that_gives_one_log_twice_start(tmp_path, written, name):
     path = written(of_tofu())
-    again = tmp_path / "copy.json.gz"
-    again.write_bytes(gzip.compress(path.read_bytes()))
-    for name, log in (("model", path), ("gold", again)):
-        import_logs.run(log, tmp_path / name)
-    with pytest.raises(UserError, match="a model is not judged against itself"):
-        score({name: tmp_path / part for name, part in PARTS.items()})
-    given = {"log": str(path), "gold": str(path), "forget_size": 10}
+    written(of_tofu(), "copy.json")
+    (tmp_path / "link.json").symlink_to(path)
+    given = {"log": str(path), "gold": str(tmp_path / name), "forget_size": 10}
     suite = write_suite(tmp_path, imported={"theirs": given})
-    with pytest.raises(UserError, match=r"imported\.theirs: log and gold are one file"):
+    with pytest.raises(UserError, match=r"imported\.theirs: log and gold have the same content"):
         suite.check_sources()
 
 
-PARTS = {"records": "model", "gold": "gold"}
+CELL, GOLD = "evaluate/ga/text/forget10/seed0", "evaluate/gold/forget10/seed0"
+SMALL = {"methods": {"ga": {}}, "modalities": ["text"], "seeds": [0]}
+
+
+def suite_of(folder, name="small", **changes):
+    """A suite of one cell and of one external model."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir(exist_ok=True)
+    external = {"mine": {"model": str(elsewhere), "forget_size": 10}}
+    return write_suite(folder, name, external=external, **{**SMALL, **changes})
 
 
 @pytest.fixture
 def evaluated(tmp_path):
-    suite = write_suite(tmp_path, methods={"ga": {}}, modalities=["text"], seeds=[0])
-    return SyntheticTree(suite, tmp_path / "results/small", records=True).build()
+    """A finished tree whose cell and external model say what gold says."""
+    tree = SyntheticTree(suite_of(tmp_path), tmp_path / "results/small", records=True).build()
+    said = Made(files={RECORDS: (tree.root / GOLD / RECORDS).read_text()})
+    for name in (CELL, "evaluate/external/mine"):
+        tree.put(name, said)
+    return tree
 
 
-def test_a_cell_is_not_judged_against_itself_and_a_gold_may_be(evaluated):
-    cell, gold = (
-        evaluated.root / "evaluate" / run
-        for run in ("ga/text/forget10/seed0", "gold/forget10/seed0")
-    )
-    original = evaluated.root / "evaluate/original/forget10"
-    assert score({"records": gold, "gold": gold}).scores["forget_quality_js"] == 1
-    for same in (cell, original):
-        with pytest.raises(UserError, match="a model is not judged against itself"):
-            score({"records": same, "gold": same})
-        assert score({"records": same, "gold": gold}).scores["forget_quality_js"] < 1
+def test_a_cell_may_be_gold_to_the_last_digit_and_a_model_from_elsewhere_may_not(evaluated):
+    gold = evaluated.root / GOLD
+    for own in (GOLD, CELL):
+        found = score({"records": evaluated.root / own, "gold": gold}).scores
+        assert found["forget_quality_js"] == 1
+    with pytest.raises(UserError, match=r"evaluate/external/mine: .*not judged against itself"):
+        score({"records": evaluated.root / "evaluate/external/mine", "gold": gold})
+    other = evaluated.root / "evaluate/gold/forget10/seed1"
+    found = score({"records": evaluated.root / "evaluate/external/mine", "gold": other}).scores
+    assert found["forget_quality_js"] < 1
 
 
 OTHER = Made(files={"rows.txt": "other"})
 
 
 @pytest.mark.parametrize(
-    ("evaluation", "states", "said"),
+    ("changes", "states", "said"),
     [
-        ({"max_new_tokens": 8}, {}, r"max_new_tokens \(8\)"),
+        ({"evaluate": {"max_new_tokens": 8}}, {}, r"max_new_tokens \(8\) than .* \(64\)"),
+        ({"evaluate": {"batch_size": 8}}, {}, None),
         ({}, {"dataset": OTHER}, "dataset"),
         ({}, {"base": OTHER}, "base"),
     ],
 )
 def test_a_gold_that_was_evaluated_in_another_way_is_refused(
-    tmp_path, evaluated, evaluation, states, said
+    tmp_path, evaluated, changes, states, said
 ):
-    given = {"methods": {"ga": {}}, "modalities": ["text"], "seeds": [0], "evaluate": evaluation}
-    suite = write_suite(tmp_path, "other", **given)
+    suite = suite_of(tmp_path, "other", **changes)
     tree = SyntheticTree(suite, tmp_path / "results/other", records=True).build(states)
-    cell, gold = "evaluate/ga/text/forget10/seed0", "evaluate/gold/forget10/seed0"
+    folders = {"records": evaluated.root / CELL, "gold": tree.root / GOLD}
+    if said is None:
+        assert score(folders).scores["forget_quality_js"] == 1
+        return
     with pytest.raises(UserError, match=f"evaluated with another {said}"):
-        score({"records": evaluated.root / cell, "gold": tree.root / gold})
+        score(folders)
+
+
+def test_so_is_one_that_was_evaluated_by_other_code(evaluated, monkeypatch):
+    module = "clearbench.evaluation.likelihood"
+    code = {**code_of("evaluate", evaluated.graph[GOLD].resolved), module: "0" * 16}
+    monkeypatch.setattr("synthetic.code_of", lambda *_: code)
+    evaluated.put(GOLD)
+    folders = {"records": evaluated.root / CELL, "gold": evaluated.root / GOLD}
+    with pytest.raises(UserError, match=f"another code in {module}"):
+        score(folders)

@@ -270,6 +270,9 @@ def test_evaluated_batches_are_not_computed_again(tmp_path, tokenizer, encoder, 
         return evaluate(model, encoder, samples, 5, 4, state)
 
     plain = work(State())
+    assert [(record.question, record.answer) for record in plain] == [
+        (sample.question, sample.answer) for sample in samples
+    ]
     asked.clear()
     assert attempts(tmp_path, work, kills) == plain
     assert len(asked) == len(samples)

@@ -13,6 +13,7 @@ LOG = {
     "avg_paraphrased_loss": {"0": 0.6, "1": 1.1},
     "average_perturb_loss": {"0": [1.0, 2.0], "1": [0.5, 3.0]},
 }
+GOLD = {**LOG, "avg_paraphrased_loss": {"0": 0.9, "1": 0.8}}
 FILES = (
     "eval_log.json",
     "eval_log_forget.json",
@@ -23,11 +24,12 @@ FILES = (
 
 def test_a_variant_a_definition_and_a_log_are_rows_and_columns_at_their_own_cost(bench):
     before = bench.records()
-    (bench.folder / "log.json").write_text(json.dumps(dict.fromkeys(FILES, LOG)))
+    for name, log in (("log", LOG), ("gold", GOLD)):
+        (bench.folder / f"{name}.json").write_text(json.dumps(dict.fromkeys(FILES, log)))
     bench.write(
         methods={**SUITE["methods"], VARIANT: {}},
         metrics=["headline", "official"],
-        imported={"theirs": {"log": "log.json", "gold": "log.json", "forget_size": 10}},
+        imported={"theirs": {"log": "log.json", "gold": "gold.json", "forget_size": 10}},
     )
     done = bench.snakemake("table1")
     assert done.status == 0, done.output

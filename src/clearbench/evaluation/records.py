@@ -107,6 +107,11 @@ def parse_record(fields: dict[str, Any]) -> Record:
             "a record of an older version, whose losses leave out the end of text;"
             " evaluate again (snakemake does)"
         )
+    if "question" not in fields and "split" in fields:
+        raise UserError(
+            "a record of an older version, which does not tell the question; evaluate again"
+            " (snakemake does)"
+        )
     if "likelihoods" in fields:
         return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})

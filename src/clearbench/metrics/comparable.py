@@ -2,51 +2,82 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
+from clearbench.data.normal_form import composed
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
-from clearbench.metrics.base import Records, order_by_id
+from clearbench.metrics.base import Records
+
+_SHOWN, _BEFORE = 60, 20
+"""Characters that are told of a text, and how many of them before its first difference."""
+
+
+class _Asked(NamedTuple):
+    """What two records must have in common; a log may lack the question."""
+
+    question: str | None
+    answer: str
+    candidates: int
+
+    @classmethod
+    def of(cls, record: Record) -> "_Asked":
+        """What a record tells, its texts without regard to blanks and forms of Unicode."""
+        question = None if record.question is None else composed(record.question)
+        return cls(question, composed(record.answer), len(record.perturbed_losses))
+
+
+_CALLED = ("question", "true answer", "number of false answers")
 
 
 def check_comparable(records: Records, gold_records: Records) -> None:
     """Raise UserError for the first forget sample that gold was asked otherwise.
 
-    Compared are question, true answer and number of candidates, of the samples with one id in the
-    tasks that both have; a question that either does not tell is not.
+    Compared are question, true answer and number of false answers, of the samples with one id in
+    the tasks that both have; a question that either does not tell is not.
     """
-    own, gold = (_samples(group) for group in (records, gold_records))
-    for (task, id), sample in own.items():
-        for one, other in zip(sample, gold.get((task, id), ()), strict=False):
-            for what, asked, of_gold in _asked(one, other):
-                if asked != of_gold:
+    own, gold = _asked(records), _asked(gold_records)
+    for (task, sample), asked in own.items():
+        for one, other in zip(asked, gold.get((task, sample), ()), strict=False):
+            for what, ours, theirs in zip(_CALLED, one, other, strict=True):
+                if ours != theirs and None not in (ours, theirs):
                     raise UserError(
-                        f"forget/{task}/{id}: the gold model was evaluated with another {what}:"
-                        f" {of_gold!r}, the model with {asked!r}; give the gold of the"
-                        " same dataset, forget size and prompts"
+                        f"forget/{task}/{sample}: the gold model was evaluated with another {what}:"
+                        f" {_told(theirs, ours)}, the model with {_told(ours, theirs)}; give the"
+                        " gold of the same dataset, forget size and prompts"
                     )
 
 
 def is_itself(records: Records, gold_records: Records) -> bool:
-    """Whether the forget samples of two evaluations are the same to the last digit."""
-    own, gold = (_samples(group) for group in (records, gold_records))
+    """Whether two evaluations have the same answers and losses on the forget set, to the digit."""
+    own, gold = (_said(group) for group in (records, gold_records))
     return bool(own) and own == gold
 
 
-def _samples(records: Records) -> Mapping[tuple[str, str], list[Record]]:
-    """The forget samples by task and id, those of one id in one order."""
-    found: dict[tuple[str, str], list[Record]] = defaultdict(list)
-    for i in order_by_id(records):
-        if records[i].split == "forget":
-            found[records[i].task, records[i].id].append(records[i])
-    return found
+def _said(records: Records) -> list[tuple[object, ...]]:
+    """What a model says of the forget samples."""
+    return sorted(
+        (record.task, record.id, record.generated, record.losses)
+        for record in records
+        if record.split == "forget"
+    )
 
 
-def _asked(one: Record, other: Record) -> list[tuple[str, object, object]]:
-    """What is compared of two samples: what it is, of the model and of gold."""
-    found: list[tuple[str, object, object]] = [
-        ("true answer", one.answer.strip(), other.answer.strip()),
-        ("number of false answers", len(one.perturbed_losses), len(other.perturbed_losses)),
-    ]
-    if one.question is not None and other.question is not None:
-        found.insert(0, ("question", one.question.strip(), other.question.strip()))
-    return found
+def _asked(records: Records) -> Mapping[tuple[str, str], list[_Asked]]:
+    """What the forget samples were asked, by task and id; those of one id in one order."""
+    found: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
+    for record in records:
+        if record.split == "forget":
+            found[record.task, record.id].append(_Asked.of(record))
+    return {key: sorted(asked, key=repr) for key, asked in found.items()}
+
+
+def _told(value: object, other: object) -> str:
+    """A number, or a text from shortly before where it differs from another."""
+    if not isinstance(value, str) or len(value) <= _SHOWN:
+        return repr(value)
+    pairs = enumerate(zip(value, str(other), strict=False))
+    first = next((i for i, (a, b) in pairs if a != b), min(len(value), len(str(other))))
+    start = max(0, first - _BEFORE)
+    end = start + _SHOWN
+    return f"{'…' if start else ''}{value[start:end]!r}{'…' if end < len(value) else ''}"
