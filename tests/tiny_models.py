@@ -116,6 +116,52 @@ IMAGE_BUILDS = {
     ),
 }
 BUILDS = {**TEXT_BUILDS, **IMAGE_BUILDS}
+ODD_BUILDS = {
+    "granite": _text("granite", logits_scaling=8.0, tie_word_embeddings=False),
+    "gemma2": _text("gemma2", final_logit_softcapping=2.0, head_dim=8, sliding_window=512),
+    "cohere": _text("cohere", logit_scale=0.25),
+    "falcon_h1": _text(
+        "falcon_h1",
+        lm_head_multiplier=0.25,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+    ),
+    "mamba": Build(
+        architecture="mamba",
+        config={"hidden_size": 32, "state_size": 4, "num_hidden_layers": 2},
+        tokenizer=TOKENIZER,
+    ),
+    "mistral_window": _text("mistral", sliding_window=8),
+    "gemma2_window": _text("gemma2", final_logit_softcapping=2.0, head_dim=8, sliding_window=8),
+    "qwen2_window": _text("qwen2", use_sliding_window=True, max_window_layers=1, sliding_window=8),
+    "opt": Build(
+        architecture="opt",
+        config={
+            "hidden_size": 32,
+            "word_embed_proj_dim": 16,
+            "ffn_dim": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "init_std": 0.2,
+            "max_position_embeddings": 128,
+        },
+        tokenizer=TOKENIZER,
+    ),
+    "gpt2": Build(
+        architecture="gpt2",
+        config={
+            "n_embd": 32,
+            "n_layer": 2,
+            "n_head": 4,
+            "initializer_range": 0.2,
+            "n_positions": 128,
+        },
+        tokenizer=TOKENIZER,
+    ),
+}
+"""Text models with more between their states and their logits than an output layer."""
 FROZEN = r"model\.(vision_tower|visual|norm|final_layernorm)\..*"
 """The vision towers by the names that their parameters have; of text models, the last norm."""
 
@@ -123,7 +169,7 @@ LORA_TARGETS = r".*(layers|language_model).*\.(q_proj|v_proj|down_proj|fc2)"
 
 
 def domain_of(architecture: str) -> str:
-    return "text" if architecture in TEXT_BUILDS else "multimodal"
+    return "multimodal" if architecture in IMAGE_BUILDS else "text"
 
 
 def new_tokenizer(settings: Tokenizer = TOKENIZER):

@@ -595,7 +595,7 @@ def test_a_stored_reference_says_what_a_run_of_the_original_does(tiny, tmp_path)
     write_references(tmp_path, model, tiny.encoder, samples, 4)
     batches = sets.batches([1, 0], [3, 0, 2], 0)
     assert sets.stored(batches, "forget") is None
-    sets = replace(sets, references=References(tmp_path, samples, CPU))
+    sets = replace(sets, references=References(tmp_path, samples, model))
     for asked in ("forget", "retain"):
         with torch.no_grad():
             run = answers_of(model, batches.batch(asked))
@@ -609,14 +609,14 @@ def test_a_stored_reference_says_what_a_run_of_the_original_does(tiny, tmp_path)
 
 
 def test_a_stored_reference_of_another_dataset_or_a_damaged_one_is_one_line(tiny, tmp_path):
-    samples = sets_of(tiny).retain
-    write_references(tmp_path, tiny.new_model(), tiny.encoder, samples, 4)
+    samples, model = sets_of(tiny).retain, tiny.new_model()
+    write_references(tmp_path, model, tiny.encoder, samples, 4)
     with pytest.raises(UserError, match=r"of 4 samples; the dataset has 3"):
-        References(tmp_path, samples[:3], CPU)
+        References(tmp_path, samples[:3], model)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=rf"{path.name}: can't be read \("):
-        References(tmp_path, samples, CPU)
+        References(tmp_path, samples, model)
 
 
 @pytest.mark.parametrize("weights", ["lora", "full"])
@@ -630,8 +630,9 @@ def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
     training = TRAINING.model_copy(update={"weights": weights, "lr": 1e-3})
     assert methods.takes_stored_reference(key)
     losses = []
-    for references in (None, References(tmp_path, samples, CPU)):
+    for stored in (False, True):
         model = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
+        references = References(tmp_path, samples, model) if stored else None
         load = tiny.new_model if references is None else lambda: pytest.fail("loaded the original")
         found = Unlearner(
             model, method_of(key), replace(sets, references=references), training, 0, load

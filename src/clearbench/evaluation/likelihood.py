@@ -5,11 +5,14 @@ that cache side by side, in one pass, and so does the greedy answer. Logits are 
 answer token is predicted and nowhere else. The true answer is a draft of the greedy one: a model
 that knows it by heart need not generate it token by token. Needs an attention that takes any mask,
 as SDPA.
+
+Models that can't share a prompt (`shares_prompts`) run every candidate alone, and the whole
+sequence again for each token that they generate.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, takewhile
 from math import fsum
 
 import torch
@@ -17,11 +20,21 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
+from clearbench.data.store import EvalSample
 from clearbench.evaluation.records import Likelihood
-from clearbench.models.answers import log_softmax
-from clearbench.models.encoding import Encoder, Prompt, merge_inputs
+from clearbench.models.answers import Answers, log_softmax
+from clearbench.models.encoding import (
+    Encoder,
+    Example,
+    Prompt,
+    collate,
+    first_of_each,
+    merge_inputs,
+)
+from clearbench.models.forward import answers_of, check_likelihood
+from clearbench.models.logits import last_states, logits_of
 from clearbench.models.positions import positions
-from clearbench.models.shared_prompts import PADDING, attention, segments
+from clearbench.models.shared_prompts import PADDING, attention, segments, shares_prompts
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,12 @@ def reply(
     encoded = [_encode(encoder, question) for question in questions]
     shared = [ids for ids, _ in encoded]
     candidates = [row for _, row in encoded]
+    longest = max(
+        max(len(prompt.ids) + max_new_tokens, len(ids) + max(len(one.tokens) for one in row))
+        for prompt, (ids, row) in zip(prompts, encoded, strict=True)
+    )
+    if not shares_prompts(model, longest):
+        return [_reply_alone(model, encoder, one, max_new_tokens) for one in questions]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
     likelihoods, start = _run_candidates(model, prefix, candidates, encoder, max_new_tokens)
@@ -59,6 +78,51 @@ def reply(
 
     texts = [encoder.decode(tokens) for tokens in generated]
     return [Reply(row, text) for row, text in zip(likelihoods, texts, strict=True)]
+
+
+def _reply_alone(
+    model: PreTrainedModel, encoder: Encoder, question: Question, max_new_tokens: int
+) -> Reply:
+    """A reply for which each candidate, and each token to be generated, is run with its prompt."""
+    prompt = question.prompt
+    parts = encoder.answers(prompt, question.candidates)
+    said = _run_alone(model, encoder, [encoder.example(prompt, *part) for part in parts])
+    likely = said.token_log_likelihood
+    found = [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
+    drop, truth = parts[0]
+    reply: list[int] = []
+    if drop == 0:
+        chosen = said.log_probabilities[said.sample == 0].argmax(-1).tolist()
+        agreed = takewhile(lambda pair: pair[0] == pair[1], zip(chosen, truth, strict=True))
+        reply = [token for token, _ in agreed if token not in encoder.ends][:max_new_tokens]
+    while len(reply) < max_new_tokens:
+        # What stands in the place of the next token is not seen where that is predicted.
+        asked = encoder.example(prompt, 0, [*reply, encoder.end])
+        token = int(_run_alone(model, encoder, [asked]).log_probabilities[-1].argmax())
+        if token in encoder.ends:
+            break
+        reply.append(token)
+    return Reply(found, encoder.decode(reply))
+
+
+def _run_alone(model: PreTrainedModel, encoder: Encoder, examples: Sequence[Example]) -> Answers:
+    return answers_of(model, collate(examples, encoder.padding, model.device))
+
+
+@torch.inference_mode()
+def check_replies(model: PreTrainedModel, encoder: Encoder, samples: Sequence[EvalSample]) -> None:
+    """Hold the likelihood of an answer to the model's own forward, without an image and with one.
+
+    Raises UserError, which names the model's type and the sample.
+    """
+    for sample in first_of_each(samples):
+        example = encoder.sequence(sample.question, sample.image, sample.answer)
+        question = Question(example.prompt, [sample.answer])
+        (answered,) = reply(model, encoder, [question], 1)
+        (likelihood,) = answered.likelihoods
+        batch = collate([example], encoder.padding, model.device)
+        found = likelihood.answer + likelihood.end
+        check_likelihood(model, sample.id, batch, found, "evaluation")
 
 
 @dataclass
@@ -133,11 +197,10 @@ def _run_prefix(
     inputs = {"input_ids": padded, "attention_mask": mask, **merge_inputs(prompts, ids, True)}
     inputs = {name: tensor.to(model.device) for name, tensor in inputs.items()}
     placed, next_position = positions(model, inputs)
-    cache = DynamicCache(config=model.config.get_text_config())
-    states = model.model(
-        **inputs, position_ids=placed, cache=cache, use_cache=True
-    ).last_hidden_state
-    logits = model.get_output_embeddings()(states[:, -1])
+    # Of layers with windows, it keeps what lies beyond them: candidates are laid side by side.
+    cache = DynamicCache()
+    run = {**inputs, "position_ids": placed, "cache": cache, "use_cache": True}
+    logits = logits_of(model, last_states(model, run)[:, -1])
     return _Prefix(cache, inputs["attention_mask"], next_position, logits)
 
 
@@ -157,13 +220,13 @@ def _run_candidates(
     # A token is predicted by the state of the one before, the first by the prompt's last.
     given = [[candidate.tokens[:-1] for candidate in row] for row in candidates]
     states = _run_side_by_side(model, prefix, given, encoder.padding)
-    head, device = model.get_output_embeddings(), states.device
+    device = states.device
     first = log_softmax(prefix.logits)
     found, replies, following = [], [], []
     for number, row in enumerate(candidates):
         tokens = [candidate.tokens.tolist() for candidate in row]
         rest = torch.tensor([token for text in tokens for token in text[1:]], device=device)
-        logits = head(states[number, : len(rest)])
+        logits = logits_of(model, states[number, : len(rest)])
         begin = first[number][torch.tensor([text[0] for text in tokens], device=device)].tolist()
         going_on = iter(log_softmax(logits).gather(-1, rest[:, None]).squeeze(-1).tolist())
         likely = [
@@ -218,14 +281,14 @@ def _run_side_by_side(
     ids = pad_sequence([torch.cat(list(row)) for row in rows], True, padding).to(device)
     segment, offset = (layout.to(device) for layout in segments(lengths, first=1))
     prompt = torch.where(prefix.mask == 1, 0, PADDING)
-    states: Tensor = model.model(
-        input_ids=ids,
-        attention_mask=attention(torch.cat([prompt, segment], dim=1), segment),
-        position_ids=prefix.next_position + offset,
-        cache=prefix.cache,
-        use_cache=True,
-    ).last_hidden_state
-    return states
+    run = {
+        "input_ids": ids,
+        "attention_mask": attention(model, torch.cat([prompt, segment], dim=1), segment),
+        "position_ids": prefix.next_position + offset,
+        "cache": prefix.cache,
+        "use_cache": True,
+    }
+    return last_states(model, run)
 
 
 def _greedy(
@@ -253,12 +316,13 @@ def _greedy(
             mask, position, token = mask[rows], position[rows], token[rows]
             start.cache.batch_select_indices(rows)
         mask = torch.cat([mask, torch.ones_like(token)], dim=1)
-        states = model.model(
-            input_ids=token,
-            attention_mask=mask,
-            position_ids=position,
-            cache=start.cache,
-            use_cache=True,
-        ).last_hidden_state
+        run = {
+            "input_ids": token,
+            "attention_mask": mask,
+            "position_ids": position,
+            "cache": start.cache,
+            "use_cache": True,
+        }
+        states = last_states(model, run)
         position = position + 1
-        token = model.get_output_embeddings()(states[:, -1]).argmax(-1, keepdim=True)
+        token = logits_of(model, states[:, -1]).argmax(-1, keepdim=True)

@@ -223,7 +223,8 @@ def load_model(
         model, said = auto_class(domain).from_pretrained(
             str(source),
             dtype=_DTYPES[precision],
-            attn_implementation=attention,
+            # Of itself it takes sdpa, and plain attention for architectures that have no other.
+            attn_implementation=None if attention == "sdpa" else attention,
             use_safetensors=True,
             device_map=device if device == _META else None,
             output_loading_info=True,

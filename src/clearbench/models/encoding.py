@@ -162,7 +162,10 @@ class Encoder:
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
         """A training sequence: prompt, answer and end of text, the last two with labels."""
         prompt = self.prompt(question, image)
-        drop, tokens = self.answer(prompt, answer)
+        return self.example(prompt, *self.answer(prompt, answer))
+
+    def example(self, prompt: Prompt, drop: int, tokens: Sequence[int]) -> Example:
+        """The sequence of a prompt without its last tokens, and those that follow, with labels."""
         start = len(prompt.ids) - drop
         tail = torch.tensor(tokens)
         ids = torch.cat([prompt.ids[:start], tail])
@@ -368,6 +371,14 @@ def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_
     `date` is the day that its chat template is told.
     """
     return Encoder(load_processor(base, domain), store, ends_of(base), date)
+
+
+def first_of_each(samples: Iterable[TrainSample | EvalSample]) -> list[TrainSample | EvalSample]:
+    """The first sample that is asked without an image, and the first with one."""
+    found: dict[bool, TrainSample | EvalSample] = {}
+    for sample in samples:
+        found.setdefault(sample.image is not None, sample)
+    return list(found.values())
 
 
 def collate(

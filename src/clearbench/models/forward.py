@@ -1,6 +1,6 @@
 """One forward pass over a training batch, keeping only what the answers need."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, cast
@@ -10,11 +10,17 @@ from peft import PeftModel
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from clearbench.data.store import EvalSample, TrainSample
 from clearbench.errors import UserError
-from clearbench.models.answers import IGNORED, Answers
+from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.checkpoint import Model
+from clearbench.models.encoding import Encoder, collate, first_of_each
+from clearbench.models.logits import last_states, logits_of
 from clearbench.models.positions import positions
 from clearbench.models.shared_prompts import Part, SharedBatch, attention
+
+_ROUNDING = {torch.float32: 1e-2, torch.bfloat16: 0.3}
+"""How far, relative to itself, rounding takes a log-likelihood at the most."""
 
 
 def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None) -> Answers:
@@ -47,11 +53,46 @@ def answer_states(model: Model, batch: dict[str, Tensor]) -> tuple[Tensor, Part]
 def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
     """As `answers_of`, for each part of a batch in which prompts stand once; needs SDPA."""
     prompts = {**batch.inputs, "attention_mask": batch.prompts}
-    placed, after = positions(unwrapped(model), prompts)
+    inner = unwrapped(model)
+    placed, after = positions(inner, prompts)
     placed = torch.where(batch.segment == 0, placed, after + batch.offset)
-    sight = attention(batch.segment, batch.segment)
+    sight = attention(inner, batch.segment, batch.segment)
     states = _states(model, {**batch.inputs, "attention_mask": sight, "position_ids": placed})
     return [_answers(model, states, part) for part in batch.parts]
+
+
+@torch.no_grad()
+def check_answers(
+    model: PreTrainedModel, encoder: Encoder, samples: Iterable[TrainSample | EvalSample]
+) -> None:
+    """Hold what a model says of answers to its own forward, without an image and with one.
+
+    Raises UserError, which names the model's type and the sample.
+    """
+    for sample in first_of_each(samples):
+        example = encoder.sequence(sample.question, sample.image, sample.answer)
+        batch = collate([example], encoder.padding, model.device)
+        found = answers_of(model, batch).token_log_likelihood
+        check_likelihood(model, sample.id, batch, found.sum().item(), "training")
+
+
+@torch.no_grad()
+def check_likelihood(
+    model: PreTrainedModel, name: str, batch: dict[str, Tensor], found: float, where: str
+) -> None:
+    """Hold the log-likelihood of a sample's answer to the one that the model's own forward gives.
+
+    `batch` is one of `collate` of one sample. Raises UserError where it differs by more than
+    rounding; a model that says nothing finite is left to those who look for that.
+    """
+    logits = model(**_inputs(batch), use_cache=False).logits
+    own = log_likelihood(Answers.from_logits(logits, batch["labels"])).item()
+    if abs(found - own) > _ROUNDING[model.dtype] * max(abs(own), 1):
+        raise UserError(
+            f"model of type {model.config.model_type}: its answer to {name} has a log-likelihood"
+            f" of {own:.4g} by its own forward and of {found:.4g} in {where}: such models can't be"
+            " used here"
+        )
 
 
 def _inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -72,8 +113,7 @@ def _states(model: Model, inputs: dict[str, Tensor]) -> Tensor:
     """
     inner = unwrapped(model)
     with _mixed_precision(inner)():
-        states: Tensor = inner.model(**inputs, use_cache=False).last_hidden_state
-    return states
+        return last_states(inner, {**inputs, "use_cache": False})
 
 
 def _states_of_layer(model: Model, inputs: dict[str, Tensor], layer: int) -> Tensor:
@@ -104,8 +144,7 @@ def _answers(model: Model, states: Tensor, part: Part) -> Answers:
 
     def project(states: Tensor) -> Tensor:
         with _mixed_precision(inner)():
-            logits: Tensor = inner.get_output_embeddings()(states)
-        return logits
+            return logits_of(inner, states)
 
     return Answers(
         project=lambda: project(picked),

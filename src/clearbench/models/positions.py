@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from clearbench.models.logits import body
+
 
 def positions(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
     """The positions of a batch of prompts, and those (B, 1) of the tokens after them.
@@ -15,7 +17,7 @@ def positions(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Tensor
     says itself; after an image its text goes on at a position that the number of tokens is not.
     """
     mask = inputs["attention_mask"]
-    place: Any = getattr(model.model, "get_rope_index", None)
+    place: Any = getattr(body(model), "get_rope_index", None)
     if place is None:
         found = (mask.cumsum(-1) - 1).clamp(min=0)
         return found, found[:, -1:] + 1

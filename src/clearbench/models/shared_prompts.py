@@ -12,12 +12,17 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from transformers import PreTrainedModel
+from transformers.cache_utils import get_layer_types_and_kwargs
 
 from clearbench.models.answers import IGNORED
 from clearbench.models.encoding import Example, merge_inputs
 
 PADDING = -1
 """The segment of a position that is no token."""
+
+_ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
+"""Layers that keep the keys and values of each token."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,15 @@ class SharedBatch:
     """R rows of T tokens, and the parts that are answered in them.
 
     `inputs` are the model's own, without mask and positions. `segment` (R, T) is 0 in a prompt,
-    n in its n-th answer, -1 at padding; `offset` (R, T) counts the tokens of a segment from 0.
+    n in its n-th answer, -1 at padding; `offset` (R, T) counts the tokens of a segment from 0;
+    `longest` are the tokens, at the most, of a prompt with one of its answers.
     """
 
     inputs: dict[str, Tensor]
     segment: Tensor
     offset: Tensor
     parts: tuple[Part, ...]
+    longest: int
 
     @property
     def prompts(self) -> Tensor:
@@ -53,16 +60,46 @@ class SharedBatch:
         return (self.segment == 0).long()
 
 
-def attention(seen: Tensor, seeing: Tensor) -> Tensor:
-    """Which token (last dimension) each token sees, (R, 1, Q, K), true where it does.
+def shares_prompts(model: PreTrainedModel, tokens: int) -> bool:
+    """Whether texts of so many tokens, prompt included, may share one run of their prompt.
 
+    They may where every token sees all before it, which a mask can then take away: not beyond a
+    sliding window or a chunk, nor in layers that keep a state in place of keys (mamba and others).
+    """
+    config = model.config.get_text_config()
+    if model._is_stateful:
+        return False
+    kinds, settings = get_layer_types_and_kwargs(config)
+    windows = [one["sliding_window"] for one in settings if "sliding_window" in one]
+    return _ATTENTION.issuperset(kinds) and tokens <= min(windows, default=tokens)
+
+
+def runs_at_once(model: PreTrainedModel, batch: SharedBatch) -> bool:
+    """Whether a model may run a shared batch, with prompts and answers in one pass.
+
+    It may not where image tokens see those after them, which the batch's mask would take away.
+    """
+    looks_ahead = getattr(model.config.get_text_config(), "use_bidirectional_attention", None)
+    ahead = looks_ahead or "token_type_ids" in batch.inputs
+    return not ahead and shares_prompts(model, batch.longest)
+
+
+def attention(model: PreTrainedModel, seen: Tensor, seeing: Tensor) -> Tensor:
+    """Which token (last dimension) each token sees, as a mask (R, 1, Q, K) of the model's.
+
+    It is true where it does; or zero there, for models of plain attention, and else the least that
+    there is.
     `seen` (R, K) are the segments of the tokens in sight, `seeing` (R, Q) those of the last Q of
     them, which look: back, at the prompt (0) and at their own segment. Padding sees itself.
     """
     width, total = seeing.shape[1], seen.shape[1]
     before = torch.ones(width, total, dtype=torch.bool, device=seen.device).tril(total - width)
     looked, looking = seen[:, None, None, :], seeing[:, None, :, None]
-    return before & ((looked == 0) | (looked == looking))
+    sees = before & ((looked == 0) | (looked == looking))
+    if model.config.get_text_config()._attn_implementation != "eager":
+        return sees
+    none = torch.zeros(sees.shape, dtype=model.dtype, device=seen.device)
+    return none.masked_fill(~sees, torch.finfo(none.dtype).min)
 
 
 def segments(lengths: Sequence[Sequence[int]], first: int) -> tuple[Tensor, Tensor]:
@@ -105,6 +142,7 @@ def collate_shared(
         segment=segment.to(device),
         offset=offset.to(device),
         parts=tuple(found),
+        longest=max(row.lengths[0] + max(row.lengths[1:]) for row in laid),
     )
 
 

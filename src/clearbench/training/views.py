@@ -13,8 +13,8 @@ from clearbench.methods.base import Asked
 from clearbench.models.answers import IGNORED, Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
-from clearbench.models.forward import answers_of, answers_of_shared
-from clearbench.models.shared_prompts import SharedBatch, collate_shared
+from clearbench.models.forward import answers_of, answers_of_shared, unwrapped
+from clearbench.models.shared_prompts import SharedBatch, collate_shared, runs_at_once
 from clearbench.training.other_answers import OtherAnswers
 from clearbench.training.references import References
 
@@ -73,7 +73,9 @@ class Sets:
             # Of several, all are of the same questions.
             return [Answers.none(self.device) for _ in asked]
         if len(asked) > 1 and self.shares_prompts:
-            return answers_of_shared(model, batches.shared(tuple(asked)))
+            batch = batches.shared(tuple(asked))
+            if runs_at_once(unwrapped(model), batch):
+                return answers_of_shared(model, batch)
         return [answers_of(model, batches.batch(one), layer) for one in asked]
 
     def stored(self, batches: "StepBatches", asked: Asked) -> Answers | None:

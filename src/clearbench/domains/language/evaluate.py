@@ -6,6 +6,7 @@ from pathlib import Path
 
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
+from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import RECORDS, write_records
 from clearbench.models.checkpoint import load_model
 from clearbench.models.encoding import load_encoder
@@ -24,6 +25,7 @@ def run(
     model = load_model(base, stack, use.domain, use.precision, place.device)
     encoder = load_encoder(base, use.domain, place.store, use.date)
     samples = place.store.evaluation(forget_size)
+    check_replies(model, encoder, samples)
     place.state.start("evaluation")
     records = evaluate_samples(
         model, encoder, samples, evaluation.batch_size, evaluation.max_new_tokens, place.state

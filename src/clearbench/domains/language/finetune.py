@@ -5,6 +5,7 @@ from pathlib import Path
 from clearbench.domains.place import Place, Trained
 from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
 from clearbench.models.encoding import load_encoder
+from clearbench.models.forward import check_answers
 from clearbench.settings import FinetuneSettings
 from clearbench.training.finetune import finetune as train
 
@@ -21,11 +22,12 @@ def run(
     use, training, store, state = settings.model, settings.training, place.store, place.state
     encoder = load_encoder(base, use.domain, store, use.date)
     model = load_model(base, [], use.domain, use.precision, place.device, use.attention)
+    modality = "both" if use.domain == "multimodal" else "text"
+    samples = store.train(part, forget_size, modality)
+    check_answers(model, encoder, samples)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
     )
-    modality = "both" if use.domain == "multimodal" else "text"
-    samples = store.train(part, forget_size, modality)
     state.start("training")
     history = train(trained, encoder, samples, training, seed, state)
     done = place.trained(trained, history, len(samples) * training.epochs)

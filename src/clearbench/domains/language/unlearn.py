@@ -31,7 +31,7 @@ def run(
     )
     stored = None
     if reference is not None:
-        stored = References(reference, store.train("full", None, "both"), place.device)
+        stored = References(reference, store.train("full", None, "both"), trained)
     sets = Sets(
         forget=store.train("forget", cell.forget_size, cell.modality),
         retain=store.train("retain", cell.forget_size, retained),
