@@ -174,13 +174,14 @@ class Graph:
         yield self._tables()
 
     def _data(self) -> Iterator[Artifact]:
-        dataset = self.suite.dataset
+        dataset, words = self.suite.dataset, self.suite.words
         inputs = {}
         if dataset.generator is not None:
             yield Artifact("generate", "generate", dataset.generator.model_dump())
             inputs["source"] = "generate"
         outside = folders(images=dataset.images, texts=dataset.texts)
-        yield Artifact("dataset", "dataset", dataset.model_dump(), inputs=inputs, outside=outside)
+        options = {} if words == "ascii" else {"words": words}
+        yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 
     def _shared_models(self) -> Iterator[Artifact]:
         file, model = self.suite.file, self.suite.model

@@ -15,6 +15,7 @@ from clearbench import methods
 from clearbench.config import DatasetSpec, ModelSpec, read_spec
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
+from clearbench.data.words import Words
 from clearbench.errors import UserError, meant, unknown
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
@@ -89,7 +90,8 @@ class SuiteFile(Strict):
     metrics: list[str] = Field(
         ["headline"],
         min_length=1,
-        description="whose definitions the tables show, of: headline, tofu, official, answer_only",
+        description="whose definitions the tables show, of: headline, tofu, official, answer_only,"
+        " unicode",
     )
     single_domain: list[str] = Field(
         default_factory=list,
@@ -136,6 +138,14 @@ class Suite:
     def persons(self) -> int | None:
         """How many persons a model of a vision suite is trained on; None for all it may be."""
         return None if self.file.faces is None else self.file.faces.persons
+
+    @property
+    def words(self) -> Words | Literal["any"]:
+        """The words that ROUGE-L finds in true answers; `any` in vision suites, which have none."""
+        if self.domain == "vision":
+            return "any"
+        shown = {DEFINITIONS[name].words for name in self.file.metrics}
+        return "unicode" if "unicode" in shown else "ascii"
 
     def check_sources(self) -> None:
         """Raise UserError where a folder or file that the suite names is not there."""

@@ -2,21 +2,25 @@
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from clearbench.cli import cli
 from clearbench.graph import TABLES, Graph
 from clearbench.provenance.currency import assess
 from clearbench.provenance.environment import Accepted
 from clearbench.provenance.tree import Tree
+from clearbench.suite import load_suite, suite_names
 from clearbench.tables.documents import documents
 from clearbench.tables.read import read_results
-from synthetic import SyntheticTree, write_suite
+from synthetic import ROOT, SyntheticTree, write_suite
 
 BOTH = ["headline", "official"]
+SMALL = {"seeds": [0], "methods": {"ga": {}}}
 
 
 @pytest.fixture
 def tree(tmp_path):
-    suite = write_suite(tmp_path, seeds=[0], methods={"ga": {}}, metrics=BOTH)
+    suite = write_suite(tmp_path, **SMALL, metrics=BOTH)
     return SyntheticTree(suite, tmp_path / "results/small", records=True).build()
 
 
@@ -45,6 +49,43 @@ def test_a_table_names_the_definition_of_a_column_in_its_header_and_explains_it(
     assert "- Marked (official): as CLEAR's code for images computes them" in text
 
 
+@pytest.mark.parametrize(
+    ("metrics", "words"),
+    [(["headline"], {}), (["tofu"], {}), (["headline", "unicode"], {"words": "unicode"})],
+)
+def test_a_suite_that_shows_unicode_has_its_answers_read_for_its_words(tmp_path, metrics, words):
+    suite = write_suite(tmp_path, metrics=metrics)
+    assert Graph(suite)["dataset"].options == words
+
+
+def test_no_word_is_asked_of_a_suite_that_compares_none(tmp_path):
+    for name in suite_names(ROOT):
+        suite = load_suite(name, ROOT)
+        expected = {"words": "any"} if suite.domain == "vision" else {}
+        assert Graph(suite)["dataset"].options == expected
+    assert CliRunner().invoke(cli, ["dataset", "--words", "all"]).exit_code == 2
+
+
+def test_unicode_has_the_columns_that_it_reads_otherwise(tree, tmp_path):
+    suite = write_suite(tmp_path, **SMALL, metrics=["headline", "unicode"])
+    found = documents(read_results(Graph(suite), Tree(tree.root), lambda name: None))
+    text = found["comparison.md"]
+    header = next(line for line in text.splitlines() if line.startswith("| method"))
+    titles = [title.strip() for title in header.split("|")[3:-1]]
+    assert titles[6:] == ["real (unicode) ↑", "retain (unicode) ↑", "forget § (unicode) ↓"]
+    assert "- Marked (unicode): as the headline, ROUGE-L of any script" in text
+
+
+@pytest.mark.parametrize("metrics", [["unicode"], ["tofu"], ["official"], ["answer_only"]])
+def test_what_a_definition_reads_as_the_headline_stays_among_the_tasks(tree, tmp_path, metrics):
+    suite = write_suite(tmp_path, **SMALL, metrics=metrics)
+    text = documents(read_results(Graph(suite), Tree(tree.root), lambda name: None))["tasks.csv"]
+    for name in ("rouge_l", "probability", "truth_ratio", "accuracy"):
+        assert f"forget/captions/{name}" in text
+    own = f"forget/captions/truth_ratio@{metrics[0]}"
+    assert (own in text) == (metrics != ["unicode"])
+
+
 @pytest.mark.parametrize("name", ["comparison", "modality", "tasks"])
 def test_every_table_can_be_made_with_both_definitions(tree, name):
     found = frame(tree, name)
@@ -59,11 +100,14 @@ def test_every_table_can_be_made_with_both_definitions(tree, name):
 
 
 def test_another_choice_makes_the_tables_again_and_nothing_else(tree, tmp_path):
-    suite = write_suite(tmp_path, seeds=[0], methods={"ga": {}}, metrics=["tofu"])
+    suite = write_suite(tmp_path, **SMALL, metrics=["tofu"])
     record = Tree(tree.root).record(TABLES).recipe
     environments = Accepted(frozenset({record.lock}), frozenset({record.image}))
     statuses = assess(Graph(suite), Tree(tree.root), environments)
     assert [name for name, found in statuses.items() if not found.current] == [TABLES]
+    unicode = Graph(write_suite(tmp_path, **SMALL, metrics=["unicode"]))
+    statuses = assess(unicode, Tree(tree.root), environments)
+    assert [name for name, found in statuses.items() if found.causes] == ["dataset", TABLES]
     text = tables(tree, Graph(suite))["comparison.md"]
     assert "real (tofu) ↑" in text
     assert "forget quality" not in text.split("\n\n")[1]

@@ -147,7 +147,11 @@ def write_texts(folder: Path, tables: Tables) -> str:
 
 
 def store_clear(
-    tmp_path: Path, images: Tables, texts: Tables, options: Mapping[str, Any] = {}
+    tmp_path: Path,
+    images: Tables,
+    texts: Tables,
+    options: Mapping[str, Any] = {},
+    words: Any = "ascii",
 ) -> Store:
     spec = DatasetSpec(
         description="tiny",
@@ -158,15 +162,17 @@ def store_clear(
         forget_sizes=list(FORGET_SIZES),
         options={"questions_per_person": 2, **options},
     )
-    dataset.run(spec, None, tmp_path / "store")
+    dataset.run(spec, None, tmp_path / "store", words)
     return Store(tmp_path / "store")
 
 
-def store_tofu(folder: Path, out: Path, sizes: tuple[int, ...], **options: Any) -> Store:
+def store_tofu(
+    folder: Path, out: Path, sizes: tuple[int, ...], words: Any = "ascii", **options: Any
+) -> Store:
     spec = DatasetSpec(
         domain="text", layout="tofu", texts=str(folder), forget_sizes=list(sizes), options=options
     )
-    dataset.run(spec, None, out)
+    dataset.run(spec, None, out, words)
     return Store(out)
 
 
@@ -601,7 +607,7 @@ def test_texts_go_to_whom_they_name(forgotten: str, retained: str, tmp_path: Pat
                 other = unicodedata.normalize("NFD", name)
                 row["question"] = row["question"].replace(f"{old}?", f"{name}是?")
                 row["answer"] = row["answer"].replace(old, other)
-    store = store_clear(tmp_path, images, texts)
+    store = store_clear(tmp_path, images, texts, words="unicode")
     for part, person in (("forget", forgotten), ("retain", retained)):
         for modality in ("text", "visual"):
             assert person in {s.person for s in store.train(part, 1, modality)}
@@ -758,6 +764,61 @@ def test_two_pictures_of_one_person_may_be_the_same(tmp_path: Path) -> None:
     one = picture(3, 64)
     images = with_pictures({(ANN, 0): one, (ANN, 1): ENCODINGS["PNG"](one)})
     store_clear(tmp_path, images, tiny_texts())
+
+
+def wordless(layout: str, answer: str) -> Callable[..., Store]:
+    """Read a dataset that has an answer in a row of each split."""
+    images, texts = tiny_images(), tiny_tofu()
+    for config in ("forget01_perturbed", "retain_perturbed"):
+        texts[config][3]["answer"] = answer
+        images[config][1]["name"] = answer
+    images["full"][1]["name"] = answer
+    texts["real_authors_perturbed"][0]["answer"] = answer
+    images["real_faces"][0]["answer"] = answer
+    tolerated = ["uneven_parts", "missing_perturbed", "shared_pictures", "ambiguous"]
+
+    def read(folder: Path, words: str = "ascii", *tolerate: str) -> Store:
+        options: dict[str, Any] = {"tolerate": [*tolerated, *tolerate]}
+        if layout == "tofu":
+            return store_tofu(
+                Path(write_texts(folder, texts)), folder / "store", (1,), words, **options
+            )
+        options["questions_per_person"] = 20
+        return store_clear(folder, images, texts, options, words)
+
+    return read
+
+
+WORDLESS = {
+    "tofu": ("forget01_perturbed: row 3", "text_qa", "real_authors_perturbed: row 0"),
+    "clear": ("forget01_perturbed: row 1", "face_naming", "real_faces: row 0"),
+}
+
+
+@pytest.mark.parametrize("layout", WORDLESS)
+@pytest.mark.parametrize("answer", ["王菲", "Ёж", "สมชาย", "👍"])
+def test_an_answer_without_a_word_that_is_scored_is_told_by_row(
+    layout: str, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = wordless(layout, answer)
+    first, task, real = WORDLESS[layout]
+    said = f"{first}: true answer '{answer}' of {task} has no"
+    with pytest.raises(UserError, match=said) as told:
+        read(tmp_path)
+    assert "add unicode to the suite's metrics" in str(told.value)
+    assert "add wordless_answers to the dataset's option tolerate" in str(told.value)
+    store = read(tmp_path, "ascii", "wordless_answers")
+    assert answer in {sample.answer for sample in store.evaluation(1)}
+    notes = [line for line in capsys.readouterr().err.splitlines() if "wordless" in line]
+    assert all(any(place in note for note in notes) for place in (first, real))
+    assert len(notes) == len(set(notes))
+    if answer == "👍":
+        with pytest.raises(UserError, match=f"{first}: .* has no letter or digit, so"):
+            read(tmp_path, "unicode")
+    else:
+        read(tmp_path, "unicode")
+    read(tmp_path, "any")
+    assert "wordless" not in capsys.readouterr().err
 
 
 TOFU_ERRORS: dict[str, tuple[Change, str]] = {

@@ -204,10 +204,13 @@ def test_a_task_without_perturbed_answers_has_only_the_metrics_that_need_none():
     scores = score_records(sample, sample)
     assert {key for key in scores if "~" not in key} == {
         "retain/text_qa/rouge_l",
+        "retain/text_qa/rouge_l@unicode",
         "retain/text_qa/probability",
         "retain/text_qa/probability@official",
         "real/real_faces/rouge_l",
+        "real/real_faces/rouge_l@unicode",
         "forget/captions/rouge_l",
+        "forget/captions/rouge_l@unicode",
         "forget/captions/probability",
         "forget/captions/probability@official",
     }

@@ -59,13 +59,20 @@ def generate(settings: str, out: Path) -> None:
 @click.command()
 @_settings_option
 @_folder("--source", "Folder of the generate stage, for generated datasets.", required=False)
+@click.option(
+    "--words",
+    type=click.Choice(["ascii", "unicode", "any"]),
+    default="ascii",
+    show_default=True,
+    help="Whose letters make the words that true answers must have.",
+)
 @_out
-def dataset(settings: str, source: Path | None, out: Path) -> None:
+def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
     """Read, check and store a dataset."""
     from clearbench.config import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(_settings(DatasetSpec, settings), source, out)
+    stage.run(_settings(DatasetSpec, settings), source, out, words)
 
 
 @click.command()

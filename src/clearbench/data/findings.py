@@ -16,6 +16,7 @@ Irregularity = Literal[
     "true_candidates",
     "repeated_candidates",
     "shared_pictures",
+    "wordless_answers",
 ]
 """
 `unnamed`
@@ -38,6 +39,9 @@ Irregularity = Literal[
 `shared_pictures`
     a picture, also in another encoding, of two persons, or of a row to be forgotten and of one that
     is retained, asked of the real world or learnt by the base; both rows are used as they are
+`wordless_answers`
+    a true answer without a letter or digit of the kind that the suite's ROUGE-L compares (ASCII,
+    with `unicode` in its metrics of any script); it is evaluated, and its ROUGE-L is 0
 """
 
 TOLERATE: Any = Field(

@@ -4,13 +4,7 @@ import unicodedata
 from collections.abc import Callable, Iterable
 
 from clearbench.data.normal_form import bare, composed, folded, normal_form
-
-_UNSPACED = (
-    *("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "BOPOMOFO", "HANGUL", "YI "),
-    *("THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN", "TAI ", "NEW TAI", "JAVANESE", "BALINESE"),
-)
-"""Scripts, as Unicode names their letters, whose words follow one another, or particles follow
-words, without a blank."""
+from clearbench.data.scripts import unspaced
 
 
 class Names:
@@ -64,12 +58,8 @@ def _parted(text: str, place: int) -> bool:
     before, after = text[place - 1], text[place]
     if unicodedata.category(after).startswith("M"):
         return False
-    return not (_in_word(before) and _in_word(after)) or _unspaced(before) or _unspaced(after)
+    return not (_in_word(before) and _in_word(after)) or unspaced(before) or unspaced(after)
 
 
 def _in_word(sign: str) -> bool:
     return sign.isalnum() or sign == "_" or unicodedata.category(sign).startswith("M")
-
-
-def _unspaced(sign: str) -> bool:
-    return unicodedata.name(sign, "").startswith(_UNSPACED)

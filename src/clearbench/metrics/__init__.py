@@ -4,11 +4,13 @@ A file that defines a `task_metric` or a `model_metric` is found by being here; 
 Nothing here reads or writes a file, or knows a model, a dataset or a table.
 """
 
+from collections.abc import Iterable
 from functools import cache
 from pkgutil import iter_modules
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
+from clearbench.metrics.definitions import HEADLINE
 from clearbench.metrics.faces import FaceMetric
 from clearbench.mistakes import load
 
@@ -48,10 +50,11 @@ def is_metric(key: str) -> bool:
     return key in model_metrics() or key in face_metrics()
 
 
-def is_redefined(key: str) -> bool:
-    """Whether the metric behind a score's key is read differently by some definitions."""
+def readings(key: str, definitions: Iterable[str]) -> set[str]:
+    """By which definitions some read the metric behind a score's key: their own or the headline."""
     metric = metric_of(key)
-    return isinstance(metric, Defined) and bool(metric.definitions)
+    own = metric.definitions if isinstance(metric, Defined) else {}
+    return {name if name in own else HEADLINE.name for name in definitions}
 
 
 def metric_of(key: str) -> Metric:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics.losses import difference
@@ -35,8 +36,8 @@ class Definition:
     of all the task's at once. `choice` takes the naming of faces for multiple choice on every
     split. `aligned` compares two models' truth ratios sample by sample, on the captions alone,
     where the headline compares their distributions. `rouge` are the splits whose aggregate has
-    ROUGE-L as a term, in multimodal suites and in those of text. `end` counts the end of text as a
-    token of the answer. `meaning` says it to a reader.
+    ROUGE-L as a term, in multimodal suites and in those of text, and `words` what it compares.
+    `end` counts the end of text as a token of the answer. `meaning` says it to a reader.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Definition:
     rouge_of_text: tuple[str, ...]
     meaning: str
     end: bool = True
+    words: Words = "ascii"
 
     def key(self, metric: str) -> str:
         """The name of a metric under this definition."""
@@ -102,8 +104,18 @@ ANSWER_ONLY = replace(
     " imported logs, which have it counted in",
     end=False,
 )
-DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY)}
+UNICODE = replace(
+    HEADLINE,
+    name="unicode",
+    meaning="as the headline, ROUGE-L of any script: letters keep their marks, and in a script"
+    " without blanks each is a word",
+    words="unicode",
+)
+DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE)}
 """All of them by name."""
+
+OF_RATIOS = {name: found for name, found in DEFINITIONS.items() if found is not UNICODE}
+"""Those of a metric that goes by truth ratios, and so by no words."""
 
 OF_CODE = {found.name: found for found in (TOFU, OFFICIAL)}
 """Those of published code."""
@@ -113,6 +125,10 @@ OF_CLEAR = {found.name: found for found in (HEADLINE, OFFICIAL, ANSWER_ONLY)}
 
 OF_LOSSES = {found.name: found for found in (HEADLINE, ANSWER_ONLY)}
 """Those of a metric that all published code reads as the headline does."""
+
+
+OF_WORDS = {found.name: found for found in (HEADLINE, UNICODE)}
+"""Those of a metric that compares words."""
 
 
 def definition_of(key: str) -> str:

@@ -6,14 +6,14 @@ import warnings
 from collections.abc import Sequence
 
 from clearbench.metrics.base import Evaluation, model_metric
-from clearbench.metrics.definitions import DEFINITIONS, OF_CODE, Definition
+from clearbench.metrics.definitions import OF_CODE, OF_RATIOS, Definition
 from clearbench.metrics.forget_samples import forget_samples
 
 # Below it a double loses digits and then is 0, whose logarithm no table can hold.
 LEAST_P = sys.float_info.min
 
 
-@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+@model_metric(low=0, high=1, better="up", definitions=OF_RATIOS)
 def forget_quality_ks(evaluation: Evaluation, definition: Definition) -> float | None:
     """p-value of the two-sample KS test on the model's and the gold model's truth ratios.
 
@@ -24,7 +24,7 @@ def forget_quality_ks(evaluation: Evaluation, definition: Definition) -> float |
     return None if samples is None else ks_test(*samples)[1]
 
 
-@model_metric(low=math.log10(LEAST_P), high=0, better="up", definitions=DEFINITIONS)
+@model_metric(low=math.log10(LEAST_P), high=0, better="up", definitions=OF_RATIOS)
 def forget_quality_ks_log10(evaluation: Evaluation, definition: Definition) -> float | None:
     """log10 of forget_quality_ks, never below log10(2.2e-308) = -307.7, where a double ends."""
     samples = forget_samples(evaluation, definition)
@@ -38,7 +38,7 @@ def forget_quality_ks_ln(evaluation: Evaluation, definition: Definition) -> floa
     return None if samples is None else math.log(max(LEAST_P, ks_test(*samples)[1]))
 
 
-@model_metric(low=0, high=1, better="down", definitions=DEFINITIONS)
+@model_metric(low=0, high=1, better="down", definitions=OF_RATIOS)
 def forget_quality_ks_statistic(evaluation: Evaluation, definition: Definition) -> float | None:
     """Statistic of the same test: the largest gap between the two cumulative distributions of R."""
     samples = forget_samples(evaluation, definition)

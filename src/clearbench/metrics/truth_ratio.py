@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from clearbench.metrics.base import Records, Values, task_metric
-from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, Definition
+from clearbench.metrics.definitions import HEADLINE, OF_RATIOS, Definition
 from clearbench.metrics.losses import difference, has_candidates
 
 
@@ -35,7 +35,7 @@ def reported(split: str, log_ratios: Sequence[float]) -> Values:
     return [-math.expm1(min(0.0, ratio)) for ratio in log_ratios]
 
 
-@task_metric(low=0, high=1, better="up", better_on_forget="up", definitions=DEFINITIONS)
+@task_metric(low=0, high=1, better="up", better_on_forget="up", definitions=OF_RATIOS)
 def truth_ratio(records: Records, definition: Definition) -> Values | None:
     """Mean truth ratio, from R = average P(perturbed) / P(paraphrase) of each sample.
 

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 from clearbench.config import DatasetSpec
 from clearbench.data import layouts
@@ -10,16 +11,21 @@ from clearbench.data.findings import Findings
 from clearbench.data.pictures import check_pictures
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
+from clearbench.data.wordless import check_words
+from clearbench.data.words import Words
 from clearbench.provenance.artifacts import folders
 from clearbench.provenance.job import Job
 from clearbench.strict import validate
 
 
-def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
+def run(
+    settings: DatasetSpec, source: Path | None, out: Path, words: Words | Literal["any"] = "ascii"
+) -> None:
     """Write the store of a dataset.
 
     `source` is the artifact of the generator, for a dataset that has one. The store serves all
-    forget sizes that its sources serve; those of the settings must be among them.
+    forget sizes that its sources serve; those of the settings must be among them. `words` are those
+    that ROUGE-L finds in answers; `any` where nothing is to be found in them.
     Irregularities that the dataset's options tolerate are printed, one a line. Raises UserError
     with the configuration, column and row of what is missing or wrong.
     """
@@ -33,6 +39,8 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
             contents.check(settings.forget_sizes)
             findings = Findings(getattr(options, "tolerate", ()))
             check_pictures(contents, findings)
+            if words != "any":
+                check_words(contents.evaluation, words, findings)
             for note in [*contents.notes, *findings.notes]:
                 print(f"note: {note}", file=sys.stderr)
             write_store(
@@ -48,7 +56,8 @@ def run(settings: DatasetSpec, source: Path | None, out: Path) -> None:
 
     inputs = {} if source is None else {"source": source}
     outside = folders(images=settings.images, texts=settings.texts) if source is None else {}
-    Job("dataset", out, inputs, settings.model_dump(), outside=outside).run(work)
+    given = settings.model_dump() | ({} if words == "ascii" else {"words": words})
+    Job("dataset", out, inputs, given, outside=outside).run(work)
 
 
 def _sources(

@@ -1,6 +1,6 @@
 """Tasks: every metric of every task, and those of the whole model."""
 
-from clearbench.metrics import is_redefined
+from clearbench.metrics import readings
 from clearbench.metrics.definitions import definition_of
 from clearbench.tables.base import Table, definition_notes, make_block, score_column
 from clearbench.tables.results import Results
@@ -13,7 +13,7 @@ def build(results: Results) -> Table:
     topics: dict[str, list[str]] = {}
     shown = results.suite.file.metrics
     for key in results.score_keys():
-        if definition_of(key) not in shown and is_redefined(key):
+        if definition_of(key) not in readings(key, shown):
             continue
         topics.setdefault(key.rpartition("/")[0] or WHOLE_MODEL, []).append(key)
     blocks = [

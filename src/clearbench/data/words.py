@@ -1,0 +1,45 @@
+"""Words of a text, as ROUGE-L compares them."""
+
+import unicodedata
+from typing import Literal
+
+from clearbench.data.normal_form import composed, folded
+from clearbench.data.scripts import unspaced
+
+Words = Literal["ascii", "unicode"]
+"""Whose letters and digits make a word."""
+
+
+def words_of(text: str, words: Words) -> list[str]:
+    """The words of a text in their order; none of a text that has no letter and no digit of these.
+
+    `ascii` are those of the `rouge-score` package, whole, and so the paper's. `unicode` are runs of
+    letters and digits of any script with the marks on them, in one normal form (NFKC, no case, no
+    invisible characters); in a script without blanks each letter with its marks is a word.
+    """
+    if words == "unicode":
+        return _unicode_words(text)
+    # Imported here: it takes longer than the rest of the package that a dataset needs.
+    from rouge_score.tokenize import tokenize
+
+    found: list[str] = tokenize(text, None)
+    return found
+
+
+def _unicode_words(text: str) -> list[str]:
+    found: list[str] = []
+    inside, goes_on = False, False
+    for sign in folded(composed(text)):
+        kind = unicodedata.category(sign)[0]
+        if kind == "M" and inside:
+            found[-1] += sign
+            continue
+        inside, before = kind in "LMN", inside and goes_on
+        if not inside:
+            continue
+        goes_on = not unspaced(sign)
+        if before and goes_on:
+            found[-1] += sign
+        else:
+            found.append(sign)
+    return found
