@@ -1,5 +1,7 @@
 """Too little GPU memory is told before the first step, with a setting that fits."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -52,6 +54,28 @@ def test_what_fits_needs_no_advice():
 )
 def test_what_does_not_fit_is_given_the_nearest_setting_that_does(gigabytes, expected):
     assert advice(LLAVA, gigabytes * GB, TRAINING) == expected
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "expected"),
+    [
+        (48, "gradient_checkpointing: true in the model's file"),
+        (
+            16,
+            "batch_size: 4 with accumulation: 3, gradient_checkpointing: true in the model's file;",
+        ),
+        (12, "a GPU with 14.8 GB at the least"),
+    ],
+)
+def test_a_published_variant_is_told_that_a_smaller_batch_makes_another_row_of_it(
+    gigabytes, expected
+):
+    found = advice(LLAVA, gigabytes * GB, TRAINING, as_published=True)
+    assert found.startswith(expected)
+    smaller = "batch_size" in expected
+    assert ("variants @published average within each batch" in found) == smaller
+    kept = replace(LLAVA, checkpointing=True)
+    assert "average within" in advice(kept, 16 * GB, TRAINING, as_published=True)
 
 
 def test_accumulation_goes_with_the_batch_so_that_a_step_sees_the_same_samples():

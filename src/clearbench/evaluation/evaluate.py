@@ -8,6 +8,7 @@ from transformers import PreTrainedModel
 
 from clearbench import parallel
 from clearbench.data.store import EvalSample
+from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, Reply, reply
 from clearbench.evaluation.records import Record, fields_of, parse_record
 from clearbench.models.encoding import Encoder
@@ -53,6 +54,23 @@ def evaluate(
             loop.end_step()
     done = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
     return [done[i] for i in range(len(samples))]
+
+
+def check_room(
+    encoder: Encoder, samples: Sequence[EvalSample], max_new_tokens: int, positions: int | None
+) -> None:
+    """Raise UserError, with the sample, where a model could not place the longest greedy answer.
+
+    `positions` are the tokens that it can place, where there is a limit.
+    """
+    for sample in samples if positions is not None else ():
+        length = len(encoder.prompt(sample.question, sample.image).ids)
+        # The last token of an answer is not run.
+        if positions is not None and length + max_new_tokens - 1 > positions:
+            raise UserError(
+                f"{sample.id}: has {length} tokens before its answer; the model has {positions}"
+                f" positions, which leaves fewer than evaluate: max_new_tokens: {max_new_tokens}"
+            )
 
 
 def candidates(sample: EvalSample) -> list[str]:

@@ -169,6 +169,11 @@ def passes(key: str, parameters: Mapping[str, Any], stored: bool = False) -> tup
     return sum(student.values()) or 1, run
 
 
+def asks(key: str, parameters: Mapping[str, Any]) -> frozenset[str]:
+    """The batches that a step asks for, as far as they can be read off the loss."""
+    return frozenset().union(*_asked(key, parameters))
+
+
 def _asked(key: str, parameters: Mapping[str, Any]) -> tuple[dict[str, int], dict[str, int]]:
     """How many batches of each kind a step asks the student and the reference for.
 

@@ -116,6 +116,24 @@ class Encoder:
                     f" {positions} positions"
                 )
 
+    def too_long(self, prompt: Prompt, answers: Sequence[str], positions: int) -> tuple[str, int]:
+        """Of answers to a prompt, one that takes it beyond so many tokens, and their number.
+
+        Empty, with zero, where all of them fit.
+        """
+        framed = self._text([prompt.message, self._reply("x")])
+        # No text has more tokens than bytes; one more may end it.
+        frame = len(framed.encode()) - len(prompt.text.encode())
+        room = positions - len(prompt.ids) - frame
+        doubtful = [answer for answer in answers if len(answer.encode()) > room]
+        if not doubtful:
+            return "", 0
+        for answer, (drop, tokens) in zip(doubtful, self.answers(prompt, doubtful), strict=True):
+            length = len(prompt.ids) - drop + len(tokens)
+            if length > positions:
+                return answer, length
+        return "", 0
+
     @property
     def padding(self) -> int:
         """The token that fills batches; any will do, since it is masked."""

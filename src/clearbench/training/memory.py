@@ -5,6 +5,7 @@ and AdamW's two moments of what is trained, and the activations of one pass over
 longest samples; not what a method's further passes, the vision tower and the allocator take.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -56,32 +57,47 @@ class Need:
         return self.fixed + self.batch_size * sample
 
 
-def advice(need: Need, available: int, training: Training) -> str | None:
+def advice(
+    need: Need, available: int, training: Training, as_published: bool = False
+) -> str | None:
     """The setting that would fit into so many bytes, in words; None if the training fits as it is.
 
-    Of the settings that fit, the first of: a smaller batch with more accumulation, which changes
-    the samples of a step least; activations computed twice; a larger GPU.
+    Of the settings that fit, the first of: a smaller batch with more accumulation, which changes no
+    step; activations computed twice; a larger GPU. Of a method `as_published`, whose steps depend
+    on the batch, activations computed twice come first.
     """
     if need.bytes <= available:
         return None
-    for checkpointing in sorted({need.checkpointing, True}):
-        for batch_size in range(need.batch_size, 0, -1):
-            found = replace(need, batch_size=batch_size, checkpointing=checkpointing)
-            if need.batch_size % batch_size or found.bytes > available:
-                continue
-            accumulation = training.accumulation * need.batch_size // batch_size
-            twice = ", gradient_checkpointing: true in the model's file" * (
-                checkpointing and not need.checkpointing
+    sizes = [size for size in range(need.batch_size, 0, -1) if need.batch_size % size == 0]
+    ways = list(itertools.product(sorted({need.checkpointing, True}), sizes))
+    if as_published:
+        ways.sort(key=lambda way: -way[1])
+    for checkpointing, size in ways:
+        if replace(need, batch_size=size, checkpointing=checkpointing).bytes > available:
+            continue
+        words = []
+        if size < need.batch_size or not as_published:
+            accumulation = training.accumulation * need.batch_size // size
+            words.append(f"batch_size: {size} with accumulation: {accumulation}")
+        if checkpointing and not need.checkpointing:
+            words.append("gradient_checkpointing: true in the model's file")
+        found = ", ".join(words)
+        if as_published and size < need.batch_size:
+            found += (
+                "; but it makes another row of it: variants @published average within each batch,"
+                " as the published code does"
             )
-            return f"batch_size: {batch_size} with accumulation: {accumulation}{twice}"
+        return found
     least = replace(need, batch_size=1, checkpointing=True).bytes
     return f"a GPU with {_gigabytes(least)} at the least"
 
 
-def check(model: Model, training: Training, longest: Iterable[Example]) -> None:
+def check(
+    model: Model, training: Training, longest: Iterable[Example], as_published: bool = False
+) -> None:
     """Raise UserError where the model's GPU can't hold the training; elsewhere do nothing.
 
-    `longest` are samples among which the longest is.
+    `longest` are samples among which the longest is; `as_published` is the method's.
     """
     device = _device(model)
     if device.type != "cuda":
@@ -89,7 +105,7 @@ def check(model: Model, training: Training, longest: Iterable[Example]) -> None:
     free, _ = torch.cuda.mem_get_info(device)
     available = free + torch.cuda.memory_allocated(device)
     need = need_of(model, training, longest)
-    found = advice(need, available, training)
+    found = advice(need, available, training, as_published)
     if found is not None:
         raise UserError(
             f"batch_size {training.batch_size} needs {_gigabytes(need.bytes)} of GPU memory at the"

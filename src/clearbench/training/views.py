@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from clearbench.data.store import TrainSample
+from clearbench.errors import UserError
 from clearbench.methods.base import Asked
 from clearbench.models.answers import IGNORED, Answers, Totals
 from clearbench.models.checkpoint import Model
@@ -24,7 +25,8 @@ class Sets:
     """The forget and the retain set of a cell; implements `training.unlearn.Task`.
 
     `shares_prompts` asks for an attention that takes any mask. `references` are the original's
-    stored answers, where there are any. `as_published` is the method's.
+    stored answers, where there are any. `as_published` is the method's. `positions` are the tokens
+    that the model can place, where there is a limit.
     """
 
     forget: Sequence[TrainSample]
@@ -34,6 +36,7 @@ class Sets:
     shares_prompts: bool = True
     references: References | None = None
     as_published: bool = False
+    positions: int | None = None
 
     @cached_property
     def others(self) -> OtherAnswers:
@@ -167,11 +170,19 @@ class _Step:
     def examples(self, asked: Asked) -> list[Example]:
         """What is asked, encoded."""
         if asked not in self._examples:
-            encoder = self._sets.encoder
-            self._examples[asked] = [
-                encoder.sequence(s.question, s.image, answer) for s, answer in self._pairs(asked)
-            ]
+            self._examples[asked] = [self._encoded(*pair) for pair in self._pairs(asked)]
         return self._examples[asked]
+
+    def _encoded(self, sample: TrainSample, answer: str) -> Example:
+        """Raises UserError where the two are longer than the model has positions."""
+        example = self._sets.encoder.sequence(sample.question, sample.image, answer)
+        length, positions = len(example.ids), self._sets.positions
+        if positions is not None and length > positions:
+            raise UserError(
+                f"{sample.id}: has {length} tokens with the answer {answer!r}; the model has"
+                f" {positions} positions"
+            )
+        return example
 
     def _pairs(self, asked: Asked) -> list[tuple[TrainSample, str]]:
         """Samples with the answers that they are given."""

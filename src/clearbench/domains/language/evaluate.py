@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from clearbench.domains.place import Place
+from clearbench.evaluation.evaluate import check_room
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import RECORDS, write_records
-from clearbench.models.checkpoint import load_model
+from clearbench.models.checkpoint import load_model, positions_of
 from clearbench.models.encoding import load_encoder
 from clearbench.settings import EvaluateSettings
 
@@ -22,9 +23,10 @@ def run(
 ) -> int | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task."""
     use, evaluation = settings.model, settings.evaluation
-    model = load_model(base, stack, use.domain, use.precision, place.device)
     encoder = load_encoder(base, use.domain, place.store, use.date)
     samples = place.store.evaluation(forget_size)
+    check_room(encoder, samples, evaluation.max_new_tokens, positions_of(base))
+    model = load_model(base, stack, use.domain, use.precision, place.device)
     check_replies(model, encoder, samples)
     place.state.start("evaluation")
     records = evaluate_samples(

@@ -1,13 +1,21 @@
 """Cells: a method on the forget set's samples of a modality."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from clearbench.domains.place import Place, Trained
+from clearbench.methods import asks
 from clearbench.methods.base import Method
-from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
+from clearbench.models.checkpoint import (
+    load_model,
+    positions_of,
+    prepare_training,
+    save_checkpoint,
+)
 from clearbench.models.encoding import load_encoder
 from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training import memory
+from clearbench.training.lengths import check_lengths
 from clearbench.training.references import References
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
@@ -25,23 +33,25 @@ def run(
     """Unlearn the forget set's samples of the cell's modality."""
     use, training, store, state = settings.model, settings.training, place.store, place.state
     retained = cell.modality if settings.retain_modality == "same" else "both"
-    model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
-    trained = prepare_training(
-        model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
-    )
-    stored = None
-    if reference is not None:
-        stored = References(reference, store.train("full", None, "both"), trained)
+    positions = positions_of(base)
     sets = Sets(
         forget=store.train("forget", cell.forget_size, cell.modality),
         retain=store.train("retain", cell.forget_size, retained),
         encoder=load_encoder(base, use.domain, store, use.date),
         device=place.device,
         shares_prompts=use.attention == "sdpa",
-        references=stored,
         as_published=method.as_published,
+        positions=positions,
     )
-    memory.check(trained, training, sets.longest())
+    check_lengths(sets, asks(cell.method, settings.parameters), positions)
+    model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
+    trained = prepare_training(
+        model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+    )
+    if reference is not None:
+        stored = References(reference, store.train("full", None, "both"), trained)
+        sets = replace(sets, references=stored)
+    memory.check(trained, training, sets.longest(), method.as_published)
     unlearner = Unlearner(
         trained,
         method,

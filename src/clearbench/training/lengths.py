@@ -1,0 +1,48 @@
+"""Whether all that a cell may train on has room in its model, before anything is trained."""
+
+from collections.abc import Collection, Iterator
+
+from clearbench.data.store import TrainSample
+from clearbench.errors import UserError
+from clearbench.training.views import Sets
+
+
+def check_lengths(sets: Sets, asked: Collection[str], positions: int | None) -> None:
+    """Raise UserError where a forget question may get another answer that the model can't take.
+
+    `asked` are the batches that the method asks for, `positions` the tokens that the model can
+    place. What is drawn depends on the seed; an answer that may be drawn is refused for all.
+    """
+    if positions is None:
+        return
+    for kind, answers_of in (("idk", _refusals), ("mismatched", _mismatched)):
+        if kind not in asked or (kind == "idk" and sets.as_published):
+            continue
+        for number, sample in enumerate(sets.forget):
+            answers = dict(answers_of(sets, number))
+            image = None if sets.as_published else sample.image
+            prompt = sets.encoder.prompt(sample.question, image)
+            answer, length = sets.encoder.too_long(prompt, list(answers), positions)
+            if length:
+                raise UserError(
+                    f"forget set: {sample.id}: has {length} tokens with {answers[answer]}, which"
+                    f" the method may give it ({answer!r}); the model has {positions} positions"
+                )
+
+
+def _refusals(sets: Sets, number: int) -> Iterator[tuple[str, str]]:
+    """The refusals that a sample may be given, and what they are called."""
+    for refusal in sets.others.refusals(number):
+        yield refusal, "a refusal"
+
+
+def _mismatched(sets: Sets, number: int) -> Iterator[tuple[str, str]]:
+    """The answers of other samples that a sample may be given, and what they are called."""
+    others: list[TrainSample]
+    if sets.as_published:
+        # Pictures keep their own question; see `views`.
+        others = [sample for sample in sets.forget if sample.image is None]
+    else:
+        others = [sets.forget[other] for other in sets.mismatched.wrong(number)]
+    for other in others:
+        yield other.answer, f"the answer of {other.id}"
