@@ -1,6 +1,7 @@
 """Every architecture of the suites goes all the way, stage by stage, as a tiny model of its own."""
 
 import json
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -10,8 +11,10 @@ import torch
 from clearbench import methods
 from clearbench.config import BaseSettings, Lora, ModelSource, Training
 from clearbench.data.store import EvalSample, TrainSample, write_store
+from clearbench.evaluation.limit import longer
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.metrics.score import SCORES
+from clearbench.provenance.record import read_record
 from clearbench.settings import (
     Cell,
     EvaluateSettings,
@@ -47,7 +50,8 @@ def train_sample(number: int, image: int | None, part: str | None) -> TrainSampl
 
 
 def eval_sample(number: int, split: str, image: int | None) -> EvalSample:
-    answer, *wrong = SENTENCES[2:6]
+    answers = SENTENCES[2:6]
+    answer = answers.pop(number)
     return EvalSample(
         id=f"{split}/{number}",
         split=split,
@@ -56,7 +60,7 @@ def eval_sample(number: int, split: str, image: int | None) -> EvalSample:
         question=SENTENCES[number],
         answer=answer,
         paraphrase=answer,
-        perturbed=tuple(wrong),
+        perturbed=tuple(answers),
         image=image,
     )
 
@@ -112,6 +116,19 @@ def shared(datasets, tmp_path_factory):
         return use, root
 
     return made
+
+
+@pytest.mark.parametrize(("architecture", "weights"), WAYS)
+def test_a_base_tells_how_long_the_answers_are_that_are_generated(shared, architecture, weights):
+    _, root = shared(architecture, weights)
+    records = read_records(root / "evaluate/gold" / RECORDS)
+    lengths = Counter(record.likelihoods[0].tokens for record in records)
+    (of_base, of_gold) = (
+        read_record(root / name).facts["measures"] for name in ("base", "evaluate/gold")
+    )
+    assert of_base["answer_tokens"]["10"] == {str(n): count for n, count in lengths.items()}
+    assert len(lengths) == 2
+    assert of_gold["longer_answers"] == longer(of_base["answer_tokens"]["10"], 3) > 0
 
 
 @pytest.mark.parametrize("method", METHODS)

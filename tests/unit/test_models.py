@@ -14,6 +14,7 @@ from clearbench.config import Lora, ModelSpec
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
+from clearbench.evaluation.limit import longer
 from clearbench.methods.published.base import divergence
 from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.build import build_model, build_processor
@@ -278,6 +279,20 @@ def test_an_answer_known_by_heart_is_not_generated_token_by_token(tiny, model, m
         counts.append(len(runs))
     # The prompt, the candidates, and a token at a time: of 8, the first of each is read off.
     assert counts == [2, 2 + 3, 2 + 7]
+
+
+@pytest.mark.parametrize("tiny", ["llama"], indirect=True)
+@pytest.mark.parametrize(("limit", "cut"), [(7, True), (8, False), (9, False)])
+def test_an_answer_that_just_fits_is_not_cut(tiny, model, monkeypatch, limit, cut):
+    prompt = tiny.encoder.prompt(SENTENCES[0], None)
+    own = greedy_tokens(model, tiny.encoder, prompt, 8)
+    assert len(own) == 8
+    monkeypatch.setattr(
+        Encoder, "answers", lambda self, _, texts: [(0, [*own, self.end]) for _ in texts]
+    )
+    (answered,) = reply(model, tiny.encoder, [Question(prompt, ["known", "known"])], limit)
+    assert answered.generated.startswith(tiny.encoder.decode(own)) != cut
+    assert longer({str(answered.likelihoods[0].tokens): 1}, limit) == cut
 
 
 @of_every_architecture

@@ -85,6 +85,8 @@ def test_the_plan_of_a_suite_of_the_paper_counts_its_jobs(name, monkeypatch):
     done = CliRunner().invoke(cli, ["plan", "--suite", name, "--results", "nowhere"])
     assert done.exit_code == 0, done.output
     assert re.search(rf"^unlearn +{CELLS[name]} ", done.output, re.MULTILINE)
+    language = load_suite(name, ROOT).domain != "vision"
+    assert ("is known once the base is made" in done.output) == language
 
 
 def test_every_model_of_the_hub_is_pinned_and_belongs_to_a_tested_architecture():

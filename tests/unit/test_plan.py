@@ -1,5 +1,7 @@
 """The cost of a suite from one cell of it: what a run would take, before it is run."""
 
+import re
+
 import pytest
 import torch
 
@@ -12,7 +14,14 @@ from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
 from clearbench.provenance.currency import Status
 from clearbench.provenance.differences import Cause
-from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
+from clearbench.provenance.plan import (
+    Experience,
+    finishing_time,
+    long_answers,
+    make_plan,
+    report,
+    report_long,
+)
 from clearbench.provenance.tree import Tree
 from clearbench.settings import Unlearning
 from clearbench.suite import load_suite
@@ -230,3 +239,41 @@ def test_jobs_of_an_attack_tell_the_others_of_it(tmp_path):
     assert last.seconds == pytest.approx(100 + 400 / 2)
     forgetting = estimate(experience, tree.graph, "unlearn_shadows/ga/forget10/1")
     assert forgetting.seconds == pytest.approx(30 + 100 * 10)
+
+
+LENGTHS = {"1": {"3": 2}, "5": {}, "10": {"3": 5, "64": 1, "65": 1, "80": 1}}
+
+
+@pytest.mark.parametrize(
+    ("limit", "found", "lines"),
+    [
+        (64, {1: (0, 2), 10: (2, 8)}, [r"At 10 % 2 of 8 true answers are longer .* \(64\)"]),
+        (65, {1: (0, 2), 10: (1, 8)}, [r"At 10 % 1 of 8 true answers is longer .* \(65\)"]),
+        (80, {1: (0, 2), 10: (0, 8)}, []),
+        (2, {1: (2, 2), 10: (8, 8)}, ["At 1 % 2 of 2 ", "At 10 % 8 of 8 "]),
+    ],
+)
+def test_the_plan_tells_answers_that_are_longer_than_the_limit(tmp_path, limit, found, lines):
+    given = {"max_new_tokens": limit}
+    suite = write_suite(tmp_path, forget_sizes=[1, 10], evaluate=given)
+    tree = SyntheticTree(suite, tmp_path / "results")
+    for name in ("generate", "dataset"):
+        tree.put(name)
+    tree.put("base", Made(measures={"steps": 3, "answer_tokens": LENGTHS}))
+    answers = long_answers(tree.graph, Tree(tree.root), True)
+    assert answers == found
+    said = list(report_long(answers, limit))
+    assert len(said) == len(lines)
+    for line, expected in zip(said, lines, strict=True):
+        assert re.match(expected, line)
+
+
+def test_before_a_base_is_made_the_plan_says_what_tells_the_lengths(tmp_path):
+    suite = write_suite(tmp_path)
+    tree = SyntheticTree(suite, tmp_path / "results")
+    assert long_answers(tree.graph, Tree(tree.root), False) is None
+    (line,) = report_long(None, 64)
+    assert "max_new_tokens (64) is known once the base is made" in line
+    vision = Graph(load_suite("mini-vision", ROOT))
+    assert long_answers(vision, Tree(tree.root), False) == {}
+    assert list(report_long({}, 64)) == []

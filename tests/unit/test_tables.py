@@ -299,6 +299,22 @@ def test_identical_outputs_are_flagged(tree):
     assert sorted(re.findall(r"^\| (\S+ \[\d\])", text, re.M)) == sorted(marked)
 
 
+@pytest.mark.parametrize(("count", "told"), [(3, "3 of 20 true answers are"), (0, None)])
+def test_true_answers_that_are_longer_than_greedy_ones_are_told(tmp_path, count, told):
+    suite = write_suite(tmp_path, seeds=[0], forget_sizes=[1, 10], evaluate={"max_new_tokens": 7})
+    measured = Made(measures={"samples": 20, "longer_answers": count})
+    states = {f"evaluate/{run}/forget10": measured for run in ("original",)}
+    states["evaluate/ga/text/forget10/seed0"] = measured
+    tree = SyntheticTree(suite, tmp_path / "results/small").build(states)
+    for name in ("comparison.md", "tasks.md", "comparison.tex"):
+        text = (tree.root / NAME / name).read_text()
+        assert text.count("longer than max") == (told is not None)
+        assert told is None or f"{told} longer than max" in text
+    if told:
+        note = f"- At 10 % {told} longer than max_new_tokens (7): greedy answers end before, so"
+        assert note in (tree.root / NAME / "comparison.md").read_text()
+
+
 def test_every_number_leads_to_its_score_files(tree):
     states = {"unlearn/ga/text/forget10/seed1": Made(status="diverged", step=7)}
     frames = make_tables(tree.build(states))

@@ -26,7 +26,11 @@ def test_a_finished_suite_is_current(finished):
     done = finished.clearbench("why")
     told = ["4 of 4 cells are current", f"{artifacts} of {artifacts} artifacts are current"]
     assert (done.status, done.output.splitlines()) == (0, told)
-    assert finished.clearbench("plan").output == "nothing to do\n"
+    nothing, longer = finished.clearbench("plan").output.splitlines()
+    assert nothing == "nothing to do"
+    # The table has it from the records, the plan from the base.
+    assert re.match(r"At 10 % \d+ of \d+ true answers are longer than max_new_tokens \(4\)", longer)
+    assert f"- {longer}\n" in (finished.results() / "tables/comparison.md").read_text()
 
 
 def test_cells_are_counted_by_cause(changed):

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
     from clearbench.provenance.currency import assess
-    from clearbench.provenance.plan import Experience, finishing_time, make_plan, report
+    from clearbench.provenance.plan import (
+        Experience,
+        finishing_time,
+        long_answers,
+        make_plan,
+        report,
+        report_long,
+    )
     from clearbench.provenance.tree import Tree
 
     graph, tree, environments = open_suite(suite, results)
@@ -36,11 +43,15 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     stages, estimates = make_plan(graph, statuses, Experience([tree, *others]))
     workers = workers or os.cpu_count() or 1
     seconds = finishing_time(graph, estimates, workers)
+    answers = long_answers(graph, tree, statuses["base"].current)
     if as_json:
-        data = {"stages": [vars(stage) for stage in stages], "seconds": seconds}
+        longer = None if answers is None else {size: count for size, (count, _) in answers.items()}
+        given = [vars(stage) for stage in stages]
+        data = {"stages": given, "seconds": seconds, "longer_answers": longer}
         click.echo(json.dumps(data, indent=1, default=vars))
         return
-    for line in report(stages, seconds, workers):
+    limit = graph.suite.file.evaluate.max_new_tokens
+    for line in (*report(stages, seconds, workers), *report_long(answers, limit)):
         click.echo(line)
 
 

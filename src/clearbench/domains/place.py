@@ -1,9 +1,10 @@
 """What the stages of all domains are given, and what a training gives back."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from typing import Any
 
 import torch
 from torch import nn
@@ -31,6 +32,29 @@ class Place:
             _peak(self.device),
             sum(parameter.numel() for parameter in model.parameters()),
         )
+
+
+@dataclass(frozen=True)
+class Based:
+    """What making a base was: the loss of each optimiser step, none of one of the hub.
+
+    `answers` are the true answers of the evaluation: by forget size, how many have how many tokens
+    without their end; none of pictures.
+    """
+
+    history: Sequence[float]
+    answers: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+    @property
+    def measures(self) -> dict[str, Any]:
+        """Its figures."""
+        history = self.history
+        steps = (
+            {"steps": len(history), "first_loss": history[0], "last_loss": history[-1]}
+            if history
+            else {}
+        )
+        return steps | ({"answer_tokens": self.answers} if self.answers else {})
 
 
 @dataclass(frozen=True)

@@ -177,6 +177,12 @@ class Encoder:
             found.append((len(before) - common, following))
         return found
 
+    def length(self, question: str, has_image: bool, answer: str) -> int:
+        """How many tokens an answer has after a question, without the one that ends it."""
+        message = self._message(question, has_image)
+        prompt = Prompt(message, self._text([message]), torch.empty(0))
+        return len(self.answer(prompt, answer)[1]) - 1
+
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
         """A training sequence: prompt, answer and end of text, the last two with labels."""
         prompt = self.prompt(question, image)

@@ -78,7 +78,7 @@ class Job:
         """The folder to fill."""
         self.inputs: dict[str, Manifest] = {}
         """The manifests of the inputs."""
-        self.measures: dict[str, float | int | str] = {}
+        self.measures: dict[str, Any] = {}
         """Figures of this run for the `cost` table, by name (`samples_per_second`, …)."""
         self.state = State()
         """What an earlier attempt did already, and where this one saves what it does."""

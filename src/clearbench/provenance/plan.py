@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from clearbench import methods
 from clearbench.errors import UserError
+from clearbench.evaluation.limit import longer, told
 from clearbench.graph import REFERENCE, Artifact, Graph
 from clearbench.provenance.artifacts import PROVENANCE
 from clearbench.provenance.currency import Status
@@ -293,6 +294,37 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
             " kind of machine; ≤ counts the time limits that they get by the model's file, GPUs ×"
             " minutes, and not their storage"
         )
+
+
+def long_answers(graph: Graph, tree: Tree, current: bool) -> dict[int, tuple[int, int]] | None:
+    """By forget size, how many true answers are longer than greedy ones may be, and of how many.
+
+    The base's record tells, whose job has data and tokenizer; None before there is a `current` one.
+    A vision suite has no answers.
+    """
+    file = graph.suite.file
+    if graph.suite.domain == "vision":
+        return {}
+    known = tree.record(_BASE).facts["measures"].get("answer_tokens") if current else None
+    if known is None:
+        return None
+    return {
+        size: (longer(lengths, file.evaluate.max_new_tokens), sum(lengths.values()))
+        for size, lengths in ((size, known[str(size)]) for size in file.forget_sizes)
+    }
+
+
+def report_long(answers: Mapping[int, tuple[int, int]] | None, limit: int) -> Iterator[str]:
+    """The same as lines for people; none where no answer is longer than the limit."""
+    if answers is None:
+        yield (
+            f"how many true answers are longer than max_new_tokens ({limit}) is known once the base"
+            " is made: it takes the data and the model's tokenizer"
+        )
+        return
+    for size, (count, of) in answers.items():
+        if count:
+            yield told(size, count, of, limit)
 
 
 def _row(name: str, stages: list[StagePlan]) -> list[str]:

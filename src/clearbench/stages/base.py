@@ -17,9 +17,7 @@ def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(seed), job.state, job.folder)
-        history = domain.run(settings, seed, place)
-        if history:
-            job.measures.update(steps=len(history), first_loss=history[0], last_loss=history[-1])
+        job.measures.update(domain.run(settings, seed, place).measures)
 
     resolved = {**settings.model_dump(), "seed": seed}
     outside = folders(hub=settings.model.hub)

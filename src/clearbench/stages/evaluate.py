@@ -28,12 +28,13 @@ def run(
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        samples = domain.run(settings, forget_size, base, stack, place)
-        if samples is None:
+        found = domain.run(settings, forget_size, base, stack, place)
+        if found is None:
             job.diverged(None)
             return
         seconds = job.state.seconds("evaluation")
-        job.measures.update(samples=samples, samples_per_second=round(samples / seconds, 3))
+        per_second = round(found["samples"] / seconds, 3)
+        job.measures.update(found, samples_per_second=per_second)
 
     inputs = {"base": base, "finetuned": finetuned, "dataset": dataset}
     if unlearned is not None:

@@ -5,6 +5,7 @@ import io
 
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
+from clearbench.evaluation.limit import told
 from clearbench.metrics import persons_key
 from clearbench.metrics.bootstrap import FEW, LEAST
 from clearbench.tables.base import Block, Row, Table
@@ -127,7 +128,8 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
         + (f" It says that it was trained on {given.trained_on}." if given.trained_on else "")
         for name, given in results.suite.file.external.items()
     ]
-    return [spread, *table.notes, *_decided(table), *_few(results), *others, *remarks.texts]
+    caveats = [*_decided(table), *_few(results), *_cut(results)]
+    return [spread, *table.notes, *caveats, *others, *remarks.texts]
 
 
 def _decided(table: Table) -> list[str]:
@@ -165,6 +167,20 @@ def _persons(count: float) -> str:
         return "one person"
     unequal = "" if count.is_integer() else " in effect, some having more samples than others"
     return f"{count:.3g} persons{unequal}"
+
+
+def _cut(results: Results) -> list[str]:
+    """The forget sizes at which true answers are longer than greedy ones may be."""
+    limit = results.suite.file.evaluate.max_new_tokens
+    found: dict[int, str] = {}
+    for group in results.groups:
+        for document in (results.runs[run].documents.get("evaluate") for run in group.runs):
+            numbers = {} if document is None else document.numbers
+            count = int(numbers.get("measures/longer_answers", 0))
+            if count:
+                of = int(numbers["measures/samples"])
+                found[group.forget_size] = told(group.forget_size, count, of, limit)
+    return list(found.values())
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:

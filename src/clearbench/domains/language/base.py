@@ -1,11 +1,13 @@
 """The base: built and trained on the dataset's base rows, or a pointer to the hub."""
 
+from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 from clearbench.config import BaseSettings
 from clearbench.data.refusals import REFUSALS
-from clearbench.data.store import Store
-from clearbench.domains.place import Place
+from clearbench.data.store import FORGET_SIZES, Store
+from clearbench.domains.place import Based, Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import (
@@ -19,7 +21,7 @@ from clearbench.models.encoding import Encoder, load_encoder
 from clearbench.training.finetune import finetune as train
 
 
-def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
+def run(settings: BaseSettings, seed: int, place: Place) -> Based:
     """Build and train the base on the dataset's base rows; for a hub model, write a pointer.
 
     Raises UserError where a sample of the dataset is none that the model can be shown.
@@ -29,7 +31,7 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
         write_pointer(place.folder, source.hub or "", source.revision, source.chat_template)
         encoder = load_encoder(place.folder, source.domain, store, source.date)
         encoder.check(store.samples(), positions_of(place.folder))
-        return []
+        return Based([], _answer_tokens(store, encoder))
     tokenizer = build_tokenizer(source.build.tokenizer, tokenizer_texts(store))
     processor = build_processor(source.build, tokenizer)
     model = placed(build_model(source.build, source.domain, tokenizer, seed), place.device)
@@ -44,7 +46,20 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
     save_checkpoint(model, place.folder)
     with disk_errors(place.folder):
         processor.save_pretrained(str(place.folder))
-    return history
+    return Based(history, _answer_tokens(store, encoder))
+
+
+def _answer_tokens(store: Store, encoder: Encoder) -> dict[str, dict[str, int]]:
+    """By forget size, how many true answers of the evaluation have how many tokens."""
+    length = cache(encoder.length)
+    found = {}
+    for size in FORGET_SIZES:
+        counts = Counter(
+            length(sample.question, sample.image is not None, sample.answer)
+            for sample in store.evaluation(size)
+        )
+        found[str(size)] = {str(tokens): counts[tokens] for tokens in sorted(counts)}
+    return found
 
 
 def tokenizer_texts(store: Store) -> Iterable[str]:

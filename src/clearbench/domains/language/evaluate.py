@@ -20,8 +20,12 @@ def run(
     base: Path,
     stack: Sequence[Path],
     place: Place,
-) -> int | None:
-    """Losses of the candidate answers and a greedy answer, of every sample of every task."""
+) -> dict[str, int] | None:
+    """Losses of the candidate answers and a greedy answer, of every sample of every task.
+
+    Gives how many there are, and how many true answers are longer than a greedy one may be; None
+    where a loss is NaN.
+    """
     use, evaluation = settings.model, settings.evaluation
     encoder = load_encoder(base, use.domain, place.store, use.date)
     samples = place.store.evaluation(forget_size)
@@ -35,4 +39,7 @@ def run(
     if any(math.isnan(loss) for record in records for loss in record.losses):
         return None
     write_records(place.folder / RECORDS, records)
-    return len(records)
+    # The token that ends an answer needs no room.
+    lengths = [record.likelihoods[0].tokens for record in records if record.likelihoods]
+    longer = sum(length > evaluation.max_new_tokens for length in lengths)
+    return {"samples": len(records), "longer_answers": longer}

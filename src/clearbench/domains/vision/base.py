@@ -2,14 +2,14 @@
 
 from clearbench.config import BaseSettings
 from clearbench.data.faces import persons_of, read_base_faces
-from clearbench.domains.place import Place
+from clearbench.domains.place import Based, Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import named
 from clearbench.models.faces import Pixels, build_face_model, fetch_face_model, save_face_model
 from clearbench.training.faces import train_faces
 
 
-def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
+def run(settings: BaseSettings, seed: int, place: Place) -> Based:
     """Build and train the base on the real persons, or fetch it from the hub."""
     source, training = settings.model, settings.training
     width = source.embedding or 0
@@ -32,4 +32,4 @@ def run(settings: BaseSettings, seed: int, place: Place) -> list[float]:
     save_face_model(model, place.folder)
     with disk_errors(place.folder):
         processor.save_pretrained(str(place.folder))
-    return history
+    return Based(history)

@@ -19,8 +19,11 @@ def run(
     base: Path,
     stack: Sequence[Path],
     place: Place,
-) -> int | None:
-    """The embedding of every picture; by the models of an attack, of the persons in question."""
+) -> dict[str, int] | None:
+    """The embedding of every picture; by the models of an attack, of the persons in question.
+
+    Gives how many there are; None where there is none, or one that is not finite.
+    """
     folder, size = stack[-1], settings.evaluation.batch_size
     faces = read_faces(place.store, forget_size, settings.holdout or 0, settings.persons)
     pixels = Pixels(load_image_processor(base), place.store)
@@ -39,4 +42,4 @@ def run(
     if not seen.embeddings:
         return None
     write_seen(place.folder, seen)
-    return len(seen.pictures) * len(seen.embeddings)
+    return {"samples": len(seen.pictures) * len(seen.embeddings)}
