@@ -23,10 +23,10 @@ def loss(model) -> float:
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), IDS[:, 1:].flatten()).item()
 
 
-def base_of(architecture, folder):
+def base_of(architecture, folder, **settings):
     """A base that is in half precision, as those of the hub."""
     build = copy.deepcopy(BUILDS[architecture])
-    build.config.update(WIDE)
+    build.config.update(WIDE | settings)
     if architecture == "llama":
         build.config["initializer_range"] = 0.04
     model = build_model(build, "text", new_tokenizer(), 0).to(torch.bfloat16)
@@ -111,3 +111,45 @@ def test_all_weights_trained_above_an_adapter_start_from_it_and_are_saved_whole(
     save_checkpoint(trained, full)
     again = load_model(base, [full], "text", "bfloat16", CPU)
     assert {p.dtype for p in again.parameters()} == {torch.bfloat16}
+
+
+def full(base, stack, folder, frozen="", steps=5) -> float:
+    """A few steps of ascent of all weights, saved as a job does; the loss before it was saved."""
+    model, exact = (
+        prepare_training(load_model(base, stack, "text", precision, CPU), "full", Lora(), frozen)
+        for precision in ("bfloat16", "float32")
+    )
+    parameters = [p for p in exact.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(parameters, lr=1e-5)
+    for _ in range(steps):
+        logits = exact(input_ids=IDS).logits[:, :-1]
+        (-torch.nn.functional.cross_entropy(logits.flatten(0, 1), IDS[:, 1:].flatten())).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    found = dict(exact.named_parameters())
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.dtype == torch.float32
+            parameter.data = found[name].data
+    save_checkpoint(model, folder)
+    return loss(exact)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "phi"])
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("frozen", ["", "lm_head|model.embed_tokens", r".*norm|.*q_proj"])
+def test_all_weights_change_the_loss_in_half_precision_by_what_they_do_in_training(
+    tmp_path, architecture, tied, frozen
+):
+    """Trained once, and once more from there."""
+    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
+    base_of(architecture, base, tie_word_embeddings=tied)
+    exact = [loss(load_model(base, [], "text", "float32", CPU))]
+    exact += [full(base, [], first, frozen), full(base, [first], second, frozen)]
+    models = [load_model(base, stack, "text", "bfloat16", CPU) for stack in ([], [first], [second])]
+    assert {model.config.dtype for model in models} == {torch.bfloat16}
+    found = list(map(loss, models))
+    for number in (1, 2):
+        effect = exact[number] - exact[number - 1]
+        assert effect > 3e-3
+        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15)

@@ -34,7 +34,13 @@ from clearbench import hub, parallel
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.models.external import check_alone, check_base
-from clearbench.models.precise_linear import PreciseLinear, fold, narrow, widen
+from clearbench.models.precise_linear import (
+    PreciseLinear,
+    fold,
+    narrow,
+    run_in_half_precision,
+    widen,
+)
 from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import Domain, Lora
 
@@ -202,7 +208,8 @@ def load_model(
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
     Full weights replace what lies below them; adapters are merged into what lies below them, in
-    single precision: what half precision can't tell of the sum is kept (`PreciseLinear`). On the
+    single precision. What half precision can't tell of either is kept (`narrow`); of the base
+    alone it is rounded away. On the
     device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, lacks
     weights of its model, or is an adapter that makes another model once it is merged.
     """
@@ -218,11 +225,14 @@ def load_model(
             break
         adapters.insert(0, source)
     check_unquantised(source)
+    # A base is what its makers gave, in the model's precision; what was trained is known better.
+    base_alone = source == _folder(base, _pointer(base))
+    read_as, half = _DTYPES[precision], _DTYPES[precision] == torch.bfloat16 and not base_alone
     try:
         # What is missing would be drawn at random, with a warning: it is refused below.
         model, said = auto_class(domain).from_pretrained(
             str(source),
-            dtype=_DTYPES[precision],
+            dtype=torch.float32 if half else read_as,
             # Of itself it takes sdpa, and plain attention for architectures that have no other.
             attn_implementation=None if attention == "sdpa" else attention,
             use_safetensors=True,
@@ -235,6 +245,9 @@ def load_model(
     lacking = sorted({*said["missing_keys"], *(name for name, *_ in said["mismatched_keys"])})
     if lacking:
         raise UserError(f"model {source}: lacks, or has in another shape, {_some(lacking)}")
+    if half and device != _META:
+        model.config.dtype = read_as
+        narrow(model, read_as)
     model = placed(model, device).eval()
     for adapter in adapters:
         model = _merged(model, adapter)
@@ -271,7 +284,7 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         raise unreadable(adapter, error) from None
     if said_apart is not None and said_merged is not None:
         apart = ((said_merged - said_apart).norm() / said_apart.norm()).item()
-        if not apart <= _ROUNDING[model.dtype]:
+        if not apart <= _ROUNDING[half or torch.float32]:
             raise UserError(
                 f"model {adapter}: merged into the weights it is another model: what it says"
                 f" differs by {apart:.2g} of its size; an adapter of weights that two modules share"
@@ -322,6 +335,7 @@ def prepare_training(
 def _trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
     if weights == "full":
         freeze(model, frozen)
+        run_in_half_precision(model)
         return model
     spared = frozen_weights(model, frozen)
     # Of a normalisation, an adapter would be trained on statistics that it is not stored with.
@@ -444,17 +458,15 @@ def _evaluating(module: nn.Module, _: Any) -> None:
 
 
 def save_checkpoint(model: Model, folder: Path) -> None:
-    """Write the adapter, or the full weights in the model's precision, as safetensors.
+    """Write the adapter, or the full weights, as safetensors: what was trained in single precision.
 
     Of several processes of a job, the first one does. Raises OSError where the disk does not take
     them.
     """
     if parallel.rank():
         return
-    if not isinstance(model, PeftModel) and isinstance(model.config.dtype, torch.dtype):
+    if not isinstance(model, PeftModel):
         fold(model)
-        for parameter in model.parameters():
-            parameter.data = parameter.data.to(model.config.dtype)
     with disk_errors(folder):
         model.save_pretrained(str(folder))
     if isinstance(model, PeftModel):

@@ -1,9 +1,7 @@
 """One forward pass over a training batch, keeping only what the answers need."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import cast
 
 import torch
 from peft import PeftModel
@@ -107,13 +105,8 @@ def _part(batch: dict[str, Tensor]) -> Part:
 
 
 def _states(model: Model, inputs: dict[str, Tensor]) -> Tensor:
-    """The states (B, T, H) that the output layer takes.
-
-    Weights in training that are more precise than their model are used in the model's precision.
-    """
-    inner = unwrapped(model)
-    with _mixed_precision(inner)():
-        return last_states(inner, {**inputs, "use_cache": False})
+    """The states (B, T, H) that the output layer takes."""
+    return last_states(unwrapped(model), {**inputs, "use_cache": False})
 
 
 def _states_of_layer(model: Model, inputs: dict[str, Tensor], layer: int) -> Tensor:
@@ -141,17 +134,12 @@ def _answers(model: Model, states: Tensor, part: Part) -> Answers:
     """The answers of a part, from the states (B, T, H) of all."""
     inner = unwrapped(model)
     picked = states[part.row, part.position]
-
-    def project(states: Tensor) -> Tensor:
-        with _mixed_precision(inner)():
-            return logits_of(inner, states)
-
     return Answers(
-        project=lambda: project(picked),
+        project=lambda: logits_of(inner, picked),
         labels=part.labels,
         sample=part.sample,
         size=part.size,
-        whole=lambda: project(states),
+        whole=lambda: logits_of(inner, states),
     )
 
 
@@ -172,11 +160,3 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:
         raise UserError(f"layer: {layer} does not exist; the model has 0 to {len(layers) - 1}")
     found: nn.Module = layers[layer]
     return found
-
-
-def _mixed_precision(model: PreTrainedModel) -> Callable[[], AbstractContextManager[Any]]:
-    """What to compute under: half precision where a model of it has weights of single precision."""
-    dtype, head = model.config.dtype, model.get_output_embeddings().weight
-    if dtype != torch.bfloat16 or head.dtype == dtype:
-        return nullcontext
-    return partial(torch.autocast, head.device.type, dtype=torch.bfloat16)

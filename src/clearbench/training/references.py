@@ -59,7 +59,10 @@ def write_references(
         "labels": torch.cat([labels[i] for i in ordered]),
         "ends": lengths.cumsum(0),
     }
-    tensors |= {f"head.{name}": value.cpu().clone() for name, value in head.named_parameters()}
+    weights: dict[str, Tensor | None] = dict(head.named_parameters())
+    if isinstance(head, PreciseLinear):
+        weights["weight"], weights["rest"] = head.parts()
+    tensors |= {f"head.{n}": w.cpu().clone() for n, w in weights.items() if w is not None}
     with disk_errors(folder):
         save_file(tensors, folder / _FILE)
 
