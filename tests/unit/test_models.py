@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from clearbench import methods
 from clearbench.config import Lora, ModelSpec
@@ -26,7 +27,7 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
-from clearbench.models.precise_linear import narrow
+from clearbench.models.precise_linear import fold, narrow
 from clearbench.provenance.state import State
 from clearbench.settings import Finetuning
 from clearbench.strict import validate
@@ -843,10 +844,54 @@ def test_half_precision_trains_in_steps_that_it_could_not_tell_itself(tiny, tmp_
     assert 0 < max(steps) < 1e-5
     save_checkpoint(trained, tmp_path / "cell")
     again = load_model(tmp_path / "base", [tmp_path / "cell"], tiny.domain, "bfloat16", CPU)
-    assert {p.dtype for n, p in again.named_parameters() if "bias" not in n} == {torch.bfloat16}
+    assert again.config.dtype == torch.bfloat16
     if weights == "full":
-        size = sum(p.numel() for p in again.parameters())
-        assert (tmp_path / "cell/model.safetensors").stat().st_size < 2.2 * size
+        kept = load_model(tmp_path / "base", [tmp_path / "cell"], tiny.domain, "float32", CPU)
+        fold(again)
+        found, exact = (dict(model.named_parameters()) for model in (again, kept))
+        assert all(torch.equal(exact[name], parameter) for name, parameter in moving.items())
+        for name, parameter in exact.items():
+            assert torch.allclose(found[name].float(), parameter, rtol=1e-4, atol=1e-9)
+        with safe_open(tmp_path / "cell/model.safetensors", "pt") as file:
+            stored = {name: file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+        # What is frozen takes no more room than it did.
+        tower = {dtype for name, dtype in stored.items() if re.search(r"vision.*fc1\.weight", name)}
+        assert tower == {torch.bfloat16}
+
+
+@of_every_architecture
+def test_weights_that_half_precision_cannot_tell_answer_and_are_a_reference(tiny, tmp_path):
+    """All that is trained, by less than half a unit: in answers, likelihoods and stored states."""
+    base, cell = tmp_path / "base", tmp_path / "cell"
+    save_checkpoint(tiny.new_model().bfloat16(), base)
+    trained = prepare_training(
+        load_model(base, [], tiny.domain, "bfloat16", CPU), "full", LORA, FROZEN
+    )
+    draw = torch.Generator().manual_seed(0)
+    for parameter in trained.parameters():
+        if parameter.requires_grad:
+            parameter.data *= 1 + 1e-3 * torch.randn(parameter.shape, generator=draw)
+    save_checkpoint(trained, cell)
+    sets, asked = sets_of(tiny), questions(tiny)
+    samples = [*sets.forget, *sets.retain]
+    said = {}
+    for precision in ("float32", "bfloat16"):
+        model = load_model(base, [cell], tiny.domain, precision, CPU)
+        replies = reply(model, tiny.encoder, asked, 3)
+        said[precision] = torch.tensor([found.answer for r in replies for found in r.likelihoods])
+    assert torch.allclose(*said.values(), rtol=0.02, atol=0.5)
+    folder = tmp_path / "reference"
+    folder.mkdir()
+    write_references(folder, model, tiny.encoder, samples, 4)
+    batches = sets.batches([1, 0], [3, 0, 2], 0)
+    student = prepare_training(model, "full", LORA, FROZEN)
+    for reader in (load_model(base, [cell], tiny.domain, "bfloat16", CPU), student):
+        sets = replace(sets, references=References(folder, samples, reader))
+        original = load_model(base, [cell], tiny.domain, "bfloat16", CPU)
+        with torch.no_grad():
+            run = answers_of(original, batches.batch("forget")).log_probabilities
+            stored = sets.stored(batches, "forget").log_probabilities
+        assert torch.allclose(stored.float(), run.float(), atol=0.02)
 
 
 def test_flash_attention_that_is_not_there_says_what_to_choose(tmp_path):

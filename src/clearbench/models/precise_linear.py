@@ -1,4 +1,4 @@
-"""Models in half precision some of whose weights are known more precisely than that.
+"""Models of half precision some of whose weights are known more precisely than that.
 
 A few steps change weights by less than half precision can tell: rounded, the change would vanish,
 and beside them, where an adapter's output is added to one that is rounded already, so would much of
