@@ -116,15 +116,18 @@ class Encoder:
                     f" {positions} positions"
                 )
 
+    def room(self, prompt: Prompt, positions: int) -> int:
+        """How many bytes an answer to a prompt may have and surely fit into so many tokens."""
+        framed = self._text([prompt.message, self._reply("x")])
+        # No text has more tokens than bytes; one more may end it.
+        return positions - len(prompt.ids) - len(framed.encode()) + len(prompt.text.encode())
+
     def too_long(self, prompt: Prompt, answers: Sequence[str], positions: int) -> tuple[str, int]:
         """Of answers to a prompt, one that takes it beyond so many tokens, and their number.
 
         Empty, with zero, where all of them fit.
         """
-        framed = self._text([prompt.message, self._reply("x")])
-        # No text has more tokens than bytes; one more may end it.
-        frame = len(framed.encode()) - len(prompt.text.encode())
-        room = positions - len(prompt.ids) - frame
+        room = self.room(prompt, positions)
         doubtful = [answer for answer in answers if len(answer.encode()) > room]
         if not doubtful:
             return "", 0

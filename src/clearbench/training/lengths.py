@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
 from clearbench.training.views import Sets
@@ -15,13 +16,17 @@ def check_lengths(sets: Sets, asked: Collection[str], positions: int | None) -> 
     """
     if positions is None:
         return
+    texts = {"idk": REFUSALS, "mismatched": [sample.answer for sample in sets.forget]}
     for kind, answers_of in (("idk", _refusals), ("mismatched", _mismatched)):
         if kind not in asked or (kind == "idk" and sets.as_published):
             continue
+        longest = max(len(text.encode()) for text in texts[kind])
         for number, sample in enumerate(sets.forget):
-            answers = dict(answers_of(sets, number))
             image = None if sets.as_published else sample.image
             prompt = sets.encoder.prompt(sample.question, image)
+            if longest <= sets.encoder.room(prompt, positions):
+                continue
+            answers = dict(answers_of(sets, number))
             answer, length = sets.encoder.too_long(prompt, list(answers), positions)
             if length:
                 raise UserError(
