@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 from snakemake.settings.types import DeploymentSettings
 
+from clearbench.digests import folder_digest
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
 from clearbench.graph import Artifact, Graph
@@ -29,7 +30,6 @@ from clearbench.provenance.artifacts import (
     PROVENANCE,
     FileEntry,
     Manifest,
-    folder_digest,
     manifest_text,
     part_folder,
     publish,

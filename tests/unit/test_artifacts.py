@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from clearbench.digests import folder_digest, sha256
 from clearbench.errors import Unreadable, UserError
 from clearbench.provenance import artifacts
 from clearbench.provenance.artifacts import (
@@ -18,13 +19,11 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     FileEntry,
-    folder_digest,
     held,
     part_folder,
     publish,
     read_manifest,
     recover,
-    sha256,
 )
 from synthetic import fill, names, put_artifact
 

@@ -48,6 +48,19 @@ class Copy:
         )
         return json.loads(answer.stdout)
 
+    def code_of(self, stage, settings):
+        """The modules that a job reaches, with their hashes."""
+        code = (
+            "import json, sys; from clearbench.provenance.fingerprint import code_of;"
+            "print(json.dumps(code_of(sys.argv[1], json.loads(sys.argv[2]))))"
+        )
+        command = [sys.executable, "-c", code, stage, json.dumps(settings)]
+        environment = {**os.environ, "PYTHONPATH": str(self.root.parent)}
+        answer = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=True
+        )
+        return json.loads(answer.stdout)
+
     def edit(self, name, old, new):
         path = self.root / name
         text = path.read_text()
@@ -188,6 +201,53 @@ def test_stage_reaches_no_other_stage_and_no_method_but_the_one_asked_for():
         assert {name for name in found if name.startswith("clearbench.stages.")} == {stage}
         plugins = {methods.module_name(key) for key in methods.available()}
         assert not found & plugins
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"model": {"domain": "text"}},
+        {"model": {"domain": "text"}, "method": "ga"},
+        {"model": {"domain": "text"}, "layout": "tofu"},
+    ],
+    ids=["domain", "method", "layout"],
+)
+def test_a_stage_that_nobody_knew_is_rerun_by_all_that_its_settings_name(code, settings):
+    (code.root / "stages/relearn.py").write_text("from clearbench import metrics\n")
+    (code.root / "domains/language/relearn.py").write_text("from clearbench.models import build\n")
+    before = code.code_of("relearn", settings)
+    edits = {
+        "stages/relearn.py": "clearbench.stages.relearn",
+        "domains/language/relearn.py": "clearbench.domains.language.relearn",
+        "models/build.py": "clearbench.models.build",
+        "metrics/accuracy.py": "clearbench.metrics.accuracy",
+    }
+    edits |= {"methods/ga.py": "clearbench.methods.ga"} if "method" in settings else {}
+    edits |= (
+        {"data/layouts/tofu.py": "clearbench.data.layouts.tofu"} if "layout" in settings else {}
+    )
+    for path in edits:
+        with (code.root / path).open("a") as file:
+            file.write("\nword = 1\n")
+    after = code.code_of("relearn", settings)
+    assert {name for name in after if after[name] != before.get(name)} == set(edits.values())
+
+
+def test_every_file_of_a_domain_is_code_of_the_stage_of_its_name():
+    for domain, folder in {
+        "multimodal": "language",
+        "text": "language",
+        "vision": "vision",
+    }.items():
+        for module in submodules(f"clearbench.domains.{folder}"):
+            stage = module.rpartition(".")[2]
+            settings = {"model": {"domain": domain}, "method": "ga"}
+            assert module in code_of(stage, settings)
+
+
+def test_what_a_stage_writes_is_made_by_no_code_that_is_left_out():
+    """A pointer to a model elsewhere holds the digest of its folder."""
+    assert "clearbench.digests" in code_of("base", {"model": {"domain": "text"}})
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from clearbench.digests import sha256
 from clearbench.errors import UserError
 from clearbench.provenance import environment
 from clearbench.provenance import job as jobs
@@ -25,7 +26,6 @@ from clearbench.provenance.artifacts import (
     parse_manifest,
     part_folder,
     read_manifest,
-    sha256,
 )
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.job import Job

@@ -6,7 +6,8 @@ import shutil
 
 import pytest
 
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, sha256
+from clearbench.digests import sha256
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.record import Record, digest, parse_record
 
 CELL = "npo/text/forget10/seed0"

@@ -18,9 +18,10 @@ from rocrate.rocrate import ROCrate
 from rocrate_validator import services
 from rocrate_validator.models import ValidationSettings
 
+from clearbench.digests import folder_digest
 from clearbench.graph import Graph
 from clearbench.provenance import environment
-from clearbench.provenance.artifacts import PROVENANCE, folder_digest
+from clearbench.provenance.artifacts import PROVENANCE
 from clearbench.provenance.job import Job
 from clearbench.provenance.tree import Tree
 from clearbench.suite import load_suite

@@ -31,6 +31,7 @@ from transformers import (
 from transformers.utils import CONFIG_NAME, GENERATION_CONFIG_NAME, is_flash_attn_2_available
 
 from clearbench import hub, parallel
+from clearbench.digests import folder_digest
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.models.external import check_alone, check_base
@@ -41,7 +42,6 @@ from clearbench.models.precise_linear import (
     run_in_half_precision,
     widen,
 )
-from clearbench.provenance.artifacts import folder_digest
 from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.

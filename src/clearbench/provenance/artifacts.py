@@ -9,19 +9,19 @@ manifest names: a file that somebody else left in its folder neither damages nor
 
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from stat import S_IMODE
 from uuid import uuid4
 
+from clearbench.digests import sha256, visible_files
 from clearbench.errors import Unreadable, UserError
 
 MANIFEST = "manifest.json"
@@ -64,17 +64,6 @@ class Manifest:
         return self.status == "diverged"
 
 
-def sha256(path: Path) -> str:
-    """The sha256 of a file's bytes, in hexadecimal; Unreadable where they cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise Unreadable(path, error) from None
-
-
 def manifest_text(manifest: Manifest) -> str:
     """A manifest as its file holds it: one text for one content."""
     return json.dumps(asdict(manifest), indent=1, sort_keys=True) + "\n"
@@ -95,33 +84,6 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
         return Manifest(files=files, **data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not a manifest ({error}); remove the folder and rerun") from None
-
-
-def visible_files(folder: Path) -> list[Path]:
-    """The files below a folder, sorted, but for what systems and editors leave in any.
-
-    Left out are hidden files (`.DS_Store`, `.nfs…`, `.x.swp`), backups (`x~`, `#x#`) and
-    `__pycache__`.
-    """
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(map(_litter, path.relative_to(folder).parts)))
-
-
-def _litter(name: str) -> bool:
-    return name.startswith((".", "#")) or name.endswith("~") or name == "__pycache__"
-
-
-def folder_digest(folder: Path, digest_of: Callable[[Path], str] = sha256) -> str:
-    """The names and contents of a folder's files as one hash: of data that no job made.
-
-    Of a single file, its name and content.
-    """
-    lines = [
-        f"{path.relative_to(folder).as_posix()} {digest_of(path)}" for path in visible_files(folder)
-    ]
-    if folder.is_file():
-        lines = [f"{folder.name} {digest_of(folder)}"]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def folders(**names: str | None) -> dict[str, Path]:

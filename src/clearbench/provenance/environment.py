@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from clearbench.digests import sha256
 from clearbench.errors import UserError
-from clearbench.provenance.artifacts import sha256
 from clearbench.provenance.checkout import checkout
 from clearbench.provenance.machine import machine
 from clearbench.provenance.packages import KINDS, lock_kind, pins, unlocked, versions

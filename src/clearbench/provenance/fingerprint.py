@@ -3,8 +3,9 @@
 A stage reaches its module and everything it imports inside the package, also imports inside
 functions and `import_module("clearbench.…")` with a literal name. Files are hashed by their syntax
 trees in a form of our own (`syntax`), so that comments, docstrings, formatting and the version of
-Python change nothing. Plug-ins that are found by name (domains, methods, layouts, metrics, tables)
-are reached by the jobs whose settings ask for them: a method's file by its own cells only.
+Python change nothing. What is found by name is reached by what finds it, whatever the stage is
+called: the files of a domain, a method and a layout by the jobs whose settings name them, a
+method's by its own cells only; those of metrics and tables by whatever reaches their package.
 
 Code that only tells of results, and cannot change their bytes, is left out: this package and the
 errors.
@@ -12,7 +13,7 @@ errors.
 
 import ast
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from clearbench.provenance.syntax import canonical
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent.parent
 _TELLING = tuple(f"{PACKAGE}.{name}" for name in ("provenance", "errors", "mistakes"))
+_FOUND_BY_NAME = tuple(f"{PACKAGE}.{name}" for name in ("metrics", "tables"))
+"""The packages that find their own files, no list naming them."""
+
 _DIGITS = 16
 """Hexadecimal digits of a module's hash: 64 bits, for a few hundred files."""
 
@@ -35,7 +39,7 @@ def code_of(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
     Raises ModuleNotFoundError for a stage, method or layout that does not exist, UserError for a
     file that is not Python.
     """
-    return dict(_digests((f"{PACKAGE}.stages.{stage}", *_plugins(stage, settings))))
+    return dict(_digests((f"{PACKAGE}.stages.{stage}", *_named(stage, settings))))
 
 
 def fingerprint(code: Mapping[str, str]) -> str:
@@ -54,6 +58,7 @@ def reachable(*modules: str) -> set[str]:
             continue
         found.add(name)
         queue.extend(_module(name)[1])
+        queue.extend(submodules(name) if name in _FOUND_BY_NAME else ())
     return found
 
 
@@ -63,20 +68,18 @@ def submodules(package: str) -> list[str]:
     return sorted(f"{package}.{path.stem}" for path in folder.glob("[!_]*.py"))
 
 
-def _plugins(stage: str, settings: Mapping[str, Any]) -> tuple[str, ...]:
-    if stage in ("base", "finetune", "reference", "unlearn", "evaluate"):
-        model = settings.get("model")
-        method = (method_module(settings["method"]),) if stage == "unlearn" else ()
-        return (domain_module(model["domain"], stage), *method) if model else method
-    if stage == "unlearn_shadows":
-        return (method_module(settings["method"]),)
-    if stage == "dataset":
-        return (f"{PACKAGE}.data.layouts.{settings['layout']}",)
-    if stage == "score":
-        return tuple(submodules(f"{PACKAGE}.metrics"))
-    if stage == "tabulate":
-        return (*submodules(f"{PACKAGE}.tables"), *submodules(f"{PACKAGE}.metrics"))
-    return ()
+def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    """The modules that a job's settings name: its domain's file for the stage, method, layout."""
+    model = settings.get("model")
+    if isinstance(model, Mapping) and "domain" in model:
+        of_domain = domain_module(model["domain"], stage)
+        # A stage may do the same in every domain.
+        if _path(of_domain):
+            yield of_domain
+    if "method" in settings:
+        yield method_module(settings["method"])
+    if "layout" in settings:
+        yield f"{PACKAGE}.data.layouts.{settings['layout']}"
 
 
 @cache

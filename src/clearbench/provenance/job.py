@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 from clearbench import parallel
+from clearbench.digests import folder_digest, sha256
 from clearbench.errors import Unreadable, UserError
 from clearbench.provenance import environment, packages
 from clearbench.provenance.artifacts import (
@@ -22,7 +23,6 @@ from clearbench.provenance.artifacts import (
     PROVENANCE,
     Manifest,
     discard,
-    folder_digest,
     held,
     manifest_text,
     part_folder,
@@ -30,7 +30,6 @@ from clearbench.provenance.artifacts import (
     read_manifest,
     recover,
     settle,
-    sha256,
     take_stock,
     write_manifest,
 )

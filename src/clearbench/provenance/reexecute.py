@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from clearbench.digests import sha256
 from clearbench.errors import UserError
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance import environment
-from clearbench.provenance.artifacts import MANIFEST, sha256
+from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.conditions import changed_conditions
 from clearbench.provenance.record import read_record
 from clearbench.provenance.tree import Tree

@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from clearbench.digests import folder_digest, sha256
 from clearbench.errors import Unreadable, UserError
 from clearbench.graph import Artifact
 from clearbench.provenance.artifacts import (
@@ -14,9 +15,7 @@ from clearbench.provenance.artifacts import (
     MANIFEST,
     PROVENANCE,
     Manifest,
-    folder_digest,
     parse_manifest,
-    sha256,
 )
 from clearbench.provenance.record import Failure, Record, digest, parse_failure, parse_record
 

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+from clearbench.digests import sha256
 from clearbench.graph import TABLES, Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE, sha256
+from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
 from clearbench.provenance.crate.entities import TERMS, Entities
 from clearbench.provenance.crate.workflow import config_files, given, output, step, tool
 from clearbench.provenance.record import Record
