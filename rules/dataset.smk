@@ -1,6 +1,6 @@
 # The dataset: generated where the suite's is, then read, checked and stored.
 
-if suite.generated:
+if suite.has("generate"):
 
     rule generate:
         input:
@@ -12,9 +12,9 @@ if suite.generated:
         resources:
             **suite.resources("generate"),
         params:
-            arguments=suite.arguments("generate"),
+            command=suite.command("generate"),
         shell:
-            "clearbench generate {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
 rule dataset:
@@ -27,6 +27,6 @@ rule dataset:
     resources:
         **suite.resources("dataset"),
     params:
-        arguments=suite.arguments("dataset"),
+        command=suite.command("dataset"),
     shell:
-        "clearbench dataset {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"

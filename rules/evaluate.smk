@@ -11,7 +11,6 @@ rule evaluate:
     resources:
         **suite.resources("evaluate"),
     params:
-        launch=suite.launch("evaluate"),
-        arguments=suite.arguments("evaluate/{run}"),
+        command=suite.command("evaluate/{run}"),
     shell:
-        "{params.launch} evaluate {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"

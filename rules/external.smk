@@ -1,7 +1,7 @@
 # Models that were made elsewhere: a pointer to each, once it is known to fit the base. First of all,
 # since what is wrong with them is a mistake in the suite.
 
-if suite.borrowing:
+if suite.has("external"):
 
     rule external:
         input:
@@ -14,6 +14,6 @@ if suite.borrowing:
         resources:
             **suite.resources("external"),
         params:
-            arguments=suite.arguments("external/{external}"),
+            command=suite.command("external/{external}"),
         shell:
-            "clearbench external {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"

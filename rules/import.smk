@@ -1,6 +1,6 @@
 # Records of models that other groups evaluated, from their logs.
 
-if suite.importing:
+if suite.has("import_logs"):
 
     rule import_logs:
         input:
@@ -12,6 +12,6 @@ if suite.importing:
         resources:
             **suite.resources("import_logs"),
         params:
-            arguments=suite.arguments("import/{imported}"),
+            command=suite.command("import/{imported}"),
         shell:
-            "clearbench import-logs {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"

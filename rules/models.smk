@@ -11,9 +11,9 @@ rule base:
     resources:
         **suite.resources("base"),
     params:
-        arguments=suite.arguments("base"),
+        command=suite.command("base"),
     shell:
-        "clearbench base {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
 rule original:
@@ -27,10 +27,9 @@ rule original:
     resources:
         **suite.resources("finetune"),
     params:
-        launch=suite.launch("finetune"),
-        arguments=suite.arguments("original"),
+        command=suite.command("original"),
     shell:
-        "{params.launch} finetune {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
 rule gold:
@@ -44,13 +43,12 @@ rule gold:
     resources:
         **suite.resources("finetune"),
     params:
-        launch=suite.launch("finetune"),
-        arguments=suite.arguments("gold/forget{size}/seed{seed}"),
+        command=suite.command("gold/forget{size}/seed{seed}"),
     shell:
-        "{params.launch} finetune {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
-if suite.referring:
+if suite.has("reference"):
 
     rule reference:
         input:
@@ -63,6 +61,6 @@ if suite.referring:
         resources:
             **suite.resources("reference"),
         params:
-            arguments=suite.arguments("reference"),
+            command=suite.command("reference"),
         shell:
-            "clearbench reference {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"

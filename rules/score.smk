@@ -16,6 +16,6 @@ rule score:
         **suite.resources("score"),
         scoring=1,
     params:
-        arguments=suite.arguments("score/{run}"),
+        command=suite.command("score/{run}"),
     shell:
-        "clearbench score {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"

@@ -1,7 +1,7 @@
 # The models of a vision suite's membership attacks, several a job: a person in question is known to half
 # of them. Each method is run on all, at each forget size; what comes out are records.
 
-if suite.shadowed:
+if suite.has("shadows"):
 
     rule shadows:
         input:
@@ -13,9 +13,9 @@ if suite.shadowed:
         resources:
             **suite.resources("shadows"),
         params:
-            arguments=suite.arguments("shadows/{stack}"),
+            command=suite.command("shadows/{stack}"),
         shell:
-            "clearbench shadows {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"
 
     rule unlearn_shadows:
         input:
@@ -27,6 +27,6 @@ if suite.shadowed:
         resources:
             **suite.resources("unlearn_shadows"),
         params:
-            arguments=suite.arguments("unlearn_shadows/{method}/forget{size}/{stack}"),
+            command=suite.command("unlearn_shadows/{method}/forget{size}/{stack}"),
         shell:
-            "clearbench unlearn-shadows {params.arguments} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | tee -- {log:q} >&2"

@@ -11,12 +11,9 @@ rule tables:
     resources:
         **suite.resources("tabulate"),
     params:
-        suite=suite.suite.path,
-        results=suite.root,
-        out=suite.folder("tables"),
+        command=suite.command("tables"),
     shell:
-        "clearbench tabulate --suite {params.suite:q} --results {params.results:q}"
-        " --out {params.out:q} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
 # A target for each table of the paper, as `snakemake table1`: makes all tables and prints this one.

@@ -11,7 +11,6 @@ rule unlearn:
     resources:
         **suite.resources("unlearn"),
     params:
-        launch=suite.launch("unlearn"),
-        arguments=suite.arguments("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
+        command=suite.command("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
     shell:
-        "{params.launch} unlearn {params.arguments} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | tee -- {log:q} >&2"

@@ -1,5 +1,6 @@
 """A suite's artifacts: what each is made of and how. Rules, tables and audits read it off here."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,8 @@ from clearbench.suite import Suite
 
 TABLES = "tables"
 REFERENCE = "reference"
+SHARED_OUT = ("finetune", "unlearn", "evaluate")
+"""The stages whose work several processes of a job can share."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +138,30 @@ class Graph:
                 if cell.forget_size == size
             ]
         return {run.name: run for run in found}
+
+    def command(self, name: str, root: Path, out: Path | None = None) -> list[str]:
+        """The words that make an artifact from the results below `root`: of its rule, and again.
+
+        Into its place there, or into `out`. With several GPUs, a stage that can share its work
+        among processes starts one for each.
+        """
+        artifact = self[name]
+        gpus = self.suite.model.needs()[artifact.stage].gpus
+        words = ["clearbench"]
+        if artifact.stage in SHARED_OUT and gpus > 1:
+            words += ["--processes", str(gpus)]
+        words.append(artifact.stage.replace("_", "-"))
+        if artifact.settings:
+            words += ["--settings", json.dumps(artifact.settings, sort_keys=True)]
+        if name == TABLES:
+            given: dict[str, Any] = {"suite": self.suite.path, "results": root}
+        else:
+            given = {key: value for key, value in artifact.options.items() if value is not None}
+            # Of the many shadow models, the number is not part of the option's name.
+            given |= {key: root / source for key, source in artifact.inputs.items()}
+        for key, value in {**given, "out": out or root / name}.items():
+            words += [f"--{key.partition('/')[0].replace('_', '-')}", str(value)]
+        return words
 
     def ancestors(self, name: str) -> list[Artifact]:
         """An artifact after all that it is made from, in the flow's order."""

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click import Context
 
 from clearbench import methods
+from clearbench.cli import cli
 from clearbench.config import DatasetSpec, ModelSpec
 from clearbench.errors import UserError
+from clearbench.graph import Graph
 from clearbench.plain_yaml import read_yaml
 from clearbench.strict import validate
 from clearbench.suite import SuiteFile, Unlearning, load_suite
@@ -421,3 +424,18 @@ def test_tofu_is_read_from_the_hub_or_from_the_folder_that_the_user_names(tmp_pa
         (tmp_path / name).mkdir()
     assert load_suite("mini", ROOT).dataset.texts is None
     assert load_suite("paper-llava", ROOT).dataset.texts == "locuslab/TOFU"
+
+
+@pytest.mark.parametrize("name", SUITES)
+def test_every_artifact_has_a_command_that_the_command_line_takes(name):
+    graph = Graph(load_suite(name, ROOT))
+    commands = {
+        name: cli.get_command(Context(cli), name) for name in cli.list_commands(Context(cli))
+    }
+    for artifact in graph:
+        _, *words = graph.command(artifact.name, Path("results") / name)
+        stage = commands[words[2] if words[0] == "--processes" else words[0]]
+        options = {option for param in stage.params for option in param.opts}
+        required = {param.opts[0] for param in stage.params if param.required}
+        given = {word for word in words if word.startswith("--")} - {"--processes"}
+        assert required <= given <= options, artifact.name

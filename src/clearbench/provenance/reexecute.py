@@ -1,6 +1,5 @@
 """Running a cell's jobs again, beside the results, and comparing the bytes."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from clearbench.digests import sha256
 from clearbench.errors import UserError
-from clearbench.graph import Artifact, Graph
+from clearbench.graph import Graph
 from clearbench.provenance import environment
 from clearbench.provenance.artifacts import MANIFEST
 from clearbench.provenance.conditions import changed_conditions
@@ -43,7 +42,7 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
                 here = environment.container() or "none"
                 raise UserError(f"{name}: made in image {made_in}, this is {here}; run it there")
             out = Path(scratch) / name
-            words = command(graph[name], tree.root, out)
+            words = graph.command(name, tree.root, out)
             count = then.facts.get("threads", threads())
             done = subprocess.run(
                 [sys.executable, "-m", *words],
@@ -63,17 +62,3 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
             else:
                 changed = "; ".join(changed_conditions(then, read_record(out)))
                 yield f"{name}: DIFFERENT bytes{asked}; {changed or _UNCHANGED}", False
-
-
-def command(artifact: Artifact, root: Path, out: Path) -> list[str]:
-    """The command that makes an artifact into `out`, from the results below `root`."""
-    words = ["clearbench", artifact.stage.replace("_", "-")]
-    if artifact.settings:
-        words += ["--settings", json.dumps(artifact.settings)]
-    for key, value in artifact.options.items():
-        if value is not None:
-            words += [f"--{key.replace('_', '-')}", str(value)]
-    for key, source in artifact.inputs.items():
-        # Of several inputs of a kind, named as `shadows/0`, each is the option of its kind.
-        words += [f"--{key.partition('/')[0]}", str(root / source)]
-    return [*words, "--out", str(out)]
