@@ -14,7 +14,7 @@ container: suite.image
 
 
 wildcard_constraints:
-    method=r"\w+(@\w+)?",
+    row=r"[\w.-]+(@\w+)?",
     modality="text|visual|both",
     size=r"\d\d",
     seed=r"\d+",
@@ -22,7 +22,7 @@ wildcard_constraints:
     imported=r"[\w.-]+/(model|gold)",
     external=r"[\w.-]+",
     run=r"((original|floor|ceiling)/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|(imported|external)/[\w.-]+"
-    r"|\w+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
+    r"|[\w.-]+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
 
 
 onstart:

@@ -19,14 +19,14 @@ if suite.has("shadows"):
 
     rule unlearn_shadows:
         input:
-            unpack(suite.inputs("unlearn_shadows/{method}/forget{size}/{stack}")),
+            unpack(suite.inputs("unlearn_shadows/{row}/forget{size}/{stack}")),
         output:
-            suite.output("unlearn_shadows/{method}/forget{size}/{stack}"),
+            suite.output("unlearn_shadows/{row}/forget{size}/{stack}"),
         log:
-            suite.log("unlearn_shadows/{method}/forget{size}/{stack}"),
+            suite.log("unlearn_shadows/{row}/forget{size}/{stack}"),
         resources:
             **suite.resources("unlearn_shadows"),
         params:
-            command=suite.command("unlearn_shadows/{method}/forget{size}/{stack}"),
+            command=suite.command("unlearn_shadows/{row}/forget{size}/{stack}"),
         shell:
             "{params.command} 2>&1 | tee -- {log:q} >&2"

@@ -3,14 +3,14 @@
 
 rule unlearn:
     input:
-        unpack(suite.inputs("unlearn/{method}/{modality}/forget{size}/seed{seed}")),
+        unpack(suite.inputs("unlearn/{row}/{modality}/forget{size}/seed{seed}")),
     output:
-        suite.output("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
+        suite.output("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     log:
-        suite.log("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
+        suite.log("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     resources:
         **suite.resources("unlearn"),
     params:
-        command=suite.command("unlearn/{method}/{modality}/forget{size}/seed{seed}"),
+        command=suite.command("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     shell:
         "{params.command} 2>&1 | tee -- {log:q} >&2"

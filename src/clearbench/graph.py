@@ -18,6 +18,7 @@ from clearbench.runs import (
     gold_run,
     imported_run,
     original_run,
+    row_of,
     shadow_run,
     unlearned_shadows,
 )
@@ -126,15 +127,8 @@ class Graph:
                     records = f"evaluate/{run}"
                     found.append(Run(run, run, records, size, on=given.on, trained=False))
             found += [
-                Run(
-                    cell.run,
-                    f"unlearn/{cell.run}",
-                    f"evaluate/{cell.run}",
-                    size,
-                    cell,
-                    on="original",
-                )
-                for cell in self.suite.cells
+                Run(run, f"unlearn/{run}", f"evaluate/{run}", size, cell, on="original")
+                for run, cell in self.suite.cells.items()
                 if cell.forget_size == size
             ]
         return {run.name: run for run in found}
@@ -188,8 +182,8 @@ class Graph:
         yield from self._data()
         yield from self._shared_models()
         yield from self._reference()
-        for cell in self.suite.cells:
-            yield self._unlearned(cell)
+        for name, cell in self.suite.cells.items():
+            yield self._unlearned(name, cell)
         yield from self._external()
         for run in self.runs.values():
             if run.gold is None and run.bound is None:
@@ -232,7 +226,7 @@ class Graph:
 
     def _reference(self) -> Iterator[Artifact]:
         """What the original says of all samples, where cells read it."""
-        if any(map(self._reads_reference, self.suite.file.methods)):
+        if any(map(self._reads_reference, map(self.suite.method, self.suite.file.methods))):
             settings = ReferenceSettings(
                 model=self.suite.model.use, batch_size=self.suite.file.evaluate.batch_size
             )
@@ -243,10 +237,10 @@ class Graph:
         stored = self.suite.file.reference == "stored"
         return stored and methods.takes_stored_reference(method)
 
-    def _unlearning(self, method: str) -> UnlearnSettings:
-        """How a method is trained in this suite."""
-        given, training = self.suite.unlearning(method)
-        known = methods.describe(method).parameters
+    def _unlearning(self, row: str) -> UnlearnSettings:
+        """How a row's method is trained in this suite."""
+        given, training = self.suite.unlearning(row)
+        known = methods.describe(self.suite.method(row)).parameters
         return UnlearnSettings(
             model=self.suite.model.use,
             parameters={name: default for name, (_, default) in known.items()} | given,
@@ -256,13 +250,13 @@ class Graph:
             persons=self.suite.persons,
         )
 
-    def _unlearned(self, cell: Cell) -> Artifact:
-        settings = self._unlearning(cell.method)
+    def _unlearned(self, run: str, cell: Cell) -> Artifact:
+        settings = self._unlearning(row_of(run))
         inputs = {"base": "base", "original": "original", "dataset": "dataset"}
         if self._reads_reference(cell.method):
             inputs[REFERENCE] = REFERENCE
         options = vars(cell)
-        name = f"unlearn/{cell.run}"
+        name = f"unlearn/{run}"
         return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)
 
     def _evaluated(self, run: Run) -> Artifact:
@@ -339,19 +333,19 @@ class Graph:
                 {"forget_size": max(file.forget_sizes)},
                 {**inputs, "finetuned": name},
             )
-        for method in file.methods:
+        for row in file.methods:
             unlearning = UnlearnShadowsSettings(
-                **self._unlearning(method).model_dump(),
+                **self._unlearning(row).model_dump(),
                 population=faces.population,
                 evaluation=file.evaluate,
             ).model_dump()
             for size in file.forget_sizes:
                 for number in range(faces.jobs):
                     yield Artifact(
-                        unlearned_shadows(method, size, number),
+                        unlearned_shadows(row, size, number),
                         "unlearn_shadows",
                         unlearning,
-                        {"number": number, "method": method, "forget_size": size},
+                        {"number": number, "method": self.suite.method(row), "forget_size": size},
                         {**inputs, "shadows": shadow_run(number)},
                     )
 
@@ -373,7 +367,7 @@ class Graph:
                 name = shadow_run(number)
                 inputs[name] = f"evaluate/{name}"
                 if run.cell is not None:
-                    inputs[name] = unlearned_shadows(run.cell.method, run.forget_size, number)
+                    inputs[name] = unlearned_shadows(row_of(run.name), run.forget_size, number)
         name = f"score/{run.name}"
         return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
 

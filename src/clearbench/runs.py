@@ -1,6 +1,6 @@
 """Names of runs: `original/forget10`, `gold/forget10/seed0`, or a cell's `npo/text/forget10/seed0`.
 
-A run is an evaluated model; a cell's name is `Cell.run`.
+A run is an evaluated model.
 """
 
 GOLD_SEEDS = (0, 1)
@@ -11,6 +11,19 @@ LARGEST_SEED = 2**32 - 1
 
 CONTROLS = ("original", "gold", "floor", "ceiling")
 """What the runs that every suite has begin with."""
+
+OTHERS = ("imported", "external", "shadows")
+"""What the runs begin with that are of no row of `methods`."""
+
+
+def cell_run(row: str, modality: str, forget_size: int, seed: int) -> str:
+    """The run of a cell; `row` is the name that the suite gives the method with its parameters."""
+    return f"{row}/{modality}/forget{forget_size:02d}/seed{seed}"
+
+
+def row_of(run: str) -> str:
+    """The row that a cell's run is of."""
+    return run.partition("/")[0]
 
 
 def original_run(forget_size: int) -> str:
@@ -43,6 +56,6 @@ def shadow_run(number: int) -> str:
     return f"shadows/{number}"
 
 
-def unlearned_shadows(method: str, forget_size: int, number: int) -> str:
-    """The records of the same models after a method."""
-    return f"unlearn_shadows/{method}/forget{forget_size:02d}/{number}"
+def unlearned_shadows(row: str, forget_size: int, number: int) -> str:
+    """The records of the same models after a row's method."""
+    return f"unlearn_shadows/{row}/forget{forget_size:02d}/{number}"

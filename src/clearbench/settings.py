@@ -235,14 +235,9 @@ class EvaluateSettings(Strict):
 
 @dataclass(frozen=True)
 class Cell:
-    """One row's run: a method on a modality at a forget size with a seed."""
+    """A method on a modality at a forget size with a seed."""
 
     method: str
     modality: str
     forget_size: int
     seed: int
-
-    @property
-    def run(self) -> str:
-        """The cell's path below each stage's folder."""
-        return f"{self.method}/{self.modality}/forget{self.forget_size:02d}/seed{self.seed}"

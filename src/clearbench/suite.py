@@ -20,7 +20,7 @@ from clearbench.errors import UserError, meant, unknown
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.plain_yaml import read_yaml
-from clearbench.runs import CONTROLS, LARGEST_SEED
+from clearbench.runs import CONTROLS, LARGEST_SEED, OTHERS, cell_run
 from clearbench.settings import (
     Cell,
     Domain,
@@ -78,7 +78,9 @@ class SuiteFile(Strict):
         " stored once for all cells, which takes disk and saves forward passes",
     )
     methods: dict[str, dict[str, Any]] = Field(
-        min_length=1, description="method: its parameters, and training keys that differ"
+        min_length=1,
+        description="row: parameters of its method, and training keys that differ; a row is named"
+        " as its method, or names it (`npo-strong: { method: npo, beta: 0.05 }`)",
     )
     evaluate: Evaluation = Evaluation()
     imported: dict[str, Imported] = Field(
@@ -177,23 +179,28 @@ class Suite:
                 )
 
     @cached_property
-    def cells(self) -> list[Cell]:
-        """All cells, in the order of the suite file."""
-        return [
-            Cell(method, modality, size, seed)
-            for method in self.file.methods
+    def cells(self) -> dict[str, Cell]:
+        """All cells by their runs, in the order of the suite file."""
+        return {
+            cell_run(row, modality, size, seed): Cell(self.method(row), modality, size, seed)
+            for row in self.file.methods
             for modality in self.file.modalities
             for size in self.file.forget_sizes
             for seed in self.file.seeds
-        ]
+        }
 
-    def unlearning(self, method: str) -> tuple[dict[str, Any], Unlearning]:
-        """A method's own parameters as suite and model give them, and its training settings."""
-        given = self.file.methods[method]
+    def method(self, row: str) -> str:
+        """The method of a row."""
+        named: str = self.file.methods[row].get("method", row)
+        return named
+
+    def unlearning(self, row: str) -> tuple[dict[str, Any], Unlearning]:
+        """A row's parameters of its method, as suite and model give them, and its training."""
+        given = {key: value for key, value in self.file.methods[row].items() if key != "method"}
         training = {key: value for key, value in given.items() if key in Unlearning.model_fields}
         own = {key: value for key, value in given.items() if key not in training}
-        own = {**self.model.parameters.get(method, {}), **own}
-        where = f"{self.path}: methods.{method}"
+        own = {**self.model.parameters.get(self.method(row), {}), **own}
+        where = f"{self.path}: methods.{row}"
         return own, check(Unlearning, {**self.file.unlearn.model_dump(), **training}, where)
 
 
@@ -222,7 +229,7 @@ def load_suite(name: str, root: Path) -> Suite:
     named = [name for name in file.single_domain if not name.endswith(_ENDINGS)]
     _check_list(path, "single_domain", named, suite_names(root))
     _check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
-    _check_list(path, "methods", list(file.methods), methods.available())
+    _check_names(path, file)
     _check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
@@ -288,6 +295,34 @@ def _check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
             raise UserError(f"{path}: {key}: {value} is negative; allowed: 0 and above")
 
 
+def _check_names(path: Path, file: SuiteFile) -> None:
+    """The names of the rows of `methods`, and the methods that they are of."""
+    known = methods.available()
+    for row, given in file.methods.items():
+        where = f"{path}: methods"
+        method = given.get("method")
+        if method is None:
+            if row not in known:
+                raise UserError(
+                    f"{where}: {unknown(row, known, f'unknown: {row}')}; a row of another name"
+                    " says whose it is, as `method: npo`"
+                )
+            continue
+        if method not in known:
+            raise UserError(
+                f"{where}.{row}.method: {unknown(str(method), known, f'unknown: {method}')}"
+            )
+        if row in known and row != method:
+            raise UserError(
+                f"{where}.{row}.method: {row} is a method itself; give the row of {method} a name"
+                " that none has"
+            )
+        if row not in known and not ROW_NAME.fullmatch(row):
+            raise UserError(f"{where}.{row}: allowed in a name: letters, digits, _ . -")
+        if row in (*CONTROLS, *OTHERS):
+            raise UserError(f"{where}.{row}: has another meaning; choose another name")
+
+
 def _check_seeds(path: Path, seeds: Sequence[int]) -> None:
     for seed in seeds:
         if seed > LARGEST_SEED:
@@ -305,13 +340,13 @@ def _check_parameters(path: Path, model: ModelSpec) -> None:
 
 
 def _check_methods(suite: Suite) -> None:
-    for method in suite.file.methods:
+    for row in suite.file.methods:
         try:
-            description = methods.describe(method)
+            description = methods.describe(suite.method(row))
             clash = sorted(set(description.parameters) & set(Unlearning.model_fields))
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
-            own, _ = suite.unlearning(method)
+            own, _ = suite.unlearning(row)
             description.check(own)
             _check_layer(suite, description, own)
         except UserError as error:
@@ -319,7 +354,7 @@ def _check_methods(suite: Suite) -> None:
                 raise
             training = ", ".join(Unlearning.model_fields)
             raise UserError(
-                f"{suite.path}: methods.{method}.{error}; training keys: {training}"
+                f"{suite.path}: methods.{row}.{error}; training keys: {training}"
             ) from None
 
 
@@ -338,11 +373,11 @@ def _check_layer(suite: Suite, method: methods.Description, own: Mapping[str, An
 def _check_fit(suite: Suite) -> None:
     """What the suite's parts demand of each other."""
     file, path = suite.file, suite.path
-    for method in file.methods:
-        served = methods.describe(method).domains
+    for row in file.methods:
+        served = methods.describe(suite.method(row)).domains
         if suite.domain not in served:
             raise UserError(
-                f"{path}: methods.{method}: serves {', '.join(served)}; {file.model} is a"
+                f"{path}: methods.{row}: serves {', '.join(served)}; {file.model} is a"
                 f" {suite.domain} model"
             )
     if file.single_domain and suite.domain != "multimodal":
@@ -367,9 +402,9 @@ def _check_shares(suite: Suite) -> None:
     """The GPUs of a job share the batches of a step, so there must be as many for each."""
     needs, model = suite.model.resources, suite.file.model
     asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
-    for method in suite.file.methods:
-        accumulation = suite.unlearning(method)[1].accumulation
-        asked.append((f"methods.{method}", accumulation, needs.unlearn.gpus))
+    for row in suite.file.methods:
+        accumulation = suite.unlearning(row)[1].accumulation
+        asked.append((f"methods.{row}", accumulation, needs.unlearn.gpus))
     for key, accumulation, gpus in asked:
         if gpus > 1 and accumulation % gpus:
             raise UserError(
@@ -406,7 +441,7 @@ def _check_faces(suite: Suite) -> None:
         "base": file.base or Training(),
         "finetune": file.finetune,
         "unlearn": file.unlearn,
-        **{f"methods.{method}": suite.unlearning(method)[1] for method in file.methods},
+        **{f"methods.{row}": suite.unlearning(row)[1] for row in file.methods},
     }
     augmenting = [key for key, training in trainings.items() if training.augment != "none"]
     if suite.domain != "vision":
@@ -422,7 +457,7 @@ def _check_faces(suite: Suite) -> None:
             raise UserError(f"{path}: faces.{key}: {count}; allowed: even, for half know a person")
     if file.modalities != ["visual"]:
         raise UserError(f"{path}: modalities: {file.model} is a vision model; allowed: visual")
-    cells = ("unlearn", *(f"methods.{method}" for method in file.methods))
+    cells = ("unlearn", *(f"methods.{row}" for row in file.methods))
     for key, training in trainings.items():
         if getattr(training, "weights", "full") != "full":
             raise UserError(f"{path}: {key}.weights: vision models have no adapter; allowed: full")
@@ -441,9 +476,9 @@ def _check_faces(suite: Suite) -> None:
                 f"config/models/{file.model}.yaml: resources.{stage}.gpus: {need.gpus}; vision"
                 " models are small; allowed: 0, 1"
             )
-    for method in file.methods:
-        if augmenting and methods.describe(method).unaugmented:
+    for row in file.methods:
+        if augmenting and methods.describe(suite.method(row)).unaugmented:
             raise UserError(
-                f"{path}: methods.{method}: only valid where no training augments;"
+                f"{path}: methods.{row}: only valid where no training augments;"
                 f" {augmenting[0]}.augment is {trainings[augmenting[0]].augment}, allowed: none"
             )

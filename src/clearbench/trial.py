@@ -17,15 +17,15 @@ _SAMPLES, _PERSONS, _PICTURES, _SHADOWS, _WIDTH = 8, 4, 4, 4, 8
 
 
 def try_methods(suite: Suite) -> int:
-    """Let each method of a suite unlearn once; gives their number.
+    """Let the method of each row of a suite unlearn once; gives their number.
 
     Raises UserError, with the method's file and line, for the first mistake.
     """
     # Imported here: it loads torch, which nothing else here needs.
     from clearbench.training.trial import try_out
 
-    for method in suite.file.methods:
-        try_out(method, suite.unlearning(method)[0], suite.domain)
+    for row in suite.file.methods:
+        try_out(suite.method(row), suite.unlearning(row)[0], suite.domain)
     return len(suite.file.methods)
 
 

@@ -288,10 +288,9 @@ class Workflow:
             if status.artifact.stage in ("unlearn", "score") and not status.current
         ]
         code = {
-            found.stage + str(found.options.get("method")): (
-                found.settings,
-                code_of(found.stage, found.resolved),
-            )
+            json.dumps(
+                [found.stage, found.options.get("method"), found.settings], sort_keys=True
+            ): (code_of(found.stage, found.resolved))
             for found in tried
         }
         digest = sha256(json.dumps(code, sort_keys=True).encode()).hexdigest()

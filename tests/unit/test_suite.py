@@ -16,6 +16,8 @@ from clearbench.graph import Graph
 from clearbench.plain_yaml import read_yaml
 from clearbench.strict import validate
 from clearbench.suite import SuiteFile, Unlearning, load_suite
+from clearbench.tables.results import plan
+from synthetic import write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITES = sorted(path.stem for path in (ROOT / "config").glob("*.yaml"))
@@ -110,6 +112,39 @@ MISTAKES = {
         "ga: {}",
         "gaa: {}",
         f"methods: unknown: gaa (did you mean ga?); allowed: {ALL_METHODS}",
+    ),
+    "row of another name without its method": (
+        "npo: {",
+        "npo-strong: {",
+        "methods: unknown: npo-strong; allowed: ",
+    ),
+    "row of an unknown method": (
+        "ga: {}",
+        "strong: { method: nop }",
+        f"methods.strong.method: unknown: nop (did you mean npo?); allowed: {ALL_METHODS}",
+    ),
+    "row named as another method": (
+        "ga: {}",
+        "ga: { method: kl }",
+        "methods.ga.method: ga is a method itself; give the row of kl a name that none has",
+    ),
+    "row whose name is no part of a path": (
+        "ga: {}",
+        "a/b: { method: kl }",
+        "methods.a/b: allowed in a name: letters, digits, _ . -",
+    ),
+    **{
+        f"row named {name}": (
+            "ga: {}",
+            f"{name}: {{ method: kl }}",
+            f"methods.{name}: has another meaning; choose another name",
+        )
+        for name in ("original", "gold", "ceiling", "imported", "shadows")
+    },
+    "parameter of a row's method": (
+        "ga: {}",
+        "npo-strong: { method: npo, beta: 0 }",
+        "methods.npo-strong.beta: 0 is out of range; allowed: > 0; training keys: ",
     ),
     "unknown modality": (
         "[text, visual]",
@@ -280,7 +315,7 @@ def test_every_suite_of_the_repository_is_valid(name):
     assert suite.name == name
     counts = [len(part) for part in (file.methods, file.modalities, file.forget_sizes, file.seeds)]
     assert len(suite.cells) == counts[0] * counts[1] * counts[2] * counts[3]
-    assert len({cell.run for cell in suite.cells}) == len(suite.cells)
+    assert len(set(suite.cells)) == len(suite.cells)
 
 
 @pytest.mark.parametrize(("folder", "kind"), [("models", ModelSpec), ("datasets", DatasetSpec)])
@@ -439,3 +474,23 @@ def test_every_artifact_has_a_command_that_the_command_line_takes(name):
         required = {param.opts[0] for param in stage.params if param.required}
         given = {word for word in words if word.startswith("--")} - {"--processes"}
         assert required <= given <= options, artifact.name
+
+
+def test_a_row_is_a_method_with_parameters_of_its_own_and_shares_original_and_gold(tmp_path):
+    strong = {"method": "npo", "beta": 0.05, "lr": 2.0e-3}
+    suite = write_suite(tmp_path, methods={"npo": {}, "npo-strong": strong}, seeds=[0])
+    graph, plain = Graph(suite), Graph(write_suite(tmp_path, methods={"npo": {}}, seeds=[0]))
+    own, other = (graph[f"unlearn/{row}/text/forget10/seed0"] for row in ("npo-strong", "npo"))
+    assert own.options == other.options
+    assert own.settings["parameters"] == {"beta": 0.05}
+    assert own.settings["training"]["lr"] == 2.0e-3
+    assert other.settings["parameters"]["beta"] != 0.05
+    assert own.inputs == other.inputs
+    added = {artifact.name for artifact in graph} - {artifact.name for artifact in plain}
+    assert added == {
+        f"{stage}/npo-strong/{modality}/forget10/seed0"
+        for stage in ("unlearn", "evaluate", "score")
+        for modality in ("text", "visual")
+    }
+    rows = {group.method for group in plan(suite)}
+    assert {"npo", "npo-strong"} <= rows

@@ -113,7 +113,8 @@ def set_default_rate(bench):
 
 
 def add_method(bench):
-    bench.write(methods={"retain_ft": {}, "npo": {}, "ga": {}})
+    strong = {"method": "npo", "beta": 0.05}
+    bench.write(methods={"retain_ft": {}, "npo": {}, "ga": {}, "npo-strong": strong})
 
 
 def add_seed(bench):
@@ -192,7 +193,7 @@ def comment_lock(bench):
         (edit_bookkeeping, set()),
         (set_rate_among_files_of_1970, {*NPO, "tables"}),
         (set_default_rate, {*NPO, "tables"}),
-        (add_method, {"*/ga/*", "tables"}),
+        (add_method, {"*/ga/*", "*/npo-strong/*", "tables"}),
         (add_seed, {"unlearn/*/seed1", "evaluate/*/*/*/seed1", "score/*/*/*/seed1", "tables"}),
         (add_modality, {"*/visual/*", "tables"}),
         (remove_method, {"tables"}),

@@ -65,7 +65,7 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     multiple=True,
     required=True,
     metavar="KEY=VALUE",
-    help="Which results: by stage, method, modality, forget_size, seed; all given must hold.",
+    help="Which results: by stage, row, method, modality, forget_size, seed; all given must hold.",
 )
 @click.option("--reason", required=True, help="Why they are not to be trusted; kept on record.")
 @click.option("--dry-run", is_flag=True, help="Tell which, and mark none.")

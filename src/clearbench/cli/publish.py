@@ -11,7 +11,7 @@ _folder = click.Path(path_type=Path)
 
 @click.command("export-crate")
 @of_suite()
-@click.option("--out", type=_folder, help="Folder to make.  [default: results/SUITE-crate]")
+@click.option("--out", type=_folder, help="Folder to make.  [default: RESULTS/SUITE-crate]")
 @results_option
 @click.option("--with-data", is_flag=True, help="Copy models, data and records as well.")
 @click.option("--author", help="The name of who ran the suite.")
@@ -37,7 +37,7 @@ def export_crate(
     from clearbench.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
-    out = out or Path("results") / f"{found.name}-crate"
+    out = out or results / f"{found.name}-crate"
     publication = Publication(licence, author, orcid)
     export(found, Path.cwd(), results / found.name, out, publication, with_data)
     click.echo(out)

@@ -10,6 +10,7 @@ from clearbench.errors import UserError, unknown
 from clearbench.graph import Artifact, Graph
 from clearbench.provenance.artifacts import INVALID
 from clearbench.provenance.tree import Tree
+from clearbench.runs import row_of
 
 
 def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
@@ -38,7 +39,7 @@ def labels(artifact: Artifact) -> dict[str, str]:
     """What an artifact is found by: its stage (the first part of its name) and what it is of."""
     found: dict[str, object] = {"stage": artifact.name.partition("/")[0]}
     if artifact.cell is not None:
-        found.update(vars(artifact.cell))
+        found.update(vars(artifact.cell), row=row_of(artifact.name.partition("/")[2]))
     else:
         names = ("method", "forget_size", "seed")
         options = {name: artifact.options.get(name) for name in names}

@@ -34,12 +34,12 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     """Lines on a whole suite: how many cells are current, the others by cause."""
     of_cause: dict[str, list[str]] = defaultdict(list)
     current = 0
-    for cell in graph.suite.cells:
-        chain = [statuses[found.name] for found in graph.ancestors(f"score/{cell.run}")]
+    for run in graph.suite.cells:
+        chain = [statuses[found.name] for found in graph.ancestors(f"score/{run}")]
         found = {line for status in chain for line in _causes(status)}
         current += not found
         for line in found:
-            of_cause[line].append(cell.run)
+            of_cause[line].append(run)
     made = sum(status.current for status in statuses.values())
     yield f"{current} of {len(graph.suite.cells)} cells are current"
     yield f"{made} of {len(statuses)} artifacts are current"

@@ -12,6 +12,7 @@ from clearbench.runs import (
     gold_run,
     imported_run,
     original_run,
+    row_of,
 )
 from clearbench.suite import Suite
 
@@ -72,7 +73,8 @@ class Run:
 class Group:
     """The runs that a row averages: a control's one, or those of a method, one a seed.
 
-    `modality` is what was forgotten, `forget_size` is in percent, `runs` are names of runs.
+    `method` is the row that the suite gives it, mostly named as its method. `modality` is what was
+    forgotten, `forget_size` is in percent, `runs` are names of runs.
     """
 
     name: str
@@ -158,8 +160,8 @@ def _others(suite: Suite, size: int) -> Iterator[Group]:
 
 def _unlearned(suite: Suite, size: int) -> Iterator[Group]:
     runs: dict[tuple[str, str], list[str]] = {}
-    for cell in suite.cells:
+    for run, cell in suite.cells.items():
         if cell.forget_size == size:
-            runs.setdefault((cell.method, cell.modality), []).append(cell.run)
-    for (method, modality), names in runs.items():
-        yield Group(names[0].rpartition("/")[0], method, modality, size, tuple(names))
+            runs.setdefault((row_of(run), cell.modality), []).append(run)
+    for (row, modality), names in runs.items():
+        yield Group(names[0].rpartition("/")[0], row, modality, size, tuple(names))
