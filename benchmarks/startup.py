@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 
 from clearbench.graph import Graph
 from clearbench.provenance.artifacts import MANIFEST
-from clearbench.provenance.reexecute import command
 from clearbench.suite import load_suite
 from clearbench.warm import VARIABLE
 
@@ -46,7 +45,7 @@ def calls(results: Path, out: Path) -> dict[str, list[str]]:
     graph = Graph(load_suite(results.name, Path.cwd()))
     run = next(run for run in graph.runs if run.startswith(f"{METHOD}/"))
     stages = {
-        stage: command(graph[f"{stage}/{run}"], results, out)[1:]
+        stage: graph.command(f"{stage}/{run}", results, out)[1:]
         for stage in ("score", "unlearn", "evaluate")
     }
     return {"--help": ["--help"], **stages}

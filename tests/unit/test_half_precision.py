@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
@@ -25,7 +26,8 @@ def loss(model) -> float:
 
 def base_of(architecture, folder, **settings):
     """A base that is in half precision, as those of the hub."""
-    build = copy.deepcopy(BUILDS[architecture])
+    shape = BUILDS["llama" if architecture == "qwen2" else architecture]
+    build = shape.model_copy(update={"architecture": architecture}, deep=True)
     build.config.update(WIDE | settings)
     if architecture == "llama":
         build.config["initializer_range"] = 0.04
@@ -34,10 +36,10 @@ def base_of(architecture, folder, **settings):
     save_checkpoint(model, folder)
 
 
-def adapter(base, stack, folder, steps, **kind) -> None:
+def adapter(base, stack, folder, steps, targets=LORA_TARGETS, **kind) -> None:
     """A few steps of ascent in single precision, at a rate of the paper's."""
     model = load_model(base, stack, "text", "float32", CPU)
-    config = LoraConfig(r=8, lora_alpha=32, target_modules=LORA_TARGETS, **kind)
+    config = LoraConfig(r=8, lora_alpha=32, target_modules=targets, **kind)
     trained = get_peft_model(model, config)
     parameters = [p for p in trained.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=1e-4)
@@ -83,6 +85,7 @@ def test_weights_that_two_hold_are_added_before_they_are_rounded():
     exact = torch.nn.functional.linear(rows.float(), layer.weight, layer.bias)
     rest = copy.deepcopy(layer)
     precise = PreciseLinear(rest, torch.bfloat16)
+    precise.split()
     rounded = torch.nn.functional.linear(
         rows, layer.weight.bfloat16(), layer.bias.bfloat16()
     ).float()
@@ -153,3 +156,87 @@ def test_all_weights_change_the_loss_in_half_precision_by_what_they_do_in_traini
         effect = exact[number] - exact[number - 1]
         assert effect > 3e-3
         assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "phi", "qwen2"])
+@pytest.mark.parametrize("targets", [LORA_TARGETS, r".*\.(down_proj|fc2)"], ids=["all", "some"])
+def test_an_adapter_on_weights_that_were_trained_changes_what_they_say_by_its_own_part(
+    tmp_path, architecture, targets
+):
+    """Of layers with biases, too; a layer that it does not lie on keeps what it was trained to."""
+    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
+    base_of(architecture, base)
+    full(base, [], first)
+    adapter(base, [first], second, 5, targets)
+    stacks = ([], [first], [first, second])
+    exact, found = (
+        [loss(load_model(base, stack, "text", precision, CPU)) for stack in stacks]
+        for precision in ("float32", "bfloat16")
+    )
+    for number in (1, 2):
+        effect = exact[number] - exact[number - 1]
+        assert effect > 1e-3
+        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15, abs=5e-4)
+
+
+@pytest.mark.parametrize("saved", [["lm_head"], ["lm_head", "norm"]], ids=str)
+@pytest.mark.parametrize("bias", ["none", "all", "lora_only"])
+def test_what_an_adapter_brings_whole_is_as_precise(tmp_path, saved, bias):
+    base, first = tmp_path / "base", tmp_path / "first"
+    base_of("qwen2", base, tie_word_embeddings=False)
+    adapter(base, [], first, 5, bias=bias, modules_to_save=saved)
+    exact, found = (
+        [loss(load_model(base, stack, "text", precision, CPU)) for stack in ([], [first])]
+        for precision in ("float32", "bfloat16")
+    )
+    effect = exact[1] - exact[0]
+    assert effect > 3e-3
+    assert found[1] - found[0] == pytest.approx(effect, rel=0.1)
+
+
+def test_layers_that_are_no_linear_ones_are_as_precise(tmp_path):
+    """GPT-2 has matrices of a class of its own."""
+    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
+    config = GPT2Config(vocab_size=330, n_positions=64, n_embd=64, n_layer=2, n_head=2)
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(config).to(torch.bfloat16)
+    model.config.dtype = torch.bfloat16
+    save_checkpoint(model, base)
+    exact = [loss(load_model(base, [], "text", "float32", CPU)), full(base, [], first)]
+    exact.append(full(base, [first], second, r"transformer\.(wte|wpe|.*ln_).*"))
+    found = [
+        loss(load_model(base, stack, "text", "bfloat16", CPU)) for stack in ([], [first], [second])
+    ]
+    for number in (1, 2):
+        effect = exact[number] - exact[number - 1]
+        assert effect > 3e-3
+        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15)
+
+
+@pytest.mark.parametrize("architecture", ["llama", "phi", "qwen2"])
+@pytest.mark.parametrize("frozen", ["", r"model.embed_tokens|.*norm"])
+def test_training_starts_from_all_that_the_original_was_trained_to(tmp_path, architecture, frozen):
+    """The student runs its weights as precisely as the reference does, in every pass."""
+    base, first = tmp_path / "base", tmp_path / "first"
+    base_of(architecture, base)
+    full(base, [], first, frozen)
+    original = load_model(base, [first], "text", "bfloat16", CPU)
+    student = prepare_training(
+        load_model(base, [first], "text", "bfloat16", CPU), "full", Lora(), frozen
+    )
+    learnt = loss(original) - loss(load_model(base, [], "text", "bfloat16", CPU))
+    assert learnt > 0.01
+    assert loss(student) == pytest.approx(loss(original), abs=0.03 * learnt)
+    student(input_ids=IDS).logits.float().square().mean().backward()
+    assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
+
+
+def test_weights_are_saved_without_a_change_to_the_model(tmp_path):
+    base, first, again = (tmp_path / name for name in ("base", "first", "again"))
+    base_of("qwen2", base)
+    full(base, [], first, "model.embed_tokens|.*norm")
+    model = load_model(base, [first], "text", "bfloat16", CPU)
+    before = loss(model)
+    save_checkpoint(model, again)
+    assert loss(model) == before
+    assert loss(load_model(base, [again], "text", "bfloat16", CPU)) == pytest.approx(before, 1e-4)

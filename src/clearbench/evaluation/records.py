@@ -107,7 +107,7 @@ def parse_record(fields: dict[str, Any]) -> Record:
             "a record of an older version, whose losses leave out the end of text;"
             " evaluate again (snakemake does)"
         )
-    if "question" not in fields and "split" in fields:
+    if "question" not in fields and {"split", "task", "id", "answer"} <= fields.keys():
         raise UserError(
             "a record of an older version, which does not tell the question; evaluate again"
             " (snakemake does)"

@@ -18,6 +18,7 @@ import transformers
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import INCLUDE_LINEAR_LAYERS_SHORTHAND
+from peft.utils.other import AuxiliaryTrainingWrapper
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -37,9 +38,9 @@ from clearbench.models import processor
 from clearbench.models.external import check_alone, check_base
 from clearbench.models.precise_linear import (
     PreciseLinear,
-    fold,
     narrow,
     run_in_half_precision,
+    whole_weights,
     widen,
 )
 from clearbench.settings import Domain, Lora
@@ -246,7 +247,6 @@ def load_model(
     if lacking:
         raise UserError(f"model {source}: lacks, or has in another shape, {_some(lacking)}")
     if half and device != _META:
-        model.config.dtype = read_as
         narrow(model, read_as)
     model = placed(model, device).eval()
     for adapter in adapters:
@@ -264,18 +264,16 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
         # On `meta`, a tensor can take another's place, but not its numbers.
         assign = model.device == _META
         laid = PeftModel(model, config, low_cpu_mem_usage=assign)
+        half = model.config.dtype if model.config.dtype == torch.bfloat16 else None
+        if half and not assign:
+            _widen_adapted(laid)
         said = laid.load_adapter(
             str(adapter), "default", torch_device="cpu", low_cpu_mem_usage=assign
         )
         strange = sorted({*said.missing_keys, *said.unexpected_keys})
         if strange:
             raise ValueError(f"not of this model: {_some(strange)}")
-        said_apart = None if assign else _logits(laid.eval())
-        half = model.config.dtype if model.config.dtype == torch.bfloat16 else None
-        if half and not assign:
-            for module in laid.modules():
-                if isinstance(module, BaseTunerLayer):
-                    widen(module.get_base_layer())
+        said_apart = None if assign else _logits(laid.eval(), half)
         merged: PreTrainedModel = laid.merge_and_unload()
         if half and not assign:
             narrow(merged, half)
@@ -293,10 +291,27 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
     return merged
 
 
+def _widen_adapted(laid: PeftModel) -> None:
+    """Have in single precision what an adapter is merged into, and what it brings whole."""
+    biases = any(getattr(found, "bias", "none") != "none" for found in laid.peft_config.values())
+    for module in laid.modules():
+        if isinstance(module, BaseTunerLayer):
+            widen(module.get_base_layer())
+        elif isinstance(module, AuxiliaryTrainingWrapper):
+            for part in module.modules():
+                widen(part)
+        elif biases and isinstance(getattr(module, "bias", None), nn.Parameter):
+            widen(module)
+
+
 @torch.no_grad()
-def _logits(model: Model) -> torch.Tensor:
-    """What a model says after each of a few tokens, in single precision."""
-    logits: torch.Tensor = model(input_ids=_SOME_TOKENS.to(model.device)).logits
+def _logits(model: Model, half: torch.dtype | None = None) -> torch.Tensor:
+    """What a model says after each of a few tokens, in single precision.
+
+    With `half`, it is run in that, whatever its weights are in.
+    """
+    with torch.autocast(model.device.type, half, enabled=half is not None):
+        logits: torch.Tensor = model(input_ids=_SOME_TOKENS.to(model.device)).logits
     return logits.float()
 
 
@@ -465,10 +480,12 @@ def save_checkpoint(model: Model, folder: Path) -> None:
     """
     if parallel.rank():
         return
+    weights = None
     if not isinstance(model, PeftModel):
-        fold(model)
+        weights = {**model.state_dict(), **whole_weights(model)}
+        weights = {name: weight for name, weight in weights.items() if not name.endswith(".rest")}
     with disk_errors(folder):
-        model.save_pretrained(str(folder))
+        model.save_pretrained(str(folder), state_dict=weights)
     if isinstance(model, PeftModel):
         # PEFT's card is a form with nothing filled in, and its configuration names a path.
         (folder / "README.md").unlink(missing_ok=True)

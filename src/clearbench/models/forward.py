@@ -17,7 +17,7 @@ from clearbench.models.logits import last_states, logits_of
 from clearbench.models.positions import positions
 from clearbench.models.shared_prompts import Part, SharedBatch, attention
 
-_ROUNDING = {torch.float32: 1e-2, torch.bfloat16: 0.3}
+_ROUNDING, _ROUNDING_IN_HALF = 1e-2, 0.3
 """How far, relative to itself, rounding takes a log-likelihood at the most."""
 
 
@@ -85,7 +85,8 @@ def check_likelihood(
     """
     logits = model(**_inputs(batch), use_cache=False).logits
     own = log_likelihood(Answers.from_logits(logits, batch["labels"])).item()
-    if abs(found - own) > _ROUNDING[model.dtype] * max(abs(own), 1):
+    rounding = _ROUNDING_IN_HALF if model.config.dtype == torch.bfloat16 else _ROUNDING
+    if abs(found - own) > rounding * max(abs(own), 1):
         raise UserError(
             f"model of type {model.config.model_type}: its answer to {name} has a log-likelihood"
             f" of {own:.4g} by its own forward and of {found:.4g} in {where}: such models can't be"

@@ -18,64 +18,64 @@ from clearbench.models.logits import body
 
 
 class PreciseLinear(nn.Linear):
-    """A linear layer of the weights `weight` + `rest`, both in half precision.
+    """A linear layer that runs weights of single precision as two products in half precision.
 
-    `rest` is what rounding left of the weights. Both products are added before the sum is rounded,
-    so that of a difference of the weights as much arrives as in single precision. Weights that it
-    shares with another module stay as they are, and are split for each product. Folded, it is an
-    ordinary layer.
+    `weight` holds them rounded and `rest` what that leaves; or `weight` holds them whole, and they
+    are split for each pass, where they are trained or shared with another module. The products are
+    added before the sum is rounded, so that of a difference of the weights as much arrives as in
+    single precision. The gradient of the input is that of the rounded weights.
     """
 
     rest: nn.Parameter | None
 
-    def __init__(self, layer: nn.Linear, dtype: torch.dtype, shared: bool = False):
+    def __init__(self, layer: nn.Linear, dtype: torch.dtype):
         super().__init__(layer.in_features, layer.out_features, device="meta")
         self.weight, self.bias = layer.weight, layer.bias
         self.register_parameter("rest", None)
-        self.split(dtype, shared)
+        self._dtype = dtype
 
-    def split(self, dtype: torch.dtype, shared: bool = False) -> None:
-        """Round the weights, and keep what that leaves."""
-        self._split_to = dtype if shared else None
-        if not shared:
-            self.weight.data, rest = _split(self.weight.data, dtype)
+    def split(self) -> None:
+        """Keep the weights in two parts."""
+        if self.rest is None:
+            self.weight.data, rest = self.parts()
             self.rest = nn.Parameter(rest, requires_grad=False)
 
     def fold(self) -> None:
-        """Give the weights in single precision, as one."""
-        self._split_to = None
+        """Keep the weights whole."""
         if self.rest is not None:
-            self.weight.data = self.weight.data.float() + self.rest.data
+            self.weight.data = self.whole.data
             self.rest = None
 
-    def parts(self) -> tuple[Tensor, Tensor | None]:
-        """The weights in half precision, and what that leaves, if anything."""
-        if self._split_to is not None:
-            return _split(self.weight, self._split_to)
-        return self.weight, self.rest
+    @property
+    def whole(self) -> Tensor:
+        """The weights in single precision."""
+        return self.weight if self.rest is None else self.weight.float() + self.rest
+
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """The weights in half precision, and what rounding leaves of them."""
+        if self.rest is not None:
+            return self.weight, self.rest
+        rounded = self.weight.to(self._dtype)
+        return rounded, (self.weight.detach() - rounded.detach()).to(self._dtype)
 
     def forward(self, input: Tensor) -> Tensor:
         """The output (…, out) of an input (…, in)."""
         weight, rest = self.parts()
-        if rest is None:
-            return linear(input, weight, self.bias)
-        finer = linear(input, rest)
-        rows = input.to(finer.dtype).flatten(0, -2)
-        found = torch.addmm(finer.flatten(0, -2), rows, weight.T).view(finer.shape)
+        rows = input.to(self._dtype).flatten(0, -2)
+        finer = linear(rows.detach(), rest.detach())
+        found = torch.addmm(finer, rows, weight.T).view(*input.shape[:-1], len(weight))
         return found if self.bias is None else (found + self.bias).to(found.dtype)
 
 
-def _split(precise: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Weights rounded, and what that leaves."""
-    rounded = precise.to(dtype)
-    return rounded, (precise - rounded).to(dtype)
-
-
-def fold(model: nn.Module) -> None:
-    """Give all weights of a model as one, in single precision where they are known so."""
-    for module in model.modules():
+def whole_weights(model: nn.Module) -> dict[str, Tensor]:
+    """The parameters of a model by name, linear layers' as one, as precise as they are known."""
+    parameters = model.named_parameters(remove_duplicate=False)
+    found = {name: parameter.detach() for name, parameter in parameters}
+    for name, module in model.named_modules():
         if isinstance(module, PreciseLinear):
-            module.fold()
+            found[f"{name}.weight"] = module.whole.detach()
+            found.pop(f"{name}.rest", None)
+    return found
 
 
 def widen(layer: nn.Module) -> None:
@@ -88,66 +88,95 @@ def widen(layer: nn.Module) -> None:
 
 
 def narrow(model: PreTrainedModel, dtype: torch.dtype) -> None:
-    """Have a model in half precision again, and what that can't tell of its weights beside it.
+    """Make a model one of half precision, and keep what that can't tell of its weights beside it.
 
-    Linear layers become precise ones; other weights (embeddings, norms) stay in single precision,
-    and the model is run as `run_in_half_precision` says. What half precision can tell whole is
-    ordinary.
+    Linear layers keep their weights in two parts; others (embeddings, norms) stay in single
+    precision. What half precision can tell whole is ordinary.
     """
-    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
-    for name, module in list(model.named_modules()):
+    model.config.dtype = dtype
+    for module in model.modules():
         own = [p for p in module.parameters(recurse=False) if p.dtype == torch.float32]
-        exact = all(torch.equal(p.data.to(dtype), p.data) for p in own)
-        if exact:
+        if not isinstance(module, PreciseLinear) and all(_exact(p.data, dtype) for p in own):
             for parameter in own:
                 parameter.data = parameter.data.to(dtype)
-        elif isinstance(module, PreciseLinear):
-            module.split(dtype, uses[id(module.weight)] > 1)
-        elif isinstance(module, nn.Linear):
-            shared = uses[id(module.weight)] > 1
-            model.set_submodule(name, PreciseLinear(module, dtype, shared))
     run_in_half_precision(model)
-
-
-class _InHalfPrecision:
-    """Has a module's passes run in half precision, whatever its weights are in."""
-
-    def __init__(self, module: nn.Module):
-        self._running: list[torch.autocast] = []
-        module.register_forward_pre_hook(self._enter)
-        module.register_forward_hook(self._leave, always_call=True)
-
-    def _enter(self, module: nn.Module, _: Any) -> None:
-        device = next(module.parameters()).device.type
-        self._running.append(torch.autocast(device, dtype=torch.bfloat16))
-        self._running[-1].__enter__()
-
-    def _leave(self, *_: Any) -> None:
-        self._running.pop().__exit__(None, None, None)
+    uses = Counter(id(p) for _, p in model.named_parameters(remove_duplicate=False))
+    for module in model.modules():
+        if isinstance(module, PreciseLinear) and uses[id(module.weight)] == 1:
+            module.split()
 
 
 def run_in_half_precision(model: PreTrainedModel) -> None:
     """Have a model of half precision run in that, where weights of it are in single precision.
 
-    What those tell beyond half precision arrives in the states, which are in single precision where
-    an embedding or a norm is: then all of these are. So does each part by which it is run alone.
+    What those tell beyond half precision arrives. Linear layers become precise ones, weights whole.
+    Where others are in single precision, all of them are, and so are the states between layers; of
+    these, embeddings and norms run as the model is, and what multiplies matrices (convolutions,
+    experts) in single precision. Every part by which a model is run alone runs so.
     """
-    if model.config.dtype != torch.bfloat16 or not _precise(model.parameters()):
+    dtype = model.config.dtype
+    if dtype != torch.bfloat16:
         return
-    apart = [
-        parameter
-        for module in model.modules()
-        if not isinstance(module, nn.Linear)
-        for parameter in module.parameters(recurse=False)
-    ]
-    if _precise(apart):
-        for parameter in apart:
-            parameter.data = parameter.data.float()
+    for name, module in list(model.named_modules()):
+        if type(module) is nn.Linear and _precise(module.parameters()):
+            model.set_submodule(name, PreciseLinear(module, dtype))
+    others = [m for m in model.modules() if not isinstance(m, PreciseLinear | nn.Linear)]
+    apart = [parameter for module in others for parameter in module.parameters(recurse=False)]
+    if not _precise(apart):
+        return
+    for parameter in apart:
+        parameter.data = parameter.data.float()
     for part in (model, body(model), model.get_output_embeddings()):
-        hooks = part._forward_pre_hooks.values()
-        if not any(isinstance(getattr(h, "__self__", None), _InHalfPrecision) for h in hooks):
-            _InHalfPrecision(part)
+        _run_in(torch.bfloat16, part)
+    for module in others:
+        matrices = any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
+        if matrices and not isinstance(module, nn.Embedding) and not _has_parts(module):
+            _run_in(torch.float32, module)
+
+
+def _has_parts(module: nn.Module) -> bool:
+    """Whether parts of a module have weights of their own."""
+    return any(True for child in module.children() for _ in child.parameters())
+
+
+def _exact(precise: Tensor, dtype: torch.dtype) -> bool:
+    return torch.equal(precise.to(dtype), precise)
 
 
 def _precise(parameters: Iterable[nn.Parameter]) -> bool:
     return any(parameter.dtype == torch.float32 for parameter in parameters)
+
+
+def _run_in(dtype: torch.dtype, module: nn.Module) -> None:
+    """Have a module's passes run in half precision, or in single."""
+    hooks = module._forward_pre_hooks.values()
+    if not any(isinstance(getattr(hook, "__self__", None), _RunIn) for hook in hooks):
+        _RunIn(dtype, module)
+
+
+class _RunIn:
+    """Has a module's passes run in a precision, whatever is around them."""
+
+    def __init__(self, dtype: torch.dtype, module: nn.Module):
+        self._half = dtype == torch.bfloat16
+        self._running: list[torch.autocast] = []
+        module.register_forward_pre_hook(self._enter, with_kwargs=True)
+        module.register_forward_hook(self._leave, always_call=True)
+
+    def _enter(
+        self, module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        device = next(module.parameters()).device.type
+        self._running.append(torch.autocast(device, dtype=torch.bfloat16, enabled=self._half))
+        self._running[-1].__enter__()
+        if self._half:
+            return given, named
+        return tuple(map(_single, given)), {name: _single(value) for name, value in named.items()}
+
+    def _leave(self, *_: Any) -> None:
+        self._running.pop().__exit__(None, None, None)
+
+
+def _single(value: Any) -> Any:
+    """A tensor of half precision in single; anything else as it is."""
+    return value.float() if isinstance(value, Tensor) and value.dtype == torch.bfloat16 else value

@@ -59,10 +59,10 @@ def write_references(
         "labels": torch.cat([labels[i] for i in ordered]),
         "ends": lengths.cumsum(0),
     }
-    weights: dict[str, Tensor | None] = dict(head.named_parameters())
+    weights: dict[str, Tensor] = dict(head.named_parameters())
     if isinstance(head, PreciseLinear):
         weights["weight"], weights["rest"] = head.parts()
-    tensors |= {f"head.{n}": w.cpu().clone() for n, w in weights.items() if w is not None}
+    tensors |= {f"head.{name}": weight.cpu().clone() for name, weight in weights.items()}
     with disk_errors(folder):
         save_file(tensors, folder / _FILE)
 
@@ -124,4 +124,5 @@ class References:
         if "rest" in stored:
             head.weight.data = head.weight.data.float() + stored["rest"]
             head = PreciseLinear(head, stored["rest"].dtype)
+            head.split()
         return head.requires_grad_(False).to(self._device)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from clearbench.methods.base import Asked, Loss, Method
 from clearbench.models.answers import Answers
-from clearbench.models.precise_linear import fold
+from clearbench.models.precise_linear import whole_weights
 from clearbench.provenance.state import State
 from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
@@ -108,8 +108,7 @@ class Unlearner:
                     if "lora_B" in name:
                         parameter.neg_()
                 return
-            fold(self._reference_model())
-            original = dict(self._reference_model().named_parameters())
+            original = whole_weights(self._reference_model())
             for name, parameter in self._model.named_parameters():
                 if parameter.requires_grad:
                     parameter.copy_(2 * original[name] - parameter)
