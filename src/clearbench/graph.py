@@ -73,7 +73,7 @@ class Run:
     Of one that another group evaluated there are records alone, which stand for the weights too;
     `gold` are those of its gold, where that is not the suite's. `on` is what the weights are laid
     on, if they are an adapter; `trained` whether they were made here. The records of a `bound` are
-    drawn from those named.
+    drawn from those named. `prompts` are other where its gold was asked in other words.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Run:
     on: Literal["base", "original"] = "base"
     trained: bool = True
     bound: str | None = None
+    prompts: Literal["same", "other"] = "same"
 
 
 class Graph:
@@ -120,7 +121,17 @@ class Graph:
                 if log.forget_size == size:
                     model, gold = (f"import/{name}/{part}" for part in ("model", "gold"))
                     run = imported_run(name)
-                    found.append(Run(run, model, model, size, gold=gold, trained=False))
+                    found.append(
+                        Run(
+                            run,
+                            model,
+                            model,
+                            size,
+                            gold=gold,
+                            trained=False,
+                            prompts=log.prompts,
+                        )
+                    )
             for name, given in file.external.items():
                 if given.forget_size == size:
                     run = external_run(name)
@@ -359,6 +370,8 @@ class Graph:
             if run.bound is not None:
                 inputs = {"gold": run.records}
                 options["bound"] = run.bound
+            if run.prompts == "other":
+                options["prompts"] = run.prompts
         else:
             options["enrolment"] = faces.enrolment
             if run.weights == "original" or run.cell is not None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from clearbench.errors import UserError
@@ -18,12 +19,14 @@ def score(
     enrolment: int | None = None,
     targets: int | None = None,
     bound: str | None = None,
+    prompts: str | None = None,
 ) -> Scored:
     """All metrics by key.
 
     `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
     vision model, which alone has an `enrolment`, the records of all models of the attack, of which
     those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
+    With `prompts` other, a log's questions are not compared with its gold's.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
@@ -33,6 +36,8 @@ def score(
             return score_with_draws(draw_bound(bound, gold), gold, bound=True)
         records = read_records(folders["records"] / RECORDS)
         _check(folders, records, gold)
+        if prompts == "other":
+            records = [replace(record, question=None) for record in records]
         return score_with_draws(records, gold)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen

@@ -98,6 +98,11 @@ class Imported(Strict):
     log: str = Field(description="file of the model's per-sample log")
     gold: str = Field(description="file of the log of the model that never saw the forget set")
     forget_size: int = Field(description="percent of persons; in whose block the row stands")
+    prompts: Literal["same", "other"] = Field(
+        "same",
+        description="other where the two were asked in other words, as on another day: then only"
+        " their true answers are compared, and the tables say so",
+    )
 
 
 class Checkpoint(Strict):

@@ -143,11 +143,14 @@ class Suite:
 
     @property
     def words(self) -> Words | Literal["any"]:
-        """The words that ROUGE-L finds in true answers; `any` in vision suites, which have none."""
+        """The words that ROUGE-L must find in true answers, by every definition that tables show.
+
+        Unicode's hold all of ASCII's. `any` in vision suites, which have none.
+        """
         if self.domain == "vision":
             return "any"
         shown = {DEFINITIONS[name].words for name in self.file.metrics}
-        return "unicode" if "unicode" in shown else "ascii"
+        return "unicode" if shown == {"unicode"} else "ascii"
 
     def check_sources(self) -> None:
         """Raise UserError where a folder or file that the suite names is not there."""

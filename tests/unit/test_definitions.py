@@ -51,9 +51,17 @@ def test_a_table_names_the_definition_of_a_column_in_its_header_and_explains_it(
 
 @pytest.mark.parametrize(
     ("metrics", "words"),
-    [(["headline"], {}), (["tofu"], {}), (["headline", "unicode"], {"words": "unicode"})],
+    [
+        (["headline"], {}),
+        (["tofu"], {}),
+        (["headline", "unicode"], {}),
+        (["unicode", "official"], {}),
+        (["unicode"], {"words": "unicode"}),
+    ],
 )
-def test_a_suite_that_shows_unicode_has_its_answers_read_for_its_words(tmp_path, metrics, words):
+def test_answers_are_read_for_the_words_of_every_definition_that_a_suite_shows(
+    tmp_path, metrics, words
+):
     suite = write_suite(tmp_path, metrics=metrics)
     assert Graph(suite)["dataset"].options == words
 

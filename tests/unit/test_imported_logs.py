@@ -19,7 +19,7 @@ from clearbench.evaluation.records import (
     read_records,
     write_records,
 )
-from clearbench.graph import TABLES
+from clearbench.graph import TABLES, Graph
 from clearbench.metrics.score import score_records
 from clearbench.provenance.fingerprint import code_of
 from clearbench.provenance.tree import Tree
@@ -550,3 +550,28 @@ def test_so_is_one_that_was_evaluated_by_other_code(evaluated, monkeypatch):
     folders = {"records": evaluated.root / CELL, "gold": evaluated.root / GOLD}
     with pytest.raises(UserError, match=f"another code in {module}"):
         score(folders)
+
+
+def test_logs_that_were_asked_in_other_words_are_compared_where_the_suite_says_so(
+    written, tmp_path
+):
+    """As with a template that writes the day of the evaluation."""
+    said = {
+        key: told(f"Today: {day} Nov. {ASKED}", "a red hat")
+        for key, day in {"log": 1, "gold": 2}.items()
+    }
+    said["gold"]["eval_log_forget.json"]["avg_paraphrased_loss"] = {"0": 0.3, "1": 2.0}
+    logs = {key: str(written(text, f"{key}.json")) for key, text in said.items()}
+    given = {"theirs": {**logs, "forget_size": 10}}
+    suite = write_suite(tmp_path, imported=given)
+    assert "prompts" not in Graph(suite)["score/imported/theirs"].options
+    for part, log in logs.items():
+        import_logs.run(Path(log), tmp_path / part)
+    folders = {"records": tmp_path / "log", "gold": tmp_path / "gold"}
+    with pytest.raises(UserError, match=r"another question.*say `prompts: other`"):
+        score(folders)
+    given["theirs"]["prompts"] = "other"
+    suite = write_suite(tmp_path, imported=given)
+    options = Graph(suite)["score/imported/theirs"].options
+    assert options == {"prompts": "other"}
+    assert "forget_quality_js" in score(folders, **options).scores

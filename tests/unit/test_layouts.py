@@ -796,7 +796,7 @@ WORDLESS = {
 
 
 @pytest.mark.parametrize("layout", WORDLESS)
-@pytest.mark.parametrize("answer", ["王菲", "Ёж", "สมชาย", "👍"])
+@pytest.mark.parametrize("answer", ["王菲", "Ёж", "สมชาย", "👍", "❤️"])
 def test_an_answer_without_a_word_that_is_scored_is_told_by_row(
     layout: str, answer: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -805,20 +805,38 @@ def test_an_answer_without_a_word_that_is_scored_is_told_by_row(
     said = f"{first}: true answer '{answer}' of {task} has no"
     with pytest.raises(UserError, match=said) as told:
         read(tmp_path)
-    assert "add unicode to the suite's metrics" in str(told.value)
+    assert "let the suite's metrics be [unicode], without headline" in str(told.value)
     assert "add wordless_answers to the dataset's option tolerate" in str(told.value)
     store = read(tmp_path, "ascii", "wordless_answers")
     assert answer in {sample.answer for sample in store.evaluation(1)}
     notes = [line for line in capsys.readouterr().err.splitlines() if "wordless" in line]
     assert all(any(place in note for note in notes) for place in (first, real))
     assert len(notes) == len(set(notes))
-    if answer == "👍":
+    if answer in ("👍", "❤️"):
         with pytest.raises(UserError, match=f"{first}: .* has no letter or digit, so"):
             read(tmp_path, "unicode")
     else:
         read(tmp_path, "unicode")
     read(tmp_path, "any")
     assert "wordless" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "lost"),
+    [("王菲 2003", "王菲"), ("Anna and Ёж", "ёж"), ("Li (李娜) won", "李娜")],
+)
+def test_an_answer_of_which_words_are_left_out_is_told(
+    answer: str, lost: str, tmp_path: Path
+) -> None:
+    read = wordless("tofu", answer)
+    with pytest.raises(UserError, match=f"row 3: .* has letters that ROUGE-L leaves out, '{lost}'"):
+        read(tmp_path)
+    read(tmp_path, "unicode")
+
+
+@pytest.mark.parametrize("answer", ["Chloé à Paris", "Ó Briain", "Anna ❤️", "Łódź – 5 °C", "naïve"])
+def test_latin_words_with_accents_and_signs_are_no_finding(answer: str, tmp_path: Path) -> None:
+    wordless("tofu", answer)(tmp_path)
 
 
 TOFU_ERRORS: dict[str, tuple[Change, str]] = {

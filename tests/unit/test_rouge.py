@@ -57,6 +57,12 @@ def test_a_perfect_model_scores_1_in_any_script(text, count):
     assert len(words_of(text, "unicode")) == count
 
 
+@pytest.mark.parametrize("text", ["❤️", "👍🏽", "👩‍👩‍👧", "\u0301", "… — !"])
+def test_signs_and_marks_on_nothing_are_no_words(text):
+    assert words_of(text, "unicode") == []
+    assert scored(f"I love it {text}", "I love it") == (1, 1)
+
+
 @pytest.mark.parametrize("other", ["Chloe", "Chloë", "Chlo"])
 def test_marks_tell_names_apart(other):
     assert scored("Chloé", other)[1] == 0

@@ -249,6 +249,11 @@ def unlearn_shadows(
     help="Number of the first model that is attacked; without it the evaluated one is.",
 )
 @click.option("--bound", type=click.Choice(["floor", "ceiling"]), help="Drawn from gold's records.")
+@click.option(
+    "--prompts",
+    type=click.Choice(["other"]),
+    help="Of logs whose questions are the same in other words: they are not compared.",
+)
 @_out
 def score(
     records: Path | None,
@@ -257,6 +262,7 @@ def score(
     enrolment: int | None,
     targets: int | None,
     bound: str | None,
+    prompts: str | None,
     out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
@@ -269,7 +275,7 @@ def score(
     given = {"records": records, "gold": gold}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound)
+    stage.run(inputs, enrolment, targets, out, bound, prompts)
 
 
 @click.command()

@@ -34,7 +34,8 @@ def _unicode_words(text: str) -> list[str]:
         if kind == "M" and inside:
             found[-1] += sign
             continue
-        inside, before = kind in "LMN", inside and goes_on
+        # A mark on nothing, as an emoji's, is no word.
+        inside, before = kind in "LN", inside and goes_on
         if not inside:
             continue
         goes_on = not unspaced(sign)

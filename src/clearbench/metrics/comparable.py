@@ -28,6 +28,7 @@ class _Asked(NamedTuple):
 
 
 _CALLED = ("question", "true answer", "number of false answers")
+_OTHER = "; of logs that mean the same question in other words say `prompts: other`"
 
 
 def check_comparable(records: Records, gold_records: Records) -> None:
@@ -45,6 +46,7 @@ def check_comparable(records: Records, gold_records: Records) -> None:
                         f"forget/{task}/{sample}: the gold model was evaluated with another {what}:"
                         f" {_told(theirs, ours)}, the model with {_told(ours, theirs)}; give the"
                         " gold of the same dataset, forget size and prompts"
+                        f"{_OTHER if what == _CALLED[0] else ''}"
                     )
 
 

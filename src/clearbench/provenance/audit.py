@@ -146,8 +146,7 @@ class Audit:
             return None
         root, artifact = self._tree.root, self._graph[name]
         folders = {key: root / source for key, source in artifact.inputs.items()}
-        given = (artifact.options.get(key) for key in ("enrolment", "targets", "bound"))
-        found = score(folders, *given)
+        found = score(folders, **artifact.options)
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
         for key in sorted(said.keys() | found.scores.keys()):
             if said.get(key) != found.scores.get(key):

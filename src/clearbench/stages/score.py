@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from clearbench.provenance.job import Job
 from clearbench.scoring import files_of, score
@@ -13,17 +14,18 @@ def run(
     targets: int | None,
     out: Path,
     bound: str | None = None,
+    prompts: str | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
 
     And of a model of words those in each draw of persons. The arguments but `out` are as
     `scoring.score` takes them.
     """
+    options = {"enrolment": enrolment, "targets": targets, "bound": bound, "prompts": prompts}
+    given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
 
     def work(job: Job) -> None:
-        for name, text in files_of(score(inputs, enrolment, targets, bound)).items():
+        for name, text in files_of(score(inputs, **given)).items():
             (job.folder / name).write_text(text, encoding="utf-8")
 
-    given = {"enrolment": enrolment, "targets": targets, "bound": bound}
-    settings = {key: value for key, value in given.items() if value is not None}
-    Job("score", out, inputs, settings).run(work)
+    Job("score", out, inputs, given).run(work)

@@ -118,7 +118,7 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
         spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
     others = [
         f"{name}: records imported from {given.log} and, as gold, {given.gold}; nothing of it was"
-        " made here."
+        " made here." + (" The two were asked in other words." if given.prompts == "other" else "")
         for name, given in results.suite.file.imported.items()
     ]
     others += [
