@@ -1,7 +1,8 @@
-"""What it costs to see a whole adapter in half precision: `python benchmarks/half_precision.py`.
+"""What it costs that half precision sees all: `python benchmarks/half_precision.py`.
 
-A linear layer with bfloat16 weights, one with the rest of the weights beside them, and one in
-single precision take the same rows in alternating rounds, without gradients.
+A linear layer with bfloat16 weights, one with the rest of the weights beside them (evaluation), one
+that splits them in each pass (training), and one in single precision take the same rows in
+alternating rounds, without gradients.
 """
 
 import argparse
@@ -26,20 +27,26 @@ def main() -> None:
     device = prepare_device(0)
     single = nn.Linear(options.width, options.width, bias=False)
     single.weight.data = single.weight.data.bfloat16().float() * (1 + 1e-4)
+
+    def precise() -> PreciseLinear:
+        layer = nn.Linear(options.width, options.width, bias=False)
+        return PreciseLinear(layer, torch.bfloat16)
+
+    split = precise()
+    split.split()
     layers: dict[str, nn.Linear] = {
         "bfloat16": nn.Linear(options.width, options.width, bias=False).bfloat16(),
-        "bfloat16 with the rest": PreciseLinear(
-            nn.Linear(options.width, options.width, bias=False), torch.bfloat16
-        ),
+        "bfloat16 with the rest": split,
+        "bfloat16 of whole weights": precise(),
         "float32": single,
     }
-    rows = torch.randn(options.rows, options.width, device=device)
+    rows = torch.randn(options.rows, options.width, device=device).bfloat16()
     seconds: dict[str, list[float]] = {name: [] for name in layers}
     for layer in layers.values():
         layer.to(device)
     for _ in range(options.rounds + 1):
         for name, layer in layers.items():
-            given = rows.to(layer.weight.dtype)
+            given = rows.float() if name == "float32" else rows
             start = time.perf_counter()
             layer(given)
             if device.type == "cuda":
