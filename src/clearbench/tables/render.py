@@ -150,7 +150,7 @@ def _few(results: Results) -> list[str]:
             for split in ("forget", "retain", "real"):
                 count = document and document.numbers.get(persons_key(split))
                 if count and count < FEW:
-                    found[group.forget_size, split] = count
+                    found[group.forget_size, split] = float(count)
     return [
         f"Intervals of {split} scores at {size} % are over {_persons(count)}, fewer than {FEW}:"
         " widened by Student's t, and still hardly to be trusted."
