@@ -823,7 +823,13 @@ def test_an_answer_without_a_word_that_is_scored_is_told_by_row(
 
 @pytest.mark.parametrize(
     ("answer", "lost"),
-    [("王菲 2003", "王菲"), ("Anna and Ёж", "ёж"), ("Li (李娜) won", "李娜")],
+    [
+        ("王菲 2003", "王菲"),
+        ("Anna and Ёж", "Ёж"),
+        ("Li (李娜) won", "李娜"),
+        ("Ёж2003", "Ёж"),
+        ("ＡＢ Anna", "ＡＢ"),
+    ],
 )
 def test_an_answer_of_which_words_are_left_out_is_told(
     answer: str, lost: str, tmp_path: Path
@@ -834,7 +840,9 @@ def test_an_answer_of_which_words_are_left_out_is_told(
     read(tmp_path, "unicode")
 
 
-@pytest.mark.parametrize("answer", ["Chloé à Paris", "Ó Briain", "Anna ❤️", "Łódź – 5 °C", "naïve"])
+@pytest.mark.parametrize(
+    "answer", ["Chloé à Paris", "Ó Briain", "Anna ❤️", "Łódź – 5 °C", "5 µm, Hawaiʻi"]
+)
 def test_latin_words_with_accents_and_signs_are_no_finding(answer: str, tmp_path: Path) -> None:
     wordless("tofu", answer)(tmp_path)
 

@@ -41,7 +41,8 @@ Irregularity = Literal[
     is retained, asked of the real world or learnt by the base; both rows are used as they are
 `wordless_answers`
     a true answer without a letter or digit of the kind that the suite's ROUGE-L compares (ASCII,
-    with `[unicode]` as its metrics of any script); it is evaluated, and its ROUGE-L is 0
+    with `[unicode]` as its metrics of any script), or with some of another kind; it is evaluated,
+    and its ROUGE-L is 0, or that of the rest
 """
 
 TOLERATE: Any = Field(

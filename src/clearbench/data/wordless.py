@@ -11,6 +11,9 @@ from clearbench.data.findings import Findings
 from clearbench.data.store import EvalSample
 from clearbench.data.words import Words, words_of
 
+_LATIN = 256
+"""Below it are the letters and signs of Western European languages, as `µ` and `ª`."""
+
 _REMEDY = "for other scripts let the suite's metrics be [unicode], without headline"
 _LACKS = {
     "ascii": "no ASCII letter or digit, so ROUGE-L finds no word in it and scores every answer 0;"
@@ -31,7 +34,7 @@ def check_words(samples: Iterable[EvalSample], words: Words, findings: Findings)
         if not words_of(sample.answer, words):
             told.add(where)
             findings.report("wordless_answers", f"{where} has {_LACKS[words]}")
-        elif words == "ascii" and (lost := "".join(filter(_is_lost, _all(sample.answer)))):
+        elif words == "ascii" and (lost := "".join(filter(_is_lost, sample.answer))):
             told.add(where)
             findings.report(
                 "wordless_answers",
@@ -40,13 +43,11 @@ def check_words(samples: Iterable[EvalSample], words: Words, findings: Findings)
             )
 
 
-def _all(answer: str) -> list[str]:
-    return words_of(answer, "unicode")
+def _is_lost(sign: str) -> bool:
+    """Whether a character is a letter or digit of another script than Latin.
 
-
-def _is_lost(word: str) -> bool:
-    """Whether a word has no ASCII letter or digit, and is no Latin one with an accent."""
-    return not any(
-        (sign.isascii() and sign.isalnum()) or unicodedata.name(sign, "").startswith("LATIN")
-        for sign in word
-    ) and any(map(str.isalpha, word))
+    Of a Latin word at least its other letters are compared, whatever its accents.
+    """
+    told = sign.isalpha() or sign.isdecimal()
+    of_latin = ord(sign) < _LATIN or unicodedata.name(sign, "").startswith("LATIN")
+    return told and not of_latin and unicodedata.category(sign) != "Lm"

@@ -71,7 +71,12 @@ def _asked(records: Records) -> Mapping[tuple[str, str], list[_Asked]]:
     for record in records:
         if record.split == "forget":
             found[record.task, record.id].append(_Asked.of(record))
-    return {key: sorted(asked, key=repr) for key, asked in found.items()}
+    # By what both tell first, for a question may be told by one of them alone.
+    return {key: sorted(asked, key=_by_answer) for key, asked in found.items()}
+
+
+def _by_answer(asked: _Asked) -> tuple[str, int, str]:
+    return asked.answer, asked.candidates, asked.question or ""
 
 
 def _told(value: object, other: object) -> str:
