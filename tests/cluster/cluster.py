@@ -55,7 +55,7 @@ PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
 _PATIENCE = 30.0
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 120.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 300.0) -> None:
     """Wait until something holds; AssertionError where it does not in time."""
     deadline = time.monotonic() + seconds
     while not holds():
