@@ -51,6 +51,15 @@ def adapter(base, stack, folder, steps, targets=LORA_TARGETS, **kind) -> None:
     save_checkpoint(trained, folder)
 
 
+def effects(base, *stacks):
+    """By how much each stack changes the loss of the one before, in single and half precision."""
+    exact, found = (
+        [loss(load_model(base, stack, "text", precision, CPU)) for stack in stacks]
+        for precision in ("float32", "bfloat16")
+    )
+    return [(exact[n] - exact[n - 1], found[n] - found[n - 1]) for n in range(1, len(stacks))]
+
+
 @pytest.mark.parametrize("architecture", ["llama", "phi"])
 @pytest.mark.parametrize("kind", [{}, {"use_dora": True}])
 def test_an_adapter_changes_the_loss_in_half_precision_by_what_it_does_in_single(
@@ -62,15 +71,9 @@ def test_an_adapter_changes_the_loss_in_half_precision_by_what_it_does_in_single
     torch.manual_seed(0)
     adapter(base, [], first, 5, **kind)
     adapter(base, [first], second, 5, **kind)
-    stacks = ([], [first], [first, second])
-    exact, found = (
-        [loss(load_model(base, stack, "text", precision, CPU)) for stack in stacks]
-        for precision in ("float32", "bfloat16")
-    )
-    for number in (1, 2):
-        effect = exact[number] - exact[number - 1]
-        assert effect > 3e-3
-        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15)
+    for exact, found in effects(base, [], [first], [first, second]):
+        assert exact > 3e-3
+        assert found == pytest.approx(exact, rel=0.15)
 
 
 def test_weights_that_two_hold_are_added_before_they_are_rounded():
@@ -168,15 +171,9 @@ def test_an_adapter_on_weights_that_were_trained_changes_what_they_say_by_its_ow
     base_of(architecture, base)
     full(base, [], first)
     adapter(base, [first], second, 5, targets)
-    stacks = ([], [first], [first, second])
-    exact, found = (
-        [loss(load_model(base, stack, "text", precision, CPU)) for stack in stacks]
-        for precision in ("float32", "bfloat16")
-    )
-    for number in (1, 2):
-        effect = exact[number] - exact[number - 1]
-        assert effect > 1e-3
-        assert found[number] - found[number - 1] == pytest.approx(effect, rel=0.15, abs=5e-4)
+    for exact, found in effects(base, [], [first], [first, second]):
+        assert exact > 1e-3
+        assert found == pytest.approx(exact, rel=0.15, abs=5e-4)
 
 
 @pytest.mark.parametrize("saved", [["lm_head"], ["lm_head", "norm"]], ids=str)
@@ -185,13 +182,9 @@ def test_what_an_adapter_brings_whole_is_as_precise(tmp_path, saved, bias):
     base, first = tmp_path / "base", tmp_path / "first"
     base_of("qwen2", base, tie_word_embeddings=False)
     adapter(base, [], first, 5, bias=bias, modules_to_save=saved)
-    exact, found = (
-        [loss(load_model(base, stack, "text", precision, CPU)) for stack in ([], [first])]
-        for precision in ("float32", "bfloat16")
-    )
-    effect = exact[1] - exact[0]
-    assert effect > 3e-3
-    assert found[1] - found[0] == pytest.approx(effect, rel=0.1)
+    ((exact, found),) = effects(base, [], [first])
+    assert exact > 3e-3
+    assert found == pytest.approx(exact, rel=0.1)
 
 
 def test_layers_that_are_no_linear_ones_are_as_precise(tmp_path):

@@ -63,10 +63,12 @@ def check_room(
 
     `positions` are the tokens that it can place, where there is a limit.
     """
-    for sample in samples if positions is not None else ():
+    if positions is None:
+        return
+    for sample in samples:
         length = len(encoder.prompt(sample.question, sample.image).ids)
         # The last token of an answer is not run.
-        if positions is not None and length + max_new_tokens - 1 > positions:
+        if length + max_new_tokens - 1 > positions:
             raise UserError(
                 f"{sample.id}: has {length} tokens before its answer; the model has {positions}"
                 f" positions, which leaves fewer than evaluate: max_new_tokens: {max_new_tokens}"
