@@ -61,7 +61,7 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
     bench.edit(
         "stages/score.py", "def run(", "from clearbench.errors import UserError\n\n\ndef run("
     )
-    bench.edit("stages/score.py", "    given = {", "    raise UserError('no score')\n    given = {")
+    bench.edit("stages/score.py", "    def work(", "    raise UserError('no score')\n    def work(")
     done = bench.call(run)
     assert done.status != 0
     assert f"the rest marked: {RESULTS}/{SUITE}/partial-tables" in done.output
