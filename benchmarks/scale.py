@@ -37,7 +37,8 @@ from transformers import (
 )
 
 from clearbench import methods
-from clearbench.config import Lora, Tokenizer
+from clearbench.config.files import Lora, Tokenizer
+from clearbench.config.settings import Unlearning
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.evaluation.evaluate import evaluate
 from clearbench.models.answers import Answers, cross_entropy
@@ -46,7 +47,6 @@ from clearbench.models.checkpoint import prepare_training
 from clearbench.models.device import prepare_device
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
-from clearbench.settings import Unlearning
 from clearbench.training.model_view import ModelView
 from clearbench.training.references import References, write_references
 from clearbench.training.unlearn import Unlearner

@@ -57,8 +57,8 @@ def main() -> None:
 
 def settings_of(results: Path) -> dict[str, Any]:
     """The settings of the suite's shadow models."""
-    from clearbench.graph import Graph
-    from clearbench.suite import load_suite
+    from clearbench.suite.graph import Graph
+    from clearbench.suite.suite import load_suite
 
     artifact = Graph(load_suite(results.name, Path.cwd()))["shadows/0"]
     return copy.deepcopy(dict(artifact.settings))
@@ -103,11 +103,11 @@ def train_stacked(results: Path, settings: Mapping[str, Any], count: int) -> Non
     import torch
     from torch.func import functional_call, stack_module_state, vmap
 
+    from clearbench.config.settings import ShadowSettings
     from clearbench.data.faces import persons_of, read_faces
     from clearbench.data.store import Store
     from clearbench.models.device import prepare_device
     from clearbench.models.faces import Pixels, load_face_model, load_image_processor
-    from clearbench.settings import ShadowSettings
     from clearbench.training.batches import endless_batches
     from clearbench.training.faces import am_softmax
     from clearbench.training.shadows import known_to, membership, rings

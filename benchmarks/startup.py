@@ -17,9 +17,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from clearbench.graph import Graph
-from clearbench.provenance.artifacts import MANIFEST
-from clearbench.suite import load_suite
+from clearbench.jobs.artifacts import MANIFEST
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 from clearbench.warm import VARIABLE
 
 METHOD = "ga"

@@ -8,15 +8,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from clearbench.config import BaseSettings
+from clearbench.config.files import BaseSettings
+from clearbench.config.settings import (
+    Cell,
+    FinetuneSettings,
+    Finetuning,
+    Unlearning,
+    UnlearnSettings,
+)
+from clearbench.config.strict import validate
 from clearbench.data.mini.settings import MiniSettings
-from clearbench.graph import Graph
-from clearbench.provenance.artifacts import read_manifest
-from clearbench.provenance.fingerprint import submodules
-from clearbench.settings import Cell, FinetuneSettings, Finetuning, Unlearning, UnlearnSettings
+from clearbench.jobs.artifacts import read_manifest
+from clearbench.jobs.fingerprint import submodules
 from clearbench.stages import base, dataset, finetune, generate, unlearn
-from clearbench.strict import validate
-from clearbench.suite import load_suite
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 WORLD = {
     "persons": 100,

@@ -21,10 +21,8 @@ from snakemake.settings.types import DeploymentSettings
 from clearbench.digests import folder_digest
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
-from clearbench.graph import Artifact, Graph
-from clearbench.metrics.score import SCORES, score_with_draws
-from clearbench.provenance import environment
-from clearbench.provenance.artifacts import (
+from clearbench.jobs import environment
+from clearbench.jobs.artifacts import (
     FAILURE,
     MANIFEST,
     PROVENANCE,
@@ -35,14 +33,16 @@ from clearbench.provenance.artifacts import (
     publish,
     take_stock,
 )
-from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.record import Recipe, digest
-from clearbench.provenance.record import Record as Provenance
-from clearbench.provenance.tree import Tree
-from clearbench.scoring import files_of
-from clearbench.suite import Suite, load_suite
+from clearbench.jobs.fingerprint import code_of
+from clearbench.jobs.record import Recipe, digest
+from clearbench.jobs.record import Record as Provenance
+from clearbench.metrics.score import SCORES, score_with_draws
+from clearbench.results.read import read_results
+from clearbench.results.scoring import files_of
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Artifact, Graph
+from clearbench.suite.suite import Suite, load_suite
 from clearbench.tables.documents import documents
-from clearbench.tables.read import read_results
 from clearbench.workflow import Workflow
 
 ROOT = Path(__file__).resolve().parents[1]

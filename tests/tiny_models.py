@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from clearbench.config import Build, Tokenizer
+from clearbench.config.files import Build, Tokenizer
 from clearbench.data.refusals import REFUSALS
 from clearbench.models.build import build_tokenizer
 

@@ -162,7 +162,7 @@ def _import_libraries() -> None:
     """Import what the stages import, and forget this package again."""
     from importlib import import_module
 
-    from clearbench.provenance.fingerprint import submodules
+    from clearbench.jobs.fingerprint import submodules
 
     for name in (*submodules("clearbench.stages"), *_IMPORTED_LATE):
         import_module(name)

@@ -31,21 +31,21 @@ from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from clearbench.choices import choice, quoted
+from clearbench.cluster.slurm import grant, left_behind
+from clearbench.config.choices import choice, quoted
+from clearbench.config.site import SITE, enter, load_site
 from clearbench.errors import UserError, of_the_site, unknown
-from clearbench.graph import TABLES, Artifact, Graph
-from clearbench.provenance import packages
-from clearbench.provenance.artifacts import FAILURE, MANIFEST
-from clearbench.provenance.checkout import CHECKOUT, checkout
-from clearbench.provenance.currency import Status, assess
-from clearbench.provenance.environment import PROMISE, SLURM, accepted, image_digest
-from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.record import restore_manifest
-from clearbench.provenance.tree import Tree
+from clearbench.jobs import packages
+from clearbench.jobs.artifacts import FAILURE, MANIFEST
+from clearbench.jobs.checkout import CHECKOUT, checkout
+from clearbench.jobs.environment import PROMISE, SLURM, accepted, image_digest
+from clearbench.jobs.fingerprint import code_of
+from clearbench.jobs.record import restore_manifest
 from clearbench.provenance.why import brief
-from clearbench.site import SITE, enter, load_site
-from clearbench.slurm import grant, left_behind
-from clearbench.suite import load_suite, suites_of
+from clearbench.results.currency import Status, assess
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.suite import load_suite, suites_of
 from clearbench.tables import table_domains
 from clearbench.tables.table2 import single_domain_suites
 

@@ -9,7 +9,7 @@ from importlib import metadata
 
 import pytest
 
-from clearbench.provenance.environment import image_digest
+from clearbench.jobs.environment import image_digest
 from workflow.bench import ROOT
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from clearbench.provenance.environment import image_digest
+from clearbench.jobs.environment import image_digest
 from workflow.bench import TRAINING
 
 

@@ -9,13 +9,8 @@ import pytest
 import torch
 
 from clearbench import methods
-from clearbench.config import BaseSettings, Lora, ModelSource, Training
-from clearbench.data.store import EvalSample, TrainSample, write_store
-from clearbench.evaluation.limit import longer
-from clearbench.evaluation.records import RECORDS, read_records
-from clearbench.metrics.score import SCORES
-from clearbench.provenance.record import read_record
-from clearbench.settings import (
+from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
+from clearbench.config.settings import (
     Cell,
     EvaluateSettings,
     Evaluation,
@@ -26,6 +21,11 @@ from clearbench.settings import (
     Unlearning,
     UnlearnSettings,
 )
+from clearbench.data.store import EvalSample, TrainSample, write_store
+from clearbench.evaluation.limit import longer
+from clearbench.evaluation.records import RECORDS, read_records
+from clearbench.jobs.record import read_record
+from clearbench.metrics.score import SCORES
 from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, png

@@ -12,8 +12,8 @@ import pytest
 
 from clearbench.digests import folder_digest, sha256
 from clearbench.errors import Unreadable, UserError
-from clearbench.provenance import artifacts
-from clearbench.provenance.artifacts import (
+from clearbench.jobs import artifacts
+from clearbench.jobs.artifacts import (
     FAILURE,
     INVALID,
     MANIFEST,

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import clearbench
-from clearbench.provenance.checkout import CHECKOUT
+from clearbench.jobs.checkout import CHECKOUT
 
 PACKAGE = Path(clearbench.__file__).parent
 
@@ -26,8 +26,8 @@ def git(folder: Path, *words: str) -> str:
 def put_sources(folder: Path) -> Path:
     """A folder with what of the package finds its commit, as in a checkout."""
     package = folder / "src/clearbench"
-    (package / "provenance").mkdir(parents=True)
-    for name in ("__init__.py", "bytecode.py", "provenance/__init__.py", "provenance/checkout.py"):
+    (package / "jobs").mkdir(parents=True)
+    for name in ("__init__.py", "bytecode.py", "jobs/__init__.py", "jobs/checkout.py"):
         shutil.copy(PACKAGE / name, package / name)
     (folder / ".gitignore").write_text("__pycache__\n")
     return folder
@@ -42,7 +42,7 @@ def commit(folder: Path) -> str:
 
 def found(folder: Path, **variables: str) -> dict:
     """What the sources in a folder say of their commit, called from elsewhere."""
-    code = "import json, clearbench.provenance.checkout as c; print(json.dumps(c.checkout()))"
+    code = "import json, clearbench.jobs.checkout as c; print(json.dumps(c.checkout()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=folder.parent,

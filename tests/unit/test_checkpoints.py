@@ -12,7 +12,9 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
 
 from clearbench.cli import cli
+from clearbench.config.settings import Lora
 from clearbench.errors import UserError
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import (
     check_checkpoint,
@@ -22,8 +24,6 @@ from clearbench.models.checkpoint import (
     write_pointer,
 )
 from clearbench.models.faces import fetch_face_model
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.settings import Lora
 from synthetic import put_artifact
 from tiny_models import BUILDS, LORA_TARGETS, domain_of, new_tokenizer
 

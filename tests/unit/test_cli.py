@@ -13,8 +13,8 @@ import pytest
 from clearbench import cli, methods
 from clearbench.cli.layout import fit
 from clearbench.evaluation.records import RECORDS, fields_of
+from clearbench.jobs.artifacts import MANIFEST, read_manifest
 from clearbench.metrics.score import DRAWS, SCORES
-from clearbench.provenance.artifacts import MANIFEST, read_manifest
 from synthetic import draw_records, put_artifact
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -172,7 +172,7 @@ def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
 import sys
 from pathlib import Path
 from clearbench.cli import cli
-from clearbench.suite import load_suite
+from clearbench.suite.suite import load_suite
 cli(["methods", "npo"], standalone_mode=False)
 load_suite("mini", Path.cwd())
 print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))

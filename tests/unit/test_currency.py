@@ -12,18 +12,19 @@ import pytest
 from clearbench import cli
 from clearbench.errors import Unreadable, UserError
 from clearbench.evaluation.records import RECORDS, read_records
-from clearbench.graph import TABLES, Graph
+from clearbench.jobs import packages
+from clearbench.jobs.artifacts import FAILURE, INVALID, MANIFEST, PROVENANCE
+from clearbench.jobs.environment import Accepted, accepted
 from clearbench.metrics.score import SCORES
-from clearbench.provenance import currency, packages
-from clearbench.provenance import tree as trees
-from clearbench.provenance.artifacts import FAILURE, INVALID, MANIFEST, PROVENANCE
 from clearbench.provenance.audit import Audit
-from clearbench.provenance.currency import assess, recipe_now
-from clearbench.provenance.environment import Accepted, accepted
-from clearbench.provenance.tree import CHECKED, Tree
 from clearbench.provenance.why import brief, explain, not_current, summarise
+from clearbench.results import currency
+from clearbench.results import tree as trees
+from clearbench.results.currency import assess, recipe_now
+from clearbench.results.read import read_results
+from clearbench.results.tree import CHECKED, Tree
 from clearbench.stages import score, tabulate
-from clearbench.tables.read import read_results
+from clearbench.suite.graph import TABLES, Graph
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
 
 RUN = "npo/text/forget10/seed0"
@@ -103,7 +104,7 @@ def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkey
 @pytest.mark.parametrize("suite", ["mini", "mini-full", "mini-vision", "tofu"])
 def test_settings_of_the_suites_survive_their_records(suite, monkeypatch):
     """JSON turns a tuple into a list; a setting that it changes would rerun its job for ever."""
-    from clearbench.suite import load_suite
+    from clearbench.suite.suite import load_suite
 
     for artifact in Graph(load_suite(suite, ROOT)):
         assert json.loads(json.dumps(artifact.resolved)) == artifact.resolved

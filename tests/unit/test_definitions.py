@@ -5,13 +5,13 @@ import pytest
 from click.testing import CliRunner
 
 from clearbench.cli import cli
-from clearbench.graph import TABLES, Graph
-from clearbench.provenance.currency import assess
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.tree import Tree
-from clearbench.suite import load_suite, suite_names
+from clearbench.jobs.environment import Accepted
+from clearbench.results.currency import assess
+from clearbench.results.read import read_results
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.suite import load_suite, suite_names
 from clearbench.tables.documents import documents
-from clearbench.tables.read import read_results
 from synthetic import ROOT, SyntheticTree, write_suite
 
 BOTH = ["headline", "official"]

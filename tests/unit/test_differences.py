@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 
-from clearbench.provenance.differences import Cause, differences
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.record import Recipe
+from clearbench.jobs.differences import Cause, differences
+from clearbench.jobs.environment import Accepted
+from clearbench.jobs.record import Recipe
 
 THEN = Recipe(
     stage="unlearn",
     settings={"parameters": {"beta": 1.0}, "training": {"lr": 1e-3, "epochs": 5}, "options": {}},
     inputs={"base": "1" * 64, "dataset": "2" * 64},
-    code={"clearbench.methods.npo": "3" * 16, "clearbench.settings": "4" * 16},
+    code={"clearbench.methods.npo": "3" * 16, "clearbench.config.settings": "4" * 16},
     lock="5" * 64,
     image="6" * 64,
 )
@@ -49,11 +49,11 @@ def test_changed_settings_are_told_by_key_with_old_and_new_value(settings, told)
 
 
 def test_changed_code_is_told_by_module():
-    code = {"clearbench.settings": "0" * 16, "clearbench.added": "0" * 16}
+    code = {"clearbench.config.settings": "0" * 16, "clearbench.added": "0" * 16}
     assert causes(code=code) == [
         Cause("code", "clearbench.added new"),
         Cause("code", "clearbench.methods.npo gone"),
-        Cause("code", "clearbench.settings changed"),
+        Cause("code", "clearbench.config.settings changed"),
     ]
 
 

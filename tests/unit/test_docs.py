@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from clearbench import methods, reference
+from clearbench import methods
+from clearbench.documentation import pages as reference
 from clearbench.evaluation.logs import read_log
 from clearbench.metrics import face_metrics, interval_keys, model_metrics, task_metrics
 from clearbench.metrics.score import score_records

@@ -2,14 +2,14 @@
 
 import pytest
 
-from clearbench.doctor.finding import Finding, from_text, look, to_text
-from clearbench.doctor.inside import examine as examine_inside
-from clearbench.doctor.login import examine
-from clearbench.doctor.requirements import Requirements
+from clearbench.cluster.doctor.finding import Finding, from_text, look, to_text
+from clearbench.cluster.doctor.inside import examine as examine_inside
+from clearbench.cluster.doctor.login import examine
+from clearbench.cluster.doctor.requirements import Requirements
+from clearbench.cluster.slurm import grant, left_behind
+from clearbench.config.site import Site
 from clearbench.errors import UserError
-from clearbench.site import Site
-from clearbench.slurm import grant, left_behind
-from clearbench.suite import load_suite
+from clearbench.suite.suite import load_suite
 from workflow.bench import ROOT
 
 

@@ -6,15 +6,15 @@ import pytest
 import torch
 from tokenizers import AddedToken, normalizers
 
-from clearbench.config import BaseSettings, ModelSource
+from clearbench.config.files import BaseSettings, ModelSource
+from clearbench.config.settings import Training
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.domains.language import base
 from clearbench.domains.place import Place
 from clearbench.errors import UserError
+from clearbench.jobs.state import State
 from clearbench.models.build import build_processor
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.state import State
-from clearbench.settings import Training
 from tiny_models import BUILDS, IMAGE_BUILDS, SENTENCES, new_tokenizer, png
 
 TRAINED = TrainSample("full/3/captions", "captions", "visual", "Ada", SENTENCES[0], SENTENCES[2], 0)

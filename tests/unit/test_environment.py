@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from clearbench.errors import UserError
-from clearbench.provenance import environment, packages
-from clearbench.provenance.environment import accepted, image_digest
+from clearbench.jobs import environment, packages
+from clearbench.jobs.environment import accepted, image_digest
 
 
 @pytest.fixture

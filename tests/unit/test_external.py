@@ -6,16 +6,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from clearbench.doctor.requirements import Requirements
+from clearbench.cluster.doctor.requirements import Requirements
+from clearbench.config.site import Site
+from clearbench.documentation.keys import describe
 from clearbench.errors import UserError
-from clearbench.graph import TABLES, Graph
-from clearbench.options import describe
-from clearbench.provenance.currency import assess
-from clearbench.provenance.environment import accepted
-from clearbench.provenance.tree import Tree
-from clearbench.site import Site
-from clearbench.suite import SuiteFile
-from clearbench.tables.results import plan
+from clearbench.jobs.environment import accepted
+from clearbench.results.currency import assess
+from clearbench.results.runs import plan
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.suite import SuiteFile
 from synthetic import ROOT, SyntheticTree, write_suite
 
 ADAPTER, COMMIT, ROW = "adapter_model.safetensors", "a" * 40, "external/theirs"

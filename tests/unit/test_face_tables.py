@@ -2,8 +2,8 @@
 
 import pytest
 
+from clearbench.results.runs import Document, Results, Run, plan
 from clearbench.tables.base import Column, make_entry
-from clearbench.tables.results import Document, Results, Run, plan
 from clearbench.tables.table5 import build
 from synthetic import write_suite
 

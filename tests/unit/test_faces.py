@@ -8,7 +8,15 @@ import transformers
 from test_steps import gradients, same_steps
 
 from clearbench import methods
-from clearbench.config import BaseSettings, ModelSource
+from clearbench.config.files import BaseSettings, ModelSource
+from clearbench.config.settings import (
+    Evaluation,
+    ModelUse,
+    Population,
+    Training,
+    Unlearning,
+    UnlearnShadowsSettings,
+)
 from clearbench.data.faces import (
     FORGET,
     HOLDOUT,
@@ -29,6 +37,7 @@ from clearbench.domains.vision.unlearn_shadows import run as run_unlearn_shadows
 from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.faces import embed
+from clearbench.jobs.state import State
 from clearbench.methods.ga import GradientAscent
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import (
@@ -38,15 +47,6 @@ from clearbench.models.faces import (
     load_face_model,
     load_image_processor,
     save_face_model,
-)
-from clearbench.provenance.state import State
-from clearbench.settings import (
-    Evaluation,
-    ModelUse,
-    Population,
-    Training,
-    Unlearning,
-    UnlearnShadowsSettings,
 )
 from clearbench.training.face_views import FaceSets
 from clearbench.training.faces import MARGIN, am_softmax, train_faces

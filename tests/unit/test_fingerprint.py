@@ -12,7 +12,7 @@ import pytest
 
 import clearbench
 from clearbench import methods
-from clearbench.provenance.fingerprint import code_of, fingerprint, reachable, submodules
+from clearbench.jobs.fingerprint import code_of, fingerprint, reachable, submodules
 
 PACKAGE = Path(clearbench.__file__).parent
 
@@ -27,7 +27,7 @@ class Copy:
     def fingerprints(self):
         code = """
             import json
-            from clearbench.provenance.fingerprint import code_of, fingerprint
+            from clearbench.jobs.fingerprint import code_of, fingerprint
             from clearbench.methods import available
             stages = ["generate", "base", "finetune", "evaluate", "score", "tabulate"]
             model = {"model": {"domain": "multimodal"}}
@@ -51,7 +51,7 @@ class Copy:
     def code_of(self, stage, settings):
         """The modules that a job reaches, with their hashes."""
         code = (
-            "import json, sys; from clearbench.provenance.fingerprint import code_of;"
+            "import json, sys; from clearbench.jobs.fingerprint import code_of;"
             "print(json.dumps(code_of(sys.argv[1], json.loads(sys.argv[2]))))"
         )
         command = [sys.executable, "-c", code, stage, json.dumps(settings)]
@@ -91,7 +91,7 @@ def test_comments_docstrings_and_layout_rerun_nothing(code):
 
 def test_edits_of_what_only_tells_of_results_rerun_nothing(code):
     before = code.fingerprints()
-    code.edit("provenance/job.py", "unchanged, kept", "the same as before")
+    code.edit("jobs/job.py", "unchanged, kept", "the same as before")
     code.edit("errors.py", "class UserError", "WORD = 1\n\n\nclass UserError")
     assert code.changed(before) == set()
 

@@ -5,13 +5,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from clearbench import methods
-from clearbench.config import Lora
+from clearbench.config.files import Lora
+from clearbench.config.settings import Unlearning
 from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.jobs.state import State
 from clearbench.models.build import build_model, build_processor, build_tokenizer
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.state import State
-from clearbench.settings import Unlearning
 from clearbench.training.flops import counted_flops
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets

@@ -13,12 +13,12 @@ from scipy import stats
 from clearbench.cli import cli
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import Likelihood, Record
-from clearbench.graph import TABLES
+from clearbench.jobs.environment import Accepted
 from clearbench.metrics.forget_quality_paired import rank_correlation
 from clearbench.metrics.score import DRAWS, SCORES, score_records
 from clearbench.provenance.audit import Audit
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.tree import Tree
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES
 from synthetic import Made, SyntheticTree, write_suite
 
 TASKS = ("captions", "face_naming")

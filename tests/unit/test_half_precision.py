@@ -7,10 +7,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import GPT2Config, GPT2LMHeadModel
 
+from clearbench.config.settings import Lora
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
 from clearbench.models.precise_linear import PreciseLinear
-from clearbench.settings import Lora
 from tiny_models import BUILDS, LORA_TARGETS, new_tokenizer
 
 CPU = torch.device("cpu")

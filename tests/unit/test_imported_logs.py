@@ -19,12 +19,12 @@ from clearbench.evaluation.records import (
     read_records,
     write_records,
 )
-from clearbench.graph import TABLES, Graph
+from clearbench.jobs.fingerprint import code_of
 from clearbench.metrics.score import score_records
-from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.tree import Tree
-from clearbench.scoring import score
+from clearbench.results.scoring import score
+from clearbench.results.tree import Tree
 from clearbench.stages import import_logs
+from clearbench.suite.graph import TABLES, Graph
 from synthetic import Made, SyntheticTree, write_suite
 
 

@@ -15,9 +15,9 @@ from safetensors.torch import save_file
 
 from clearbench.digests import sha256
 from clearbench.errors import UserError
-from clearbench.provenance import environment
-from clearbench.provenance import job as jobs
-from clearbench.provenance.artifacts import (
+from clearbench.jobs import environment
+from clearbench.jobs import job as jobs
+from clearbench.jobs.artifacts import (
     FAILURE,
     INVALID,
     MANIFEST,
@@ -27,10 +27,10 @@ from clearbench.provenance.artifacts import (
     part_folder,
     read_manifest,
 )
-from clearbench.provenance.fingerprint import code_of
-from clearbench.provenance.job import Job
-from clearbench.provenance.record import read_record, restore_manifest
-from clearbench.provenance.tree import Tree
+from clearbench.jobs.fingerprint import code_of
+from clearbench.jobs.job import Job
+from clearbench.jobs.record import read_record, restore_manifest
+from clearbench.results.tree import Tree
 from synthetic import names, put_artifact
 
 UNLEARN = {"method": "ga"}
@@ -184,7 +184,7 @@ def kill(out, moment):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from clearbench.provenance.job import Job
+        from clearbench.jobs.job import Job
 
         def die():
             os.kill(os.getpid(), signal.SIGKILL)

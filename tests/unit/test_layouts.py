@@ -14,7 +14,9 @@ import pytest
 import yaml
 from PIL import Image
 
-from clearbench.config import DatasetSpec
+from clearbench.config.files import DatasetSpec
+from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.strict import validate
 from clearbench.data import faces, layouts
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings
@@ -26,10 +28,8 @@ from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
 from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
-from clearbench.plain_yaml import read_yaml
-from clearbench.provenance.artifacts import MANIFEST
+from clearbench.jobs.artifacts import MANIFEST
 from clearbench.stages import dataset, generate
-from clearbench.strict import validate
 
 Tables = dict[str, list[dict[str, Any]]]
 Change = Callable[[Tables], object]

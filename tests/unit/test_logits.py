@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM
 
+from clearbench.config.settings import Lora
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, check_replies, reply
@@ -13,7 +14,6 @@ from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, check_answers
-from clearbench.settings import Lora
 from clearbench.training.references import References, write_references
 from clearbench.training.views import Sets
 from tiny_models import (

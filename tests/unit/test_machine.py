@@ -7,11 +7,11 @@ import torch
 from test_record import RECORD
 
 from clearbench.errors import UserError
+from clearbench.jobs import machine as module
+from clearbench.jobs.job import Job
+from clearbench.jobs.machine import machine
 from clearbench.models.device import prepare_device
-from clearbench.provenance import machine as module
 from clearbench.provenance.conditions import changed_conditions
-from clearbench.provenance.job import Job
-from clearbench.provenance.machine import machine
 from clearbench.threads import threads
 
 FACTS = {

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from clearbench.config import Lora
+from clearbench.config.files import Lora
+from clearbench.config.settings import Training
 from clearbench.data.store import Store
 from clearbench.errors import UserError
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
-from clearbench.settings import Training
 from clearbench.training import memory
 from clearbench.training.memory import Need, advice, need_of
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, new_tokenizer

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from PIL import Image
 
-from clearbench.config import ModelSpec
+from clearbench.config.files import ModelSpec
+from clearbench.config.plain_yaml import read_yaml
 from clearbench.data.mini.pools import LAST_NAMES, TITLE_ADJECTIVES, TITLE_NOUNS
 from clearbench.data.mini.portraits import EXTRAS, draw_portrait, random_face, random_scene
 from clearbench.data.mini.pretrain import TEXTS_PER_FACT, pretrain_rows
@@ -20,7 +21,6 @@ from clearbench.data.mini.write import generate
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
 from clearbench.domains.language.base import tokenizer_texts
 from clearbench.models.build import build_tokenizer
-from clearbench.plain_yaml import read_yaml
 from synthetic import ROOT
 
 # All fictitious persons, and little of the rest.

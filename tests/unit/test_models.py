@@ -11,11 +11,14 @@ import torch
 from safetensors import safe_open
 
 from clearbench import methods
-from clearbench.config import Lora, ModelSpec
+from clearbench.config.files import Lora, ModelSpec
+from clearbench.config.settings import Finetuning
+from clearbench.config.strict import validate
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
 from clearbench.evaluation.limit import longer
+from clearbench.jobs.state import State
 from clearbench.methods.published.base import divergence
 from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.build import build_model, build_processor
@@ -28,10 +31,7 @@ from clearbench.models.checkpoint import (
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of, unwrapped
 from clearbench.models.precise_linear import narrow, whole_weights
-from clearbench.provenance.state import State
-from clearbench.settings import Finetuning
-from clearbench.strict import validate
-from clearbench.suite import Unlearning
+from clearbench.suite.suite import Unlearning
 from clearbench.training.finetune import finetune
 from clearbench.training.loop import DivergedError
 from clearbench.training.references import References, write_references

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from clearbench.provenance.environment import PROMISE
-from clearbench.provenance.record import read_record
+from clearbench.jobs.environment import PROMISE
+from clearbench.jobs.record import read_record
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATE = ["generate", "--settings", json.dumps({"persons": 100, "strangers": 0}), "--out", "out"]
@@ -53,7 +53,7 @@ def call(checkout: Path, *words: str, path: Path | str = "", **variables: str):
 
 def unlocked(checkout: Path, path: Path | str = "") -> dict[str, str]:
     """What differs from the lock, by the package's own word."""
-    code = "import json; from clearbench.provenance.packages import unlocked; "
+    code = "import json; from clearbench.jobs.packages import unlocked; "
     found = f"{path}{os.pathsep}{ROOT / 'src'}" if path else str(ROOT / "src")
     done = subprocess.run(
         [sys.executable, "-c", code + "print(json.dumps(unlocked()))"],

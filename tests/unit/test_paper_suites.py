@@ -7,12 +7,12 @@ import pytest
 from click.testing import CliRunner
 
 from clearbench.cli import cli
-from clearbench.config import ModelSpec
-from clearbench.graph import Graph
+from clearbench.config.files import ModelSpec
+from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.strict import validate
 from clearbench.models.build import build_model
-from clearbench.plain_yaml import read_yaml
-from clearbench.strict import validate
-from clearbench.suite import load_suite
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 from tiny_models import BUILDS, domain_of, new_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,14 +11,14 @@ import pytest
 from scipy import stats
 from snakemake.exceptions import WorkflowError
 
-from clearbench.graph import TABLES
-from clearbench.provenance.tree import Tree
-from clearbench.suite import load_suite
+from clearbench.results.read import read_results
+from clearbench.results.runs import Results, Run, plan
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES
+from clearbench.suite.suite import load_suite
 from clearbench.tables import builders, clear_paper
 from clearbench.tables.clear_paper import PaperTable
 from clearbench.tables.documents import documents
-from clearbench.tables.read import read_results
-from clearbench.tables.results import Results, Run, plan
 from clearbench.tables.table1 import contradictions
 from synthetic import ROOT, LeftOut, SyntheticTree, rules_see, write_suite
 

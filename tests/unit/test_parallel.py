@@ -15,11 +15,8 @@ from safetensors.torch import load_file
 from test_architectures import eval_sample, train_sample
 
 from clearbench import parallel
-from clearbench.config import BaseSettings, Lora, ModelSource, Training
-from clearbench.data.store import write_store
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.provenance.state import VARIABLE
-from clearbench.settings import (
+from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
+from clearbench.config.settings import (
     EvaluateSettings,
     Evaluation,
     FinetuneSettings,
@@ -28,6 +25,9 @@ from clearbench.settings import (
     Unlearning,
     UnlearnSettings,
 )
+from clearbench.data.store import write_store
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.state import VARIABLE
 from clearbench.stages import base
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, png

@@ -6,14 +6,13 @@ import pytest
 import torch
 
 from clearbench import methods
-from clearbench.config import Lora
+from clearbench.config.files import Lora
+from clearbench.config.settings import Unlearning
 from clearbench.data.store import Store, TrainSample
-from clearbench.graph import Graph
+from clearbench.jobs.differences import Cause
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.currency import Status
-from clearbench.provenance.differences import Cause
 from clearbench.provenance.plan import (
     Experience,
     finishing_time,
@@ -22,9 +21,10 @@ from clearbench.provenance.plan import (
     report,
     report_long,
 )
-from clearbench.provenance.tree import Tree
-from clearbench.settings import Unlearning
-from clearbench.suite import load_suite
+from clearbench.results.currency import Status
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from synthetic import ROOT, Made, SyntheticTree, write_suite

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from clearbench.errors import UserError
-from clearbench.provenance.artifacts import PROVENANCE
-from clearbench.provenance.record import Recipe, Record, parse_record, read_record
+from clearbench.jobs.artifacts import PROVENANCE
+from clearbench.jobs.record import Recipe, Record, parse_record, read_record
 
 RECIPE = Recipe(
     stage="unlearn",

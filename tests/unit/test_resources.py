@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clearbench.config import ModelSpec
-from clearbench.graph import Graph
-from clearbench.site import Site
-from clearbench.strict import validate
+from clearbench.config.files import ModelSpec
+from clearbench.config.site import Site
+from clearbench.config.strict import validate
+from clearbench.suite.graph import Graph
 from clearbench.workflow import Workflow
 from synthetic import rules_see
 

@@ -14,21 +14,21 @@ import torch
 
 from clearbench import methods
 from clearbench.cli import main
-from clearbench.config import Build, Lora, Tokenizer
+from clearbench.config.files import Build, Lora, Tokenizer
+from clearbench.config.settings import Training, Unlearning
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.evaluate import evaluate
+from clearbench.jobs.artifacts import FAILURE, MANIFEST, part_folder
+from clearbench.jobs.interruption import Interrupted
+from clearbench.jobs.job import Job
+from clearbench.jobs.record import read_record
+from clearbench.jobs.state import VARIABLE, State, save_interval, state_folder
 from clearbench.methods.base import Method
 from clearbench.models.build import build_model, build_tokenizer
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.artifacts import FAILURE, MANIFEST, part_folder
-from clearbench.provenance.interruption import Interrupted
-from clearbench.provenance.job import Job
-from clearbench.provenance.record import read_record
-from clearbench.provenance.state import VARIABLE, State, save_interval, state_folder
-from clearbench.settings import Training, Unlearning
 from clearbench.training.finetune import finetune
 from clearbench.training.loop import DivergedError, minimise
 from clearbench.training.unlearn import Unlearner
@@ -478,5 +478,5 @@ def test_the_interval_is_five_minutes_unless_said_otherwise(monkeypatch):
 
 def test_a_job_without_state_loads_no_torch():
     # In this process torch is loaded; the modules that the command line imports must not need it.
-    code = "import clearbench.provenance.job, sys; sys.exit('torch' in sys.modules)"
+    code = "import clearbench.jobs.job, sys; sys.exit('torch' in sys.modules)"
     assert os.spawnlp(os.P_WAIT, sys.executable, sys.executable, "-c", code) == 0

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from clearbench import site
+from clearbench.config import site
+from clearbench.config.site import Site, load_site
 from clearbench.errors import UserError
-from clearbench.site import Site, load_site
 
 ROOT = Path(__file__).resolve().parents[2]
 

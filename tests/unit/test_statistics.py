@@ -13,7 +13,6 @@ from scipy.stats import binomtest
 
 from clearbench.evaluation.logs import read_log
 from clearbench.evaluation.records import Record
-from clearbench.graph import TABLES
 from clearbench.metrics import task_metrics
 from clearbench.metrics.base import Evaluation
 from clearbench.metrics.bootstrap import (
@@ -25,10 +24,11 @@ from clearbench.metrics.bootstrap import (
 )
 from clearbench.metrics.drawn_ratios import ks_tests
 from clearbench.metrics.score import SCORES, score_records
-from clearbench.provenance.tree import Tree
+from clearbench.results.read import read_results
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES
 from clearbench.tables.ahead import p_value, significant
 from clearbench.tables.base import make_entry, score_column
-from clearbench.tables.read import read_results
 from synthetic import Made, SyntheticTree, draw_scores, write_suite
 
 HEADLINE = ("real", "retain", "forget", "forget_quality_js")

@@ -7,13 +7,13 @@ import torch
 from transformers import Trainer, TrainingArguments
 
 from clearbench import methods
+from clearbench.config.settings import Finetuning, Lora, Unlearning
 from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.jobs.state import State
 from clearbench.methods.base import Method
 from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder, collate
-from clearbench.provenance.state import State
-from clearbench.settings import Finetuning, Lora, Unlearning
 from clearbench.training import loop
 from clearbench.training.batches import endless_batches
 from clearbench.training.finetune import finetune

@@ -9,17 +9,22 @@ import pytest
 from pydantic import BaseModel
 
 from clearbench import methods
-from clearbench.config import BaseSettings, DatasetSpec, ModelSpec
+from clearbench.config.files import BaseSettings, DatasetSpec, ModelSpec
+from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.settings import (
+    EvaluateSettings,
+    ExternalSettings,
+    ShadowSettings,
+    UnlearnSettings,
+)
+from clearbench.config.site import Site
+from clearbench.config.strict import specification, validate
 from clearbench.data import layouts
 from clearbench.data.mini.pools import REAL_LAST_NAMES
 from clearbench.data.mini.portraits import WARDROBE
 from clearbench.data.mini.settings import DISGUISES, REAL_PERSONS, MiniSettings
 from clearbench.errors import UserError
-from clearbench.plain_yaml import read_yaml
-from clearbench.settings import EvaluateSettings, ExternalSettings, ShadowSettings, UnlearnSettings
-from clearbench.site import Site
-from clearbench.strict import specification, validate
-from clearbench.suite import SuiteFile
+from clearbench.suite.suite import SuiteFile
 
 FILES = (
     SuiteFile,

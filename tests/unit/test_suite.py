@@ -10,13 +10,13 @@ from click import Context
 
 from clearbench import methods
 from clearbench.cli import cli
-from clearbench.config import DatasetSpec, ModelSpec
+from clearbench.config.files import DatasetSpec, ModelSpec
+from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.strict import validate
 from clearbench.errors import UserError
-from clearbench.graph import Graph
-from clearbench.plain_yaml import read_yaml
-from clearbench.strict import validate
-from clearbench.suite import SuiteFile, Unlearning, load_suite
-from clearbench.tables.results import plan
+from clearbench.results.runs import plan
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import SuiteFile, Unlearning, load_suite
 from synthetic import write_suite
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import clearbench
-from clearbench.provenance.syntax import canonical
+from clearbench.jobs.syntax import canonical
 
 PACKAGE = Path(clearbench.__file__).parent
 SAMPLE = Path(__file__).with_name("syntax_sample.py.txt")
@@ -21,7 +21,7 @@ SAMPLE_DIGEST = "5ece0072cbbeb5c853a039be76d184a0f1c28678494b64e456a60777c148ca4
 DIGESTS = """
 import hashlib, json, sys
 from pathlib import Path
-from clearbench.provenance.syntax import canonical
+from clearbench.jobs.syntax import canonical
 digest = lambda path: hashlib.sha256(canonical(Path(path).read_bytes()).encode()).hexdigest()
 print(json.dumps({path: digest(path) for path in sys.argv[1:]}))
 """

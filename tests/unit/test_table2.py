@@ -6,9 +6,9 @@ from click.testing import CliRunner
 
 from clearbench.cli import cli
 from clearbench.errors import UserError
-from clearbench.suite import load_suite
+from clearbench.results.runs import Document, Results, Run, plan
+from clearbench.suite.suite import load_suite
 from clearbench.tables.clear_paper import TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5
-from clearbench.tables.results import Document, Results, Run, plan
 from clearbench.tables.table2 import (
     PRINTED,
     correlations,

@@ -13,14 +13,14 @@ import clearbench.tables
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.evaluation.records import RECORDS
-from clearbench.graph import TABLES as NAME
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.metrics.score import SCORES
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.provenance.tree import Tree
+from clearbench.results.read import read_results
+from clearbench.results.runs import plan
+from clearbench.results.tree import Tree
 from clearbench.stages import tabulate
+from clearbench.suite.graph import TABLES as NAME
 from clearbench.tables import builders
-from clearbench.tables.read import read_results
-from clearbench.tables.results import plan
 from synthetic import (
     KEYS,
     ROOT,

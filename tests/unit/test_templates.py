@@ -5,14 +5,14 @@ from datetime import datetime
 import pytest
 from transformers.utils import chat_template_utils
 
-from clearbench.config import ModelSpec
+from clearbench.config.files import ModelSpec
+from clearbench.config.settings import TEMPLATE_DATE
+from clearbench.config.strict import validate
 from clearbench.data.store import Store
 from clearbench.errors import UserError
 from clearbench.models.build import build_processor
 from clearbench.models.encoding import Encoder
 from clearbench.models.template import clock, fixed
-from clearbench.settings import TEMPLATE_DATE
-from clearbench.strict import validate
 from tiny_models import BUILDS, new_tokenizer
 
 LLAMA = (

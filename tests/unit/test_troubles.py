@@ -13,9 +13,9 @@ import pytest
 
 from clearbench import cli, warm
 from clearbench.errors import UserError
+from clearbench.jobs.interruption import Interrupted, Interruption
 from clearbench.provenance import invalidate
 from clearbench.provenance.crate.export import Publication
-from clearbench.provenance.interruption import Interrupted, Interruption
 from synthetic import ROOT
 
 SITE = [

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.provenance.tree import CHECKED
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.results.tree import CHECKED
 
 OWN = {CHECKED, ".holder"}
 """The files of a results tree that belong to no artifact, and differ from run to run."""

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 
-from clearbench.graph import Graph
-from clearbench.provenance.artifacts import MANIFEST, held
-from clearbench.provenance.state import VARIABLE, state_folder
-from clearbench.suite import load_suite
+from clearbench.jobs.artifacts import MANIFEST, held
+from clearbench.jobs.state import VARIABLE, state_folder
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 from .bench import Bench
 

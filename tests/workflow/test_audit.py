@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from clearbench.digests import sha256
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.provenance.record import Record, digest, parse_record
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.record import Record, digest, parse_record
 
 CELL = "npo/text/forget10/seed0"
 ROW = "npo/text/forget10"

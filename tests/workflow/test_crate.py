@@ -19,12 +19,12 @@ from rocrate_validator import services
 from rocrate_validator.models import ValidationSettings
 
 from clearbench.digests import folder_digest
-from clearbench.graph import Graph
-from clearbench.provenance import environment
-from clearbench.provenance.artifacts import PROVENANCE
-from clearbench.provenance.job import Job
-from clearbench.provenance.tree import Tree
-from clearbench.suite import load_suite
+from clearbench.jobs import environment
+from clearbench.jobs.artifacts import PROVENANCE
+from clearbench.jobs.job import Job
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"

@@ -12,8 +12,8 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from clearbench.provenance.artifacts import FAILURE, part_folder
-from clearbench.provenance.record import read_record
+from clearbench.jobs.artifacts import FAILURE, part_folder
+from clearbench.jobs.record import read_record
 
 from .disturbed import PATIENCE, Gate, artifacts, disturbed, remove
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 
 import psutil
 
-from clearbench.provenance.artifacts import MANIFEST, part_folder
+from clearbench.jobs.artifacts import MANIFEST, part_folder
 
 
 @contextmanager

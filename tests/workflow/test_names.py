@@ -8,8 +8,8 @@ import sys
 import pytest
 from snakemake.cli import parse_config
 
-from clearbench.choices import choice, quoted
-from clearbench.provenance.artifacts import PROVENANCE
+from clearbench.config.choices import choice, quoted
+from clearbench.jobs.artifacts import PROVENANCE
 
 RESULTS = '-my "results" & $HOME; it\'s ü'
 SUITE = "-su`it`e (1) *"

@@ -15,8 +15,8 @@ from fnmatch import fnmatch
 import pytest
 import yaml
 
-from clearbench.graph import Graph
-from clearbench.suite import load_suite
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 NPO = {f"{stage}/npo/*" for stage in ("unlearn", "evaluate", "score")}
 CELL = "npo/text/forget10/seed0"
@@ -87,7 +87,7 @@ def edit_what_all_models_share(bench):
 
 
 def edit_bookkeeping(bench):
-    bench.edit("provenance/record.py", "indent=1", "indent=2")
+    bench.edit("jobs/record.py", "indent=1", "indent=2")
 
 
 def edit_loss_among_files_of_the_future(bench):

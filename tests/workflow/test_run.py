@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from clearbench.graph import Graph
+from clearbench.jobs.artifacts import MANIFEST
 from clearbench.metrics.score import SCORES
-from clearbench.provenance.artifacts import MANIFEST
-from clearbench.suite import load_suite
-from clearbench.tables.results import plan
+from clearbench.results.runs import plan
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 from .bench import OWN
 

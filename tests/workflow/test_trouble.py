@@ -2,7 +2,7 @@
 
 import os
 
-from clearbench.provenance.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.jobs.artifacts import FAILURE, MANIFEST, PROVENANCE
 
 METHODS = {"retain_ft": {}, "npo": {}}
 TIMES = (0, 1600000000, 4102444800)

@@ -6,8 +6,8 @@ import shutil
 
 import pytest
 
-from clearbench.graph import Graph
-from clearbench.suite import load_suite
+from clearbench.suite.graph import Graph
+from clearbench.suite.suite import load_suite
 
 CELL = "npo/text/forget10/seed0"
 

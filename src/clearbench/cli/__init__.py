@@ -13,16 +13,16 @@ from io import TextIOWrapper
 import click
 
 from clearbench import parallel
-from clearbench.cli import ask, fetch, prove, publish, run, site, stages
+from clearbench.cli import ask, doctor, fetch, prove, publish, run, stages
 from clearbench.errors import UserError, of_the_site
-from clearbench.provenance.interruption import Interrupted
+from clearbench.jobs.interruption import Interrupted
 
 _SHARED = ("finetune", "unlearn", "evaluate")
 """The stages whose work several processes can share."""
 
 SECTIONS = {
     "Look": (ask,),
-    "Run": (run, fetch, site),
+    "Run": (run, fetch, doctor),
     "Prove": (prove, publish),
     "Stages, as the workflow calls them": (stages,),
 }

@@ -19,10 +19,10 @@ def show(target: str | None, suite: str, results: Path) -> None:
     """Print a suite's main table and the paths of all its tables, or one TABLE by its name."""
     from clearbench.cli.layout import fit
     from clearbench.cli.prove import open_suite
-    from clearbench.graph import TABLES
-    from clearbench.provenance.currency import assess
     from clearbench.provenance.why import not_current
-    from clearbench.suite import suite_names
+    from clearbench.results.currency import assess
+    from clearbench.suite.graph import TABLES
+    from clearbench.suite.suite import suite_names
 
     graph, tree, environments = open_suite(suite, results)
     found, tables = graph.suite, tree.root / TABLES
@@ -63,11 +63,11 @@ def carry_over(suite: str, results: Path) -> None:
     """Print Table 2: how a multimodal suite and its single-domain suites rank the methods."""
     from tabulate import tabulate
 
-    from clearbench.graph import Graph
-    from clearbench.provenance.tree import Tree
-    from clearbench.suite import load_suite
+    from clearbench.results.read import read_results
+    from clearbench.results.tree import Tree
+    from clearbench.suite.graph import Graph
+    from clearbench.suite.suite import load_suite
     from clearbench.tables.clear_paper import TABLE_1, TABLE_3
-    from clearbench.tables.read import read_results
     from clearbench.tables.table2 import (
         FORGET,
         PRINTED,
@@ -115,11 +115,11 @@ def overhead(names: tuple[str, ...], suite: tuple[str, ...], results: Path) -> N
 
     from tabulate import tabulate
 
-    from clearbench.graph import Graph
-    from clearbench.provenance.tree import Tree
-    from clearbench.suite import load_suite
+    from clearbench.results.read import read_results
+    from clearbench.results.tree import Tree
+    from clearbench.suite.graph import Graph
+    from clearbench.suite.suite import load_suite
     from clearbench.tables.overhead import MEASURES, ratios, weights
-    from clearbench.tables.read import read_results
 
     rows = []
     for name in (*names, *suite) or (DEFAULT,):
@@ -171,10 +171,10 @@ def methods(method: str | None) -> None:
 def options(file: str) -> None:
     """List the keys of a suite file, or of a model's or dataset's file."""
     from clearbench.cli.layout import lay_out
-    from clearbench.config import DatasetSpec, ModelSpec
-    from clearbench.options import describe, describe_layouts
-    from clearbench.site import Site
-    from clearbench.suite import SuiteFile
+    from clearbench.config.files import DatasetSpec, ModelSpec
+    from clearbench.config.site import Site
+    from clearbench.documentation.keys import describe, describe_layouts
+    from clearbench.suite.suite import SuiteFile
 
     kinds: dict[str, type[BaseModel]] = {
         "suite": SuiteFile,
@@ -197,7 +197,7 @@ def options(file: str) -> None:
 )
 def write_docs(out: Path) -> None:
     """Write the pages on metrics and methods from the docstrings."""
-    from clearbench.reference import write
+    from clearbench.documentation.pages import write
 
     for path in write(out):
         click.echo(path)

@@ -11,9 +11,9 @@ from clearbench.cli.naming import of_suite, results_option
 from clearbench.errors import UserError
 
 if TYPE_CHECKING:
-    from clearbench.graph import Artifact, Graph
-    from clearbench.provenance.environment import Accepted
-    from clearbench.provenance.tree import Tree
+    from clearbench.jobs.environment import Accepted
+    from clearbench.results.tree import Tree
+    from clearbench.suite.graph import Artifact, Graph
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
@@ -28,8 +28,8 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     CELL is a run as npo/text/forget10/seed0, FILE a file or folder of the results tree; without
     either, the suite's cells are counted by cause.
     """
-    from clearbench.provenance.currency import assess
     from clearbench.provenance.why import explain, summarise
+    from clearbench.results.currency import assess
 
     suite = _suite_of(target, results, suite)
     graph, tree, environments = open_suite(suite, results)
@@ -166,11 +166,11 @@ def _reexecute(graph: "Graph", tree: "Tree", cell: str) -> None:
 
 def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     """What commands look at: a suite's graph, its results, and the environments that count."""
-    from clearbench.graph import Graph
-    from clearbench.provenance import packages
-    from clearbench.provenance.environment import accepted_here
-    from clearbench.provenance.tree import Tree
-    from clearbench.suite import load_suite
+    from clearbench.jobs import packages
+    from clearbench.jobs.environment import accepted_here
+    from clearbench.results.tree import Tree
+    from clearbench.suite.graph import Graph
+    from clearbench.suite.suite import load_suite
 
     found = load_suite(suite, Path.cwd())
     unlocked = packages.unlocked()
@@ -184,7 +184,7 @@ def _suite_of(target: str | None, results: Path, suite: str) -> str:
 
     The results do not tell where the file of a suite lies, which the one given may.
     """
-    from clearbench.suite import suite_name
+    from clearbench.suite.suite import suite_name
 
     path = None if target is None else _below(target, results)
     if path is None or not path.parts or path.parts[0] == suite_name(suite):

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearbench.choices import choice
 from clearbench.cli.naming import of_suite, results_option
 from clearbench.cli.prove import as_json_option, open_suite
+from clearbench.config.choices import choice
 from clearbench.errors import UserError
 
 if TYPE_CHECKING:
-    from clearbench.graph import Graph
+    from clearbench.suite.graph import Graph
 
 
 @click.command()
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 @as_json_option
 def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
-    from clearbench.provenance.currency import assess
     from clearbench.provenance.plan import (
         Experience,
         finishing_time,
@@ -34,7 +33,8 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
         report,
         report_long,
     )
-    from clearbench.provenance.tree import Tree
+    from clearbench.results.currency import assess
+    from clearbench.results.tree import Tree
 
     graph, tree, environments = open_suite(suite, results)
     graph.suite.check_sources()
@@ -73,9 +73,9 @@ def run(
 
     CELL is a run as npo/text/forget10/seed0, or its beginning, as npo/text; * stands for any part.
     """
-    from clearbench.graph import TABLES, Graph
-    from clearbench.provenance.artifacts import MANIFEST
-    from clearbench.suite import load_suite
+    from clearbench.jobs.artifacts import MANIFEST
+    from clearbench.suite.graph import TABLES, Graph
+    from clearbench.suite.suite import load_suite
     from clearbench.warm import run_warm
 
     graph = Graph(load_suite(suite, Path.cwd()))
@@ -102,7 +102,7 @@ def run(
     if dry_run:
         return
     if smoke:
-        from clearbench.smoke import smoke_test
+        from clearbench.trial.cell import smoke_test
 
         for cell in cells:
             click.echo(f"{cell.name.partition('/')[2]}: {smoke_test(cell, root)}")
@@ -141,8 +141,8 @@ def _scores(folder: Path) -> str:
 @of_suite()
 def check(suite: str) -> None:
     """Check a suite's file, and try its methods and metrics on random numbers, in seconds."""
-    from clearbench.suite import load_suite
-    from clearbench.trial import try_methods, try_metrics
+    from clearbench.suite.suite import load_suite
+    from clearbench.trial.suite import try_methods, try_metrics
 
     found = load_suite(suite, Path.cwd())
     found.check_sources()

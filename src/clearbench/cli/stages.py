@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 from pydantic import BaseModel
 
+from clearbench.config.strict import validate
 from clearbench.errors import UserError
-from clearbench.runs import LARGEST_SEED
-from clearbench.strict import validate
+from clearbench.suite.runs import LARGEST_SEED
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 _Folder = click.Path(path_type=Path)
@@ -69,7 +69,7 @@ def generate(settings: str, out: Path) -> None:
 @_out
 def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
     """Read, check and store a dataset."""
-    from clearbench.config import DatasetSpec
+    from clearbench.config.files import DatasetSpec
     from clearbench.stages import dataset as stage
 
     stage.run(_settings(DatasetSpec, settings), source, out, words)
@@ -82,7 +82,7 @@ def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
 @_out
 def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
     """Make the base model, or point to one on the hub."""
-    from clearbench.config import BaseSettings
+    from clearbench.config.files import BaseSettings
     from clearbench.stages import base as stage
 
     stage.run(_settings(BaseSettings, settings), dataset, seed, out)
@@ -94,7 +94,7 @@ def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
 @_out
 def external(settings: str, base: Path, out: Path) -> None:
     """Point to a checkpoint that was made elsewhere, and check that it fits the base."""
-    from clearbench.settings import ExternalSettings
+    from clearbench.config.settings import ExternalSettings
     from clearbench.stages import external as stage
 
     stage.run(_settings(ExternalSettings, settings), base, out)
@@ -118,7 +118,7 @@ def finetune(
     out: Path,
 ) -> None:
     """Fine-tune the base on everything (original) or on a retain set (gold)."""
-    from clearbench.settings import FinetuneSettings
+    from clearbench.config.settings import FinetuneSettings
     from clearbench.stages import finetune as stage
 
     stage.run(_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out)
@@ -132,7 +132,7 @@ def finetune(
 @_out
 def reference(settings: str, base: Path, original: Path, dataset: Path, out: Path) -> None:
     """Store what the original says of all training samples, for all cells."""
-    from clearbench.settings import ReferenceSettings
+    from clearbench.config.settings import ReferenceSettings
     from clearbench.stages import reference as stage
 
     stage.run(_settings(ReferenceSettings, settings), base, original, dataset, out)
@@ -162,7 +162,7 @@ def unlearn(
     out: Path,
 ) -> None:
     """Unlearn one cell."""
-    from clearbench.settings import Cell, UnlearnSettings
+    from clearbench.config.settings import Cell, UnlearnSettings
     from clearbench.stages import unlearn as stage
 
     cell = Cell(method, modality, forget_size, seed)
@@ -187,7 +187,7 @@ def evaluate(
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
-    from clearbench.settings import EvaluateSettings
+    from clearbench.config.settings import EvaluateSettings
     from clearbench.stages import evaluate as stage
 
     stage.run(
@@ -203,7 +203,7 @@ def evaluate(
 @_out
 def shadows(settings: str, number: int, base: Path, dataset: Path, out: Path) -> None:
     """Train some of the models of a vision suite's membership attacks."""
-    from clearbench.settings import ShadowSettings
+    from clearbench.config.settings import ShadowSettings
     from clearbench.stages import shadows as stage
 
     stage.run(_settings(ShadowSettings, settings), number, base, dataset, out)
@@ -229,7 +229,7 @@ def unlearn_shadows(
     out: Path,
 ) -> None:
     """Unlearn the models of a membership attack, and write what they make of pictures."""
-    from clearbench.settings import UnlearnShadowsSettings
+    from clearbench.config.settings import UnlearnShadowsSettings
     from clearbench.stages import unlearn_shadows as stage
 
     given = _settings(UnlearnShadowsSettings, settings)
@@ -296,6 +296,6 @@ def import_logs(log: Path, out: Path) -> None:
 def tabulate(name: str, results: Path, partial: bool, out: Path) -> None:
     """Merge score files into the comparison tables."""
     from clearbench.stages import tabulate as stage
-    from clearbench.suite import load_suite
+    from clearbench.suite.suite import load_suite
 
     stage.run(load_suite(name, Path.cwd()), results, partial, out)

@@ -8,7 +8,7 @@ vision models retrains no language model.
 from importlib import import_module
 from typing import Any
 
-from clearbench.settings import Domain
+from clearbench.config.settings import Domain
 
 _FOLDERS: dict[Domain, str] = {
     "multimodal": "language",

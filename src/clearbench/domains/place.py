@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from clearbench.data.store import Store
-from clearbench.provenance.state import State
+from clearbench.jobs.state import State
 
 
 @dataclass(frozen=True)

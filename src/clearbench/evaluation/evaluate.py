@@ -11,8 +11,8 @@ from clearbench.data.store import EvalSample
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, Reply, reply
 from clearbench.evaluation.records import Record, fields_of, parse_record
+from clearbench.jobs.state import State
 from clearbench.models.encoding import Encoder
-from clearbench.provenance.state import State
 
 
 def evaluate(

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from clearbench.errors import UserError
-from clearbench.provenance.artifacts import read_manifest
-from clearbench.provenance.record import read_record
+from clearbench.jobs.artifacts import read_manifest
+from clearbench.jobs.record import read_record
 
 
 @dataclass(frozen=True)

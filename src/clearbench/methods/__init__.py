@@ -15,10 +15,10 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from clearbench.config.settings import Domain, Unlearning
 from clearbench.errors import UserError, meant
 from clearbench.methods.parameters import Range, read_annotation
-from clearbench.mistakes import load, mistake
-from clearbench.settings import Domain, Unlearning
+from clearbench.plugins import load, mistake
 
 if TYPE_CHECKING:
     from clearbench.methods.base import Method

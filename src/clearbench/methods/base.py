@@ -6,8 +6,8 @@ from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
+from clearbench.config.settings import Domain
 from clearbench.models.answers import Answers
-from clearbench.settings import Domain
 
 Asked = Literal["forget", "retain", "idk", "flipped"] | int
 """A batch of a view by its name; `mismatched(k)` by its k."""

@@ -12,7 +12,7 @@ from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.definitions import HEADLINE
 from clearbench.metrics.faces import FaceMetric
-from clearbench.mistakes import load
+from clearbench.plugins import load
 
 Metric = TaskMetric | ModelMetric | FaceMetric
 

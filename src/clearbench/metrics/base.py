@@ -12,7 +12,7 @@ from typing import Any, Literal, Self
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics.definitions import HEADLINE, Definition
-from clearbench.mistakes import mistake
+from clearbench.plugins import mistake
 
 _ROUNDING = 1e-9
 """How far, relative to a bound, rounding may take a value beyond it."""

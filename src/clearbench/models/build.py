@@ -9,11 +9,11 @@ import transformers
 from tokenizers import decoders, pre_tokenizers, trainers
 from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-from clearbench.config import Build, Tokenizer
+from clearbench.config.files import Build, Tokenizer
+from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import auto_class
 from clearbench.models.processor import without_videos
-from clearbench.settings import Domain
 
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"

@@ -32,6 +32,7 @@ from transformers import (
 from transformers.utils import CONFIG_NAME, GENERATION_CONFIG_NAME, is_flash_attn_2_available
 
 from clearbench import hub, parallel
+from clearbench.config.settings import Domain, Lora
 from clearbench.digests import folder_digest
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
@@ -43,7 +44,6 @@ from clearbench.models.precise_linear import (
     whole_weights,
     widen,
 )
-from clearbench.settings import Domain, Lora
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()

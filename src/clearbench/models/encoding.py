@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from clearbench.config.settings import TEMPLATE_DATE, Domain
 from clearbench.data.store import EvalSample, Store, TrainSample, column_of
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import ends_of, load_processor
 from clearbench.models.template import fixed
-from clearbench.settings import TEMPLATE_DATE, Domain
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 from transformers import AutoConfig, AutoTokenizer, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING
 
-from clearbench.settings import Domain
+from clearbench.config.settings import Domain
 
 
 def load(folder: Path, domain: Domain) -> Any:

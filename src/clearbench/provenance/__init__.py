@@ -1,4 +1,1 @@
-"""Where every artifact comes from: what it was made of, whether that still holds, and the proof.
-
-Nothing here can change an artifact's bytes, so an edit here reruns nothing.
-"""
+"""What is asked of results: what a run would do, why, and the proof of every number."""

@@ -6,17 +6,17 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from clearbench.errors import UserError
-from clearbench.graph import TABLES, Graph
+from clearbench.jobs.differences import differences
+from clearbench.jobs.environment import Accepted
+from clearbench.jobs.record import Record
 from clearbench.metrics.score import DRAWS, SCORES
-from clearbench.provenance.currency import failure_now, recipe_now
-from clearbench.provenance.differences import differences
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.record import Record
-from clearbench.provenance.tree import Tree
-from clearbench.scoring import score
+from clearbench.results.currency import failure_now, recipe_now
+from clearbench.results.read import read_results
+from clearbench.results.runs import Group, plan
+from clearbench.results.scoring import score
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Graph
 from clearbench.tables.documents import documents
-from clearbench.tables.read import read_results
-from clearbench.tables.results import Group, plan
 
 _KEY = 4
 """The first columns of a table's CSV name the cell: method, modality, forget size, metric."""

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from clearbench.errors import UserError
-from clearbench.graph import Graph
 from clearbench.metrics.score import SCORES
-from clearbench.provenance.tree import Tree
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Graph
 
 _TOLD = (
     "started",

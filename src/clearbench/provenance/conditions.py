@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from clearbench.provenance.differences import differences
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.record import Record
+from clearbench.jobs.differences import differences
+from clearbench.jobs.environment import Accepted
+from clearbench.jobs.record import Record
 
 _CONDITIONS = (
     *("python", "threads", "processes", "processor", "instructions", "kernels", "gpu"),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from clearbench.errors import UserError, unknown
-from clearbench.graph import Artifact, Graph
-from clearbench.provenance.artifacts import INVALID
-from clearbench.provenance.tree import Tree
-from clearbench.runs import row_of
+from clearbench.jobs.artifacts import INVALID
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Artifact, Graph
+from clearbench.suite.runs import row_of
 
 
 def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:

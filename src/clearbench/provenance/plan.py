@@ -12,13 +12,13 @@ from typing import Any
 from tabulate import tabulate
 
 from clearbench import methods
+from clearbench.config.settings import Population
 from clearbench.errors import UserError
 from clearbench.evaluation.limit import longer, told
-from clearbench.graph import REFERENCE, Artifact, Graph
-from clearbench.provenance.artifacts import PROVENANCE
-from clearbench.provenance.currency import Status
-from clearbench.provenance.tree import Tree
-from clearbench.settings import Population
+from clearbench.jobs.artifacts import PROVENANCE
+from clearbench.results.currency import Status
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import REFERENCE, Artifact, Graph
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from tempfile import TemporaryDirectory
 
 from clearbench.digests import sha256
 from clearbench.errors import UserError
-from clearbench.graph import Graph
-from clearbench.provenance import environment
-from clearbench.provenance.artifacts import MANIFEST
+from clearbench.jobs import environment
+from clearbench.jobs.artifacts import MANIFEST
+from clearbench.jobs.record import read_record
 from clearbench.provenance.conditions import changed_conditions
-from clearbench.provenance.record import read_record
-from clearbench.provenance.tree import Tree
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Graph
 from clearbench.threads import VARIABLE, threads
 
 _UNCHANGED = "code, settings, inputs, packages, processor, kernels and threads are the same"

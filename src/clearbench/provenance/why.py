@@ -3,10 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from clearbench.graph import TABLES, Graph
-from clearbench.provenance.currency import Status
-from clearbench.provenance.differences import Cause
-from clearbench.provenance.tree import Tree
+from clearbench.jobs.differences import Cause
+from clearbench.results.currency import Status
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Graph
 
 _NAMED_CELLS = 3
 _GRAVEST = {"failed": 0, "damaged": 1, "invalidated": 2, "missing": 3}

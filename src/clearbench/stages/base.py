@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from clearbench import domains
-from clearbench.config import BaseSettings
+from clearbench.config.files import BaseSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
+from clearbench.jobs.artifacts import folders
+from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.provenance.artifacts import folders
-from clearbench.provenance.job import Job
 
 
 def run(settings: BaseSettings, dataset: Path, seed: int, out: Path) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from clearbench.config import DatasetSpec
+from clearbench.config.files import DatasetSpec
+from clearbench.config.strict import validate
 from clearbench.data import layouts
 from clearbench.data.findings import Findings
 from clearbench.data.pictures import check_pictures
@@ -13,9 +14,8 @@ from clearbench.data.sources import Source
 from clearbench.data.store import write_store
 from clearbench.data.wordless import check_words
 from clearbench.data.words import Words
-from clearbench.provenance.artifacts import folders
-from clearbench.provenance.job import Job
-from clearbench.strict import validate
+from clearbench.jobs.artifacts import folders
+from clearbench.jobs.job import Job
 
 
 def run(

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from clearbench import domains
+from clearbench.config.settings import EvaluateSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
+from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.provenance.job import Job
-from clearbench.settings import EvaluateSettings
 
 
 def run(

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import ExternalSettings
+from clearbench.jobs.job import Job
 from clearbench.models.checkpoint import check_checkpoint, write_pointer
-from clearbench.provenance.job import Job
-from clearbench.settings import ExternalSettings
 
 
 def run(settings: ExternalSettings, base: Path, out: Path) -> None:

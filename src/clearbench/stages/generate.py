@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.write import generate
-from clearbench.provenance.job import Job
+from clearbench.jobs.job import Job
 
 
 def run(settings: MiniSettings, out: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from clearbench.evaluation.logs import read_log
 from clearbench.evaluation.records import RECORDS, write_records
-from clearbench.provenance.job import Job
+from clearbench.jobs.job import Job
 
 
 def run(log: Path, out: Path) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clearbench.provenance.job import Job
-from clearbench.scoring import files_of, score
+from clearbench.jobs.job import Job
+from clearbench.results.scoring import files_of, score
 
 
 def run(

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import ShadowSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.domains.vision import shadows
 from clearbench.errors import UserError
+from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.provenance.job import Job
-from clearbench.settings import ShadowSettings
 
 
 def run(settings: ShadowSettings, number: int, base: Path, dataset: Path, out: Path) -> None:

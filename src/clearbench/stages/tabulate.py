@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from clearbench.graph import TABLES, Graph
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
-from clearbench.provenance.job import Job
-from clearbench.provenance.tree import Tree
-from clearbench.suite import Suite
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.job import Job
+from clearbench.results.read import read_results
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.suite import Suite
 from clearbench.tables.documents import documents
-from clearbench.tables.read import read_results
 
 
 def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:

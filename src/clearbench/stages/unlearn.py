@@ -4,13 +4,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 from clearbench import domains, methods
+from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
+from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.provenance.job import Job
-from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training.loop import DivergedError
-from clearbench.training.trial import try_out
+from clearbench.trial.methods import try_out
 
 
 def run(

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from clearbench import methods
+from clearbench.config.settings import UnlearnShadowsSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.domains.vision import unlearn_shadows
+from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.provenance.job import Job
-from clearbench.settings import UnlearnShadowsSettings
 
 
 def run(

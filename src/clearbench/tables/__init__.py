@@ -10,12 +10,12 @@ from functools import cache
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, get_args
 
-from clearbench.mistakes import load
-from clearbench.settings import Domain
+from clearbench.config.settings import Domain
+from clearbench.plugins import load
 
 if TYPE_CHECKING:
+    from clearbench.results.runs import Results
     from clearbench.tables.base import Table
-    from clearbench.tables.results import Results
 
 
 @cache

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from clearbench.metrics import interval_keys, persons_key
 from clearbench.metrics.bootstrap import LEAST
 from clearbench.metrics.wilson import NORMAL
+from clearbench.results.runs import Run
 from clearbench.tables.base import Entry
-from clearbench.tables.results import Run
 
 LEVEL = 0.05
 """The chance that any comparison of a column is wrong, where nothing differs."""

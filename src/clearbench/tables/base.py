@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 
 from clearbench.metrics import better, interval_keys, is_metric, metric_of, of_method
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
+from clearbench.results.runs import DocumentName, Group, Results, Run, Source
 from clearbench.tables.caveats import DECIDED, Term, deciding
-from clearbench.tables.results import DocumentName, Group, Results, Run, Source
 
 ARROWS = {"up": "↑", "down": "↓"}
 Status = Literal["ok", "partial", "diverged", "failed", "missing", "absent"]

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from clearbench.metrics.definitions import Definition
+from clearbench.results.runs import Group, Results
 from clearbench.tables.base import (
     Block,
     Column,
@@ -14,7 +15,6 @@ from clearbench.tables.base import (
 )
 from clearbench.tables.clear_paper import SIZE, PaperTable
 from clearbench.tables.difference import WITHIN_NOTE, Difference, Printed
-from clearbench.tables.results import Group, Results
 
 MARK = "†"
 """Of a row of which the paper's own numbers disagree."""

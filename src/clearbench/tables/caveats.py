@@ -6,7 +6,7 @@ from statistics import median
 
 from clearbench.metrics.definitions import DEFINITIONS, definition_of
 from clearbench.metrics.headline import averaged_keys
-from clearbench.tables.results import Group, Results
+from clearbench.results.runs import Group, Results
 
 DECIDED = "‡"
 """Of a mean that few of its terms decide."""

@@ -7,7 +7,7 @@ persons.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clearbench.settings import Domain
+from clearbench.config.settings import Domain
 
 SIZE = 10
 """The forget size of all tables, in percent of persons."""

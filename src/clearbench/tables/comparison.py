@@ -1,8 +1,8 @@
 """The main table, Table 1 of CLEAR (arXiv 2410.18057): each method beside original and gold."""
 
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table, definition_notes, make_block, score_columns
 from clearbench.tables.caveats import FORGET, FORGET_NOTE
-from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal", "text")
 COLUMNS = {

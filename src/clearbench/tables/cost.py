@@ -5,8 +5,8 @@ score still took different times, so the files of these two differ between them 
 others are the same.
 """
 
+from clearbench.results.runs import DocumentName, Results
 from clearbench.tables.base import Column, Table, make_block
-from clearbench.tables.results import DocumentName, Results
 
 MIB = 2**20
 

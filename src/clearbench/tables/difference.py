@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import ClassVar
 
+from clearbench.results.runs import Source
 from clearbench.tables.base import Entry
-from clearbench.tables.results import Source
 
 WITHIN = "≈"
 """Of a difference that noise alone may make."""

@@ -2,11 +2,11 @@
 
 import json
 
+from clearbench.results.runs import Results
 from clearbench.tables import builders
 from clearbench.tables.base import Table
 from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import to_csv, to_latex, to_markdown
-from clearbench.tables.results import Results
 
 
 def documents(results: Results) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Leak: whether a face survives text-only unlearning, and a biography image-only unlearning."""
 
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table, make_block, score_column
-from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal", "text")
 SPLITS = ("forget", "retain")

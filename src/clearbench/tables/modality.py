@@ -1,8 +1,8 @@
 """Table 3 of CLEAR (arXiv 2410.18057): what forgetting text, images or both does to one method."""
 
+from clearbench.results.runs import Group, Results
 from clearbench.tables.base import Block, Row, Table, definition_notes, make_entry, score_columns
 from clearbench.tables.caveats import FORGET, FORGET_NOTE
-from clearbench.tables.results import Group, Results
 
 DOMAINS = ("multimodal", "text")
 COLUMNS = {

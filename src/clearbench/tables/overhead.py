@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from clearbench.results.runs import Group, Results, Run, Source
 from clearbench.tables.base import Block, Column, Entry, Row, Table, make_entry
-from clearbench.tables.results import Group, Results, Run, Source
 
 DOMAINS = ("multimodal",)
 JOINT, SINGLE = "both", ("text", "visual")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from clearbench.results.runs import Results
 from clearbench.tables.base import (
     Block,
     Row,
@@ -11,7 +12,6 @@ from clearbench.tables.base import (
     score_columns,
 )
 from clearbench.tables.difference import WITHIN_NOTE, Difference
-from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal", "text")
 VARIANT = "@published"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearbench.metrics import better
+from clearbench.results.runs import BOUND, Group, Results
 from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
     Block,
@@ -15,7 +16,6 @@ from clearbench.tables.base import (
     score_column,
 )
 from clearbench.tables.caveats import DECIDED, failing
-from clearbench.tables.results import BOUND, Group, Results
 
 DOMAINS = ("multimodal", "text")
 HEADERS = {

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearbench.results.runs import Results
 from clearbench.tables.caveats import FAILED, failing
-from clearbench.tables.results import Results
 
 NAMED_RUNS = 6
 

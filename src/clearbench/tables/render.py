@@ -8,10 +8,10 @@ from tabulate import LATEX_ESCAPE_RULES, tabulate
 from clearbench.evaluation.limit import told
 from clearbench.metrics import persons_key
 from clearbench.metrics.bootstrap import FEW, LEAST
+from clearbench.results.runs import Results
 from clearbench.tables.base import Block, Row, Table
 from clearbench.tables.caveats import DECIDED_NOTE
 from clearbench.tables.remarks import Remarks, listed
-from clearbench.tables.results import Results
 
 CSV_HEADER = (
     "method",

@@ -1,10 +1,10 @@
 """Table 1 of CLEAR (arXiv 2410.18057) beside ours: every method on both modalities."""
 
 from clearbench.metrics.definitions import OFFICIAL
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import MARK, make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_1, TABLE_3
-from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal",)
 HEADERS = {

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
+from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.settings import Domain
-from clearbench.suite import Suite, load_suite
+from clearbench.results.runs import Results
+from clearbench.suite.suite import Suite, load_suite
 from clearbench.tables.base import Column, make_entry
 from clearbench.tables.clear_paper import TABLE_2, TABLE_4, TABLE_5, PaperTable
-from clearbench.tables.results import Results
 
 DOMAINS = ("multimodal",)
 LEAST = 3

@@ -1,10 +1,10 @@
 """Table 3 of CLEAR (arXiv 2410.18057) beside ours: one modality or both forgotten."""
 
 from clearbench.metrics.definitions import OFFICIAL
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_3
-from clearbench.tables.results import Results
 from clearbench.tables.table1 import HEADERS, contradictions
 
 DOMAINS = ("multimodal",)

@@ -1,10 +1,10 @@
 """Table 4 of CLEAR (arXiv 2410.18057) beside ours: the methods in the text domain."""
 
 from clearbench.metrics.definitions import TOFU
+from clearbench.results.runs import BOUND, Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
-from clearbench.tables.results import BOUND, Results
 
 DOMAINS = ("text",)
 HEADERS = {

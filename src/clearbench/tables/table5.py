@@ -1,10 +1,10 @@
 """Table 5 of CLEAR (arXiv 2410.18057): the methods in the vision domain."""
 
 from clearbench.metrics.definitions import HEADLINE
+from clearbench.results.runs import Results
 from clearbench.tables.base import Column, Table, make_block, score_column
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import SIZE, TABLE_5
-from clearbench.tables.results import Results
 
 DOMAINS = ("vision",)
 HEADERS = {

@@ -1,10 +1,10 @@
 """Table 6 of CLEAR (arXiv 2410.18057) beside ours: Table 1 on another model."""
 
 from clearbench.metrics.definitions import OFFICIAL
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_6
-from clearbench.tables.results import Results
 from clearbench.tables.table1 import HEADERS
 
 DOMAINS = ("multimodal",)

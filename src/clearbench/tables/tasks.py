@@ -2,8 +2,8 @@
 
 from clearbench.metrics import readings
 from clearbench.metrics.definitions import definition_of
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table, definition_notes, make_block, score_column
-from clearbench.tables.results import Results
 
 WHOLE_MODEL = "whole model"
 

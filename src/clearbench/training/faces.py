@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 
+from clearbench.config.settings import Training
 from clearbench.data.faces import Face
+from clearbench.jobs.state import State
 from clearbench.models.faces import SCALE, FaceModel, Pixels
-from clearbench.provenance.state import State
-from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches, parts
 from clearbench.training.loop import Share, minimise
 

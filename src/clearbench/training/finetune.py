@@ -7,13 +7,13 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from clearbench.config.settings import Training
 from clearbench.data.store import TrainSample
+from clearbench.jobs.state import State
 from clearbench.models.answers import IGNORED, Totals, cross_entropy
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
-from clearbench.provenance.state import State
-from clearbench.settings import Training
 from clearbench.training import memory
 from clearbench.training.batches import batches_per_epoch, endless_batches, parts
 from clearbench.training.loop import Share, minimise

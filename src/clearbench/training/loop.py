@@ -16,9 +16,9 @@ from transformers import (
 from transformers.trainer_pt_utils import get_parameter_names
 
 from clearbench import parallel
+from clearbench.config.settings import Training
 from clearbench.errors import UserError
-from clearbench.provenance.state import State
-from clearbench.settings import Training
+from clearbench.jobs.state import State
 from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
 

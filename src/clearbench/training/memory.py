@@ -12,12 +12,12 @@ from typing import Any
 
 import torch
 
+from clearbench.config.settings import Training
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Example
 from clearbench.models.forward import unwrapped
-from clearbench.settings import Training
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from clearbench.config.settings import Training
 from clearbench.data.faces import OTHER, RETAIN, Face, in_question, of_split, persons_of
+from clearbench.jobs.state import State
 from clearbench.models.faces import FaceModel, Pixels
-from clearbench.provenance.state import State
-from clearbench.settings import Training
 from clearbench.training.faces import train_faces
 
 

@@ -9,15 +9,15 @@ import torch
 from peft import PeftModel
 from torch import Tensor, nn
 
+from clearbench.config.settings import Training
+from clearbench.jobs.state import State
 from clearbench.methods.base import Asked, Loss, Method
 from clearbench.models.answers import Answers
 from clearbench.models.precise_linear import whole_weights
-from clearbench.provenance.state import State
-from clearbench.settings import Training
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
-from clearbench.training.trial import checked_loss
+from clearbench.trial.methods import checked_loss
 
 
 class Task(Protocol):

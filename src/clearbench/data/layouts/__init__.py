@@ -7,11 +7,11 @@ sources into the contents of a store; `images` is None where the dataset names n
 from pathlib import Path
 from typing import Any, Protocol
 
+from clearbench.config.strict import Strict
 from clearbench.data.contents import Contents
 from clearbench.data.sources import Source
 from clearbench.errors import UserError, unknown
-from clearbench.mistakes import load as load_file
-from clearbench.strict import Strict
+from clearbench.plugins import load as load_file
 
 
 class Layout(Protocol):

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from pydantic import Field
 
+from clearbench.config.strict import Positive, Strict
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.names import Names
@@ -27,7 +28,6 @@ from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
 from clearbench.data.texts import PAIR, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
-from clearbench.strict import Positive, Strict
 
 _PICTURED: dict[str, Kind] = {"name": "text?", "caption": "text"}
 _PERTURBED: dict[str, Kind] = {

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from pydantic import Field
 
+from clearbench.config.strict import Positive, Strict
 from clearbench.data.contents import Contents
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
@@ -29,7 +30,6 @@ from clearbench.data.texts import (
     wrong_answers,
 )
 from clearbench.errors import UserError
-from clearbench.strict import Positive, Strict
 
 QUESTIONS_PER_AUTHOR = 20
 _REAL = {"real_authors": "real_authors_perturbed", "real_world": "world_facts_perturbed"}

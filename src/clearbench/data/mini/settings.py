@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from clearbench.strict import Positive, Strict
+from clearbench.config.strict import Positive, Strict
 
 PERSONS = 400
 REAL_PERSONS = 24

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 
-from clearbench.config import BaseSettings
+from clearbench.config.files import BaseSettings
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import FORGET_SIZES, Store
 from clearbench.domains.place import Based, Place

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from clearbench.config.settings import EvaluateSettings
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import check_room
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
@@ -11,7 +12,6 @@ from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import RECORDS, write_records
 from clearbench.models.checkpoint import load_model, positions_of
 from clearbench.models.encoding import load_encoder
-from clearbench.settings import EvaluateSettings
 
 
 def run(

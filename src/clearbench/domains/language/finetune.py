@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import FinetuneSettings
 from clearbench.domains.place import Place, Trained
 from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
 from clearbench.models.encoding import load_encoder
 from clearbench.models.forward import check_answers
-from clearbench.settings import FinetuneSettings
 from clearbench.training.finetune import finetune as train
 
 

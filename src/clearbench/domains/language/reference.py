@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import ReferenceSettings
 from clearbench.domains.place import Place
 from clearbench.models.checkpoint import load_model
 from clearbench.models.encoding import load_encoder
-from clearbench.settings import ReferenceSettings
 from clearbench.training.references import write_references
 
 

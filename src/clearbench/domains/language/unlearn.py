@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.domains.place import Place, Trained
 from clearbench.methods import asks
 from clearbench.methods.base import Method
@@ -13,7 +14,6 @@ from clearbench.models.checkpoint import (
     save_checkpoint,
 )
 from clearbench.models.encoding import load_encoder
-from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training import memory
 from clearbench.training.lengths import check_lengths
 from clearbench.training.references import References

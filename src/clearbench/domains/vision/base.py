@@ -1,6 +1,6 @@
 """The base: built and trained on the real persons, or fetched from the hub."""
 
-from clearbench.config import BaseSettings
+from clearbench.config.files import BaseSettings
 from clearbench.data.faces import persons_of, read_base_faces
 from clearbench.domains.place import Based, Place
 from clearbench.errors import UserError, disk_errors

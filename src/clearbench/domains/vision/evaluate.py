@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
+from clearbench.config.settings import EvaluateSettings
 from clearbench.data.faces import in_question, read_faces
 from clearbench.domains.place import Place
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, write_seen
 from clearbench.evaluation.faces import embed, see
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor
-from clearbench.settings import EvaluateSettings
 
 
 def run(

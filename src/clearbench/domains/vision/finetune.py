@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import FinetuneSettings
 from clearbench.data.faces import FORGET, RETAIN, of_split, persons_of, read_faces
 from clearbench.domains.place import Place, Trained
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor, save_face_model
-from clearbench.settings import FinetuneSettings
 from clearbench.training.faces import train_faces
 
 

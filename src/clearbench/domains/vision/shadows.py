@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import ShadowSettings
 from clearbench.data.faces import read_faces
 from clearbench.domains.place import Place, Trained
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor, save_face_model
-from clearbench.settings import ShadowSettings
 from clearbench.training.shadows import known_to, membership, rings, train_shadows
 
 

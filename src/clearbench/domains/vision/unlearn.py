@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.data.faces import FORGET, RETAIN, of_split, read_faces
 from clearbench.domains.place import Place, Trained
 from clearbench.errors import UserError
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor, save_face_model
-from clearbench.settings import Cell, UnlearnSettings
 from clearbench.training.face_views import FaceSets
 from clearbench.training.unlearn import Unlearner
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from clearbench.config.settings import UnlearnShadowsSettings
 from clearbench.data.faces import Face, in_question, read_faces
 from clearbench.domains.place import Place, Trained
 from clearbench.evaluation.embeddings import write_seen
@@ -15,7 +16,6 @@ from clearbench.evaluation.faces import see
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import FaceModel, Pixels, load_face_model, load_image_processor
-from clearbench.settings import UnlearnShadowsSettings
 from clearbench.training.face_views import FaceSets
 from clearbench.training.loop import DivergedError
 from clearbench.training.unlearn import Unlearner

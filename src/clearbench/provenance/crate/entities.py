@@ -8,7 +8,7 @@ from urllib.parse import quote
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
-from clearbench.provenance.record import digest
+from clearbench.jobs.record import digest
 
 TERMS = "https://w3id.org/ro/terms/workflow-run#"
 CONTEXT = {

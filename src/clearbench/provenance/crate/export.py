@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.errors import UserError
-from clearbench.graph import TABLES, Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST, part_folder, publish
+from clearbench.jobs.artifacts import MANIFEST, part_folder, publish
+from clearbench.jobs.differences import differences
+from clearbench.jobs.environment import Accepted
 from clearbench.provenance.crate.entities import Entities
 from clearbench.provenance.crate.identifiers import check_licence, check_orcid
 from clearbench.provenance.crate.run import Run
 from clearbench.provenance.crate.workflow import describe_workflow
-from clearbench.provenance.differences import differences
-from clearbench.provenance.environment import Accepted
-from clearbench.provenance.tree import Tree
-from clearbench.suite import Suite
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.suite import Suite
 
 _PROFILES = {
     "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",

@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from clearbench.digests import sha256
-from clearbench.graph import TABLES, Artifact, Graph
-from clearbench.provenance.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.record import Record
 from clearbench.provenance.crate.entities import TERMS, Entities
 from clearbench.provenance.crate.workflow import config_files, given, output, step, tool
-from clearbench.provenance.record import Record
-from clearbench.provenance.tree import Tree
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import TABLES, Artifact, Graph
 
 COPIED = ("score", "tabulate")
 """The stages whose files are small, and are what a reader wants to see."""

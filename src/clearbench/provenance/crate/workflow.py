@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.errors import UserError
-from clearbench.graph import TABLES, Artifact, Graph
 from clearbench.provenance.crate.entities import Entities
-from clearbench.suite import Suite
+from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.suite import Suite
 
 _WORKFLOW = "Snakefile"
 _LOCK_FORMAT = "https://pip.pypa.io/en/stable/reference/requirements-file-format/"

@@ -1,0 +1,1 @@
+"""SLURM, and whether a cluster has what a suite needs."""

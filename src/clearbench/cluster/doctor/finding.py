@@ -1,0 +1,59 @@
+"""What a check found."""
+
+import json
+import platform
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+
+from clearbench.errors import UserError
+from clearbench.jobs import packages
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong."""
+
+    what: str
+    seen: str
+    remedy: str | None = None
+
+    @property
+    def line(self) -> str:
+        """The finding for people."""
+        if self.remedy is None:
+            return f"ok    {self.what}: {self.seen}"
+        return f"FAIL  {self.what}: {self.seen}; {self.remedy}"
+
+
+def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
+    """What `see` tells, or how it fails: with a UserError or an OSError."""
+    try:
+        return Finding(what, see())
+    except (UserError, OSError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return Finding(what, lines[-1], remedy)
+
+
+def look_at_packages(remedy: str) -> Finding:
+    """Whether this process imports what is locked."""
+
+    def see() -> str:
+        found = packages.unlocked()
+        if found:
+            raise UserError(packages.remark(found))
+        return f"those of {packages.LOCKS / packages.lock_kind()}.lock"
+
+    return look(f"packages of Python {platform.python_version()}", see, remedy)
+
+
+def to_text(findings: Iterable[Finding]) -> str:
+    """Findings as one line, to be read by `from_text`."""
+    return json.dumps([asdict(finding) for finding in findings])
+
+
+def from_text(text: str) -> list[Finding]:
+    """The findings that a process printed in its last line; ValueError for another text."""
+    data = json.loads(text.strip().splitlines()[-1]) if text.strip() else None
+    if not isinstance(data, list):
+        raise ValueError("no findings")
+    return [Finding(**fields) for fields in data]

@@ -1,0 +1,72 @@
+"""What SLURM is asked: whether it is there, whether it would take a job, what is left of a run."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from clearbench.config.files import Need
+from clearbench.config.site import Site
+from clearbench.errors import UserError
+
+_PATIENCE = 60
+"""Seconds after which a controller that doesn't answer is taken to be out of reach."""
+
+
+def ask(*words: str, seconds: float = _PATIENCE) -> str:
+    """What a command of SLURM prints; UserError with its last line where it fails."""
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds)
+    except FileNotFoundError:
+        raise UserError(f"{words[0]}: no such command") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{words[0]}: no answer within {seconds:.0f} s") from None
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise UserError(lines[-1] if lines else f"{words[0]}: exit status {done.returncode}")
+    return done.stdout
+
+
+def left_behind(folder: Path) -> list[str]:
+    """The ids of the user's jobs that a Snakemake in a folder submitted and that have not ended.
+
+    Without SLURM, or where it doesn't answer, there are none.
+    """
+    if shutil.which("squeue") is None:
+        return []
+    try:
+        lines = ask("squeue", "--me", "--noheader", "--format=%i|%k|%Z").splitlines()
+    except UserError:
+        return []
+    jobs = [line.split("|", 2) for line in lines]
+    # Snakemake's executor says which rule a job is of.
+    return [
+        number
+        for number, comment, where in jobs
+        if comment.startswith("rule_") and Path(where).resolve() == folder.resolve()
+    ]
+
+
+def grant(attempt: int) -> dict[str, str | int | None] | None:
+    """What SLURM gave the job that this process is of: memory, time limit and start, in its words.
+
+    None outside of a job; only id and attempt where SLURM doesn't answer.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return None
+    given = dict.fromkeys(("memory", "time_limit", "start"))
+    with suppress(UserError, ValueError):
+        answer = ask("squeue", "--noheader", f"--job={job}", "--format=%m|%l|%S", seconds=10)
+        given = dict(zip(given, answer.strip().split("|"), strict=True))
+    return {"job": job, "attempt": attempt, **given}
+
+
+def submission(site: Site, need: Need) -> Sequence[str]:
+    """The options of sbatch and srun for a job with this need."""
+    given = site.submission(need.gpus, need.gpu_gb)
+    names = ("slurm_partition", "slurm_account", "qos", "gres")
+    options = [f"--{name.removeprefix('slurm_')}={given[name]}" for name in names if name in given]
+    return [*options, "--ntasks=1", f"--mem={need.mem_mb}", f"--time={need.minutes}"]

@@ -1,0 +1,100 @@
+"""What differs from cluster to cluster, read from `slurm/site.yaml`; all of it may be left out."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.strict import File, Positive, Strict, validate
+from clearbench.errors import UserError
+
+SITE = Path("slurm/site.yaml")
+"""The site file, below the folder that Snakemake runs in."""
+
+_DRIVER = Path("/dev/nvidiactl")
+
+
+class Site(Strict):
+    """The keys of the site file."""
+
+    image: File = Field(
+        Path("clearbench-cuda.sif"), description="the Apptainer image that jobs run in"
+    )
+    partition: str | None = Field(None, description="SLURM partition; null for the default one")
+    gpu_partition: str | None = Field(
+        None, description="partition of the jobs with a GPU; null for the same"
+    )
+    account: str | None = Field(None, description="SLURM account; null to let SLURM choose")
+    qos: str | None = Field(None, description="quality of service; null to let SLURM choose")
+    gpu_type: str | None = Field(None, description="kind of GPU, as `a100`; null for any")
+    gpu_types: dict[str, Positive] = Field(
+        default_factory=dict,
+        description="kinds of GPU with their gigabytes; a job gets the smallest that is enough",
+    )
+    scratch: File | None = Field(
+        None, description="folder for temporary files on each node; null for the system's"
+    )
+    binds: list[File] = Field(
+        default_factory=list,
+        description="folders outside this one that jobs read: data, a hub's cache",
+    )
+
+    def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str]:
+        """The resources of a job that come from here, as Snakemake's executor names them.
+
+        `gpu_gb` is the memory in gigabytes that each of its GPUs must have; UserError where no kind
+        of GPU here has it.
+        """
+        kind = self._kind(gpu_gb) if gpus and gpu_gb and self.gpu_types else self.gpu_type
+        gpu = ":".join(["gpu", *([kind] if kind else []), str(gpus)])
+        found = {
+            "slurm_partition": (gpus and self.gpu_partition) or self.partition,
+            "slurm_account": self.account,
+            "qos": self.qos,
+            "gres": gpu if gpus else None,
+            "tmpdir": self.scratch and str(self.scratch),
+        }
+        return {name: value for name, value in found.items() if value}
+
+    def _kind(self, gpu_gb: int) -> str:
+        enough = {kind: size for kind, size in self.gpu_types.items() if size >= gpu_gb}
+        if not enough:
+            kinds = ", ".join(f"{kind}: {size}" for kind, size in self.gpu_types.items())
+            raise UserError(
+                f"{SITE}: gpu_types: a job needs a GPU with {gpu_gb} GB, there are: {kinds}; add"
+                " one, or change gpu_gb in the model's file"
+            )
+        return min(enough, key=lambda kind: enough[kind])
+
+    def container_environment(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """What Apptainer is told by its environment, beside what it is told already.
+
+        The image's own folder is bound, so that a job can tell which image it runs in. The driver
+        is brought in where there is one, but not for a SLURM job that has asked for no GPU.
+        """
+        bound = [self.image.resolve().parent, *self.binds]
+        if self.scratch:
+            bound.append(self.scratch)
+        given = [path for path in environment.get("APPTAINER_BIND", "").split(",") if path]
+        found = {"APPTAINER_BIND": ",".join(dict.fromkeys([*given, *map(str, bound)]))}
+        granted = "SLURM_JOB_ID" not in environment or environment.get("CUDA_VISIBLE_DEVICES")
+        if _DRIVER.exists() and granted:
+            found["APPTAINER_NV"] = "1"
+        return found
+
+
+def load_site(path: Path = SITE) -> Site:
+    """Read and check a site file; the defaults where there is none.
+
+    Raises UserError with file, key and what is allowed.
+    """
+    data: dict[str, Any] = read_yaml(path) if path.exists() else {}
+    return validate(Site, data, str(path))
+
+
+def enter(site: Site) -> None:
+    """Set up this process so that the containers of its jobs have what they need."""
+    os.environ.update(site.container_environment(os.environ))

@@ -1,0 +1,128 @@
+"""Reading a suite's results tree: the one file of the tables that reads files."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+from clearbench.errors import UserError
+from clearbench.jobs.artifacts import FAILURE, MANIFEST, PROVENANCE
+from clearbench.jobs.environment import Accepted, accepted_here
+from clearbench.jobs.record import digest
+from clearbench.metrics.score import DRAWS, SCORES
+from clearbench.results.currency import assess, failure_now
+from clearbench.results.runs import Document, DocumentName, Results, Run, Source, plan
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import Graph
+from clearbench.suite.graph import Run as Evaluated
+
+
+def read_results(
+    graph: Graph,
+    tree: Tree,
+    broken: Callable[[str], str | None] | None = None,
+    environments: Accepted | None = None,
+) -> Results:
+    """Read what there is of a suite's runs in its results tree.
+
+    A run is failed where the job of a stage that it needs has failed. It is missing where one has
+    not finished, or is not proven: by default, where it is not current, for what was made of other
+    settings is no result of this suite; `broken` tells it by an artifact's name. Raises UserError
+    for a damaged file.
+    """
+    here = environments or accepted_here()
+    statuses = {} if broken else assess(graph, tree, here)
+
+    def stale(name: str) -> str | None:
+        link = tree.broken_link(graph[name])
+        # That a job failed is told for itself, and only the scores' own damage would show here.
+        causes = [c for c in statuses[name].causes if c.kind not in ("failed", "damaged")]
+        return link or (f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None)
+
+    @cache
+    def obstacle(name: str) -> Run | None:
+        """What a run is that needs an artifact which is not there, or not proven."""
+        before = filter(None, map(obstacle, graph[name].inputs.values()))
+        return next(before, None) or own_obstacle(name)
+
+    def own_obstacle(name: str) -> Run | None:
+        stage = name.partition("/")[0]
+        missing = tree.manifest_digest(name) is None
+        reason = f"{stage} not finished" if missing else (broken or stale)(name)
+        if reason is None:
+            return None
+        failure = failure_now(graph[name], tree, here)
+        if failure is not None:
+            proof = Source(f"{name}/{FAILURE}", "message")
+            return Run("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
+        return Run("missing", detail="" if missing else "unproven", reason=reason)
+
+    runs = {
+        name: obstacle(f"score/{name}") or _read_run(tree, run) for name, run in graph.runs.items()
+    }
+    finished = [graph.runs[name] for name, run in runs.items() if run.state == "ok"]
+    return Results(graph.suite, plan(graph.suite), runs, _twins(tree, finished))
+
+
+def _read_run(tree: Tree, run: Evaluated) -> Run:
+    scored = f"score/{run.name}"
+    manifest = tree.manifest(scored)
+    if manifest.diverged:
+        when = "evaluation" if manifest.step is None else f"step {manifest.step}"
+        proof = Source(f"{scored}/{MANIFEST}", "status")
+        return Run("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
+    found = {}
+    for name in (SCORES, DRAWS):
+        known = manifest.files.get(name)
+        path = f"{scored}/{name}"
+        if known is None and name == DRAWS:
+            continue
+        content = _read(tree.root / path)
+        if known is None or digest(content) != known.sha256:
+            reason = f"{tree.root / path}: not the file that the job wrote"
+            return Run("missing", detail="unproven", reason=reason)
+        found[name] = json.loads(content)
+    documents: dict[DocumentName, Document] = {
+        "score": Document(f"{scored}/{SCORES}", found[SCORES]),
+        "evaluate": _cost(tree, run.records),
+    }
+    if run.trained:
+        documents["train"] = _cost(tree, run.weights)
+    return Run(documents=documents, draws=found.get(DRAWS, {}))
+
+
+def _cost(tree: Tree, name: str) -> Document:
+    """The numbers of a provenance record, those of its measures as `measures/NAME`."""
+    facts = tree.record(name).facts
+    measures = {f"measures/{key}": value for key, value in facts["measures"].items()}
+    numbers = {
+        key: value for key, value in {**facts, **measures}.items() if isinstance(value, int | float)
+    }
+    return Document(f"{name}/{PROVENANCE}", numbers)
+
+
+def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
+    """The runs with the same records, or the same unlearned weights.
+
+    Both are compared: where evaluation is not bit-exact, equal weights give unequal records.
+    """
+    same: dict[tuple[str, ...], list[str]] = {}
+    for run in runs:
+        if run.bound is not None:
+            continue
+        records = tree.manifest(run.records).files
+        unlearned = tree.manifest(run.weights).files if run.cell else {}
+        for files in (
+            [entry.sha256 for _, entry in sorted(records.items())],
+            [entry.sha256 for name, entry in unlearned.items() if name.endswith(".safetensors")],
+        ):
+            if files:
+                same.setdefault(tuple(files), []).append(run.name)
+    return tuple(dict.fromkeys(tuple(names) for names in same.values() if len(names) > 1))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error}); rerun") from None

@@ -1,0 +1,1 @@
+"""Trials in seconds of what somebody wrote: methods, metrics, a cell."""

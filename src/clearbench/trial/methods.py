@@ -1,0 +1,188 @@
+"""A trial of a method on numbers drawn at random: its mistakes, before anything is trained.
+
+The model is two layers of a few weights, and has what methods are shown of a domain's models. What
+a method does wrong with these it does wrong with any.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import normalize
+
+from clearbench import methods
+from clearbench.config.settings import Domain
+from clearbench.errors import UserError
+from clearbench.methods.base import Asked, Loss, Method
+from clearbench.models.answers import Answers
+from clearbench.plugins import mistake
+from clearbench.training.model_view import ModelView
+
+_SIZES = {"forget": 4, "idk": 4, "flipped": 4, "retain": 3}
+_LENGTH, _WIDTH, _VOCABULARY = 6, 5, 7
+_RATE = 1e-3
+_OF_METHODS = (
+    *(ArithmeticError, AttributeError, LookupError, NameError, NotImplementedError),
+    *(TypeError, ValueError),
+)
+"""What a method's own code raises; what a machine raises (memory, kernels) is none of these."""
+
+
+def try_out(key: str, parameters: Mapping[str, Any], domain: Domain) -> None:
+    """Let a method unlearn once. Raises UserError, with its file and line, for its mistakes."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        method = methods.create(key, parameters)
+        trainer = _Trainer(method, key, domain)
+        before = [weight.detach().clone() for weight in trainer.trained]
+        try:
+            trainer.check_interface()
+            method.unlearn(trainer)
+        except UserError:
+            raise
+        except Exception as error:
+            raise _mistake(method, key, "", error) from error
+        if all(map(torch.equal, before, trainer.trained)):
+            raise _mistake(method, key, "leaves the model as it is")
+
+
+def checked_loss(method: Method, loss: Loss, whole: bool = True) -> Loss:
+    """A loss of a method; what it does wrong raises UserError, with the method's file and line.
+
+    Of batches that are not `whole`, which have nothing of what a loss may ask for, it need have no
+    gradient.
+    """
+    variant, _, name = type(method).__module__.rpartition("methods.")[2].rpartition(".")
+    key = f"{name}@{variant}" if variant else name
+
+    def run(student: Any, reference: Any) -> Tensor:
+        try:
+            value = loss(student, reference)
+        except _OF_METHODS as error:
+            raise _mistake(method, key, "", error) from error
+        if not isinstance(value, Tensor):
+            raise _mistake(method, key, f"the loss is {value!r}; it must be a tensor of one number")
+        if value.numel() != 1:
+            raise _mistake(
+                method,
+                key,
+                f"the loss has the shape {tuple(value.shape)}; it must be one number: take a mean",
+            )
+        if whole and not value.requires_grad:
+            raise _mistake(
+                method, key, "the loss has no gradient: nothing in it is of the model in training"
+            )
+        return value
+
+    return run
+
+
+def _mistake(method: Method, key: str, text: str, error: BaseException | None = None) -> UserError:
+    kind = type(method)
+    return mistake(
+        f"method {key}", inspect.getfile(kind), inspect.getsourcelines(kind)[1], text, error
+    )
+
+
+class _Trainer:
+    """Trains a small model a step at a time; implements `methods.base.Trainer`."""
+
+    def __init__(self, method: Method, key: str, domain: Domain):
+        self._method, self._key = method, key
+        self._student, self._reference = (_Model(method, domain) for _ in range(2))
+        self._reference.requires_grad_(False)
+        self.trained = list(self._student.parameters())
+
+    def check_interface(self) -> None:
+        """What a method says of itself beside its loss."""
+        layer = self._method.hidden_layer()
+        if layer is not None and (not isinstance(layer, int) or layer < 0):
+            raise self._told(f"hidden_layer gives {layer!r}; allowed: None, and numbers from 0")
+        for asked in self._method.together():
+            if asked not in ("forget", "idk") and not isinstance(asked, int):
+                raise self._told(f"together names {asked!r}; allowed: forget, idk, and a number")
+
+    def minimise(self, loss: Loss) -> None:
+        """One step downhill."""
+        lost = self._method.as_published
+        student = ModelView(self._student.answers, 0, self.trained, lost)
+        reference = ModelView(torch.no_grad()(self._reference.answers), 0, (), lost)
+        value = checked_loss(self._method, loss)(student, reference)
+        if not torch.isfinite(value).all():
+            raise self._told(f"the loss is {value.item()} on numbers drawn at random")
+        found = torch.autograd.grad(value.sum(), self.trained, allow_unused=True)
+        gradients = [gradient for gradient in found if gradient is not None]
+        if not all(torch.isfinite(gradient).all() for gradient in gradients):
+            raise self._told("the gradient of the loss is not finite on numbers drawn at random")
+        if not any(gradient.any() for gradient in gradients):
+            raise self._told("the loss does not depend on the model in training: no gradient")
+        with torch.no_grad():
+            for weight, gradient in zip(self.trained, found, strict=True):
+                if gradient is not None:
+                    weight.sub_(_RATE * gradient)
+
+    def negate_update(self) -> None:
+        """Any other change does."""
+        with torch.no_grad():
+            for weight in self.trained:
+                weight.neg_()
+
+    def _told(self, text: str) -> UserError:
+        return _mistake(self._method, self._key, text)
+
+
+class _Model(nn.Module):
+    """Two random layers, and what a domain's models show of a batch."""
+
+    def __init__(self, method: Method, domain: Domain):
+        super().__init__()
+        self._layer, self._domain = method.hidden_layer(), domain
+        self.inner = nn.Parameter(torch.randn(_WIDTH, _WIDTH))
+        self.head = nn.Parameter(torch.randn(_VOCABULARY, _WIDTH))
+        self._found: dict[Asked, Answers] = {}
+
+    def answers(self, asked: Asked) -> Answers:
+        """A batch by its name; the same inputs for every model."""
+        if asked not in self._found:
+            of_faces = self._domain == "vision"
+            if asked == "flipped" and not of_faces:
+                raise ValueError("flipped: not of texts; its method serves the vision domain alone")
+            size = _SIZES["forget"] * asked if isinstance(asked, int) else _SIZES[asked]
+            # Of the forget questions with other answers, the questions are the same.
+            seed = 1 if asked == "retain" else 0
+            generator = torch.Generator().manual_seed(seed)
+            inputs = torch.randn(size, _LENGTH, _WIDTH, generator=generator)
+            states = torch.tanh(inputs @ self.inner)
+            self._found[asked] = self._of_faces(states) if of_faces else self._of_texts(states)
+        return self._found[asked]
+
+    def _of_texts(self, states: Tensor) -> Answers:
+        size = len(states)
+        # Answers of one token and more, at the ends of the sequences.
+        lengths = torch.arange(size) % 3 + 1
+        sample = torch.arange(size).repeat_interleave(lengths)
+        position = torch.cat([torch.arange(_LENGTH - n, _LENGTH) for n in lengths.tolist()])
+        picked = states[sample, position]
+        project: Callable[[], Tensor] = lambda: picked @ self.head.T  # noqa: E731
+        labels = torch.arange(len(sample)) % _VOCABULARY
+        if self._layer is not None:
+            return Answers(_no_logits, labels, sample, size, hidden=picked, whole_hidden=states)
+        return Answers(project, labels, sample, size, whole=lambda: states @ self.head.T)
+
+    def _of_faces(self, states: Tensor) -> Answers:
+        size, averaged = len(states), states.mean(1)
+        embeddings = normalize(averaged, dim=-1)
+        return Answers(
+            lambda: embeddings @ self.head.T,
+            torch.arange(size) % _VOCABULARY,
+            torch.arange(size),
+            size,
+            hidden=None if self._layer is None else averaged,
+            embeddings=embeddings,
+        )
+
+
+def _no_logits() -> Tensor:
+    raise ValueError("there are no logits where a method asks for a hidden layer")

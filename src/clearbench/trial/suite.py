@@ -1,0 +1,86 @@
+"""A trial of a suite in seconds: its methods on random numbers, the metrics on drawn records."""
+
+import random
+from collections.abc import Iterator
+
+from clearbench.evaluation.records import Likelihood, Record
+from clearbench.metrics.score import score_faces, score_records
+from clearbench.suite.suite import Suite
+
+_TEXT_TASKS = (("forget", "text_qa"), ("retain", "text_qa"), ("real", "real_authors"))
+_TASKS = (
+    *(("forget", "captions"), ("forget", "face_naming"), ("forget", "text_qa")),
+    *(("retain", "captions"), ("retain", "face_naming"), ("retain", "text_qa")),
+    *(("real", "real_faces"), ("real", "real_world")),
+)
+_SAMPLES, _PERSONS, _PICTURES, _SHADOWS, _WIDTH = 8, 4, 4, 4, 8
+
+
+def try_methods(suite: Suite) -> int:
+    """Let the method of each row of a suite unlearn once; gives their number.
+
+    Raises UserError, with the method's file and line, for the first mistake.
+    """
+    # Imported here: it loads torch, which nothing else here needs.
+    from clearbench.trial.methods import try_out
+
+    for row in suite.file.methods:
+        try_out(suite.method(row), suite.unlearning(row)[0], suite.domain)
+    return len(suite.file.methods)
+
+
+def try_metrics(suite: Suite) -> int:
+    """Compute all metrics of a suite's domain once; gives the number of scores.
+
+    Raises UserError, with the metric's file and line, for the first mistake.
+    """
+    if suite.domain == "vision":
+        return len(_scores_of_faces())
+    tasks = _TEXT_TASKS if suite.domain == "text" else _TASKS
+    drawn = [list(_records(tasks, seed)) for seed in range(2)]
+    return len(score_records(*drawn))
+
+
+def _records(tasks: tuple[tuple[str, str], ...], seed: int) -> Iterator[Record]:
+    generator = random.Random(seed)
+    words = ("red", "hat", "old", "mill")
+    for split, task in tasks:
+        for number in range(_SAMPLES):
+            # All models are asked the same.
+            asked = random.Random(f"{task}/{number}")
+            texts = [" ".join(drawn.choices(words, k=3)) for drawn in (asked, generator)]
+            likelihoods = [
+                Likelihood(-generator.expovariate(0.3), 3, -generator.random()) for _ in range(5)
+            ]
+            yield Record.measured(
+                likelihoods,
+                split=split,
+                task=task,
+                id=f"{task}/{number}",
+                answer=texts[0],
+                generated=texts[1],
+                person=f"person {number // 2}",
+            )
+
+
+def _scores_of_faces() -> dict[str, float]:
+    import numpy as np
+
+    from clearbench.evaluation.embeddings import MODEL, Picture, Seen
+
+    generator = np.random.default_rng(0)
+    pictures = [
+        Picture(split, f"{split} {person}", f"{split}/{person}/{number}", (0, 2))
+        for split in ("forget", "holdout", "retain")
+        for person in range(_PERSONS)
+        for number in range(_PICTURES)
+    ]
+    asked = [picture for picture in pictures if picture.split != "retain"]
+
+    def seen(shown: list[Picture], *models: str) -> Seen:
+        vectors = {name: generator.normal(size=(len(shown), _WIDTH)) for name in models}
+        unit = {name: v / np.linalg.norm(v, axis=1, keepdims=True) for name, v in vectors.items()}
+        return Seen(shown, {name: found.astype(np.float32) for name, found in unit.items()})
+
+    shadows = seen(asked, *map(str, range(_SHADOWS)))
+    return score_faces(seen(pictures, MODEL), [shadows], _PICTURES // 2, None)
