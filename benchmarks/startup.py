@@ -91,7 +91,7 @@ def score_by_snakemake(results: Path, folder: Path) -> None:
 def warm_process(socket: Path) -> Iterator[tuple[dict[str, str], float]]:
     """A warm process: the variables that lead calls to it, and the seconds it took to start."""
     clock = time.perf_counter()
-    words = [sys.executable, "-m", "clearbench.warm", "--serve", str(socket)]
+    words = [sys.executable, "-m", "clearbench.cli.serve", str(socket)]
     server = subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
     try:
         while not socket.exists():

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from clearbench.config.files import BaseSettings
+from clearbench.config.generator import MiniSettings
 from clearbench.config.settings import (
     Cell,
     FinetuneSettings,
@@ -17,7 +18,6 @@ from clearbench.config.settings import (
     UnlearnSettings,
 )
 from clearbench.config.strict import validate
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.jobs.artifacts import read_manifest
 from clearbench.jobs.fingerprint import submodules
 from clearbench.stages import base, dataset, finetune, generate, unlearn

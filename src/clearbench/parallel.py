@@ -1,4 +1,4 @@
-"""Several processes of one job, a GPU each: they share its batches, and the first one publishes.
+"""The threads and processes of a job: of several, a GPU each, the first one publishes.
 
 `clearbench --processes N STAGE …` has `accelerate launch` start them, and tells each on its command
 line that it is one. All of them do the work of the job with the same weights and the same random
@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from clearbench.errors import UserError
-from clearbench.threads import VARIABLE as THREADS
-from clearbench.threads import threads
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+THREADS = "OMP_NUM_THREADS"
 
 LAUNCHED = "--launched"
 """The option of a process that `launch` has started."""
@@ -38,6 +38,18 @@ _CONFIG = Path(__file__).with_name("accelerate.yaml")
 """In place of the one that a user's `accelerate config` made."""
 
 _place = (0, 0, 1)
+
+
+def threads() -> int:
+    """One, unless OMP_NUM_THREADS says otherwise; of a list, which OpenMP allows, the first.
+
+    Raises UserError where it says no number from 1; empty counts as unset.
+    """
+    text = os.environ.get(THREADS, "").strip()
+    first = text.split(",")[0].strip() if text else "1"
+    if not (first.isascii() and first.isdecimal() and 1 <= int(first) <= 65_536):
+        raise UserError(f"{THREADS}: {text!r}; allowed: a number of threads from 1, or nothing")
+    return int(first)
 
 
 def rank() -> int:

@@ -7,32 +7,20 @@ code of a job is always the code on disk. Where the process cannot be reached (i
 importing, another machine, a container), a call runs by itself.
 """
 
-import contextlib
-import gc
-import importlib
 import json
 import os
-import select
 import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
 
 VARIABLE = "CLEARBENCH_WARM"
 """The environment variable that names the socket."""
 
-_IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
-"""What stages import only where they use it, at the price of seconds."""
-
-_LONGEST_REQUEST = 2**20
 _LONGEST_ADDRESS = 107
-_GRACE = 10.0
-"""Seconds that an interrupted job has to clean up."""
 
 
 def run_warm(command: Sequence[str]) -> int:
@@ -42,7 +30,7 @@ def run_warm(command: Sequence[str]) -> int:
         # Its own session, so that Ctrl-C reaches it through the calls alone. It ends with its
         # standard input, hence with this process, however that ends.
         server = subprocess.Popen(
-            [sys.executable, "-m", "clearbench.warm", "--serve", path],
+            [sys.executable, "-m", "clearbench.cli.serve", path],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
@@ -97,94 +85,5 @@ def delegate() -> int | None:
     return answer[0]
 
 
-def serve(path: str, run: Callable[[], Any]) -> None:
-    """Fork a job for every call that comes to the socket, until standard input ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
-        listener.bind(path)
-        listener.listen(64)
-        while True:
-            ready, _, _ = select.select([sys.stdin, listener], [], [])
-            if sys.stdin in ready:
-                return
-            connection, _ = listener.accept()
-            with connection:
-                if os.fork() == 0:
-                    listener.close()
-                    os._exit(_run_job(connection, run))
-
-
-def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
-    """The forked job: become the call, run it, and tell its exit status."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    request, descriptors, _, _ = socket.recv_fds(connection, _LONGEST_REQUEST, 3)
-    call: Mapping[str, Any] = json.loads(request)
-    for standard, descriptor in enumerate(descriptors):
-        os.dup2(descriptor, standard)
-        os.close(descriptor)
-    # The streams remember of what they were before whether one can seek in it.
-    sys.stdout = os.fdopen(1, "w", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
-    os.chdir(call["cwd"])
-    # What is in a folder of modules is looked up anew, whatever time the folder has.
-    importlib.invalidate_caches()
-    os.environ.clear()
-    os.environ.update(call["env"])
-    sys.argv = call["argv"]
-    threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
-    status = 0
-    try:
-        run()
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 1 if end.code else 0
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        # Told its status, the call goes away at once; that must not interrupt a job that is done.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        connection.send(bytes([status & 0xFF]))
-    return status
-
-
-def _end_with(connection: socket.socket) -> None:
-    """Interrupt the job when its call has gone away; the call itself sends nothing more."""
-    with contextlib.suppress(OSError):
-        connection.recv(1)
-    os.kill(os.getpid(), signal.SIGINT)
-    threading.Event().wait(_GRACE)
-    os._exit(1)
-
-
-def _import_libraries() -> None:
-    """Import what the stages import, and forget this package again."""
-    from importlib import import_module
-
-    from clearbench.jobs.fingerprint import submodules
-
-    for name in (*submodules("clearbench.stages"), *_IMPORTED_LATE):
-        import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "clearbench"]:
-        del sys.modules[name]
-    # Nothing that exists now is ever collected, so its pages stay shared with the jobs.
-    gc.freeze()
-
-
-def _run_call() -> None:
-    from clearbench.cli import main
-
-    main()
-
-
-def _main(arguments: list[str]) -> int:
-    if arguments[:1] != ["--serve"]:
-        return run_warm(arguments)
-    _import_libraries()
-    serve(arguments[1], _run_call)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(_main(sys.argv[1:]))
+    sys.exit(run_warm(sys.argv[1:]))

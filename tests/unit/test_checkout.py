@@ -27,7 +27,7 @@ def put_sources(folder: Path) -> Path:
     """A folder with what of the package finds its commit, as in a checkout."""
     package = folder / "src/clearbench"
     (package / "jobs").mkdir(parents=True)
-    for name in ("__init__.py", "bytecode.py", "jobs/__init__.py", "jobs/checkout.py"):
+    for name in ("__init__.py", "jobs/__init__.py", "jobs/checkout.py"):
         shutil.copy(PACKAGE / name, package / name)
     (folder / ".gitignore").write_text("__pycache__\n")
     return folder

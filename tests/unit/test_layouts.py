@@ -15,12 +15,12 @@ import yaml
 from PIL import Image
 
 from clearbench.config.files import DatasetSpec
+from clearbench.config.generator import MiniSettings
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import validate
 from clearbench.data import faces, layouts
 from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.names import Names
 from clearbench.data.normal_form import normal_form
 from clearbench.data.pictures import check_pictures

@@ -11,8 +11,8 @@ from clearbench.jobs import machine as module
 from clearbench.jobs.job import Job
 from clearbench.jobs.machine import machine
 from clearbench.models.device import prepare_device
+from clearbench.parallel import threads
 from clearbench.provenance.conditions import changed_conditions
-from clearbench.threads import threads
 
 FACTS = {
     "python": "3.11.7",

@@ -11,11 +11,11 @@ import yaml
 from PIL import Image
 
 from clearbench.config.files import ModelSpec
+from clearbench.config.generator import MiniSettings
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.data.mini.pools import LAST_NAMES, TITLE_ADJECTIVES, TITLE_NOUNS
 from clearbench.data.mini.portraits import EXTRAS, draw_portrait, random_face, random_scene
 from clearbench.data.mini.pretrain import TEXTS_PER_FACT, pretrain_rows
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.world import FACE_DISTANCE, build_world
 from clearbench.data.mini.write import generate
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store

@@ -15,7 +15,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.methods.npo import NegativePreferenceOptimisation
 from clearbench.metrics.score import score_records
-from clearbench.trial.methods import checked_loss, try_out
+from clearbench.training.trial import checked_loss, try_out
 from synthetic import ROOT
 
 METHOD = '''

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from clearbench import methods
 from clearbench.config.files import BaseSettings, DatasetSpec, ModelSpec
+from clearbench.config.generator import DISGUISES, REAL_PERSONS, MiniSettings
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.settings import (
     EvaluateSettings,
@@ -22,7 +23,6 @@ from clearbench.config.strict import specification, validate
 from clearbench.data import layouts
 from clearbench.data.mini.pools import REAL_LAST_NAMES
 from clearbench.data.mini.portraits import WARDROBE
-from clearbench.data.mini.settings import DISGUISES, REAL_PERSONS, MiniSettings
 from clearbench.errors import UserError
 from clearbench.suite.suite import SuiteFile
 

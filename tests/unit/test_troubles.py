@@ -92,8 +92,8 @@ def test_a_job_beside_the_warm_process_that_is_killed_says_so(tmp_path):
     server = tmp_path / "server.py"
     server.write_text(
         "import os, signal, sys\n"
-        "from clearbench import warm\n"
-        "warm.serve(sys.argv[1], lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
+        "from clearbench.cli import serve\n"
+        "serve.serve(sys.argv[1], lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
     )
     address = str(tmp_path / "socket")
     if len(address) > warm._LONGEST_ADDRESS:

@@ -50,7 +50,7 @@ _number = click.option(
 @_out
 def generate(settings: str, out: Path) -> None:
     """Generate the mini dataset in the layout of the hub."""
-    from clearbench.data.mini.settings import MiniSettings
+    from clearbench.config.generator import MiniSettings
     from clearbench.stages import generate as stage
 
     stage.run(_settings(MiniSettings, settings), out)

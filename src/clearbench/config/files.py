@@ -7,10 +7,10 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, Field
 
 from clearbench import hub
+from clearbench.config.generator import MiniSettings
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.settings import TEMPLATE_DATE, Attention, Domain, Lora, ModelUse, Training
 from clearbench.config.strict import Day, Expression, ForgetSize, Positive, Strict, validate
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.errors import UserError, unknown
 
 _Spec = TypeVar("_Spec", bound=BaseModel)

@@ -39,7 +39,7 @@ from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.interruption import Interruption
 from clearbench.jobs.record import Recipe, Record, digest, read_record, restore_manifest
 from clearbench.jobs.state import State, save_interval
-from clearbench.threads import threads
+from clearbench.parallel import threads
 
 
 class Job:

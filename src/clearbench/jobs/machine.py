@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from clearbench.threads import threads
+from clearbench.parallel import threads
 
 _PROCESSOR = Path("/proc/cpuinfo")
 _INSTRUCTIONS = re.compile(r"avx\w*|amx\w*|fma\w*|f16c|sse4\w*|asimd\w*|sve\w*|bf16|i8mm|vnni")

@@ -5,7 +5,7 @@ import os
 import torch
 
 from clearbench import parallel
-from clearbench.threads import threads
+from clearbench.parallel import threads
 
 
 def prepare_device(seed: int) -> torch.device:

@@ -12,10 +12,10 @@ from clearbench.errors import UserError
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import MANIFEST
 from clearbench.jobs.record import read_record
+from clearbench.parallel import THREADS, threads
 from clearbench.provenance.conditions import changed_conditions
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
-from clearbench.threads import VARIABLE, threads
 
 _UNCHANGED = "code, settings, inputs, packages, processor, kernels and threads are the same"
 
@@ -47,7 +47,7 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
             done = subprocess.run(
                 [sys.executable, "-m", *words],
                 # Sums of another number of threads are rounded otherwise.
-                env={**os.environ, VARIABLE: str(count)},
+                env={**os.environ, THREADS: str(count)},
                 capture_output=True,
                 text=True,
                 check=False,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from clearbench.data.mini.settings import MiniSettings
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.write import generate
 from clearbench.jobs.job import Job
 

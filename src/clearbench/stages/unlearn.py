@@ -10,7 +10,7 @@ from clearbench.domains.place import Place
 from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
 from clearbench.training.loop import DivergedError
-from clearbench.trial.methods import try_out
+from clearbench.training.trial import try_out
 
 
 def run(

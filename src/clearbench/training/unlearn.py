@@ -17,7 +17,7 @@ from clearbench.models.precise_linear import whole_weights
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
-from clearbench.trial.methods import checked_loss
+from clearbench.training.trial import checked_loss
 
 
 class Task(Protocol):

@@ -22,7 +22,7 @@ def try_methods(suite: Suite) -> int:
     Raises UserError, with the method's file and line, for the first mistake.
     """
     # Imported here: it loads torch, which nothing else here needs.
-    from clearbench.trial.methods import try_out
+    from clearbench.training.trial import try_out
 
     for row in suite.file.methods:
         try_out(suite.method(row), suite.unlearning(row)[0], suite.domain)

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from datasets import Features, Image, List, Value
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.perturb import Perturber
 from clearbench.data.mini.portraits import draw_photograph, jpeg, random_scene
 from clearbench.data.mini.pretrain import pretrain_rows
 from clearbench.data.mini.rows import Row, image_cell
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import Pair, Picture
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.world import World

@@ -10,6 +10,7 @@ from functools import partial
 from itertools import cycle, product
 from typing import TypeVar
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.pools import FIRST_NAMES, LAST_NAMES
 from clearbench.data.mini.portraits import (
     draw_photograph,
@@ -19,7 +20,6 @@ from clearbench.data.mini.portraits import (
     random_scene,
 )
 from clearbench.data.mini.rows import Row, image_cell
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import CAPTIONS, SCENE, TOPICS, Named, say
 from clearbench.data.mini.world import GENDERS, World, shuffled

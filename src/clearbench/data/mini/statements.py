@@ -7,8 +7,8 @@ paraphrase with one fact replaced, so that candidates differ in nothing but that
 from dataclasses import dataclass, replace
 from typing import Any
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.portraits import Scene, draw_portrait, jpeg, random_scene
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.wording import CAPTIONS, TOPICS, Topic, say
 from clearbench.data.mini.world import Person, World, shuffled
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.perturb import Perturber
 from clearbench.data.mini.rows import Row
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import Pair
 from clearbench.data.mini.world import World
 

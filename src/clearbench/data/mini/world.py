@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.pools import (
     BIRTHPLACES,
     FEMALE_NAMES,
@@ -17,7 +18,6 @@ from clearbench.data.mini.pools import (
     TITLE_NOUNS,
 )
 from clearbench.data.mini.portraits import Face, random_face
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.store import FORGET_SIZES
 
 GENDERS = ("male", "female")

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from clearbench.config.generator import MiniSettings
 from clearbench.data.mini.clear import clear_configurations
-from clearbench.data.mini.settings import MiniSettings
 from clearbench.data.mini.statements import ask_pairs, draw_pictures
 from clearbench.data.mini.tofu import tofu_configurations
 from clearbench.data.mini.world import build_world
