@@ -14,7 +14,7 @@ from dry_run import ROOT, write_suite
 
 sys.path.insert(0, str(ROOT / "tests"))
 
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from synthetic import SyntheticTree
 
 

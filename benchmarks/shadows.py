@@ -58,7 +58,7 @@ def main() -> None:
 def settings_of(results: Path) -> dict[str, Any]:
     """The settings of the suite's shadow models."""
     from clearbench.suite.graph import Graph
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     artifact = Graph(load_suite(results.name, Path.cwd()))["shadows/0"]
     return copy.deepcopy(dict(artifact.settings))

@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from clearbench.jobs.artifacts import MANIFEST
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from clearbench.warm import VARIABLE
 
 METHOD = "ga"

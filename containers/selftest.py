@@ -22,7 +22,7 @@ from clearbench.jobs.artifacts import read_manifest
 from clearbench.jobs.fingerprint import submodules
 from clearbench.stages import base, dataset, finetune, generate, unlearn
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 
 WORLD = {
     "persons": 100,

@@ -21,8 +21,7 @@ wildcard_constraints:
     stack=r"\d+",
     imported=r"[\w.-]+/(model|gold)",
     external=r"[\w.-]+",
-    run=r"((original|floor|ceiling)/forget\d\d|gold/forget\d\d/seed\d+|shadows/\d+|(imported|external)/[\w.-]+"
-    r"|[\w.-]+(@\w+)?/(text|visual|both)/forget\d\d/seed\d+)",
+    run=r"[\w@./-]+",
 
 
 onstart:

@@ -40,8 +40,10 @@ from clearbench.metrics.score import SCORES, score_with_draws
 from clearbench.results.read import read_results
 from clearbench.results.scoring import files_of
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import Artifact, Graph
-from clearbench.suite.suite import Suite, load_suite
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import Graph
+from clearbench.suite.load import load_suite
+from clearbench.suite.suite import Suite
 from clearbench.tables.documents import documents
 from clearbench.workflow import Workflow
 

@@ -44,8 +44,9 @@ from clearbench.jobs.record import restore_manifest
 from clearbench.provenance.why import brief
 from clearbench.results.currency import Status, assess
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Artifact, Graph
-from clearbench.suite.suite import load_suite, suites_of
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.load import load_suite, suites_of
 from clearbench.tables import table_domains
 from clearbench.tables.table2 import single_domain_suites
 

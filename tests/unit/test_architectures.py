@@ -152,7 +152,7 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
     assert (unlearned / stored).is_file()
     asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
-    evaluate.run(asked, 10, root / "base", root / "original", unlearned, dataset, records)
+    evaluate.run(asked, 10, root / "base", [root / "original", unlearned], dataset, records)
     images = {record.task for record in read_records(records / RECORDS)}
     assert images == ({"captions", "text_qa"} if use.domain == "multimodal" else {"text_qa"})
     score.run({"records": records, "gold": root / "evaluate/gold"}, None, None, scores)

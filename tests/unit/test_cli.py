@@ -172,7 +172,7 @@ def test_help_and_a_checked_suite_need_neither_torch_nor_transformers():
 import sys
 from pathlib import Path
 from clearbench.cli import cli
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 cli(["methods", "npo"], standalone_mode=False)
 load_suite("mini", Path.cwd())
 print(sorted({"torch", "transformers", "peft"} & set(sys.modules)))

@@ -104,7 +104,7 @@ def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkey
 @pytest.mark.parametrize("suite", ["mini", "mini-full", "mini-vision", "tofu"])
 def test_settings_of_the_suites_survive_their_records(suite, monkeypatch):
     """JSON turns a tuple into a list; a setting that it changes would rerun its job for ever."""
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     for artifact in Graph(load_suite(suite, ROOT)):
         assert json.loads(json.dumps(artifact.resolved)) == artifact.resolved
@@ -272,7 +272,7 @@ def test_an_input_of_other_bytes_reruns_what_was_made_from_it_and_the_rest_waits
     old = short(CELL)
     tree.put(CELL, Made(files={"adapter_model.safetensors": "other weights"}))
     found = causes(look(tree))
-    assert found.pop(EVALUATED) == [("input", f"unlearned: {old} → {short(CELL)}")]
+    assert found.pop(EVALUATED) == [("input", f"model/1: {old} → {short(CELL)}")]
     # The tables show what a run cost, so a new record is a new input of theirs.
     assert found.keys() == {TABLES}
     ((kind, text),) = found[TABLES]

@@ -10,7 +10,7 @@ from clearbench.results.currency import assess
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
-from clearbench.suite.suite import load_suite, suite_names
+from clearbench.suite.load import load_suite, suite_names
 from clearbench.tables.documents import documents
 from synthetic import ROOT, SyntheticTree, write_suite
 

@@ -9,7 +9,7 @@ from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.cluster.slurm import grant, left_behind
 from clearbench.config.site import Site
 from clearbench.errors import UserError
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from workflow.bench import ROOT
 
 

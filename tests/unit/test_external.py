@@ -12,7 +12,7 @@ from clearbench.documentation.keys import describe
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted
 from clearbench.results.currency import assess
-from clearbench.results.runs import plan
+from clearbench.results.runs import groups_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.suite import SuiteFile
@@ -49,7 +49,7 @@ def test_a_row_is_made_from_its_base_and_compared_with_the_gold_of_its_size(tree
     assert graph[ROW].inputs == {"base": "base"}
     assert graph[f"evaluate/{ROW}"].inputs == {
         "base": "base",
-        "finetuned": ROW,
+        "model/0": ROW,
         "dataset": "dataset",
     }
     assert graph[f"score/{ROW}"].inputs["gold"] == "evaluate/gold/forget10/seed0"
@@ -59,7 +59,7 @@ def test_an_adapter_can_lie_on_the_original(tmp_path):
     row = {"model": "theirs", "forget_size": 10, "on": "original"}
     graph = Graph(small(tmp_path, external={"theirs": row}))
     inputs = graph[f"evaluate/{ROW}"].inputs
-    assert (inputs["finetuned"], inputs["unlearned"]) == ("original", ROW)
+    assert (inputs["model/0"], inputs["model/1"]) == ("original", ROW)
 
 
 def test_a_row_is_in_the_tables_and_says_that_it_was_made_elsewhere(tree):
@@ -174,7 +174,7 @@ def test_a_vision_suite_has_no_such_rows(tmp_path):
 
 
 def test_rows_stand_between_the_controls_and_the_cells(tree):
-    names = [group.name for group in plan(tree.suite)]
+    names = [group.name for group in groups_of(tree.graph.runs.values())]
     assert names.index(ROW) == 5
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from clearbench.results.runs import Document, Results, Run, plan
+from clearbench.results.runs import Document, Outcome, Results, groups_of
+from clearbench.suite.rows import runs_of
 from clearbench.tables.base import Column, make_entry
 from clearbench.tables.table5 import build
 from synthetic import write_suite
@@ -22,10 +23,10 @@ OF_METHOD = {"u_lira": 0.579, "u_lira_margin": 0.037, "u_lira~low": 0.542, "u_li
 @pytest.fixture
 def results(tmp_path):
     suite = write_suite(tmp_path, **SUITE)
-    groups = plan(suite)
+    groups = groups_of(runs_of(suite))
     names = [run for group in groups for run in group.runs]
     runs = {
-        name: Run(
+        name: Outcome(
             documents={
                 "score": Document(
                     "scores.json", {**OF_METHOD, "forget_accuracy": 0.1 * (number % 3)}

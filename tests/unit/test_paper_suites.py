@@ -12,7 +12,7 @@ from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import validate
 from clearbench.models.build import build_model
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from tiny_models import BUILDS, domain_of, new_tokenizer
 
 ROOT = Path(__file__).resolve().parents[2]

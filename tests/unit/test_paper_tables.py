@@ -12,10 +12,11 @@ from scipy import stats
 from snakemake.exceptions import WorkflowError
 
 from clearbench.results.read import read_results
-from clearbench.results.runs import Results, Run, plan
+from clearbench.results.runs import Outcome, Results, groups_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
+from clearbench.suite.rows import runs_of
 from clearbench.tables import builders, clear_paper
 from clearbench.tables.clear_paper import PaperTable
 from clearbench.tables.documents import documents
@@ -281,8 +282,8 @@ def test_a_suite_without_variants_has_no_table_of_them(tmp_path):
 def test_a_target_of_a_suite_has_rows_or_is_refused_in_one_line(name, monkeypatch):
     monkeypatch.chdir(ROOT)
     suite = load_suite(name, ROOT)
-    groups = plan(suite)
-    runs = {run: Run("missing") for group in groups for run in group.runs}
+    groups = groups_of(runs_of(suite))
+    runs = {run: Outcome("missing") for group in groups for run in group.runs}
     workflow = rules_see({"suite": name})
     domains = {"table4": "text", "table5": "vision"}
     for number in range(1, 7):

@@ -144,7 +144,7 @@ def test_two_processes_unlearn_what_one_does(root, original):
 def test_two_processes_evaluate_to_the_bytes_of_one_and_merge_in_order(root, original):
     settings = EvaluateSettings(model=USE, evaluation=Evaluation(batch_size=4, max_new_tokens=4))
     for processes in (1, 2):
-        words = ("--forget-size", "10", "--finetuned", "original/1", "--out", "records/OUT")
+        words = ("--forget-size", "10", "--model", "original/1", "--out", "records/OUT")
         run(root, processes, "evaluate", settings, *words)
     one, two = ((root / "records" / n / "records.jsonl").read_bytes() for n in ("1", "2"))
     assert one == two

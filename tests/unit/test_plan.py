@@ -24,7 +24,7 @@ from clearbench.provenance.plan import (
 from clearbench.results.currency import Status
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from synthetic import ROOT, Made, SyntheticTree, write_suite

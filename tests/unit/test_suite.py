@@ -14,9 +14,11 @@ from clearbench.config.files import DatasetSpec, ModelSpec
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import validate
 from clearbench.errors import UserError
-from clearbench.results.runs import plan
+from clearbench.results.runs import groups_of
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import SuiteFile, Unlearning, load_suite
+from clearbench.suite.load import load_suite
+from clearbench.suite.rows import runs_of
+from clearbench.suite.suite import SuiteFile, Unlearning
 from synthetic import write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -314,8 +316,7 @@ def test_every_suite_of_the_repository_is_valid(name):
     file = suite.file
     assert suite.name == name
     counts = [len(part) for part in (file.methods, file.modalities, file.forget_sizes, file.seeds)]
-    assert len(suite.cells) == counts[0] * counts[1] * counts[2] * counts[3]
-    assert len(set(suite.cells)) == len(suite.cells)
+    assert len(Graph(suite).cells) == counts[0] * counts[1] * counts[2] * counts[3]
 
 
 @pytest.mark.parametrize(("folder", "kind"), [("models", ModelSpec), ("datasets", DatasetSpec)])
@@ -492,5 +493,5 @@ def test_a_row_is_a_method_with_parameters_of_its_own_and_shares_original_and_go
         for stage in ("unlearn", "evaluate", "score")
         for modality in ("text", "visual")
     }
-    rows = {group.method for group in plan(suite)}
+    rows = {group.method for group in groups_of(runs_of(suite))}
     assert {"npo", "npo-strong"} <= rows

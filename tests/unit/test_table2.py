@@ -6,8 +6,9 @@ from click.testing import CliRunner
 
 from clearbench.cli import cli
 from clearbench.errors import UserError
-from clearbench.results.runs import Document, Results, Run, plan
-from clearbench.suite.suite import load_suite
+from clearbench.results.runs import Document, Outcome, Results, groups_of
+from clearbench.suite.load import load_suite
+from clearbench.suite.rows import runs_of
 from clearbench.tables.clear_paper import TABLE_1, TABLE_2, TABLE_3, TABLE_4, TABLE_5
 from clearbench.tables.table2 import (
     PRINTED,
@@ -21,11 +22,11 @@ from synthetic import ROOT
 def results(name, scores):
     """A suite whose methods have the scores given, in all of their cells; the rest is missing."""
     suite = load_suite(name, ROOT)
-    groups = plan(suite)
+    groups = groups_of(runs_of(suite))
     runs = {
-        run: Run(documents={"score": Document("scores.json", scores[group.method])})
+        run: Outcome(documents={"score": Document("scores.json", scores[group.method])})
         if group.method in scores
-        else Run("missing")
+        else Outcome("missing")
         for group in groups
         for run in group.runs
     }

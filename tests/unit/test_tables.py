@@ -16,7 +16,7 @@ from clearbench.evaluation.records import RECORDS
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.metrics.score import SCORES
 from clearbench.results.read import read_results
-from clearbench.results.runs import plan
+from clearbench.results.runs import groups_of
 from clearbench.results.tree import Tree
 from clearbench.stages import tabulate
 from clearbench.suite.graph import TABLES as NAME
@@ -192,7 +192,7 @@ def edit_record(folder):
 RUN = "ga/text/forget10/seed0"
 UNPROVEN = {
     "weights made again": (
-        f"evaluate/{RUN}: made from another unlearned than the one here",
+        f"evaluate/{RUN}: made from another model/1 than the one here",
         lambda tree: tree.put(f"unlearn/{RUN}", Made(files={"other": ""})),
     ),
     "records made again": (
@@ -318,7 +318,9 @@ def test_true_answers_that_are_longer_than_greedy_ones_are_told(tmp_path, count,
 def test_every_number_leads_to_its_score_files(tree):
     states = {"unlearn/ga/text/forget10/seed1": Made(status="diverged", step=7)}
     frames = make_tables(tree.build(states))
-    groups = {(group.method, group.modality): group.name for group in plan(tree.suite)}
+    groups = {
+        (group.method, group.modality): group.name for group in groups_of(tree.graph.runs.values())
+    }
     for name, frame in frames.items():
         sources = json.loads((tree.out / f"{name}.sources.json").read_text())
         assert len(sources) == len(frame)
@@ -487,5 +489,5 @@ def test_a_thousand_cells_are_tabulated(tmp_path):
     tree = Tables(tmp_path, seeds=list(range(15)), **suite).build()
     assert len(tree.suite.cells) == 990
     frame = make_tables(tree)["comparison"]
-    assert len(frame) == 6 * len(plan(tree.suite))
+    assert len(frame) == 6 * len(groups_of(tree.graph.runs.values()))
     assert frame[frame.metric == "real"].n.sum() == len(tree.runs)

@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 
 from clearbench.cli import cli
 from clearbench.errors import UserError
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 from clearbench.workflow import Workflow
 from synthetic import ROOT, rules_see
 

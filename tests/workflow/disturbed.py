@@ -12,7 +12,7 @@ import psutil
 from clearbench.jobs.artifacts import MANIFEST, held
 from clearbench.jobs.state import VARIABLE, state_folder
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 
 from .bench import Bench
 

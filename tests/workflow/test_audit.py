@@ -150,9 +150,7 @@ def test_records_of_another_run_are_found(bench):
     found = broken_cells(bench)
     # Every run is scored against this gold, and floor and ceiling are drawn from it.
     assert len(rows_of(found)) == 9
-    assert all(
-        f"evaluate/{GOLD}: made from another finetuned" in x for x in found["broken"].values()
-    )
+    assert all(f"evaluate/{GOLD}: made from another model/0" in x for x in found["broken"].values())
 
 
 def test_a_swapped_gold_is_found(bench):
@@ -196,7 +194,7 @@ def test_a_cell_shows_its_chain_down_to_the_data(finished):
     done = finished.clearbench("audit", "--json", "--cell", f"{CELL}:retain")
     found = json.loads(done.output)
     assert (found["value"], found["key"]) == (score["retain"], "retain")
-    adapter = found["made from"]["scores"]["made from"]["records"]["made from"]["unlearned"]
+    adapter = found["made from"]["scores"]["made from"]["records"]["made from"]["model/1"]
     path = finished.results() / f"unlearn/{CELL}"
     assert adapter["manifest"] == sha256(path / MANIFEST)
     assert adapter["settings"]["method"] == "npo"
@@ -206,7 +204,7 @@ def test_a_broken_chain_is_shown_where_it_breaks(bench):
     flip(bench.results() / ADAPTER)
     done = bench.clearbench("audit", "--cell", CELL)
     assert done.status == 1
-    assert f"unlearned: unlearn/{CELL}  BROKEN" in done.output
+    assert f"model/1: unlearn/{CELL}  BROKEN" in done.output
     assert f"broken: results/suite/{ADAPTER}: other bytes" in done.output
 
 

@@ -24,7 +24,7 @@ from clearbench.jobs.artifacts import PROVENANCE
 from clearbench.jobs.job import Job
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT = "https://w3id.org/ro/crate/1.1/context"
@@ -269,7 +269,7 @@ def distrust(bench):
     [
         (tamper, f"score/{CELL}", "other bytes than those that were made"),
         (lose, f"evaluate/{CELL}", "it was not made yet"),
-        (swap, f"evaluate/{CELL}", "made from another unlearned than the one here"),
+        (swap, f"evaluate/{CELL}", "made from another model/1 than the one here"),
         (retune, "unlearn/retain_ft/text/forget10/seed0", "training.lr: 0.001 → 0.0005"),
         (distrust, "base", "marked as untrusted (wrong disk)"),
     ],

@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 
 NPO = {f"{stage}/npo/*" for stage in ("unlearn", "evaluate", "score")}
 CELL = "npo/text/forget10/seed0"

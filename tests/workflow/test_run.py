@@ -7,9 +7,9 @@ import pytest
 
 from clearbench.jobs.artifacts import MANIFEST
 from clearbench.metrics.score import SCORES
-from clearbench.results.runs import plan
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
+from clearbench.suite.rows import runs_of
 
 from .bench import OWN
 
@@ -20,7 +20,7 @@ CELL = "npo/both/forget10/seed0"
 @pytest.fixture(scope="module")
 def runs(finished):
     suite = load_suite("suite", finished.folder)
-    return [run for group in plan(suite) for run in group.runs]
+    return [run.name for run in runs_of(suite)]
 
 
 def test_every_table_is_there_in_every_format(finished):

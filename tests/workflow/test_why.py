@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from clearbench.suite.graph import Graph
-from clearbench.suite.suite import load_suite
+from clearbench.suite.load import load_suite
 
 CELL = "npo/text/forget10/seed0"
 

@@ -22,7 +22,7 @@ def show(target: str | None, suite: str, results: Path) -> None:
     from clearbench.provenance.why import not_current
     from clearbench.results.currency import assess
     from clearbench.suite.graph import TABLES
-    from clearbench.suite.suite import suite_names
+    from clearbench.suite.load import suite_names
 
     graph, tree, environments = open_suite(suite, results)
     found, tables = graph.suite, tree.root / TABLES
@@ -66,7 +66,7 @@ def carry_over(suite: str, results: Path) -> None:
     from clearbench.results.read import read_results
     from clearbench.results.tree import Tree
     from clearbench.suite.graph import Graph
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
     from clearbench.tables.clear_paper import TABLE_1, TABLE_3
     from clearbench.tables.table2 import (
         FORGET,
@@ -118,7 +118,7 @@ def overhead(names: tuple[str, ...], suite: tuple[str, ...], results: Path) -> N
     from clearbench.results.read import read_results
     from clearbench.results.tree import Tree
     from clearbench.suite.graph import Graph
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
     from clearbench.tables.overhead import MEASURES, ratios, weights
 
     rows = []

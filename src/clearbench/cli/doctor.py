@@ -20,7 +20,7 @@ def doctor(suite: str, wait: int) -> None:
     """Check a cluster before the first run of a suite: one line a finding, with the remedy."""
     from clearbench.cluster.doctor.login import examine
     from clearbench.config.site import load_site
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     failed = 0
     for finding in examine(load_suite(suite, Path.cwd()), load_site(), wait):

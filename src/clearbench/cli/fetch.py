@@ -17,7 +17,7 @@ def fetch(suite: str) -> None:
     (HF_HOME) with HF_HUB_OFFLINE=1. What is there already is checked, and not downloaded again.
     """
     from clearbench import hub
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     found = load_suite(suite, Path.cwd())
     for kind, name, revision in found.sources:

@@ -65,7 +65,7 @@ def of_suite(target: str | None = None, many: bool = False) -> Callable[..., Any
 def _names_suite(word: str) -> bool:
     if word.endswith((".yaml", ".yml")):
         return True
-    from clearbench.suite.suite import suite_names
+    from clearbench.suite.load import suite_names
 
     try:
         return word in suite_names(Path.cwd())

@@ -13,7 +13,8 @@ from clearbench.errors import UserError
 if TYPE_CHECKING:
     from clearbench.jobs.environment import Accepted
     from clearbench.results.tree import Tree
-    from clearbench.suite.graph import Artifact, Graph
+    from clearbench.suite.artifact import Artifact
+    from clearbench.suite.graph import Graph
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print data instead of text.")
 
@@ -170,7 +171,7 @@ def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     from clearbench.jobs.environment import accepted_here
     from clearbench.results.tree import Tree
     from clearbench.suite.graph import Graph
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     found = load_suite(suite, Path.cwd())
     unlocked = packages.unlocked()
@@ -184,7 +185,7 @@ def _suite_of(target: str | None, results: Path, suite: str) -> str:
 
     The results do not tell where the file of a suite lies, which the one given may.
     """
-    from clearbench.suite.suite import suite_name
+    from clearbench.suite.load import suite_name
 
     path = None if target is None else _below(target, results)
     if path is None or not path.parts or path.parts[0] == suite_name(suite):
@@ -204,7 +205,7 @@ def _below(target: str, root: Path) -> Path | None:
 def _artifact(target: str, graph: "Graph", tree: "Tree") -> "Artifact":
     """The artifact that a target is, or is a file of; of a run, its scores."""
     if target in graph.runs:
-        return graph[f"score/{target}"]
+        return graph[graph.runs[target].scores]
     path = _below(target, tree.root)
     name = target if path is None else path.as_posix()
     for candidate in (PurePosixPath(name), *PurePosixPath(name).parents):

@@ -34,7 +34,7 @@ def export_crate(
 ) -> None:
     """Write a finished suite as a Provenance Run Crate, to be published."""
     from clearbench.provenance.crate.export import Publication, export
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     found = load_suite(suite, Path.cwd())
     out = out or results / f"{found.name}-crate"

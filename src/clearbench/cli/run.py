@@ -75,19 +75,18 @@ def run(
     """
     from clearbench.jobs.artifacts import MANIFEST
     from clearbench.suite.graph import TABLES, Graph
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
     from clearbench.warm import run_warm
 
     graph = Graph(load_suite(suite, Path.cwd()))
-    found = graph.suite
-    runs = [name for pattern in target for name in _matching(pattern, graph)]
-    if smoke and (not runs or any(graph.runs[name].cell is None for name in runs)):
+    runs = [graph.runs[name] for pattern in target for name in _matching(pattern, graph)]
+    cells = [(run.cell, graph[run.weights]) for run in runs if run.cell is not None]
+    if smoke and (not runs or len(cells) < len(runs)):
         raise UserError("--smoke: name cells, as npo/text")
-    wanted = [f"score/{name}" for name in runs] or [TABLES]
+    wanted = [run.scores for run in runs] or [TABLES]
     if smoke:
-        cells = [graph[graph.runs[name].weights] for name in runs]
-        wanted = [source for cell in cells for source in cell.inputs.values()]
-    root = results / found.name
+        wanted = [source for _, weights in cells for source in weights.inputs.values()]
+    root = results / graph.suite.name
     words = [sys.executable, "-m", "snakemake"]
     words += ["--dry-run"] if dry_run else []
     words += ["--profile", profile] if profile else []
@@ -104,11 +103,11 @@ def run(
     if smoke:
         from clearbench.trial.cell import smoke_test
 
-        for cell in cells:
-            click.echo(f"{cell.name.partition('/')[2]}: {smoke_test(cell, root)}")
+        for run, (cell, weights) in zip(runs, cells, strict=True):
+            click.echo(f"{run.name}: {smoke_test(weights, cell, root)}")
         return
-    for name in runs:
-        click.echo(f"{name}: {_scores(root / f'score/{name}')}")
+    for run in runs:
+        click.echo(f"{run.name}: {_scores(root / run.scores)}")
 
 
 def _matching(pattern: str, graph: "Graph") -> list[str]:
@@ -141,7 +140,7 @@ def _scores(folder: Path) -> str:
 @of_suite()
 def check(suite: str) -> None:
     """Check a suite's file, and try its methods and metrics on random numbers, in seconds."""
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
     from clearbench.trial.suite import try_methods, try_metrics
 
     found = load_suite(suite, Path.cwd())

@@ -173,16 +173,21 @@ def unlearn(
 @_settings_option
 @_forget_size
 @_base
-@_folder("--finetuned", "Folder of an original, gold or external model.")
-@_folder("--unlearned", "Folder of a cell or external model on it.", required=False)
+@click.option(
+    "--model",
+    "models",
+    type=_Folder,
+    multiple=True,
+    required=True,
+    help="Folder of a model on the base; each further one is laid on the one before.",
+)
 @_dataset
 @_out
 def evaluate(
     settings: str,
     forget_size: int,
     base: Path,
-    finetuned: Path,
-    unlearned: Path | None,
+    models: tuple[Path, ...],
     dataset: Path,
     out: Path,
 ) -> None:
@@ -190,9 +195,7 @@ def evaluate(
     from clearbench.config.settings import EvaluateSettings
     from clearbench.stages import evaluate as stage
 
-    stage.run(
-        _settings(EvaluateSettings, settings), forget_size, base, finetuned, unlearned, dataset, out
-    )
+    stage.run(_settings(EvaluateSettings, settings), forget_size, base, models, dataset, out)
 
 
 @click.command()
@@ -296,6 +299,6 @@ def import_logs(log: Path, out: Path) -> None:
 def tabulate(name: str, results: Path, partial: bool, out: Path) -> None:
     """Merge score files into the comparison tables."""
     from clearbench.stages import tabulate as stage
-    from clearbench.suite.suite import load_suite
+    from clearbench.suite.load import load_suite
 
     stage.run(load_suite(name, Path.cwd()), results, partial, out)

@@ -12,7 +12,7 @@ from clearbench.jobs.record import Record
 from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.results.currency import failure_now, recipe_now
 from clearbench.results.read import read_results
-from clearbench.results.runs import Group, plan
+from clearbench.results.runs import Group, groups_of
 from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
@@ -92,7 +92,7 @@ class Audit:
     @cached_property
     def _groups(self) -> dict[tuple[str, ...], Group]:
         """The rows of the tables by the columns that name them."""
-        groups = plan(self._graph.suite)
+        groups = groups_of(self._graph.runs.values())
         return {(group.method, group.modality, str(group.forget_size)): group for group in groups}
 
     @cached_property
@@ -102,7 +102,7 @@ class Audit:
     def _first_broken(self, group: str) -> str | None:
         """The first broken link below the scores of a row."""
         for run in self._runs[group]:
-            for artifact in self._graph.ancestors(f"score/{run}"):
+            for artifact in self._graph.ancestors(self._graph.runs[run].scores):
                 link = self.broken_link(artifact.name)
                 if link is not None:
                     return link
@@ -164,7 +164,7 @@ class Audit:
         if isinstance(self._tables_record, str):
             return self._tables_record
         for run in self._runs[group]:
-            name = f"score/{run}"
+            name = self._graph.runs[run].scores
             if self._tables_record.recipe.inputs.get(name) != self._tree.manifest_digest(name):
                 return f"{TABLES}: made from another {name} than the one here"
         return None

@@ -35,7 +35,7 @@ def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | Non
         raise UserError(f"{cell}: no run of suite {graph.suite.name}; runs are {known}, …")
     found: dict[str, Any] = {"cell": cell}
     if metric:
-        path = tree.root / "score" / run / SCORES
+        path = tree.root / graph.runs[run].scores / SCORES
         try:
             scores = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -44,7 +44,7 @@ def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | Non
             raise UserError(f"{path}: no {metric}; there are {', '.join(scores)}")
         found.update(value=scores[metric], file=str(path), key=metric)
     told: set[str] = set()
-    found["made from"] = {"scores": _tell(graph, tree, f"score/{run}", broken, told)}
+    found["made from"] = {"scores": _tell(graph, tree, graph.runs[run].scores, broken, told)}
     return found
 
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from clearbench.errors import UserError, unknown
 from clearbench.jobs.artifacts import INVALID
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import Artifact, Graph
-from clearbench.suite.runs import row_of
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import Graph
 
 
 def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
@@ -36,10 +36,10 @@ def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
 
 
 def labels(artifact: Artifact) -> dict[str, str]:
-    """What an artifact is found by: its stage (the first part of its name) and what it is of."""
-    found: dict[str, object] = {"stage": artifact.name.partition("/")[0]}
-    if artifact.cell is not None:
-        found.update(vars(artifact.cell), row=row_of(artifact.name.partition("/")[2]))
+    """What an artifact is found by: its rule and what it is of."""
+    found: dict[str, object] = {"stage": artifact.rule}
+    if artifact.run is not None and artifact.run.cell is not None:
+        found.update(vars(artifact.run.cell), row=artifact.run.row)
     else:
         names = ("method", "forget_size", "seed")
         options = {name: artifact.options.get(name) for name in names}

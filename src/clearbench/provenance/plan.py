@@ -18,7 +18,9 @@ from clearbench.evaluation.limit import longer, told
 from clearbench.jobs.artifacts import PROVENANCE
 from clearbench.results.currency import Status
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import REFERENCE, Artifact, Graph
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import Graph
+from clearbench.suite.rows.cells import REFERENCE
 
 
 @dataclass(frozen=True)
@@ -235,7 +237,7 @@ def make_plan(
     }
     stages: dict[str, list[str]] = defaultdict(list)
     for name in estimates:
-        stages[name.partition("/")[0]].append(name)
+        stages[graph[name].rule].append(name)
     found = []
     for stage, names in stages.items():
         certain = sum(bool(statuses[name].causes) for name in names)

@@ -30,10 +30,10 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
     """
     if run not in graph.runs:
         raise UserError(f"{run}: no run of suite {graph.suite.name}")
-    score = graph[f"score/{run}"]
-    attack = [n for n in score.inputs.values() if graph[n].stage == "unlearn_shadows"]
     made = graph.runs[run]
-    names = dict.fromkeys((made.weights, made.records, *attack, score.name))
+    inputs = graph[made.scores].inputs.values()
+    attack = [name for name in inputs if graph[name].stage == "unlearn_shadows"]
+    names = dict.fromkeys((made.weights, made.records, *attack, made.scores))
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
         for name in names:
             then = tree.record(name)

@@ -34,14 +34,14 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     """Lines on a whole suite: how many cells are current, the others by cause."""
     of_cause: dict[str, list[str]] = defaultdict(list)
     current = 0
-    for run in graph.suite.cells:
-        chain = [statuses[found.name] for found in graph.ancestors(f"score/{run}")]
-        found = {line for status in chain for line in _causes(status)}
-        current += not found
-        for line in found:
-            of_cause[line].append(run)
+    for run in graph.cells.values():
+        chain = [statuses[artifact.name] for artifact in graph.ancestors(run.scores)]
+        causes = {line for status in chain for line in _causes(status)}
+        current += not causes
+        for line in causes:
+            of_cause[line].append(run.name)
     made = sum(status.current for status in statuses.values())
-    yield f"{current} of {len(graph.suite.cells)} cells are current"
+    yield f"{current} of {len(graph.cells)} cells are current"
     yield f"{made} of {len(statuses)} artifacts are current"
     for line, cells in sorted(of_cause.items(), key=lambda item: (-len(item[1]), item[0])):
         names = ", ".join(cells[:_NAMED_CELLS]) + (", …" if len(cells) > _NAMED_CELLS else "")
@@ -60,11 +60,11 @@ def not_current(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     """
     runs: dict[str, set[str]] = defaultdict(set)
     told: dict[str, str] = {}
-    for run in graph.runs:
-        for artifact in graph.ancestors(f"score/{run}"):
+    for run in graph.runs.values():
+        for artifact in graph.ancestors(run.scores):
             status = statuses[artifact.name]
             for cause, line in zip(status.causes, _causes(status), strict=True):
-                runs[cause.kind].add(run)
+                runs[cause.kind].add(run.name)
                 told.setdefault(cause.kind, line)
     # What is wrong before what is only old.
     kinds = sorted(runs, key=lambda kind: (_GRAVEST.get(kind, len(_GRAVEST)), -len(runs[kind])))
@@ -94,7 +94,7 @@ def brief(statuses: Iterable[Status]) -> Iterator[str]:
 
 def _causes(status: Status) -> Iterator[str]:
     """The causes of a status, those of all cells' artifacts of one stage in the same words."""
-    stage = status.artifact.name.partition("/")[0]
+    stage = status.artifact.rule
     for cause in status.causes:
         # An environment is not of a stage.
         where = "" if cause.kind in ("lock", "image", "packages") else f"{stage}: "

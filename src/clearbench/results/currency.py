@@ -9,7 +9,8 @@ from clearbench.jobs.environment import Accepted
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.record import Recipe
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import Artifact, Graph
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import Graph
 
 
 @dataclass(frozen=True)

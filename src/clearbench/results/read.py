@@ -11,10 +11,10 @@ from clearbench.jobs.environment import Accepted, accepted_here
 from clearbench.jobs.record import digest
 from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.results.currency import assess, failure_now
-from clearbench.results.runs import Document, DocumentName, Results, Run, Source, plan
+from clearbench.results.runs import Document, DocumentName, Outcome, Results, Source, groups_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
-from clearbench.suite.graph import Run as Evaluated
+from clearbench.suite.runs import Run
 
 
 def read_results(
@@ -40,13 +40,13 @@ def read_results(
         return link or (f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None)
 
     @cache
-    def obstacle(name: str) -> Run | None:
+    def obstacle(name: str) -> Outcome | None:
         """What a run is that needs an artifact which is not there, or not proven."""
         before = filter(None, map(obstacle, graph[name].inputs.values()))
         return next(before, None) or own_obstacle(name)
 
-    def own_obstacle(name: str) -> Run | None:
-        stage = name.partition("/")[0]
+    def own_obstacle(name: str) -> Outcome | None:
+        stage = graph[name].rule
         missing = tree.manifest_digest(name) is None
         reason = f"{stage} not finished" if missing else (broken or stale)(name)
         if reason is None:
@@ -54,23 +54,21 @@ def read_results(
         failure = failure_now(graph[name], tree, here)
         if failure is not None:
             proof = Source(f"{name}/{FAILURE}", "message")
-            return Run("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
-        return Run("missing", detail="" if missing else "unproven", reason=reason)
+            return Outcome("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
+        return Outcome("missing", detail="" if missing else "unproven", reason=reason)
 
-    runs = {
-        name: obstacle(f"score/{name}") or _read_run(tree, run) for name, run in graph.runs.items()
-    }
+    runs = {name: obstacle(run.scores) or _read_run(tree, run) for name, run in graph.runs.items()}
     finished = [graph.runs[name] for name, run in runs.items() if run.state == "ok"]
-    return Results(graph.suite, plan(graph.suite), runs, _twins(tree, finished))
+    return Results(graph.suite, groups_of(graph.runs.values()), runs, _twins(tree, finished))
 
 
-def _read_run(tree: Tree, run: Evaluated) -> Run:
-    scored = f"score/{run.name}"
+def _read_run(tree: Tree, run: Run) -> Outcome:
+    scored = run.scores
     manifest = tree.manifest(scored)
     if manifest.diverged:
         when = "evaluation" if manifest.step is None else f"step {manifest.step}"
         proof = Source(f"{scored}/{MANIFEST}", "status")
-        return Run("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
+        return Outcome("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
     found = {}
     for name in (SCORES, DRAWS):
         known = manifest.files.get(name)
@@ -80,7 +78,7 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
         content = _read(tree.root / path)
         if known is None or digest(content) != known.sha256:
             reason = f"{tree.root / path}: not the file that the job wrote"
-            return Run("missing", detail="unproven", reason=reason)
+            return Outcome("missing", detail="unproven", reason=reason)
         found[name] = json.loads(content)
     documents: dict[DocumentName, Document] = {
         "score": Document(f"{scored}/{SCORES}", found[SCORES]),
@@ -88,7 +86,7 @@ def _read_run(tree: Tree, run: Evaluated) -> Run:
     }
     if run.trained:
         documents["train"] = _cost(tree, run.weights)
-    return Run(documents=documents, draws=found.get(DRAWS, {}))
+    return Outcome(documents=documents, draws=found.get(DRAWS, {}))
 
 
 def _cost(tree: Tree, name: str) -> Document:
@@ -101,7 +99,7 @@ def _cost(tree: Tree, name: str) -> Document:
     return Document(f"{name}/{PROVENANCE}", numbers)
 
 
-def _twins(tree: Tree, runs: list[Evaluated]) -> tuple[tuple[str, ...], ...]:
+def _twins(tree: Tree, runs: list[Run]) -> tuple[tuple[str, ...], ...]:
     """The runs with the same records, or the same unlearned weights.
 
     Both are compared: where evaluation is not bit-exact, equal weights give unequal records.

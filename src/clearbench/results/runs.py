@@ -1,32 +1,11 @@
 """What a table is made of: a suite's runs, each as far as it came, and the groups it averages."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.evaluation.bounds import BOUNDS
-from clearbench.suite.runs import (
-    GOLD_SEEDS,
-    bound_run,
-    external_run,
-    gold_run,
-    imported_run,
-    original_run,
-    row_of,
-)
+from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
-
-NO_MODALITY = "-"
-"""The modality of a control row, which forgot nothing."""
-
-IMPORTED = "imported"
-"""The modality of a row whose records come from another group's log: nothing was made here."""
-
-BOUND = "drawn"
-"""The modality of a row of no model: its records are drawn from gold's."""
-
-EXTERNAL = "external"
-"""The modality of a row whose model was made elsewhere: nobody here knows what it forgot."""
 
 State = Literal["ok", "diverged", "failed", "missing"]
 DocumentName = Literal["score", "train", "evaluate"]
@@ -52,8 +31,8 @@ class Document:
 
 
 @dataclass(frozen=True)
-class Run:
-    """One evaluated model, as far as it came.
+class Outcome:
+    """How far a run came.
 
     `documents` hold the numbers of a run that is ok: its scores, and what its training (fine-tuning
     for a control; where it was done here) and its evaluation cost. Of any other, `state` with
@@ -74,7 +53,8 @@ class Group:
     """The runs that a row averages: a control's one, or those of a method, one a seed.
 
     `method` is the row that the suite gives it, mostly named as its method. `modality` is what was
-    forgotten, `forget_size` is in percent, `runs` are names of runs.
+    forgotten, `forget_size` is in percent, `runs` are names of runs. Of a `control` nothing was
+    unlearned here; a `bound` is no model. `note` is told below the tables.
     """
 
     name: str
@@ -82,11 +62,9 @@ class Group:
     modality: str
     forget_size: int
     runs: tuple[str, ...]
-
-    @property
-    def control(self) -> bool:
-        """Whether nothing was unlearned here."""
-        return self.modality in (NO_MODALITY, BOUND, IMPORTED, EXTERNAL)
+    control: bool = False
+    bound: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +76,7 @@ class Results:
 
     suite: Suite
     groups: tuple[Group, ...]
-    runs: Mapping[str, Run]
+    runs: Mapping[str, Outcome]
     twins: tuple[tuple[str, ...], ...]
 
     def of_size(self, forget_size: int, bounds: bool = False) -> list[Group]:
@@ -109,7 +87,7 @@ class Results:
         return [
             group
             for group in self.groups
-            if group.forget_size == forget_size and (bounds or group.modality != BOUND)
+            if group.forget_size == forget_size and (bounds or not group.bound)
         ]
 
     def score_keys(self) -> list[str]:
@@ -119,49 +97,21 @@ class Results:
         return list(dict.fromkeys(found))
 
 
-def plan(suite: Suite) -> tuple[Group, ...]:
-    """All groups that a suite asks for."""
+def groups_of(runs: Iterable[Run]) -> tuple[Group, ...]:
+    """The lines of the tables in the order of the runs, those of several seeds one line."""
+    averaged: dict[str, list[Run]] = {}
+    for run in runs:
+        averaged.setdefault(run.group, []).append(run)
     return tuple(
-        group
-        for size in suite.file.forget_sizes
-        for group in (
-            *_controls(size),
-            *_bounds(suite, size),
-            *_others(suite, size),
-            *_unlearned(suite, size),
+        Group(
+            name,
+            first.row,
+            first.modality,
+            first.forget_size,
+            tuple(run.name for run in (first, *others)),
+            control=first.cell is None,
+            bound=first.bound is not None,
+            note=first.note,
         )
+        for name, (first, *others) in averaged.items()
     )
-
-
-def _controls(size: int) -> Iterator[Group]:
-    names = {"original": original_run(size), "gold": gold_run(size, GOLD_SEEDS[0])}
-    names |= {f"gold (seed {seed})": gold_run(size, seed) for seed in GOLD_SEEDS[1:]}
-    for method, run in names.items():
-        yield Group(run, method, NO_MODALITY, size, (run,))
-
-
-def _bounds(suite: Suite, size: int) -> Iterator[Group]:
-    for bound, meaning in BOUNDS.items() if suite.domain != "vision" else ():
-        run = bound_run(bound, size)
-        yield Group(run, f"{bound}: {meaning}", BOUND, size, (run,))
-
-
-def _others(suite: Suite, size: int) -> Iterator[Group]:
-    """The models that were evaluated elsewhere, and those that were made elsewhere."""
-    for name, log in suite.file.imported.items():
-        if log.forget_size == size:
-            run = imported_run(name)
-            yield Group(run, name, IMPORTED, size, (run,))
-    for name, given in suite.file.external.items():
-        if given.forget_size == size:
-            run = external_run(name)
-            yield Group(run, name, EXTERNAL, size, (run,))
-
-
-def _unlearned(suite: Suite, size: int) -> Iterator[Group]:
-    runs: dict[tuple[str, str], list[str]] = {}
-    for run, cell in suite.cells.items():
-        if cell.forget_size == size:
-            runs.setdefault((row_of(run), cell.modality), []).append(run)
-    for (row, modality), names in runs.items():
-        yield Group(names[0].rpartition("/")[0], row, modality, size, tuple(names))

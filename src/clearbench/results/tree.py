@@ -17,7 +17,7 @@ from clearbench.jobs.artifacts import (
     parse_manifest,
 )
 from clearbench.jobs.record import Failure, Record, digest, parse_failure, parse_record
-from clearbench.suite.graph import Artifact
+from clearbench.suite.artifact import Artifact
 
 CHECKED = ".checked.json"
 """Size, time of the last change (ctime) and sha256 of files that were read, to read them once.

@@ -1,5 +1,6 @@
 """Evaluate: per-sample records of one model on the tasks of one forget size."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clearbench import domains
@@ -14,21 +15,19 @@ def run(
     settings: EvaluateSettings,
     forget_size: int,
     base: Path,
-    finetuned: Path,
-    unlearned: Path | None,
+    models: Sequence[Path],
     dataset: Path,
     out: Path,
 ) -> None:
-    """Write the records of a fine-tuned or external model.
+    """Write the records of a stack of models, each laid on the one before, the first on the base.
 
-    `unlearned` is the result of a cell, or an external model, that is laid on `finetuned`.
+    A gold is one; a cell, or whatever was done to a model after it was trained, lies on others.
     """
     domain = domains.load(settings.model.domain, "evaluate")
-    stack = [finetuned, *([unlearned] if unlearned else [])]
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        found = domain.run(settings, forget_size, base, stack, place)
+        found = domain.run(settings, forget_size, base, models, place)
         if found is None:
             job.diverged(None)
             return
@@ -36,7 +35,6 @@ def run(
         per_second = round(found["samples"] / seconds, 3)
         job.measures.update(found, samples_per_second=per_second)
 
-    inputs = {"base": base, "finetuned": finetuned, "dataset": dataset}
-    if unlearned is not None:
-        inputs["unlearned"] = unlearned
+    stack = {f"model/{number}": model for number, model in enumerate(models)}
+    inputs = {"base": base, **stack, "dataset": dataset}
     Job("evaluate", out, inputs, {**settings.model_dump(), "forget_size": forget_size}).run(work)

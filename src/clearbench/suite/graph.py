@@ -1,91 +1,22 @@
 """A suite's artifacts: what each is made of and how. Rules, tables and audits read it off here."""
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from clearbench import methods
-from clearbench.config.files import BaseSettings
-from clearbench.config.settings import (
-    Cell,
-    EvaluateSettings,
-    ExternalSettings,
-    FinetuneSettings,
-    ReferenceSettings,
-    ShadowSettings,
-    UnlearnSettings,
-    UnlearnShadowsSettings,
-)
-from clearbench.evaluation.bounds import BOUNDS
 from clearbench.jobs.artifacts import folders
-from clearbench.suite.runs import (
-    GOLD_SEEDS,
-    bound_run,
-    external_run,
-    gold_run,
-    imported_run,
-    original_run,
-    row_of,
-    shadow_run,
-    unlearned_shadows,
-)
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.evaluation import evaluated, scored
+from clearbench.suite.rows import artifacts_of, runs_of
+from clearbench.suite.rows.shadows import attack_on
+from clearbench.suite.runs import Run, records_of
 from clearbench.suite.suite import Suite
 
 TABLES = "tables"
-REFERENCE = "reference"
 SHARED_OUT = ("finetune", "unlearn", "evaluate")
 """The stages whose work several processes of a job can share."""
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """One artifact of a suite.
-
-    `name` is its path below the suite's results. `settings` go to the stage as `--settings`,
-    `options` are the other options that its bytes depend on. `inputs` are the artifacts that it is
-    made from, by the names that the stage gives them; of those in `reads` the job reads the
-    provenance record. `outside` are folders of data that no job made. `cell` is the one that the
-    artifact belongs to, if it is of one.
-    """
-
-    name: str
-    stage: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    reads: tuple[str, ...] = ()
-    outside: Mapping[str, Path] = field(default_factory=dict)
-    cell: Cell | None = None
-
-    @property
-    def resolved(self) -> dict[str, Any]:
-        """All settings that a job records."""
-        return {**self.settings, **self.options}
-
-
-@dataclass(frozen=True)
-class Run:
-    """An evaluated model: its name, and the artifacts of its own weights and of its records.
-
-    Of one that another group evaluated there are records alone, which stand for the weights too;
-    `gold` are those of its gold, where that is not the suite's. `on` is what the weights are laid
-    on, if they are an adapter; `trained` whether they were made here. The records of a `bound` are
-    drawn from those named. `prompts` are other where its gold was asked in other words.
-    """
-
-    name: str
-    weights: str
-    records: str
-    forget_size: int
-    cell: Cell | None = None
-    gold: str | None = None
-    on: Literal["base", "original"] = "base"
-    trained: bool = True
-    bound: str | None = None
-    prompts: Literal["same", "other"] = "same"
 
 
 class Graph:
@@ -93,7 +24,7 @@ class Graph:
 
     def __init__(self, suite: Suite):
         self.suite = suite
-        self.artifacts: dict[str, Artifact] = {found.name: found for found in self._all()}
+        self.artifacts = {artifact.name: artifact for artifact in self._all()}
 
     def __getitem__(self, name: str) -> Artifact:
         return self.artifacts[name]
@@ -106,43 +37,13 @@ class Graph:
 
     @cached_property
     def runs(self) -> dict[str, Run]:
-        """All evaluated models by name: per forget size controls, others' models, then cells."""
-        found, file = [], self.suite.file
-        for size in file.forget_sizes:
-            controls = {original_run(size): "original"}
-            controls |= {run: run for run in (gold_run(size, seed) for seed in GOLD_SEEDS)}
-            found += [Run(run, of, f"evaluate/{run}", size) for run, of in controls.items()]
-            for bound in BOUNDS if self.suite.domain != "vision" else ():
-                gold = gold_run(size, GOLD_SEEDS[0])
-                run = bound_run(bound, size)
-                records = f"evaluate/{gold}"
-                found.append(Run(run, gold, records, size, trained=False, bound=bound))
-            for name, log in file.imported.items():
-                if log.forget_size == size:
-                    model, gold = (f"import/{name}/{part}" for part in ("model", "gold"))
-                    run = imported_run(name)
-                    found.append(
-                        Run(
-                            run,
-                            model,
-                            model,
-                            size,
-                            gold=gold,
-                            trained=False,
-                            prompts=log.prompts,
-                        )
-                    )
-            for name, given in file.external.items():
-                if given.forget_size == size:
-                    run = external_run(name)
-                    records = f"evaluate/{run}"
-                    found.append(Run(run, run, records, size, on=given.on, trained=False))
-            found += [
-                Run(run, f"unlearn/{run}", f"evaluate/{run}", size, cell, on="original")
-                for run, cell in self.suite.cells.items()
-                if cell.forget_size == size
-            ]
-        return {run.name: run for run in found}
+        """All evaluated models by name, in the order of the tables."""
+        return {run.name: run for run in runs_of(self.suite)}
+
+    @cached_property
+    def cells(self) -> dict[str, Run]:
+        """Those of them that are cells."""
+        return {name: run for name, run in self.runs.items() if run.cell is not None}
 
     def command(self, name: str, root: Path, out: Path | None = None) -> list[str]:
         """The words that make an artifact from the results below `root`: of its rule, and again.
@@ -191,18 +92,15 @@ class Graph:
 
     def _all(self) -> Iterator[Artifact]:
         yield from self._data()
-        yield from self._shared_models()
-        yield from self._reference()
-        for name, cell in self.suite.cells.items():
-            yield self._unlearned(name, cell)
-        yield from self._external()
+        yield from artifacts_of(self.suite)
         for run in self.runs.values():
-            if run.gold is None and run.bound is None:
-                yield self._evaluated(run)
-        yield from self._imported()
-        yield from self._shadows()
+            # Other records are a log's or, of a bound, a gold's.
+            if run.records == records_of(run.name):
+                yield evaluated(self.suite, run.records, run.stack, run.forget_size, run)
+        faces = self.suite.file.faces
         for run in self.runs.values():
-            yield self._scored(run)
+            attack = {} if faces is None else attack_on(run, faces.jobs)
+            yield scored(self.suite, run, attack)
         yield self._tables()
 
     def _data(self) -> Iterator[Artifact]:
@@ -215,175 +113,6 @@ class Graph:
         options = {} if words == "ascii" else {"words": words}
         yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 
-    def _shared_models(self) -> Iterator[Artifact]:
-        file, model = self.suite.file, self.suite.model
-        base = BaseSettings(model=model.source, training=file.base).model_dump()
-        outside = folders(hub=model.hub)
-        yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
-        finetuning = FinetuneSettings(
-            model=model.use,
-            training=file.finetune,
-            holdout=self.suite.holdout,
-            persons=self.suite.persons,
-        )
-        training = finetuning.model_dump()
-        inputs = {"base": "base", "dataset": "dataset"}
-        options = {"part": "full", "forget_size": None, "seed": 0}
-        yield Artifact("original", "finetune", training, options, inputs)
-        for size in file.forget_sizes:
-            for seed in GOLD_SEEDS:
-                options = {"part": "retain", "forget_size": size, "seed": seed}
-                yield Artifact(gold_run(size, seed), "finetune", training, options, inputs)
-
-    def _reference(self) -> Iterator[Artifact]:
-        """What the original says of all samples, where cells read it."""
-        if any(map(self._reads_reference, map(self.suite.method, self.suite.file.methods))):
-            settings = ReferenceSettings(
-                model=self.suite.model.use, batch_size=self.suite.file.evaluate.batch_size
-            )
-            inputs = {"base": "base", "original": "original", "dataset": "dataset"}
-            yield Artifact(REFERENCE, REFERENCE, settings.model_dump(), inputs=inputs)
-
-    def _reads_reference(self, method: str) -> bool:
-        stored = self.suite.file.reference == "stored"
-        return stored and methods.takes_stored_reference(method)
-
-    def _unlearning(self, row: str) -> UnlearnSettings:
-        """How a row's method is trained in this suite."""
-        given, training = self.suite.unlearning(row)
-        known = methods.describe(self.suite.method(row)).parameters
-        return UnlearnSettings(
-            model=self.suite.model.use,
-            parameters={name: default for name, (_, default) in known.items()} | given,
-            training=training,
-            retain_modality=self.suite.file.retain_modality,
-            holdout=self.suite.holdout,
-            persons=self.suite.persons,
-        )
-
-    def _unlearned(self, run: str, cell: Cell) -> Artifact:
-        settings = self._unlearning(row_of(run))
-        inputs = {"base": "base", "original": "original", "dataset": "dataset"}
-        if self._reads_reference(cell.method):
-            inputs[REFERENCE] = REFERENCE
-        options = vars(cell)
-        name = f"unlearn/{run}"
-        return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)
-
-    def _evaluated(self, run: Run) -> Artifact:
-        inputs = {"base": "base", "finetuned": run.weights, "dataset": "dataset"}
-        if run.on == "original":
-            inputs.update(finetuned="original", unlearned=run.weights)
-        options = {"forget_size": run.forget_size}
-        return Artifact(run.records, "evaluate", self._evaluation, options, inputs, cell=run.cell)
-
-    def _imported(self) -> Iterator[Artifact]:
-        """The logs of other groups, as records."""
-        for name, given in self.suite.file.imported.items():
-            for part, log in (("model", given.log), ("gold", given.gold)):
-                yield Artifact(
-                    f"import/{name}/{part}",
-                    "import_logs",
-                    options={"log": log},
-                    outside={"log": Path(log)},
-                )
-
-    def _external(self) -> Iterator[Artifact]:
-        """Pointers to the models that were made elsewhere."""
-        for name, given in self.suite.file.external.items():
-            settings = ExternalSettings(
-                model=given.model,
-                revision=given.revision,
-                trained_on=given.trained_on,
-                domain=self.suite.domain,
-            )
-            yield Artifact(
-                external_run(name),
-                "external",
-                settings.model_dump(),
-                inputs={"base": "base"},
-                outside={} if given.folder is None else {"model": given.folder},
-            )
-
-    @property
-    def _evaluation(self) -> dict[str, Any]:
-        file, suite = self.suite.file, self.suite
-        return EvaluateSettings(
-            model=suite.model.use,
-            evaluation=file.evaluate,
-            holdout=suite.holdout,
-            persons=suite.persons,
-        ).model_dump()
-
-    def _shadows(self) -> Iterator[Artifact]:
-        """The models of a vision suite's membership attacks, some a job, and their records.
-
-        One set of models serves all methods, forget sizes and seeds; it is unlearned by each method
-        at each size.
-        """
-        file, faces = self.suite.file, self.suite.file.faces
-        if faces is None:
-            return
-        settings = ShadowSettings(
-            model=self.suite.model.use,
-            training=file.finetune,
-            holdout=faces.holdout,
-            persons=faces.persons,
-            population=faces.population,
-            forget_sizes=sorted(file.forget_sizes),
-        ).model_dump()
-        inputs = {"base": "base", "dataset": "dataset"}
-        for number in range(faces.jobs):
-            name = shadow_run(number)
-            yield Artifact(name, "shadows", settings, {"number": number}, inputs)
-            yield Artifact(
-                f"evaluate/{name}",
-                "evaluate",
-                self._evaluation,
-                # Of the largest size: the smaller forget sets lie in it.
-                {"forget_size": max(file.forget_sizes)},
-                {**inputs, "finetuned": name},
-            )
-        for row in file.methods:
-            unlearning = UnlearnShadowsSettings(
-                **self._unlearning(row).model_dump(),
-                population=faces.population,
-                evaluation=file.evaluate,
-            ).model_dump()
-            for size in file.forget_sizes:
-                for number in range(faces.jobs):
-                    yield Artifact(
-                        unlearned_shadows(row, size, number),
-                        "unlearn_shadows",
-                        unlearning,
-                        {"number": number, "method": self.suite.method(row), "forget_size": size},
-                        {**inputs, "shadows": shadow_run(number)},
-                    )
-
-    def _scored(self, run: Run) -> Artifact:
-        faces = self.suite.file.faces
-        inputs = {"records": run.records}
-        options: dict[str, Any] = {}
-        if faces is None:
-            suites = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
-            inputs["gold"] = run.gold or suites
-            if run.bound is not None:
-                inputs = {"gold": run.records}
-                options["bound"] = run.bound
-            if run.prompts == "other":
-                options["prompts"] = run.prompts
-        else:
-            options["enrolment"] = faces.enrolment
-            if run.weights == "original" or run.cell is not None:
-                options["targets"] = faces.shadows
-            for number in range(faces.jobs):
-                name = shadow_run(number)
-                inputs[name] = f"evaluate/{name}"
-                if run.cell is not None:
-                    inputs[name] = unlearned_shadows(row_of(run.name), run.forget_size, number)
-        name = f"score/{run.name}"
-        return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
-
     def _tables(self) -> Artifact:
         reads = {run.records for run in self.runs.values()}
         reads |= {run.weights for run in self.runs.values() if run.trained}
@@ -391,7 +120,7 @@ class Graph:
             TABLES,
             "tabulate",
             options=shown(self.suite),
-            inputs={f"score/{run}": f"score/{run}" for run in self.runs},
+            inputs={run.scores: run.scores for run in self.runs.values()},
             reads=tuple(sorted(reads)),
         )
 

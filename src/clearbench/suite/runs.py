@@ -1,7 +1,9 @@
-"""Names of runs: `original/forget10`, `gold/forget10/seed0`, or a cell's `npo/text/forget10/seed0`.
+"""Runs: the evaluated models of a suite, and the rows of the tables that they are in."""
 
-A run is an evaluated model.
-"""
+from dataclasses import dataclass
+from typing import Literal
+
+from clearbench.config.settings import Cell
 
 GOLD_SEEDS = (0, 1)
 """The gold that scores are compared with, and the second one that gives the noise ceiling."""
@@ -9,53 +11,50 @@ GOLD_SEEDS = (0, 1)
 LARGEST_SEED = 2**32 - 1
 """What every generator of random numbers takes."""
 
-CONTROLS = ("original", "gold", "floor", "ceiling")
-"""What the runs that every suite has begin with."""
 
-OTHERS = ("imported", "external", "shadows")
-"""What the runs begin with that are of no row of `methods`."""
+@dataclass(frozen=True)
+class Run:
+    """An evaluated model: its name, its row in the tables, and the artifacts that it is made of.
+
+    `row` and `modality` are what tables call it; the runs of a `group` are averaged in one line.
+    `stack` are the artifacts of its weights, each laid on the one before and the first on the base;
+    the last is its own. `records` are what it says, compared with those of `gold`, but for faces.
+    Of one that another group evaluated there are records alone, which stand for the weights too.
+    `trained` says whether the weights were made here, `note` what tables tell below of it. The
+    records of a `bound` are drawn from those named. `prompts` are other where its gold was asked in
+    other words.
+    """
+
+    name: str
+    row: str
+    modality: str
+    forget_size: int
+    group: str
+    stack: tuple[str, ...]
+    records: str
+    gold: str | None = None
+    cell: Cell | None = None
+    trained: bool = True
+    bound: str | None = None
+    prompts: Literal["same", "other"] = "same"
+    note: str = ""
+
+    @property
+    def weights(self) -> str:
+        """The artifact of its own weights."""
+        return self.stack[-1]
+
+    @property
+    def scores(self) -> str:
+        """The artifact of its scores."""
+        return f"score/{self.name}"
 
 
-def cell_run(row: str, modality: str, forget_size: int, seed: int) -> str:
-    """The run of a cell; `row` is the name that the suite gives the method with its parameters."""
-    return f"{row}/{modality}/forget{forget_size:02d}/seed{seed}"
-
-
-def row_of(run: str) -> str:
-    """The row that a cell's run is of."""
-    return run.partition("/")[0]
-
-
-def original_run(forget_size: int) -> str:
-    """The run of the original at a forget size (its tasks differ between sizes)."""
-    return f"original/forget{forget_size:02d}"
-
-
-def gold_run(forget_size: int, seed: int) -> str:
-    """The run of a gold."""
+def gold_run(forget_size: int, seed: int = GOLD_SEEDS[0]) -> str:
+    """The run of a gold, by default of the one that scores are compared with."""
     return f"gold/forget{forget_size:02d}/seed{seed}"
 
 
-def bound_run(bound: str, forget_size: int) -> str:
-    """The run of a model that there is not, whose records are drawn from a gold's."""
-    return f"{bound}/forget{forget_size:02d}"
-
-
-def imported_run(name: str) -> str:
-    """The run of a model that another group evaluated."""
-    return f"imported/{name}"
-
-
-def external_run(name: str) -> str:
-    """The run of a model that was made elsewhere."""
-    return f"external/{name}"
-
-
-def shadow_run(number: int) -> str:
-    """The models of a membership attack that a job trains, and that are evaluated together."""
-    return f"shadows/{number}"
-
-
-def unlearned_shadows(row: str, forget_size: int, number: int) -> str:
-    """The records of the same models after a row's method."""
-    return f"unlearn_shadows/{row}/forget{forget_size:02d}/{number}"
+def records_of(run: str) -> str:
+    """The artifact of the records of a model that is evaluated here."""
+    return f"evaluate/{run}"

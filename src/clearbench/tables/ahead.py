@@ -9,7 +9,7 @@ from typing import NamedTuple
 from clearbench.metrics import interval_keys, persons_key
 from clearbench.metrics.bootstrap import LEAST
 from clearbench.metrics.wilson import NORMAL
-from clearbench.results.runs import Run
+from clearbench.results.runs import Outcome
 from clearbench.tables.base import Entry
 
 LEVEL = 0.05
@@ -100,7 +100,7 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
     return [_Part(drawn + math.fsum(at_ends) / len(seeds), persons - 1)]
 
 
-def _variance_at_end(run: Run, key: str) -> float:
+def _variance_at_end(run: Outcome, key: str) -> float:
     """Of a share that is 0 or 1 in every draw, by its interval; 0 of what has none of a width."""
     numbers = run.documents["score"].numbers
     low, high = (numbers.get(name, numbers[key]) for name in interval_keys(key))

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from clearbench.metrics import better, interval_keys, is_metric, metric_of, of_method
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
-from clearbench.results.runs import DocumentName, Group, Results, Run, Source
+from clearbench.results.runs import DocumentName, Group, Outcome, Results, Source
 from clearbench.tables.caveats import DECIDED, Term, deciding
 
 ARROWS = {"up": "↑", "down": "↓"}
@@ -44,7 +44,7 @@ class Entry:
 
     group: Group
     column: Column
-    runs: tuple[Run, ...]
+    runs: tuple[Outcome, ...]
     sign: ClassVar[str] = ""
 
     @property
@@ -157,11 +157,11 @@ class Entry:
     def _shared(self) -> bool:
         return self.column.document == "score" and of_method(self.column.key)
 
-    def _number(self, run: Run) -> float | None:
+    def _number(self, run: Outcome) -> float | None:
         document = run.documents.get(self.column.document)
         return None if document is None else document.numbers.get(self.column.key)
 
-    def _source(self, run: Run) -> Source | None:
+    def _source(self, run: Outcome) -> Source | None:
         if self._number(run) is None:
             return run.proof
         return Source(run.documents[self.column.document].path, self.column.key)
@@ -266,7 +266,7 @@ def make_block(
     return Block(forget_size, headers, rows, topic)
 
 
-def _fate(run: Run) -> str:
+def _fate(run: Outcome) -> str:
     """Why a run has no number, in a few words."""
     if run.state == "ok":
         return "–"

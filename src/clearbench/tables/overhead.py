@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from clearbench.results.runs import Group, Results, Run, Source
+from clearbench.results.runs import Group, Outcome, Results, Source
 from clearbench.tables.base import Block, Column, Entry, Row, Table, make_entry
 
 DOMAINS = ("multimodal",)
@@ -101,6 +101,6 @@ def ratios(results: Results) -> dict[str, list[float]]:
 
 def weights(results: Results) -> float | None:
     """The weights of the suite's model, by the record of any of its cells."""
-    runs: Sequence[Run] = list(results.runs.values())
+    runs: Sequence[Outcome] = list(results.runs.values())
     numbers = (run.documents["train"].numbers for run in runs if "train" in run.documents)
     return next((n["measures/parameters"] for n in numbers if "measures/parameters" in n), None)

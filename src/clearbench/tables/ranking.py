@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearbench.metrics import better
-from clearbench.results.runs import BOUND, Group, Results
+from clearbench.results.runs import Group, Results
+from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
     Block,
@@ -25,8 +26,6 @@ HEADERS = {
     "forget_quality_js": "forget quality",
     "forget_quality_paired": "paired",
 }
-CEILING = "gold (seed 1)"
-"""The control whose forget quality is as near to gold as another gold comes."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +121,11 @@ def _bounds(results: Results) -> list[str]:
     found = []
     for size in results.suite.file.forget_sizes:
         told = {
-            "another gold" if group.method == CEILING else group.method: make_entry(
+            "another gold" if group.method == SECOND_GOLD else group.method: make_entry(
                 results, group, column
             ).text
             for group in results.of_size(size, bounds=True)
-            if group.method == CEILING or group.modality == BOUND
+            if group.method == SECOND_GOLD or group.bound
         }
         listed = ", ".join(f"{name} {text}" for name, text in told.items())
         found.append(f"Forget quality at {size} %: {listed}; other sizes are not comparable.")

@@ -116,18 +116,7 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
     if len(seeds) > 1:
         listed = ", ".join(map(str, seeds))
         spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
-    others = [
-        f"{name}: records imported from {given.log} and, as gold, {given.gold}; nothing of it was"
-        " made here." + (" The two were asked in other words." if given.prompts == "other" else "")
-        for name, given in results.suite.file.imported.items()
-    ]
-    others += [
-        f"{name}: the weights of {given.model}"
-        + (f" at commit {given.revision}" if given.revision else "")
-        + f", on the {given.on} if they are an adapter; evaluated here, made elsewhere."
-        + (f" It says that it was trained on {given.trained_on}." if given.trained_on else "")
-        for name, given in results.suite.file.external.items()
-    ]
+    others = [group.note for group in results.groups if group.note]
     caveats = [*_decided(table), *_few(results), *_cut(results)]
     return [spread, *table.notes, *caveats, *others, *remarks.texts]
 

@@ -13,7 +13,8 @@ from statistics import fmean
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.results.runs import Results
-from clearbench.suite.suite import Suite, load_suite
+from clearbench.suite.load import load_suite
+from clearbench.suite.suite import Suite
 from clearbench.tables.base import Column, make_entry
 from clearbench.tables.clear_paper import TABLE_2, TABLE_4, TABLE_5, PaperTable
 

@@ -1,7 +1,7 @@
 """Table 4 of CLEAR (arXiv 2410.18057) beside ours: the methods in the text domain."""
 
 from clearbench.metrics.definitions import TOFU
-from clearbench.results.runs import BOUND, Results
+from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
@@ -22,7 +22,7 @@ def build(results: Results) -> Table | None:
     """
     mistral = results.suite.file.model == TABLE_4_MISTRAL.model
     paper = TABLE_4_MISTRAL if mistral else TABLE_4
-    groups = [group for group in results.groups if group.modality != BOUND]
+    groups = [group for group in results.groups if not group.bound]
     blocks = make_beside(results, paper, HEADERS, TOFU, groups)
     if not blocks:
         return None

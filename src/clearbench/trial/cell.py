@@ -4,12 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from clearbench import domains, methods
-from clearbench.config.settings import UnlearnSettings
+from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.data.store import Store, TrainSample
 from clearbench.domains.place import Place
 from clearbench.jobs.state import State
 from clearbench.models.device import prepare_device
-from clearbench.suite.graph import Artifact
+from clearbench.suite.artifact import Artifact
 from clearbench.training.loop import DivergedError
 
 _BATCHES = 4
@@ -26,23 +26,22 @@ class _Few(Store):
         return super().train(part, forget_size, modality)[: self._count]
 
 
-def smoke_test(cell: Artifact, root: Path) -> str:
+def smoke_test(artifact: Artifact, cell: Cell, root: Path) -> str:
     """Train a cell for an epoch on four batches, on the models below `root`; gives a line on it.
 
     In the vision domain an epoch is over all pictures, which are few.
     """
-    settings = UnlearnSettings.model_validate(dict(cell.settings))
+    settings = UnlearnSettings.model_validate(dict(artifact.settings))
     training = settings.training.model_copy(update={"epochs": 1})
     settings = settings.model_copy(update={"training": training})
-    assert cell.cell is not None
-    method = methods.create(cell.cell.method, settings.parameters)
-    store = _Few(root / cell.inputs["dataset"], _BATCHES * training.batch_size)
+    method = methods.create(cell.method, settings.parameters)
+    store = _Few(root / artifact.inputs["dataset"], _BATCHES * training.batch_size)
     domain = domains.load(settings.model.domain, "unlearn")
     with TemporaryDirectory() as folder:
-        place = Place(store, prepare_device(cell.cell.seed), State(), Path(folder))
-        base, original = (root / cell.inputs[name] for name in ("base", "original"))
+        place = Place(store, prepare_device(cell.seed), State(), Path(folder))
+        base, original = (root / artifact.inputs[name] for name in ("base", "original"))
         try:
-            done = domain.run(settings, method, cell.cell, base, original, None, place)
+            done = domain.run(settings, method, cell, base, original, None, place)
         except DivergedError as error:
             return f"diverged at step {error.step}"
     losses = ", ".join(f"{loss:.4f}" for loss in done.history)

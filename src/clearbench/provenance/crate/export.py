@@ -16,7 +16,8 @@ from clearbench.provenance.crate.identifiers import check_licence, check_orcid
 from clearbench.provenance.crate.run import Run
 from clearbench.provenance.crate.workflow import describe_workflow
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.suite import Suite
 
 _PROFILES = {

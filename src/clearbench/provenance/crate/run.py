@@ -14,7 +14,8 @@ from clearbench.jobs.record import Record
 from clearbench.provenance.crate.entities import TERMS, Entities
 from clearbench.provenance.crate.workflow import config_files, given, output, step, tool
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import TABLES, Graph
 
 COPIED = ("score", "tabulate")
 """The stages whose files are small, and are what a reader wants to see."""

@@ -6,7 +6,8 @@ from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.provenance.crate.entities import Entities
-from clearbench.suite.graph import TABLES, Artifact, Graph
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.suite import Suite
 
 _WORKFLOW = "Snakefile"
@@ -58,7 +59,7 @@ def config_files(suite: Suite) -> dict[str, str]:
 
 def step(artifact: Artifact) -> str:
     """The identifier of the step that makes an artifact: a rule, with whose name it begins."""
-    return f"{_WORKFLOW}#{_rule(artifact)}"
+    return f"{_WORKFLOW}#{artifact.rule}"
 
 
 def tool(artifact: Artifact) -> str:
@@ -74,10 +75,6 @@ def output(entities: Entities, artifact: Artifact) -> Any:
 def given(entities: Entities, artifact: Artifact, name: str) -> Any:
     """The formal parameter of an input; the many scores that the tables take are one."""
     return entities.parameter(artifact.stage, name.split("/")[0], "Dataset")
-
-
-def _rule(artifact: Artifact) -> str:
-    return artifact.name.split("/")[0]
 
 
 def _configuration(entities: Entities, suite: Suite, root: Path) -> list[Any]:
@@ -106,8 +103,8 @@ def _steps(entities: Entities, graph: Graph) -> list[Any]:
     found: dict[str, Any] = {}
     flows: dict[str, dict[str, Any]] = {}
     for artifact in graph:
-        found[_rule(artifact)] = artifact
-        into = flows.setdefault(_rule(artifact), {})
+        found[artifact.rule] = artifact
+        into = flows.setdefault(artifact.rule, {})
         for name, source in artifact.inputs.items():
             source_output = output(entities, graph[source])
             flow = entities.connection(source_output, given(entities, artifact, name))

@@ -1,0 +1,51 @@
+"""How runs are evaluated and scored: the same for all kinds of rows."""
+
+from typing import Any
+
+from clearbench.config.settings import EvaluateSettings
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.runs import Run
+from clearbench.suite.suite import Suite
+
+
+def evaluated(
+    suite: Suite, name: str, stack: tuple[str, ...], forget_size: int, run: Run | None = None
+) -> Artifact:
+    """The records of the models of a stack, the first laid on the base, on the tasks of a size."""
+    settings = EvaluateSettings(
+        model=suite.model.use,
+        evaluation=suite.file.evaluate,
+        holdout=suite.holdout,
+        persons=suite.persons,
+    )
+    models = {f"model/{number}": weights for number, weights in enumerate(stack)}
+    return Artifact(
+        name,
+        "evaluate",
+        settings.model_dump(),
+        {"forget_size": forget_size},
+        {"base": "base", **models, "dataset": "dataset"},
+        run=run,
+    )
+
+
+def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
+    """The scores of a run: of faces by an attack's records, else by those of its gold."""
+    faces = suite.file.faces
+    inputs = {"records": run.records}
+    options: dict[str, Any] = {}
+    if faces is not None:
+        inputs |= attack
+        options["enrolment"] = faces.enrolment
+        # Where a model is attacked that was made as the attack's are.
+        if run.weights == "original" or run.cell is not None:
+            options["targets"] = faces.shadows
+    else:
+        assert run.gold is not None
+        inputs["gold"] = run.gold
+        if run.bound is not None:
+            inputs = {"gold": run.gold}
+            options["bound"] = run.bound
+        if run.prompts == "other":
+            options["prompts"] = run.prompts
+    return Artifact(run.scores, "score", options=options, inputs=inputs, run=run)
