@@ -487,7 +487,7 @@ def test_a_thousand_cells_are_tabulated(tmp_path):
     given = {key: {"layer": 1} if key == "rmu" else {} for key in methods}
     suite = {"methods": given, "forget_sizes": [1, 5, 10]}
     tree = Tables(tmp_path, seeds=list(range(15)), **suite).build()
-    assert len(tree.suite.cells) == 990
+    assert len(tree.graph.cells) == 990
     frame = make_tables(tree)["comparison"]
     assert len(frame) == 6 * len(groups_of(tree.graph.runs.values()))
     assert frame[frame.metric == "real"].n.sum() == len(tree.runs)
