@@ -22,12 +22,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 # By content: times of files tell nothing of a lock that came with an archive or another clock.
 INSTALLED := $(VENV)/.installed-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).lock | cksum | cut -d' ' -f1)
+# What builds the documentation is no part of the lock: it changes no result.
+DOCUMENTED := $(VENV)/.documented-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).lock envs/docs.lock | cksum | cut -d' ' -f1)
+PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.md containers/README.md envs/README.md results/README.md
 SUITES := mini mini-full mini-published mini-vision tofu
 
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install $(SUITES) test cluster lint lock container picture clean
+.PHONY: help install $(SUITES) test cluster lint lock docs container picture clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -85,7 +88,22 @@ lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadat
 	  --no-header --no-annotate --output-file $(VENV)/new.lock - pyproject.toml
 	{ echo '# Constraints for pip; renew with `make lock`.'; cat $(VENV)/new.lock; } > envs/cuda.lock
 	grep -vE '^(cuda|nvidia|triton)' envs/cuda.lock > envs/cpu.lock
+	echo 'torch==$(TORCH)' | $(BIN)/uv pip compile --quiet --python-version 3.11 --extra dev --extra docs \
+	  --no-header --no-annotate --constraint envs/cuda.lock --output-file $(VENV)/new.lock - pyproject.toml
+	{ echo '# Constraints for `make docs`, beside those of the lock; renew with `make lock`.'; \
+	  grep -vxFf envs/cuda.lock $(VENV)/new.lock; } > envs/docs.lock
 	rm $(VENV)/new.lock
+
+# A page lies in the site where it lies in the repository, so that its links are the same in both.
+docs: $(DOCUMENTED) ## build the documentation site, build/site; a link that leads nowhere is an error
+	rm -rf build/pages; mkdir -p build/pages
+	tar -cf - $(PAGES) | tar -xf - -C build/pages
+	$(BIN)/mkdocs build --quiet --strict
+
+$(DOCUMENTED): $(INSTALLED)
+	$(ALONE) $(BIN)/pip install --disable-pip-version-check --quiet \
+	  -c envs/$(LOCK).lock -c envs/docs.lock -e '.[docs]'
+	@rm -f $(VENV)/.documented-*; touch $@
 
 container: LOCK = cuda
 container: ## build clearbench-cuda.sif, the image that jobs run in on a cluster; needs apptainer

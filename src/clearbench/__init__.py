@@ -13,7 +13,7 @@ import os
 import sys
 from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 _PACKAGE = str(Path(__file__).parent)
@@ -42,4 +42,14 @@ def _go_by_content() -> None:
 
 _go_by_content()
 
-__version__ = "0.1.0"
+__version__: str
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> str:
+        """The version that is installed, which pyproject.toml alone says; read when asked for."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version(__name__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

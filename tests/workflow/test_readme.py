@@ -53,7 +53,10 @@ def test_the_example_runs_to_a_row_of_its_own(checkout):
     assert set(frame[frame.method == method].status) == {"ok"}
 
 
-PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md")), ROOT / "containers/README.md"]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "containers/README.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+]
 TOOLS = ("clearbench", "snakemake", "make")
 OTHERS = {
     "apptainer",
