@@ -2,9 +2,9 @@
 
 Half of a small job's time is the import of torch and its relatives. Beside the command, a process
 imports them once; every `clearbench` call below the command then asks it to fork a job, which has
-the caller's arguments, environment, folder and output, and imports this package anew, so that the
-code of a job is always the code on disk. Where the process cannot be reached (it is still
-importing, another machine, a container), a call runs by itself.
+the caller's arguments, environment, folder, output and import path, and imports this package anew,
+so that the code of a job is always the code that the call would find on disk. Where the process
+cannot be reached (it is still importing, another machine, a container), a call runs by itself.
 """
 
 import json
@@ -13,37 +13,52 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
 VARIABLE = "CLEARBENCH_WARM"
-"""The environment variable that names the socket."""
+"""The environment variable that names the socket; empty counts as unset."""
 
 _LONGEST_ADDRESS = 107
 
 
 def run_warm(command: Sequence[str]) -> int:
     """Run a command beside a warm process; gives the command's exit status."""
+    with warm_process() as address:
+        # The command gets it as well, and says what there is to say.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        child = subprocess.Popen(
+            command,
+            env={**os.environ, VARIABLE: address},
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+        return child.wait()
+
+
+@contextmanager
+def warm_process() -> Iterator[str]:
+    """The address of a warm process: of one that is offered already, else of a new one.
+
+    A new one answers once it has imported all it can, and then makes the file of that name.
+    """
+    offered = os.environ.get(VARIABLE, "")
+    if Path(offered).is_socket():
+        yield offered
+        return
     with TemporaryDirectory(prefix="clearbench-", dir=_folder_of_sockets()) as folder:
-        path = str(Path(folder) / "socket")
+        address = str(Path(folder) / "socket")
         # Its own session, so that Ctrl-C reaches it through the calls alone. It ends with its
         # standard input, hence with this process, however that ends.
         server = subprocess.Popen(
-            [sys.executable, "-m", "clearbench.cli.serve", path],
+            [sys.executable, "-m", "clearbench.cli.serve", address],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            # The command gets it as well, and says what there is to say.
-            signal.signal(signal.SIGINT, lambda *_: None)
-            child = subprocess.Popen(
-                command,
-                env={**os.environ, VARIABLE: path},
-                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-            )
-            return child.wait()
+            yield address
         finally:
             server.kill()
             server.wait()
@@ -62,16 +77,15 @@ def delegate() -> int | None:
     A call inside a container is never delegated: it must run in its image. Nor is one for several
     processes, which becomes their launcher.
     """
-    path = os.environ.get(VARIABLE)
+    address = os.environ.get(VARIABLE)
     several = any(word.startswith("--processes") for word in sys.argv)
-    if path is None or several or "APPTAINER_CONTAINER" in os.environ:
+    if not address or several or "APPTAINER_CONTAINER" in os.environ:
         return None
-    request = json.dumps(
-        {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ)}
-    ).encode()
+    call = {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ), "path": sys.path}
+    request = json.dumps(call).encode()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
         try:
-            connection.connect(path)
+            connection.connect(address)
             socket.send_fds(connection, [request], [0, 1, 2])
         except OSError:
             return None

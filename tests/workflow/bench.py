@@ -14,6 +14,7 @@ import yaml
 
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.results.tree import CHECKED
+from clearbench.warm import VARIABLE
 
 OWN = {CHECKED, ".holder"}
 """The files of a results tree that belong to no artifact, and differ from run to run."""
@@ -63,6 +64,9 @@ FACES = {
     "evaluate": {"batch_size": 256},
     "faces": {"holdout": 10, "enrolment": 2, "shadows": 8, "targets": 4, "together": 6},
 }
+COLD = {VARIABLE: ""}
+"""Variables that keep calls from the warm process of all tests."""
+
 NARROW = {
     "hidden_size": 32,
     "intermediate_size": 64,
@@ -143,10 +147,9 @@ class Bench:
             "OMP_NUM_THREADS": "1",
         }
 
-    def snakemake(self, *options: str, suite: str = "suite", warm: bool = True) -> "Finished":
-        """Run Snakemake to its end, beside a warm process as `make` does."""
-        prefix = [sys.executable, "-m", "clearbench.warm"] if warm else []
-        return self.call([*prefix, *self.command(*options, suite=suite)])
+    def snakemake(self, *options: str, suite: str = "suite") -> "Finished":
+        """Run Snakemake to its end; its jobs are those of the warm process of all tests."""
+        return self.call(self.command(*options, suite=suite))
 
     def clearbench(self, *words: str, suite: str = "suite", **variables: str) -> "Finished":
         """Call the command line on the suite, in an environment with further variables."""

@@ -1,11 +1,32 @@
 """One run of the small suite from nothing, which many tests look at or go on from."""
 
 import fcntl
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .bench import Bench
+from clearbench.warm import VARIABLE, warm_process
+
+from .bench import COLD, Bench
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[str]:
+    """The address of a process that runs the jobs of all tests, each by the code of its bench."""
+    with warm_process() as address:
+        while not Path(address).exists():
+            time.sleep(0.1)
+        yield address
+
+
+@pytest.fixture(scope="package", autouse=True)
+def _among_warm_calls(warm) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, warm)
+        yield
 
 
 @pytest.fixture
@@ -32,7 +53,9 @@ def finished(tmp_path_factory, request) -> Bench:
         if not bench.folder.exists():
             bench.folder.mkdir()
             bench.fill().write()
-            done = bench.snakemake()
+            # As `make` does it, beside a warm process of its own.
+            warm = [sys.executable, "-m", "clearbench.warm"]
+            done = bench.call([*warm, *bench.command()], **COLD)
             (bench.folder / "output").write_text(done.output)
     assert (bench.results() / "tables/manifest.json").exists(), (
         bench.folder / "output"

@@ -14,7 +14,7 @@ from clearbench.jobs.state import VARIABLE, state_folder
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 
-from .bench import Bench
+from .bench import COLD, Bench
 
 PATIENCE = 120
 WHEN_WARM = 'until [ -S "$CLEARBENCH_WARM" ]; do sleep 0.1; done; exec "$@"'
@@ -65,7 +65,7 @@ class Disturbed:
             self._process = psutil.Popen(
                 [sys.executable, "-m", "clearbench.warm", *command],
                 cwd=bench.folder,
-                env={**bench.environment, VARIABLE: "0"},
+                env={**bench.environment, **COLD, VARIABLE: "0"},
                 stdout=output,
                 stderr=output,
             )

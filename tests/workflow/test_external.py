@@ -71,7 +71,7 @@ def test_a_copied_checkpoint_scores_as_the_row_that_it_was_copied_from(bench, tm
 
 def test_a_folder_that_is_not_there_is_told_before_anything_runs(bench):
     bench.write(external={"theirs": {"model": "elsewhere/theirs", "forget_size": 10}})
-    done = bench.snakemake(warm=False)
+    done = bench.snakemake()
     assert done.status != 0
     assert "external.theirs.model: elsewhere/theirs: no such folder; a model of" in done.output
     assert done.jobs == []

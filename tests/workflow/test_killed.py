@@ -11,6 +11,8 @@ import psutil
 
 from clearbench.jobs.artifacts import MANIFEST, part_folder
 
+from .bench import COLD
+
 
 @contextmanager
 def run_to_the_middle(bench, part):
@@ -21,7 +23,7 @@ def run_to_the_middle(bench, part):
         subprocess.Popen(
             bench.command(),
             cwd=bench.folder,
-            env=bench.environment,
+            env={**bench.environment, **COLD},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

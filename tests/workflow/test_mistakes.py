@@ -19,7 +19,7 @@ import pytest
 )
 def test_a_mistake_is_one_line_with_file_key_and_what_is_allowed(fresh, changes, told):
     fresh.write(**changes)
-    done = fresh.snakemake(warm=False)
+    done = fresh.snakemake()
     assert done.status != 0
     (line,) = (line for line in done.output.splitlines() if "suite.yaml" in line)
     assert all(word in line for word in told)
@@ -31,7 +31,7 @@ def test_a_mistake_in_a_method_is_told_before_the_first_job(fresh):
     own = fresh.with_own_code()
     own.edit("methods/npo.py", "student.forget.over_samples", "")
     own.write()
-    done = own.snakemake(warm=False)
+    done = own.snakemake()
     assert done.status != 0
     told = r"src/clearbench/methods/npo\.py, line \d+: method npo: the loss has the shape"
     assert re.search(told, done.output), done.output

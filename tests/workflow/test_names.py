@@ -29,8 +29,7 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
     for stage in ("unlearn", "evaluate", "score"):
         shutil.rmtree(root / stage / CELL)
     chosen = [f"suite=my suites/{SUITE}.yaml", f"results={RESULTS}"]
-    warm = [sys.executable, "-m", "clearbench.warm"]
-    run = [*warm, *bench.command()[:-1], *chosen]
+    run = [*bench.command()[:-1], *chosen]
     done = bench.call(run)
     assert done.status == 0, done.output
     assert done.jobs == ["evaluate", "score", "tables", "unlearn"]

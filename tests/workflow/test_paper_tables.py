@@ -57,7 +57,7 @@ def test_each_table_is_made_by_its_target(suites):
 
 def test_table_2_is_refused_before_anything_is_made_where_no_suite_is_named(fresh):
     fresh.write()
-    done = fresh.snakemake("table2", warm=False)
+    done = fresh.snakemake("table2")
     assert done.status != 0
     assert "config/suite.yaml: single_domain: empty; name suites of text or" in done.output
     assert not list(fresh.results().glob("**/manifest.json"))

@@ -54,7 +54,7 @@ def test_a_variant_a_definition_and_a_log_are_rows_and_columns_at_their_own_cost
 
 
 def test_a_table_of_another_domain_is_refused_and_one_without_rows_is_told(bench):
-    done = bench.snakemake("table4", warm=False)
+    done = bench.snakemake("table4")
     assert done.status != 0
     assert "table4: a table of text suites, suite is a multimodal one" in done.output
     assert "Traceback" not in done.output

@@ -48,7 +48,7 @@ def rerun(bench, expected, *options):
     assert len(done.jobs) == len(made) + len(kept)
     assert kept <= {artifact.name for artifact in graph.descendants(*made)} - made
     # Nothing is left to do.
-    again = bench.snakemake(warm=False)
+    again = bench.snakemake()
     assert (again.status, again.jobs) == (0, []), again.output
 
 

@@ -73,7 +73,7 @@ def test_a_run_leaves_artifacts_and_logs_and_no_lock_or_part_of_a_job(finished):
 
 
 def test_a_second_run_has_nothing_to_do(finished):
-    done = finished.snakemake(warm=False)
+    done = finished.snakemake()
     assert (done.status, done.jobs) == (0, [])
     assert "Nothing to be done" in done.output
 

@@ -56,7 +56,7 @@ def test_a_rerun_that_fails_leaves_what_was_there_and_taken_back_makes_nothing(b
         (bench.folder / name).write_text(name)
     monkeypatch.setenv("APPTAINER_CONTAINER", str(bench.folder / "own.sif"))
     bench.edit("methods/npo.py", wrong, right)
-    taken_back = bench.snakemake(warm=False)
+    taken_back = bench.snakemake()
     assert (taken_back.status, taken_back.jobs) == (0, []), taken_back.output
     told = bench.clearbench("why", str(folder / "adapter_model.safetensors")).output
     assert told == f"{cell}: current\n"

@@ -32,17 +32,17 @@ def test_a_second_run_says_who_holds_the_results_and_changes_nothing(fresh, tmp_
         other.write()
         (other.folder / "results").symlink_to(fresh.folder / "results")
         before = fresh.records()
-        done = other.snakemake(warm=False)
+        done = other.snakemake()
         assert done.status != 0
         assert done.jobs == []
         assert f"results/suite: snakemake, process {first.pid} on " in done.output
         assert "is running on these results; wait for its end, or stop it" in done.output
         assert "Traceback" not in done.output
         # To look is allowed.
-        assert other.snakemake("--dry-run", warm=False).status == 0
+        assert other.snakemake("--dry-run").status == 0
 
         # And from the same working directory.
-        done = fresh.snakemake(warm=False)
+        done = fresh.snakemake()
         assert done.status != 0
         assert f"results/suite: snakemake, process {first.pid} on " in done.output
         assert fresh.records().keys() >= before.keys()
@@ -50,5 +50,5 @@ def test_a_second_run_says_who_holds_the_results_and_changes_nothing(fresh, tmp_
         first.send_signal(signal.SIGINT)
         first.wait()
     # It is free again, and what the first made is there.
-    done = other.snakemake("results/suite/dataset/manifest.json", warm=False)
+    done = other.snakemake("results/suite/dataset/manifest.json")
     assert (done.status, done.jobs) == (0, []), done.output

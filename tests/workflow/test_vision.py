@@ -128,10 +128,10 @@ def test_a_change_reruns_what_it_touches_and_nothing_else(copied, change, expect
 
 
 def test_table5_is_a_target_of_a_vision_suite_and_of_no_other(seen, fresh):
-    done = seen.snakemake("table5", warm=False)
+    done = seen.snakemake("table5")
     assert done.status == 0, done.output
     assert "| original" in done.output
     fresh.write()
-    done = fresh.snakemake("table5", warm=False)
+    done = fresh.snakemake("table5")
     assert done.status != 0
     assert "table5: a table of vision suites, suite is a multimodal one" in done.output

@@ -58,6 +58,7 @@ def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
     os.environ.clear()
     os.environ.update(call["env"])
     sys.argv = call["argv"]
+    sys.path[:] = call["path"]
     threading.Thread(target=_end_with, args=(connection,), daemon=True).start()
     status = 0
     try:
