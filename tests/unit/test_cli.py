@@ -161,7 +161,7 @@ def test_every_key_of_a_configuration_file_is_explained_once_and_in_the_window(m
         names = {line.strip().partition(":")[0] for line in heads}
         assert {"persons", "authors", "visual_tasks"} <= names
     if file == "suite":
-        assert "  lr: float > 0, default 1e-05" in lines
+        assert "  lr: float > 0, default 1.0e-05" in lines
         assert "base, finetune, unlearn:" in lines
         assert len([line for line in heads if line.startswith("  lr: ")]) == 1
         assert any(line.endswith("default 'full' (finetune), 'lora' (unlearn)") for line in heads)

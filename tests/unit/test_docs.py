@@ -25,14 +25,14 @@ LOSSES = {
 }
 
 
-@pytest.mark.parametrize("name", reference.pages())
+@pytest.mark.parametrize("name", reference.pages(ROOT))
 def test_a_page_is_what_the_docstrings_say(name):
     written = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert written == reference.pages()[name], "run: clearbench write-docs"
+    assert written == reference.pages(ROOT)[name], "run: clearbench write-docs"
 
 
 def test_every_method_and_metric_has_its_section():
-    pages = reference.pages()
+    pages = reference.pages(ROOT)
     assert re.findall(r"^## (\S+)$", pages["methods.md"], re.M) == methods.available()
     metrics = {**task_metrics(), **model_metrics(), **face_metrics()}
     names = list(dict.fromkeys(name.partition("@")[0] for name in metrics))

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-from pydantic import BaseModel
 
 from clearbench.cli.naming import DEFAULT, of_suite, results_option
 from clearbench.errors import UserError, unknown
@@ -169,21 +168,12 @@ def methods(method: str | None) -> None:
 @click.command()
 @click.argument("file", type=click.Choice(["suite", "model", "dataset", "site"]), default="suite")
 def options(file: str) -> None:
-    """List the keys of a suite file, or of a model's or dataset's file."""
+    """List the keys of a suite file, or of a model's, dataset's or site's file."""
     from clearbench.cli.layout import lay_out
-    from clearbench.config.files import DatasetSpec, ModelSpec
-    from clearbench.config.site import Site
-    from clearbench.documentation.keys import describe, describe_layouts
-    from clearbench.suite.suite import SuiteFile
+    from clearbench.documentation.keys import FILES, describe, describe_layouts
 
-    kinds: dict[str, type[BaseModel]] = {
-        "suite": SuiteFile,
-        "model": ModelSpec,
-        "site": Site,
-        "dataset": DatasetSpec,
-    }
-    rows = [*describe(kinds[file]), *(describe_layouts() if file == "dataset" else ())]
-    for line in lay_out(rows, min(100, _window() or 100)):
+    rows = [*describe(FILES[file]), *(describe_layouts() if file == "dataset" else ())]
+    for line in lay_out((key[:4] for key in rows), min(100, _window() or 100)):
         click.echo(line)
 
 
@@ -196,8 +186,8 @@ def options(file: str) -> None:
     help="The folder to write into.",
 )
 def write_docs(out: Path) -> None:
-    """Write the pages on metrics and methods from the docstrings."""
+    """Write the pages on metrics, methods and configuration, and the schemas, from the code."""
     from clearbench.documentation.pages import write
 
-    for path in write(out):
+    for path in write(out, Path()):
         click.echo(path)

@@ -2,31 +2,104 @@
 
 from collections.abc import Iterable, Iterator
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, NamedTuple, Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel
-from pydantic_core import PydanticUndefined
+from pydantic.fields import FieldInfo
 
+from clearbench.config.files import DatasetSpec, ModelSpec
+from clearbench.config.settings import External, Imported
+from clearbench.config.site import Site
 from clearbench.config.strict import specification
 from clearbench.data import layouts
+from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.methods.parameters import SIGNS, Range
+from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.suite.load import RETAIN_MODALITIES
+from clearbench.suite.suite import SuiteFile
+
+FILES: dict[str, type[BaseModel]] = {
+    "suite": SuiteFile,
+    "model": ModelSpec,
+    "dataset": DatasetSpec,
+    "site": Site,
+}
+"""The specifications of the files that people write, by the names of their kinds."""
+
+ALLOWED: dict[type[BaseModel], dict[str, list[Any]]] = {
+    SuiteFile: {
+        "modalities": [*MODALITIES, "both"],
+        "forget_sizes": list(FORGET_SIZES),
+        "retain_modality": list(RETAIN_MODALITIES),
+        "metrics": list(DEFINITIONS),
+    },
+    Imported: {"forget_size": list(FORGET_SIZES)},
+    External: {"forget_size": list(FORGET_SIZES)},
+}
+"""What keys hold whose type alone allows more."""
 
 
-def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str, str]]:
-    """Key, type, default (empty where the key is required) and description of every key.
+class Key(NamedTuple):
+    """A key: its name, the type of its value, its default as YAML has it, its meaning.
+
+    There is no default where the key is required, or holds keys that have their own.
+    """
+
+    name: str
+    kind: str
+    default: str
+    meaning: str
+    required: bool
+
+
+def describe(kind: type[BaseModel], prefix: str = "") -> Iterator[Key]:
+    """All keys of a specification.
 
     Keys inside another one follow it, as `finetune.lr`; where it holds several of them by names of
     the user's, as `imported.NAME.log`.
     """
     for name, field in kind.model_fields.items():
         inner = specification(field.annotation)
-        default = "" if field.default is PydanticUndefined or inner else _value(field.default)
         own = (inner.__doc__ or "").partition("\n")[0] if inner else ""
         held = f"{_name(field.annotation)} {_range(field.metadata)}".rstrip()
-        yield prefix + name, held, default, field.description or own
+        if name in ALLOWED.get(kind, {}):
+            several = "list of " if get_origin(field.annotation) is list else ""
+            held = several + ", ".join(map(str, ALLOWED[kind][name]))
+        meaning = field.description or own
+        yield Key(prefix + name, held, _default(field), meaning, field.is_required())
         if inner:
             named = "NAME." if get_origin(field.annotation) is dict else ""
             yield from describe(inner, f"{prefix}{name}.{named}")
+
+
+def describe_layouts(prefix: str = "options.") -> Iterator[Key]:
+    """The same of the options of all layouts, whose keys are those of a dataset's `options`."""
+    for layout in layouts.available():
+        for key in describe(layouts.load(layout).Options, prefix):
+            yield key._replace(meaning=f"{key.meaning} (layout {layout})")
+
+
+def as_yaml(value: Any) -> str:
+    """A value as a person writes it in YAML, in one line."""
+    text: str = yaml.safe_dump(
+        value, default_flow_style=True, sort_keys=False, width=10_000, allow_unicode=True
+    )
+    return text.removesuffix("...\n").strip()
+
+
+def _default(field: FieldInfo) -> str:
+    """What holds where a key is left out; of keys inside, those that then are not as they say."""
+    if field.is_required():
+        return ""
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, BaseModel):
+        changed = default.model_dump(exclude_defaults=True)
+        return as_yaml(changed) if changed else ""
+    if isinstance(default, frozenset):
+        return as_yaml(sorted(default))
+    plain = default is None or isinstance(default, str | int | float | list | dict)
+    return as_yaml(default if plain else str(default))
 
 
 def _range(metadata: Iterable[Any]) -> str:
@@ -40,22 +113,14 @@ def _range(metadata: Iterable[Any]) -> str:
     return str(Range(bounds))
 
 
-def _value(default: Any) -> str:
-    return repr(sorted(default) if isinstance(default, frozenset) else default)
-
-
-def describe_layouts(prefix: str = "options.") -> Iterator[tuple[str, str, str, str]]:
-    """The same of the options of all layouts, whose keys are those of a dataset's `options`."""
-    for layout in layouts.available():
-        for key, kind, default, meaning in describe(layouts.load(layout).Options, prefix):
-            yield key, kind, default, f"{meaning} (layout {layout})"
-
-
 def _name(annotation: Any) -> str:
     """A type as a person writes it in YAML."""
     options = get_args(annotation)
     if hasattr(annotation, "__metadata__"):
-        return _name(annotation.__origin__)
+        within = [
+            found for given in annotation.__metadata__ for found in getattr(given, "metadata", ())
+        ]
+        return f"{_name(annotation.__origin__)} {_range(within)}".rstrip()
     if specification(annotation) is not None:
         return "keys"
     if get_origin(annotation) in (Union, UnionType):

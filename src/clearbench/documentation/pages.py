@@ -1,9 +1,12 @@
-"""The pages of `docs/` that are written from docstrings, so that page and code can't differ."""
+"""The files of `docs/` that are written from the code, so that they and it can't differ."""
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clearbench import methods
+from clearbench.documentation.configuration import configuration
+from clearbench.documentation.schemas import schemas
 from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
@@ -12,18 +15,30 @@ _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
 _BETTER = {"up": "higher", "down": "lower"}
 
 
-def pages() -> dict[str, str]:
-    """The text of each page by its file's name in `docs/`."""
-    return {"metrics.md": "\n".join(_metrics()), "methods.md": "\n".join(_methods())}
+def pages(root: Path) -> dict[str, str]:
+    """The text of each page and JSON schema by its path in `docs/`.
+
+    The schemas know the files of `config/` below a root.
+    """
+    written = {
+        "metrics.md": _metrics(),
+        "methods.md": _methods(),
+        "configuration.md": configuration(),
+    }
+    found = {name: "\n".join(lines) for name, lines in written.items()}
+    for name, schema in schemas(root).items():
+        found[f"schemas/{name}.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    return found
 
 
-def write(folder: Path) -> list[Path]:
-    """Write the pages into a folder; gives their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
+def write(folder: Path, root: Path) -> list[Path]:
+    """Write the pages and schemas into a folder; gives their paths."""
     found = []
-    for name, text in pages().items():
-        (folder / name).write_text(text, encoding="utf-8")
-        found.append(folder / name)
+    for name, text in pages(root).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        found.append(path)
     return found
 
 
