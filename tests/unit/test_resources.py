@@ -24,7 +24,7 @@ STAGES = ("generate", "dataset", "base", "finetune", "unlearn", "evaluate", "sco
 @pytest.fixture
 def mini(monkeypatch) -> Workflow:
     monkeypatch.chdir(ROOT)
-    monkeypatch.setattr("clearbench.workflow.load_site", Site)
+    monkeypatch.setattr("clearbench.workflow.workflow.load_site", Site)
     return rules_see({"suite": "mini"})
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from pydantic import Field
 
+from clearbench.config.checkout import of_workflow
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import File, Positive, Strict, validate
 from clearbench.errors import UserError
 
 SITE = Path("slurm/site.yaml")
-"""The site file, below the folder that Snakemake runs in."""
+"""The site file in the workflow."""
 
 _DRIVER = Path("/dev/nvidiactl")
 
@@ -86,11 +87,12 @@ class Site(Strict):
         return found
 
 
-def load_site(path: Path = SITE) -> Site:
-    """Read and check a site file; the defaults where there is none.
+def load_site(path: Path | None = None) -> Site:
+    """Read and check a site file, by default the workflow's; the defaults where there is none.
 
     Raises UserError with file, key and what is allowed.
     """
+    path = path or of_workflow(SITE)
     data: dict[str, Any] = read_yaml(path) if path.exists() else {}
     return validate(Site, data, str(path))
 

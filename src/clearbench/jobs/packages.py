@@ -13,8 +13,10 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from clearbench.config.checkout import of_workflow
+
 LOCKS = Path("envs")
-"""The folder of the locks, below the folder that Snakemake runs in."""
+"""The folder of the locks in the workflow."""
 
 KINDS = ("cpu", "cuda")
 
@@ -31,7 +33,7 @@ _NAMED = 3
 @cache
 def pins(kind: str) -> dict[str, str]:
     """The versions of a lock by package, names as PEP 503 has them; none without the file."""
-    path = LOCKS / f"{kind}.lock"
+    path = of_workflow(LOCKS / f"{kind}.lock")
     if not path.is_file():
         return {}
     found = _PIN.findall(path.read_text(encoding="utf-8"))

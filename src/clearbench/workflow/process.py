@@ -1,0 +1,56 @@
+"""The process that Snakemake runs in, made one whose jobs find their image and their notes."""
+
+import json
+import os
+from typing import Any
+
+from snakemake.settings.types import DeploymentMethod, RerunTrigger
+
+from clearbench.cluster.slurm import grant
+from clearbench.config.site import SITE, Site, enter
+from clearbench.errors import UserError
+from clearbench.jobs.checkout import CHECKOUT, checkout
+from clearbench.jobs.environment import PROMISE, SLURM, image_digest
+
+
+def in_image(snakemake: Any) -> bool:
+    """Whether jobs run in the image."""
+    return DeploymentMethod.APPTAINER in snakemake.deployment_settings.deployment_method
+
+
+def set_up(snakemake: Any, site: Site) -> None:
+    """Tell this process, and so its jobs, which image, commit and SLURM job they are of.
+
+    Raises UserError where there is no such image.
+    """
+    if snakemake.is_main_process:
+        for name in (PROMISE, CHECKOUT):
+            os.environ.pop(name, None)
+    # Of the processes of a SLURM job the first one asks, and tells the others.
+    told = json.loads(os.environ.get(SLURM, "null"))
+    if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
+        os.environ[SLURM] = json.dumps(grant(snakemake.execution_settings.attempt))
+    if not in_image(snakemake):
+        return
+    if not site.image.is_file():
+        raise UserError(
+            f"{site.image}: no such image; make it with `make container`, or name another in {SITE}"
+        )
+    # A job inherits what the process that planned it promised, and found as the commit.
+    os.environ.setdefault(PROMISE, image_digest(site.image))
+    os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
+    enter(site)
+
+
+def silence(snakemake: Any) -> None:
+    """Let neither Snakemake's own notes nor the times of files decide anything."""
+    # The notes go by the image's path, and whether there was one at all.
+    snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
+    # Whatever a job that failed or was killed has left is whole: what was there, or the new.
+    snakemake.execution_settings.keep_incomplete = True
+    snakemake.dag.ignore_incomplete = True
+
+    async def unchecked(*_: Any) -> None:
+        """In place of an error where an input is newer than what was just made from it."""
+
+    snakemake.dag.check_output_mtime = unchecked

@@ -1,0 +1,262 @@
+"""A suite as the rules see it."""
+
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from snakemake.exceptions import WorkflowError
+from snakemake.io import ancient
+from snakemake.logging import logger
+
+from clearbench.config.site import SITE, load_site
+from clearbench.errors import UserError
+from clearbench.jobs import packages
+from clearbench.jobs.artifacts import FAILURE, MANIFEST
+from clearbench.jobs.checkout import checkout
+from clearbench.jobs.environment import accepted
+from clearbench.jobs.record import restore_manifest
+from clearbench.provenance.why import brief
+from clearbench.results.currency import Status, assess
+from clearbench.results.tree import Tree
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.load import load_suite, suites_of
+from clearbench.tables import table_domains
+from clearbench.tables.table2 import single_domain_suites
+from clearbench.workflow.holding import hold
+from clearbench.workflow.log import Brief
+from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
+from clearbench.workflow.process import in_image, set_up, silence
+from clearbench.workflow.troubles import told
+from clearbench.workflow.trying import try_out
+
+Wildcards = Mapping[str, str]
+
+
+class Workflow:
+    """A suite as the rules see it.
+
+    `config` is Snakemake's, and `snakemake` its workflow, of which a part is not set before it
+    lays out its jobs.
+    """
+
+    def __init__(self, config: Mapping[str, Any], snakemake: Any):
+        try:
+            self._chosen = read_choices(config)
+            self.suite = load_suite(self._chosen["suite"], Path.cwd())
+            self.site = load_site()
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        self.root = Path(self._chosen["results"]) / self.suite.name
+        self.graph = Graph(self.suite)
+        self._snakemake = snakemake
+        self._decided: dict[str, Status] | None = None
+        for path in self._paths:
+            check_path(path)
+        for folder in (self.root, *self.root.parents):
+            if folder.exists() and not folder.is_dir():
+                raise WorkflowError(f"--config results: {folder} is a file; name a folder")
+        check_path(self.root, "{}", " are wildcards of Snakemake")
+        if self._in_image:
+            check_path(Path.cwd(), ":,", " are separators to Apptainer")
+            check_elsewhere(self._paths, self._chosen)
+        logger.addFilter(Brief())
+
+    def has(self, stage: str) -> bool:
+        """Whether the suite has artifacts of a stage."""
+        return any(artifact.stage == stage for artifact in self.graph)
+
+    def everything(self) -> list[str]:
+        """The manifests of all artifacts: what a whole run leaves."""
+        return [self.output(artifact.name) for artifact in self.graph]
+
+    def folder(self, name: str) -> Path:
+        """The folder of an artifact."""
+        return self.root / name
+
+    def output(self, pattern: str) -> str:
+        """The output of a rule: the manifest of the artifact whose name is `pattern`."""
+        return str(self.folder(pattern) / MANIFEST)
+
+    def log(self, pattern: str) -> str:
+        """The log of the job that makes an artifact."""
+        return str(self.root / "logs" / f"{pattern}.log")
+
+    @property
+    def partial_tables(self) -> Path:
+        """The tables of a run that stopped early."""
+        return self.root / "partial-tables"
+
+    def inputs(self, pattern: str) -> Callable[[Wildcards], dict[str, str]]:
+        """The function that gives the inputs of a rule's job, by name.
+
+        `pattern` is the artifact's name with the rule's wildcards. An input of an artifact is the
+        manifest of another.
+        """
+
+        def found(wildcards: Wildcards) -> dict[str, str]:
+            artifact = self._artifact(pattern, wildcards)
+            status = self._decide().get(artifact.name, Status(artifact))
+            edges = {name: self.output(source) for name, source in artifact.inputs.items()}
+            if status.causes:
+                # As --forcerun would, but without making it a target of every run.
+                self._snakemake.dag.forcefiles.add(self.output(artifact.name))
+            if status.current:
+                edges = {name: ancient(path) for name, path in edges.items()}
+            return edges
+
+        return found
+
+    def command(self, pattern: str) -> Callable[[Wildcards], str]:
+        """The function that gives the command of a rule's job, quoted."""
+
+        def found(wildcards: Wildcards) -> str:
+            return shlex.join(
+                self.graph.command(self._artifact(pattern, wildcards).name, self.root)
+            )
+
+        return found
+
+    @property
+    def image(self) -> str | None:
+        """The image that jobs run in where Snakemake deploys software by Apptainer.
+
+        Snakemake takes no path that a shell would have to quote, and wants to know it even where no
+        job runs in it.
+        """
+        path = str(self.site.image.resolve())
+        if is_plain(path):
+            return path
+        if self._in_image:
+            raise WorkflowError(
+                f"{path!r}: Snakemake can't run an image with such a path; allowed: letters,"
+                f" digits, _ . - + / @ % = , :; name another in {SITE}"
+            )
+        return None
+
+    def resources(self, stage: str) -> dict[str, Any]:
+        """The resources of a stage's jobs, as keywords of a rule's `resources`."""
+        need = self.suite.model.needs()[stage]
+        try:
+            submission = self.site.submission(need.gpus, need.gpu_gb)
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+        def growing(amount: int) -> Callable[[Wildcards, int], int]:
+            return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+        return {
+            "mem_mb": growing(need.mem_mb),
+            "runtime": growing(need.minutes),
+            **submission,
+        }
+
+    def tables_with(self, table: str) -> Callable[[Wildcards], str]:
+        """The function that gives the tables of the suite, for a target that shows one of them."""
+
+        def found(wildcards: Wildcards) -> str:
+            domains = table_domains(table)
+            if self.suite.domain not in domains:
+                suites = ", ".join(suites_of(domains, Path.cwd()))
+                raise WorkflowError(
+                    f"{table}: a table of {', '.join(domains)} suites, {self.suite.name} is a"
+                    f" {self.suite.domain} one; choose with --config suite=NAME, of: {suites}"
+                )
+            return self.output(TABLES)
+
+        return found
+
+    def ranked_tables(self, wildcards: Wildcards) -> str:
+        """The same for Table 2, which needs to know of suites of single domains too."""
+        tables = self.tables_with("table2")(wildcards)
+        try:
+            single_domain_suites(self.suite, Path.cwd())
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return tables
+
+    def hold(self) -> None:
+        """Hold the results tree until this process ends; WorkflowError where another does."""
+        self._holder = hold(self.root)
+
+    def stop(self) -> None:
+        """Spare a run that failed Snakemake's warning of incomplete files, of which there are none.
+
+        Meant for the end of a run.
+        """
+        self._snakemake.execution_settings.keep_incomplete = False
+
+    def try_out(self) -> None:
+        """Try the methods and metrics that this run would use; WorkflowError for a mistake."""
+        try_out(self.suite.path, self._decide().values())
+
+    def _decide(self) -> dict[str, Status]:
+        """Find out, once a process, what is current, and tell; Snakemake goes by it from then on.
+
+        Nothing in the processes of single jobs, which do not decide. Known only when Snakemake asks
+        for the inputs of its jobs: before that, its workflow does not know where these run.
+        """
+        if self._decided is None:
+            try:
+                self._decided = self._assess()
+            except (UserError, OSError) as error:
+                raise told(error) from None
+        return self._decided
+
+    def _assess(self) -> dict[str, Status]:
+        silence(self._snakemake)
+        set_up(self._snakemake, self.site)
+        if self._snakemake.non_local_exec:
+            check_elsewhere(self._paths, self._chosen)
+        if not self._snakemake.is_main_process:
+            return {}
+        self.suite.check_sources()
+        # A job that did not get as far as its work has put back nothing.
+        for artifact in self.graph:
+            with suppress(OSError):
+                restore_manifest(self.root / artifact.name)
+        environments = accepted(self.site.image, self._in_image)
+        statuses = assess(self.graph, Tree(self.root), environments)
+        if not self._snakemake.dryrun:
+            self._forget_failures(statuses)
+        for line in (*brief(statuses.values()), *self._remarks(statuses)):
+            print(f"clearbench: {line}", file=sys.stderr)
+        return statuses
+
+    def _forget_failures(self, statuses: Mapping[str, Status]) -> None:
+        """Remove what tells of failures, where what failed is no longer asked for."""
+        if all(status.current for status in statuses.values()):
+            shutil.rmtree(self.partial_tables, ignore_errors=True)
+        for name, status in statuses.items():
+            if status.current:
+                with suppress(OSError):
+                    (self.root / name / FAILURE).unlink(missing_ok=True)
+
+    def _remarks(self, statuses: Mapping[str, Status]) -> Iterator[str]:
+        """What a user should know of the records that a run would write."""
+        if all(status.current for status in statuses.values()):
+            return
+        unknown = checkout()["commit_unknown"]
+        if unknown is not None:
+            yield f"commit unknown, records will have none: {unknown}"
+        differing = {} if self._in_image else packages.unlocked()
+        if differing:
+            yield f"{packages.remark(differing)}; no audit will prove what is made with these"
+
+    @property
+    def _in_image(self) -> bool:
+        return in_image(self._snakemake)
+
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        return Path.cwd(), self.suite.path, self.root
+
+    def _artifact(self, pattern: str, wildcards: Wildcards) -> Artifact:
+        name = pattern.format(**dict(wildcards.items()))
+        if name not in self.graph:
+            raise WorkflowError(f"{name}: not of the suite {self.suite.name} ({self.suite.path})")
+        return self.graph[name]
