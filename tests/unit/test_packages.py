@@ -24,6 +24,7 @@ def checkout(tmp_path) -> Path:
     """A working directory with the locks."""
     shutil.copytree(ROOT / "envs", tmp_path / "checkout/envs")
     shutil.copytree(ROOT / "config", tmp_path / "checkout/config")
+    shutil.copy(ROOT / "Snakefile", tmp_path / "checkout")
     return tmp_path / "checkout"
 
 
@@ -128,6 +129,17 @@ def test_a_local_version_counts_where_the_lock_has_one(checkout):
 def test_without_a_lock_nothing_is_said(checkout, tmp_path):
     shutil.rmtree(checkout / "envs")
     assert unlocked(checkout, put(tmp_path / "here", "peft", "0.19.0")) == {}
+
+
+def test_a_command_that_is_typed_elsewhere_records_the_lock_of_its_code(checkout, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for folder in (checkout, elsewhere):
+        done = call(folder, *GENERATE)
+        assert done.returncode == 0, done.stderr
+    there, here = (read_record(folder / "out") for folder in (checkout, elsewhere))
+    assert here.recipe.lock is not None
+    assert here.recipe == there.recipe
 
 
 def test_a_job_with_other_packages_says_so_and_is_not_of_the_lock(checkout, tmp_path):

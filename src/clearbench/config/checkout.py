@@ -6,9 +6,10 @@ _CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def of_workflow(path: Path) -> Path:
-    """A file or folder of the workflow: below the working directory, else beside this code.
+    """A file or folder of the workflow: below the working directory, if that is the workflow's.
 
-    Jobs start in the folder of the Snakefile; a recorded command may be typed anywhere.
+    Jobs start there, but a recorded command may be typed anywhere: then it lies beside this code.
     """
+    here = Path("Snakefile").exists() or path.exists()
     beside = _CHECKOUT / path
-    return beside if not path.exists() and beside.exists() else path
+    return beside if not here and beside.exists() else path

@@ -33,7 +33,7 @@ _NAMED = 3
 @cache
 def pins(kind: str) -> dict[str, str]:
     """The versions of a lock by package, names as PEP 503 has them; none without the file."""
-    path = of_workflow(LOCKS / f"{kind}.lock")
+    path = of_workflow(LOCKS) / f"{kind}.lock"
     if not path.is_file():
         return {}
     found = _PIN.findall(path.read_text(encoding="utf-8"))
