@@ -1,0 +1,74 @@
+"""A new kind of rows is a file and its name in a list."""
+
+from pathlib import Path
+
+from .bench import ROOT
+
+STACKED = '''"""A method's cell laid on another method's cell."""
+
+from clearbench.suite.rows.controls import gold_records
+from clearbench.suite.runs import Run, records_of
+
+TAKEN = ("stacked",)
+
+
+def runs(suite, forget_size):
+    """One row a size."""
+    name = f"stacked/forget{forget_size}"
+    cells = [f"unlearn/{row}/text/forget{forget_size}/seed0" for row in ("retain_ft", "npo")]
+    yield Run(
+        name,
+        "retain_ft, then npo",
+        "text",
+        forget_size,
+        group=name,
+        stack=("original", *cells),
+        records=records_of(name),
+        gold=gold_records(suite, forget_size),
+        trained=False,
+        note="stacked: two adapters, one on the other.",
+    )
+
+
+def artifacts(suite):
+    """None: the cells are there."""
+    yield from ()
+'''
+
+
+def changed_files(src: Path) -> set[str]:
+    """The files of a copy of the package that the package has not, or has with other content."""
+    package, copy = ROOT / "src/clearbench", src / "clearbench"
+    files = {path.relative_to(copy) for path in copy.rglob("*.py")}
+    return {
+        str(file)
+        for file in files
+        if not (package / file).exists()
+        or (package / file).read_bytes() != (copy / file).read_bytes()
+    }
+
+
+def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
+    bench = bench.with_own_code()
+    (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
+    bench.edit("suite/rows/__init__.py", "import bounds, ", "import stacked, bounds, ")
+    bench.edit("suite/rows/__init__.py", "cells, shadows)\n", "cells, stacked, shadows)\n")
+    assert len(changed_files(bench.src)) == 2
+    scores = {
+        name: (bench.results() / f"score/{name}/scores.json").read_bytes()
+        for name in ("retain_ft/text/forget10/seed0", "npo/text/forget10/seed0")
+    }
+    done = bench.snakemake()
+    assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables"]), done.output
+    row = "stacked/forget10"
+    found = (bench.results() / f"score/{row}/scores.json").read_bytes()
+    assert found not in scores.values()
+    for name, before in scores.items():
+        assert (bench.results() / f"score/{name}/scores.json").read_bytes() == before
+    rows = bench.table()[["method", "modality"]].drop_duplicates().values.tolist()
+    assert ["retain_ft, then npo", "text"] in rows
+    table = (bench.results() / "tables/comparison.md").read_text()
+    assert "- stacked: two adapters, one on the other.\n" in table
+    for words in (["audit"], ["why", row], ["plan"]):
+        told = bench.clearbench(*words)
+        assert told.status == 0, told.output
