@@ -13,7 +13,7 @@ from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
 from clearbench.config.settings import (
     Cell,
     EvaluateSettings,
-    Evaluation,
+    Evaluating,
     FinetuneSettings,
     Finetuning,
     ModelUse,
@@ -108,7 +108,7 @@ def shared(datasets, tmp_path_factory):
         settings = FinetuneSettings(model=use, training=Finetuning(**TRAINING, weights=weights))
         for name, part, size in (("original", "full", None), ("gold", "retain", 10)):
             finetune.run(settings, part, size, 0, root / "base", dataset, root / name)
-        asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
+        asked = EvaluateSettings(model=use, evaluation=Evaluating(batch_size=4, max_new_tokens=3))
         said = ReferenceSettings(model=use, batch_size=4)
         reference.run(said, root / "base", root / "original", dataset, root / "reference")
         records = root / "evaluate/gold"
@@ -151,7 +151,7 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
     unlearn.run(settings, cell, root / "base", root / "original", said, dataset, unlearned)
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
     assert (unlearned / stored).is_file()
-    asked = EvaluateSettings(model=use, evaluation=Evaluation(batch_size=4, max_new_tokens=3))
+    asked = EvaluateSettings(model=use, evaluation=Evaluating(batch_size=4, max_new_tokens=3))
     evaluate.run(asked, 10, root / "base", [root / "original", unlearned], dataset, records)
     images = {record.task for record in read_records(records / RECORDS)}
     assert images == ({"captions", "text_qa"} if use.domain == "multimodal" else {"text_qa"})

@@ -10,7 +10,7 @@ from test_steps import gradients, same_steps
 from clearbench import methods
 from clearbench.config.files import BaseSettings, ModelSource
 from clearbench.config.settings import (
-    Evaluation,
+    Evaluating,
     ModelUse,
     Population,
     Training,
@@ -290,7 +290,7 @@ def unlearning(numbers, **changes):
         training=Unlearning(epochs=3, batch_size=4, lr=0.05, optimizer="sgd", **changes),
         holdout=10,
         population=Population(shadows=2, targets=2, together=numbers),
-        evaluation=Evaluation(batch_size=16),
+        evaluation=Evaluating(batch_size=16),
     )
 
 

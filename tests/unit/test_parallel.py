@@ -18,7 +18,7 @@ from clearbench import parallel
 from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
 from clearbench.config.settings import (
     EvaluateSettings,
-    Evaluation,
+    Evaluating,
     FinetuneSettings,
     Finetuning,
     ModelUse,
@@ -142,7 +142,7 @@ def test_two_processes_unlearn_what_one_does(root, original):
 
 
 def test_two_processes_evaluate_to_the_bytes_of_one_and_merge_in_order(root, original):
-    settings = EvaluateSettings(model=USE, evaluation=Evaluation(batch_size=4, max_new_tokens=4))
+    settings = EvaluateSettings(model=USE, evaluation=Evaluating(batch_size=4, max_new_tokens=4))
     for processes in (1, 2):
         words = ("--forget-size", "10", "--model", "original/1", "--out", "records/OUT")
         run(root, processes, "evaluate", settings, *words)

@@ -61,7 +61,7 @@ class Unlearning(Training):
     weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
 
 
-class Evaluation(Strict):
+class Evaluating(Strict):
     """How models are evaluated."""
 
     batch_size: int = Field(32, gt=0, description="prompts a batch")
@@ -226,14 +226,14 @@ class UnlearnShadowsSettings(UnlearnSettings):
 
     holdout: int
     population: Population
-    evaluation: Evaluation
+    evaluation: Evaluating
 
 
 class EvaluateSettings(Strict):
     """The model and how it is evaluated."""
 
     model: ModelUse
-    evaluation: Evaluation
+    evaluation: Evaluating
     holdout: int | None = None
     persons: int | None = None
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from clearbench.config.files import DatasetSpec, ModelSpec
 from clearbench.config.settings import (
     Domain,
-    Evaluation,
+    Evaluating,
     External,
     Faces,
     Finetuning,
@@ -67,7 +67,7 @@ class SuiteFile(Strict):
         description="row: parameters of its method, and training keys that differ; a row is named"
         " as its method, or names it (`npo-strong: { method: npo, beta: 0.05 }`)",
     )
-    evaluate: Evaluation = Evaluation()
+    evaluate: Evaluating = Evaluating()
     imported: dict[str, Imported] = Field(
         default_factory=dict, description="rows evaluated elsewhere, by the name of the row"
     )
