@@ -8,7 +8,8 @@ import pytest
 from clearbench import methods
 from clearbench.documentation import pages as reference
 from clearbench.evaluation.logs import read_log
-from clearbench.metrics import face_metrics, interval_keys, model_metrics, task_metrics
+from clearbench.metrics import face_metrics, model_metrics, task_metrics
+from clearbench.metrics.keys import Key
 from clearbench.metrics.score import score_records
 from synthetic import ROOT
 from unit.test_published_logs import read, tofu_records
@@ -78,7 +79,7 @@ def test_what_300_samples_move_on_the_page_is_what_they_move_of_the_logs(shared)
         score_records(*(of_first(records, limit) for records in logs)) for limit in (400, 300)
     )
     for metric, *said in rows("Samples"):
-        low, high = (f"{every[key]:.3f}" for key in interval_keys(metric))
+        low, high = (f"{every[key]:.3f}" for key in Key.parse(metric).interval)
         assert said == [f"{every[metric]:.3f}", f"{low} to {high}", f"{first[metric]:.3f}"]
 
 

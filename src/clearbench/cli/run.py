@@ -126,12 +126,13 @@ def _matching(pattern: str, graph: "Graph") -> list[str]:
 
 def _scores(folder: Path) -> str:
     """The scores of a whole model in a line, and where all of them are."""
+    from clearbench.metrics.keys import Key
     from clearbench.metrics.score import SCORES
 
     if not (folder / SCORES).is_file():
         return f"diverged; {folder}"
     scores = json.loads((folder / SCORES).read_text(encoding="utf-8"))
-    headline = {key: value for key, value in scores.items() if not set(key) & set("/@~")}
+    headline = {key: value for key, value in scores.items() if key == Key.parse(key).metric}
     told = ", ".join(f"{key} {value:.3f}" for key, value in headline.items())
     return f"{told}; all in {folder / SCORES}"
 

@@ -10,6 +10,7 @@ from clearbench.documentation.schemas import schemas
 from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.metrics.keys import Key
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
 _BETTER = {"up": "higher", "down": "lower"}
@@ -94,8 +95,10 @@ def _metrics() -> Iterator[str]:
 def _sections(title: str, metrics: Mapping[str, Metric]) -> Iterator[str]:
     yield f"\n## {title}"
     # A metric under several definitions is told once.
-    for plain in dict.fromkeys(name.partition("@")[0] for name in metrics):
-        metric = next(found for name, found in metrics.items() if name.partition("@")[0] == plain)
+    told: dict[str, Metric] = {}
+    for name, metric in metrics.items():
+        told.setdefault(Key.parse(name).metric, metric)
+    for plain, metric in told.items():
         yield f"\n### {plain}\n"
         yield metric.doc
         yield f"\n{_facts(metric)}"

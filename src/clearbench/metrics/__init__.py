@@ -12,6 +12,7 @@ from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.definitions import HEADLINE
 from clearbench.metrics.faces import FaceMetric
+from clearbench.metrics.keys import Key
 from clearbench.plugins import load
 
 Metric = TaskMetric | ModelMetric | FaceMetric
@@ -35,16 +36,6 @@ def face_metrics() -> dict[str, FaceMetric]:
     return {name: found for name, found in _defined().items() if isinstance(found, FaceMetric)}
 
 
-def interval_keys(key: str) -> tuple[str, str]:
-    """The keys of the ends of a score's interval."""
-    return f"{key}~low", f"{key}~high"
-
-
-def persons_key(key: str) -> str:
-    """The key of the number of persons that a score's samples are about."""
-    return f"{key}~persons"
-
-
 def is_metric(key: str) -> bool:
     """Whether a metric of the whole model has this key."""
     return key in model_metrics() or key in face_metrics()
@@ -62,9 +53,9 @@ def metric_of(key: str) -> Metric:
 
     Of an interval's end it is the metric itself. Raises UserError for a key that no metric has.
     """
-    name = key.rpartition("/")[2].partition("~")[0]
+    parsed = Key.parse(key)
     whole: dict[str, Metric] = {**model_metrics(), **face_metrics()}
-    found = task_metrics().get(name) if "/" in key else whole.get(name)
+    found = task_metrics().get(parsed.name) if parsed.task else whole.get(parsed.name)
     if found is None:
         known = ", ".join([*task_metrics(), *whole])
         raise UserError(f"{key}: no metric has this name; there are {known}")
@@ -73,13 +64,13 @@ def metric_of(key: str) -> Metric:
 
 def of_method(key: str) -> bool:
     """Whether a score is a number of its method, which all seeds share."""
-    return "/" not in key and key in face_metrics() and face_metrics()[key].of_method
+    return key in face_metrics() and face_metrics()[key].of_method
 
 
 def better(key: str) -> Better:
     """Which direction is better for a score's key; UserError for a key that no metric has."""
     metric = metric_of(key)
-    if isinstance(metric, TaskMetric) and key.startswith("forget/"):
+    if isinstance(metric, TaskMetric) and Key.parse(key).split == "forget":
         return metric.better_on_forget
     return metric.better
 

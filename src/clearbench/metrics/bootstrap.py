@@ -33,6 +33,7 @@ from clearbench.metrics.drawn_ratios import (
 )
 from clearbench.metrics.forget_samples import compared_tasks
 from clearbench.metrics.headline import averaged_keys
+from clearbench.metrics.keys import Key
 from clearbench.metrics.wilson import at_end, reach
 
 if TYPE_CHECKING:
@@ -143,11 +144,11 @@ def _fewest(of_task: Mapping[Task, float], keys: "Mapping[str, NDArray]") -> dic
     }
     found = {}
     for key in keys:
-        path = key.split("/")
-        if len(path) == 3:
-            counts = [count for count in [of_task[path[0], path[1]]] if count]
+        parsed = Key.parse(key)
+        if parsed.task:
+            counts = [count for count in [of_task[parsed.split, parsed.task]] if count]
         else:
-            name = key.partition("@")[0].partition("_quality")[0]
+            name = parsed.metric.partition("_quality")[0]
             splits = ("retain", "real") if name == "model_utility" else (name,)
             counts = [count for split in splits for count in of_split[split]]
         if counts:
@@ -206,7 +207,7 @@ def drawn_scores(
     # A draw may have no sample of a task that few persons have.
     with np.errstate(invalid="ignore"):
         drawn = {
-            "/".join((*task, metric)): weights[task]
+            str(Key.parse(metric).of_task(*task)): weights[task]
             @ np.asarray(numbers)[order[task]]
             / totals[task]
             for task, found in values.items()
@@ -218,7 +219,7 @@ def drawn_scores(
                 continue
             # A pooled average is one of the samples drawn, so a sample's number varies.
             for task in tasks if definition.pooled else ():
-                key = "/".join((*task, definition.key("truth_ratio")))
+                key = definition.key("truth_ratio", *task)
                 if key in drawn:
                     ordered = [tasks[task][i] for i in order[task]]
                     ratios = log_ratios(ordered, weights[task], definition)

@@ -1,7 +1,7 @@
 """Definitions: the readings of one metric that published numbers follow.
 
 A metric that several of them read differently is one function with the definition as its argument;
-its score's key is its name for the headline and `NAME@DEFINITION` for the others.
+its score's key names the definition (`keys`), where it is not the headline's.
 """
 
 import math
@@ -12,6 +12,7 @@ from statistics import fmean
 from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
+from clearbench.metrics.keys import UNNAMED, Key
 from clearbench.metrics.losses import difference
 
 Average = Callable[[Sequence[float]], float]
@@ -51,9 +52,9 @@ class Definition:
     end: bool = True
     words: Words = "ascii"
 
-    def key(self, metric: str) -> str:
-        """The name of a metric under this definition."""
-        return metric if self is HEADLINE else f"{metric}@{self.name}"
+    def key(self, metric: str, split: str = "", task: str = "") -> str:
+        """The key of a metric under this definition, of the whole model or of a task."""
+        return str(Key(metric, split, task, self.name))
 
     def read(self, records: Sequence[Record]) -> Sequence[Record] | None:
         """The records with the losses that it goes by; None where one can't tell these."""
@@ -64,7 +65,7 @@ class Definition:
 
 
 HEADLINE = Definition(
-    "headline",
+    UNNAMED,
     arithmetic,
     pooled=False,
     choice=False,
@@ -133,7 +134,7 @@ OF_WORDS = {found.name: found for found in (HEADLINE, UNICODE)}
 
 def definition_of(key: str) -> str:
     """The name of the definition that a score's key follows; UserError for an unknown one."""
-    name = key.rpartition("/")[2].partition("@")[2] or HEADLINE.name
+    name = Key.parse(key).definition
     if name not in DEFINITIONS:
         raise UserError(f"{key}: unknown definition {name}; allowed: {', '.join(DEFINITIONS)}")
     return name

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from statistics import harmonic_mean
 
 from clearbench.metrics.base import Evaluation, Records
-from clearbench.metrics.definitions import Definition
+from clearbench.metrics.definitions import HEADLINE, Definition
+from clearbench.metrics.keys import Key
 
 TEXT_TASK = "text_qa"
 TERMS = ("rouge_l", "probability", "truth_ratio")
@@ -53,14 +54,14 @@ def _keys(
     found = []
     for task in _scored_tasks(scores, split):
         for term in terms:
-            own, plain = (f"{split}/{task}/{name}" for name in (definition.key(term), term))
+            own, plain = (read.key(term, split, task) for read in (definition, HEADLINE))
             found.append(own if own in scores else plain)
     return found if all(key in scores for key in found) else []
 
 
 def _scored_tasks(scores: Mapping[str, float], split: str) -> list[str]:
     """The headline tasks of a split, by the keys of its tasks' scores."""
-    return _headline({key.split("/")[1] for key in scores if key.startswith(f"{split}/")})
+    return _headline({key.task for key in map(Key.parse, scores) if key.split == split})
 
 
 def _terms(scores: Mapping[str, float], split: str, definition: Definition) -> tuple[str, ...]:

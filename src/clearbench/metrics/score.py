@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from clearbench.evaluation.records import Record
 from clearbench.metrics import (
     face_metrics,
-    interval_keys,
     metric_of,
     model_metrics,
-    persons_key,
     task_metrics,
 )
 from clearbench.metrics.base import Evaluation, Records, Values, check, checked
@@ -26,6 +24,7 @@ from clearbench.metrics.bootstrap import (
 )
 from clearbench.metrics.comparable import check_comparable
 from clearbench.metrics.faces import FaceEvaluation
+from clearbench.metrics.keys import Key
 
 if TYPE_CHECKING:
     from clearbench.evaluation.embeddings import Seen
@@ -71,7 +70,7 @@ def score_with_draws(records: Records, gold_records: Records, bound: bool = Fals
         tasks[record.split, record.task].append(record)
     values = {task: _values(group) for task, group in sorted(tasks.items())}
     scores = {
-        f"{split}/{task}/{name}": fmean(numbers)
+        str(Key.parse(name).of_task(split, task)): fmean(numbers)
         for (split, task), found in values.items()
         for name, numbers in found.items()
     }
@@ -84,7 +83,7 @@ def score_with_draws(records: Records, gold_records: Records, bound: bool = Fals
     persons = persons_behind(tasks, drawn)
     for key, ends in intervals(scores, drawn, persons, units_behind(tasks, drawn)).items():
         scores |= _ends(key, ends)
-    scores |= {persons_key(key): count for key, count in persons.items()}
+    scores |= {Key.parse(key).persons: count for key, count in persons.items()}
     kept = {key: drawn[key].round(DECIMALS).tolist() for key in COMPARED if key in drawn}
     draws = {
         key: [None if number != number else number for number in numbers]
@@ -125,4 +124,4 @@ def _ends(key: str, ends: tuple[float, float]) -> dict[str, float]:
     inside = [min(metric.high, max(metric.low, end)) for end in ends]
     for end in inside:
         checked(metric.compute, metric.name, " (interval)", end, metric.low, metric.high)
-    return dict(zip(interval_keys(key), inside, strict=True))
+    return dict(zip(Key.parse(key).interval, inside, strict=True))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clearbench.metrics.keys import Key
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
 
@@ -93,7 +94,7 @@ class Results:
     def score_keys(self) -> list[str]:
         """The keys that any score file has, in the files' order, without those of intervals."""
         scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
-        found = (key for document in scores for key in document.numbers if "~" not in key)
+        found = (key for document in scores for key in document.numbers if not Key.parse(key).end)
         return list(dict.fromkeys(found))
 
 

@@ -6,8 +6,8 @@ from itertools import combinations
 from statistics import fmean, variance
 from typing import NamedTuple
 
-from clearbench.metrics import interval_keys, persons_key
 from clearbench.metrics.bootstrap import LEAST
+from clearbench.metrics.keys import Key
 from clearbench.metrics.wilson import NORMAL
 from clearbench.results.runs import Outcome
 from clearbench.tables.base import Entry
@@ -86,7 +86,7 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
         return []
     between = np.mean([a - b for a, b in zip(draws[::2], draws[1::2], strict=True)], axis=0)
     found = between[np.isfinite(between)]
-    counts = [run.documents["score"].numbers.get(persons_key(key), MANY) for run in runs]
+    counts = [run.documents["score"].numbers.get(Key.parse(key).persons, MANY) for run in runs]
     persons = min(counts)
     if len(found) < 2 or persons < LEAST:
         return []
@@ -103,5 +103,5 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
 def _variance_at_end(run: Outcome, key: str) -> float:
     """Of a share that is 0 or 1 in every draw, by its interval; 0 of what has none of a width."""
     numbers = run.documents["score"].numbers
-    low, high = (numbers.get(name, numbers[key]) for name in interval_keys(key))
+    low, high = (numbers.get(name, numbers[key]) for name in Key.parse(key).interval)
     return ((high - low) / NORMAL) ** 2

@@ -7,8 +7,9 @@ from functools import cache, cached_property
 from statistics import fmean, stdev
 from typing import ClassVar, Literal
 
-from clearbench.metrics import better, interval_keys, is_metric, metric_of, of_method
+from clearbench.metrics import better, is_metric, metric_of, of_method
 from clearbench.metrics.definitions import DEFINITIONS, HEADLINE, definition_of
+from clearbench.metrics.keys import Key
 from clearbench.results.runs import DocumentName, Group, Outcome, Results, Source
 from clearbench.tables.caveats import DECIDED, Term, deciding
 
@@ -150,7 +151,7 @@ class Entry:
         if self.column.document != "score":
             return None
         numbers = self.runs[seed].documents["score"].numbers
-        low, high = (numbers.get(key) for key in interval_keys(self.column.key))
+        low, high = (numbers.get(key) for key in Key.parse(self.column.key).interval)
         return None if low is None or high is None else (low, high)
 
     @property

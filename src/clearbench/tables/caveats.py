@@ -6,6 +6,7 @@ from statistics import median
 
 from clearbench.metrics.definitions import DEFINITIONS, definition_of
 from clearbench.metrics.headline import averaged_keys
+from clearbench.metrics.keys import Key
 from clearbench.results.runs import Group, Results
 
 DECIDED = "‡"
@@ -43,8 +44,8 @@ def deciding(scores: Mapping[str, float], key: str) -> Term | None:
     A harmonic mean is near its smallest terms. They are few where the median of all terms is more
     than twice the mean.
     """
-    name, definition = key.partition("@")[0], DEFINITIONS[definition_of(key)]
-    keys = averaged_keys(scores, definition).get(name, [])
+    definition = DEFINITIONS[definition_of(key)]
+    keys = averaged_keys(scores, definition).get(Key.parse(key).metric, [])
     if not keys or key not in scores or median(scores[term] for term in keys) <= 2 * scores[key]:
         return None
     smallest = min(keys, key=scores.__getitem__)

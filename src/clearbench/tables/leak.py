@@ -1,5 +1,6 @@
 """Leak: whether a face survives text-only unlearning, and a biography image-only unlearning."""
 
+from clearbench.metrics.keys import Key
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table, make_block, score_column
 
@@ -10,12 +11,12 @@ METRIC = "accuracy"
 
 def build(results: Results) -> Table:
     """Accuracy of each task on the forget set, and for contrast on the retain set."""
-    keys = [key.split("/") for key in results.score_keys() if key.endswith(f"/{METRIC}")]
+    keys = [key for key in map(Key.parse, results.score_keys()) if key.name == METRIC]
     columns = [
-        score_column("/".join(key), f"{split}: {key[1]}")
+        score_column(str(key), f"{split}: {key.task}")
         for split in SPLITS
         for key in keys
-        if key[0] == split
+        if key.split == split
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
     notes = [

@@ -6,8 +6,8 @@ import io
 from tabulate import LATEX_ESCAPE_RULES, tabulate
 
 from clearbench.evaluation.limit import told
-from clearbench.metrics import persons_key
 from clearbench.metrics.bootstrap import FEW, LEAST
+from clearbench.metrics.keys import Key
 from clearbench.results.runs import Results
 from clearbench.tables.base import Block, Row, Table
 from clearbench.tables.caveats import DECIDED_NOTE
@@ -137,7 +137,7 @@ def _few(results: Results) -> list[str]:
     for group in results.groups:
         for document in (results.runs[run].documents.get("score") for run in group.runs):
             for split in ("forget", "retain", "real"):
-                count = document and document.numbers.get(persons_key(split))
+                count = document and document.numbers.get(Key(split).persons)
                 if count and count < FEW:
                     found[group.forget_size, split] = float(count)
     return [

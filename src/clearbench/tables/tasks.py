@@ -2,6 +2,7 @@
 
 from clearbench.metrics import readings
 from clearbench.metrics.definitions import definition_of
+from clearbench.metrics.keys import Key
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table, definition_notes, make_block, score_column
 
@@ -15,12 +16,12 @@ def build(results: Results) -> Table:
     for key in results.score_keys():
         if definition_of(key) not in readings(key, shown):
             continue
-        topics.setdefault(key.rpartition("/")[0] or WHOLE_MODEL, []).append(key)
+        topics.setdefault(Key.parse(key).topic or WHOLE_MODEL, []).append(key)
     blocks = [
         make_block(
             results,
             size,
-            [score_column(key, key.rpartition("/")[2].partition("@")[0]) for key in keys],
+            [score_column(key, Key.parse(key).metric) for key in keys],
             topic,
         )
         for size in results.suite.file.forget_sizes
