@@ -165,7 +165,7 @@ def named_files(page):
     text = page.read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```", "", text, flags=re.M | re.S)
     spoken = re.findall(r"`([\w./*-]+/[\w./*-]*)`", text)
-    yield from (name for name in spoken if name.split("/")[0] in TOP)
+    yield from (name.replace("NAME", "*") for name in spoken if name.split("/")[0] in TOP)
     for link in re.findall(r"\]\((?!https?:)([^)#]+)", text):
         yield str((page.parent / link).resolve().relative_to(ROOT))
 

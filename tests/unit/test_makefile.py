@@ -9,7 +9,9 @@ import pytest
 from workflow.bench import ROOT
 
 
-@pytest.mark.parametrize("target", ["mini", "mini-vision", "test", "cluster", "lint", "container"])
+@pytest.mark.parametrize(
+    "target", ["mini", "mini-vision", "test", "cluster", "lint", "lock", "docs", "container"]
+)
 def test_what_make_would_run_is_shell(target):
     words = ["make", "--dry-run", "--directory", str(ROOT), target]
     recipe = subprocess.run(words, capture_output=True, text=True, check=True).stdout
