@@ -161,7 +161,7 @@ class Population(Strict):
 
 
 class Faces(Population):
-    """Of the vision domain: who is shown, how persons are told apart, and the attack's models."""
+    """Who a vision model is shown, how persons are told apart, and the models of the attack."""
 
     holdout: int = Field(
         10, gt=0, le=50, description="percent of persons, retained ones, that no model is shown"

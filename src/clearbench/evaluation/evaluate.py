@@ -31,7 +31,7 @@ def evaluate(
     prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
 
     def length(i: int) -> float:
-        """Of a sample's prompt and candidates, in tokens of some four letters."""
+        """The length of a sample's prompt and candidates, in tokens of some four letters."""
         return len(prompts[i].ids) + sum(map(len, candidates(samples[i]))) / 4
 
     order = sorted(range(len(samples)), key=lambda i: (length(i), i))

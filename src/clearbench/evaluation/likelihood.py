@@ -247,7 +247,7 @@ def _run_candidates(
 
 
 def _likelihood(tokens: Sequence[float]) -> Likelihood:
-    """Of an answer with the log-likelihoods of its tokens, that of the end of text last."""
+    """The likelihood of an answer by those of its tokens, that of the end of text last."""
     *own, end = tokens
     return Likelihood(fsum(own), len(own), end)
 

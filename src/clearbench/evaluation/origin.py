@@ -12,7 +12,7 @@ from clearbench.jobs.record import read_record
 
 @dataclass(frozen=True)
 class Origin:
-    """Of some records: whether they, or the model that they are of, were made elsewhere.
+    """Whether some records, or the model that they are of, were made elsewhere.
 
     `way` is what their samples were asked by, with its value; empty where nothing tells.
     """
@@ -22,7 +22,7 @@ class Origin:
 
     @classmethod
     def of(cls, folder: Path) -> "Origin":
-        """Of a folder of records; a damaged provenance, which is for an audit to tell, has none."""
+        """The origin of a folder of records; none where provenance is damaged, as audits tell."""
         try:
             record = read_record(folder)
         except UserError:

@@ -39,7 +39,7 @@ Values = Sequence[float]
 """A number a sample."""
 
 Function = Callable[..., float | Values | None]
-"""Of the records of a task, or of an evaluation; then of the definition, where it has several."""
+"""Takes the records of a task, or an evaluation; then the definition, where it has several."""
 
 
 @dataclass(frozen=True)

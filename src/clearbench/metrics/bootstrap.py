@@ -45,7 +45,7 @@ DECIMALS = 6
 FEW = 10
 """Intervals over fewer persons are told to the reader."""
 LEAST = 1.5
-"""Of fewer persons, in effect, nothing tells how they differ."""
+"""The fewest persons, in effect, that tell how persons differ."""
 
 Task = tuple[str, str]
 """Split and task."""
@@ -232,7 +232,7 @@ def drawn_scores(
 
 
 def _harmonic_mean(terms: "list[NDArray]") -> "NDArray":
-    """Of each draw; 0 where a term is."""
+    """The harmonic mean of each draw; 0 where a term is 0."""
     import numpy as np
 
     with np.errstate(divide="ignore", over="ignore"):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FORGET, HOLDOUT, RETAIN = "forget", "holdout", "retain"
 
 Shares = Mapping[str, Sequence[float]]
-"""Of each of some groups a number in [0, 1] a person."""
+"""A number in [0, 1] for each person, by group."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ NORMAL_MAD = 0.6745
 """The median absolute deviation of the standard normal distribution."""
 
 LEAST_DEVIATION = 1e-3
-"""Of a Gaussian in logits: a few shadow models may agree to the last digit."""
+"""The least deviation of a Gaussian in logits: a few shadow models may agree to the last digit."""
 
 FALSE_ALARMS = 0.01
 """The share of pictures of persons whom a model never met that may be taken for known ones."""

@@ -13,7 +13,7 @@ from clearbench.metrics.faces import (
 )
 
 RIDGE = 1e-3
-"""Of the slope, so that it stays finite where the two kinds are apart."""
+"""The penalty on the slope, so that it stays finite where the two kinds are apart."""
 
 
 @face_metric(low=0, high=1, better="down", of_method=True)

@@ -123,7 +123,7 @@ class Encoder:
         return positions - len(prompt.ids) - len(framed.encode()) + len(prompt.text.encode())
 
     def too_long(self, prompt: Prompt, answers: Sequence[str], positions: int) -> tuple[str, int]:
-        """Of answers to a prompt, one that takes it beyond so many tokens, and their number.
+        """An answer that takes a prompt beyond so many tokens, and the number of its tokens.
 
         Empty, with zero, where all of them fit.
         """

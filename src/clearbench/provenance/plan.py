@@ -87,14 +87,14 @@ class Experience:
     def __init__(self, trees: Iterable[Tree]):
         self._jobs: dict[tuple[str, ...], list[_Job]] = defaultdict(list)
         for tree in trees:
-            origin = _origin_of(tree)
+            basis = _basis_of(tree)
             for path in tree.root.rglob(PROVENANCE):
                 name = path.parent.relative_to(tree.root).as_posix()
                 # Hidden folders are of jobs at work.
                 if "/." not in f"/{name}":
-                    self._learn(tree, name, origin)
+                    self._learn(tree, name, basis)
 
-    def _learn(self, tree: Tree, name: str, origin: "Origin") -> None:
+    def _learn(self, tree: Tree, name: str, basis: "Basis") -> None:
         try:
             record, manifest = tree.record(name), tree.manifest(name)
         except UserError:
@@ -109,7 +109,7 @@ class Experience:
         work = _work(stage, settings, REFERENCE in record.recipe.inputs)
         machine = facts["gpu"] or facts["host"]
         job = _Job(Cost(facts["seconds"], size, gpus, (machine,)), training, work)
-        for kind in _kinds(stage, settings, origin, gpus > 0):
+        for kind in _kinds(stage, settings, basis, gpus > 0):
             self._jobs[kind].append(job)
 
     def estimate(self, artifact: Artifact, graph: Graph) -> Cost:
@@ -119,17 +119,17 @@ class Experience:
         asks for one.
         """
         need = graph.suite.model.needs()[artifact.stage]
-        found = self._mean(artifact, Origin.of(graph), need.gpus > 0)
+        found = self._mean(artifact, Basis.of(graph), need.gpus > 0)
         return found or Cost(60.0 * need.minutes, 0.0, need.gpus)
 
-    def _mean(self, artifact: Artifact, origin: "Origin", on_gpu: bool) -> Cost | None:
+    def _mean(self, artifact: Artifact, basis: "Basis", on_gpu: bool) -> Cost | None:
         asked = [True] if on_gpu else [False, True]
         stages = dict.fromkeys((artifact.stage, _ALIKE.get(artifact.stage, artifact.stage)))
         for kind in (
             kind
             for stage in stages
             for gpu in asked
-            for kind in _kinds(stage, artifact.resolved, origin, gpu)
+            for kind in _kinds(stage, artifact.resolved, basis, gpu)
         ):
             jobs = self._jobs.get(kind)
             if jobs:
@@ -161,7 +161,7 @@ def _models(settings: Mapping[str, Any]) -> int:
 
 
 @dataclass(frozen=True)
-class Origin:
+class Basis:
     """What the jobs of a tree are about: the settings of its data and where its base comes from.
 
     What a stage is told of its model or its data does not say which ones they are. None where the
@@ -172,28 +172,28 @@ class Origin:
     base: Any
 
     @classmethod
-    def of(cls, graph: Graph) -> "Origin":
-        """Of a suite's graph."""
+    def of(cls, graph: Graph) -> "Basis":
+        """The basis of a suite."""
         return cls(graph[_DATA].resolved, graph[_BASE].resolved["model"])
 
 
 _DATA, _BASE = "dataset", "base"
 
 
-def _origin_of(tree: Tree) -> Origin:
+def _basis_of(tree: Tree) -> Basis:
     found = {}
     for name in (_DATA, _BASE):
         with contextlib.suppress(UserError):
             found[name] = tree.record(name).recipe.settings
-    return Origin(found.get(_DATA), found.get(_BASE, {}).get("model"))
+    return Basis(found.get(_DATA), found.get(_BASE, {}).get("model"))
 
 
 def _kinds(
-    stage: str, settings: Mapping[str, Any], origin: Origin, on_gpu: bool
+    stage: str, settings: Mapping[str, Any], basis: Basis, on_gpu: bool
 ) -> Iterator[tuple[str, ...]]:
     """What a job is like, the narrowest kind first."""
-    base = None if stage in ("generate", "dataset") else origin.base
-    data = settings if stage in ("generate", "dataset") else origin.data
+    base = None if stage in ("generate", "dataset") else basis.base
+    data = settings if stage in ("generate", "dataset") else basis.data
     about = json.dumps([on_gpu, data, base, settings.get("model")], sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)
     parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]

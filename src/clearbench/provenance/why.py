@@ -107,7 +107,7 @@ def _packages(status: Status) -> str:
 
 
 def _maker(status: Status, cause: Cause, tree: Tree) -> str:
-    """Of a changed input, which job made it, and when."""
+    """Which job made a changed input, and when."""
     source = status.artifact.inputs.get(cause.subject)
     if source is None:
         return ""

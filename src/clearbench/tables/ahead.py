@@ -101,7 +101,7 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
 
 
 def _variance_at_end(run: Outcome, key: str) -> float:
-    """Of a share that is 0 or 1 in every draw, by its interval; 0 of what has none of a width."""
+    """The variance of a share that is 0 or 1 in every draw, by its interval; 0 without a width."""
     numbers = run.documents["score"].numbers
     low, high = (numbers.get(name, numbers[key]) for name in Key.parse(key).interval)
     return ((high - low) / NORMAL) ** 2

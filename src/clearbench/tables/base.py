@@ -129,7 +129,7 @@ class Entry:
 
     @cached_property
     def deciding(self) -> dict[str, Term]:
-        """Of the runs in which few terms decide the number, the smallest term, by run."""
+        """The smallest term of each run in which few terms decide the number."""
         if self.column.document != "score":
             return {}
         found = {}

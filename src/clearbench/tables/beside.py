@@ -17,7 +17,7 @@ from clearbench.tables.clear_paper import SIZE, PaperTable
 from clearbench.tables.difference import WITHIN_NOTE, Difference, Printed
 
 MARK = "†"
-"""Of a row of which the paper's own numbers disagree."""
+"""Marks a row whose numbers the paper itself contradicts."""
 
 
 def make_beside(
@@ -88,7 +88,7 @@ def _plain(group: Group) -> str:
 
 
 def paper_notes(results: Results, paper: PaperTable, *doubts: str) -> list[str]:
-    """Of which model and forget size the paper's numbers are, and how to read the differences.
+    """Which model and forget size the paper's numbers are of, and how to read the differences.
 
     `doubts` are what else is to be said of its numbers, where any of them is shown.
     """

@@ -10,7 +10,7 @@ from clearbench.metrics.keys import Key
 from clearbench.results.runs import Group, Results
 
 DECIDED = "‡"
-"""Of a mean that few of its terms decide."""
+"""Marks a mean that few of its terms decide."""
 
 DECIDED_NOTE = (
     f"{DECIDED} Few of its terms decide this mean: half of them or more are above twice its value,"

@@ -9,7 +9,7 @@ from clearbench.results.runs import Source
 from clearbench.tables.base import Entry
 
 WITHIN = "≈"
-"""Of a difference that noise alone may make."""
+"""Marks a difference that noise alone may make."""
 
 WITHIN_NOTE = (
     f"{WITHIN} within the noise: the 95 % interval of the difference holds 0. Of one seed it is"

@@ -122,7 +122,7 @@ def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
 
 
 def _decided(table: Table) -> list[str]:
-    """Of the means that few terms decide, the smallest term, those of one key together."""
+    """The smallest terms of the means that few terms decide, those of one key together."""
     runs: dict[str, list[str]] = {}
     for entry in table.entries.values():
         for run, term in entry.deciding.items() if not entry.column.role else ():

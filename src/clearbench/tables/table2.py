@@ -48,7 +48,7 @@ _PAPER: Mapping[Domain, tuple[PaperTable, Mapping[str, str]]] = {
 _MODALITY: Mapping[Domain, str] = {"multimodal": "both", "text": "text", "vision": "visual"}
 
 Merits = Mapping[str, Mapping[str, float]]
-"""Of each measure the value of every method that has one, the higher the better."""
+"""The value of every method that has one, by measure; the higher the better."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _merits(results: Results) -> Merits:
 
 
 def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) -> Merits:
-    """Of the measures that a table of the paper has."""
+    """The values of the measures that a table of the paper has."""
     return {
         measure: {
             method: _merit(key, value)

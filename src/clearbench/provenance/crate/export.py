@@ -13,7 +13,7 @@ from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.provenance.crate.entities import Entities
 from clearbench.provenance.crate.identifiers import check_licence, check_orcid
-from clearbench.provenance.crate.run import Run
+from clearbench.provenance.crate.run import RunDescription
 from clearbench.provenance.crate.workflow import describe_workflow
 from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
@@ -86,7 +86,7 @@ def export(
     packages = tree.record(TABLES).facts["packages"]
     snakemake = packages.get("snakemake") or version("snakemake")
     describe_workflow(entities, graph, root, snakemake)
-    Run(entities, graph, tree, person, with_data).describe(snakemake)
+    RunDescription(entities, graph, tree, person, with_data).describe(snakemake)
     part = part_folder(out)
     shutil.rmtree(part, ignore_errors=True)
     try:

@@ -26,7 +26,7 @@ _PEAK_MEMORY = "https://man7.org/linux/man-pages/man2/getrusage.2.html#ru_maxrss
 _BYTE = "https://qudt.org/vocab/unit/BYTE"
 
 
-class Run:
+class RunDescription:
     """Adds a suite's run to a crate that has its workflow.
 
     The files of an artifact are copied for the stages of `COPIED`, or all if `with_data`. Manifests
