@@ -18,8 +18,8 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of third-party fixtures beside the repository; skips where it is absent."""
+    """The folder of others' texts beside the repository; skips where it is absent."""
     folder = Path(__file__).resolve().parents[1].parent / "shared"
     if not folder.is_dir():
-        pytest.skip(f"needs the folder of third-party fixtures at {folder}")
+        pytest.skip(f"needs texts of others, which are not in the repository, at {folder}")
     return folder

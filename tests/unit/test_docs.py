@@ -11,8 +11,9 @@ from clearbench.evaluation.logs import read_log
 from clearbench.metrics import face_metrics, model_metrics, task_metrics
 from clearbench.metrics.keys import Key
 from clearbench.metrics.score import score_records
+from published import DATA, open_unlearning_log, tofu_log, written
 from synthetic import ROOT
-from unit.test_published_logs import read, tofu_records
+from unit.test_published_logs import tofu_records
 
 DEVIATIONS = (ROOT / "docs/deviations.md").read_text(encoding="utf-8")
 LOSSES = {
@@ -47,9 +48,8 @@ def rows(heading):
     return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
 
 
-def test_the_losses_on_the_page_are_those_of_the_fixture(shared):
-    file = shared / "fixtures/losses/loss_parity.json"
-    case = json.loads(file.read_text())["cases"][0]
+def test_the_losses_on_the_page_are_those_of_the_fixture():
+    case = json.loads((DATA / "losses.json").read_text())["cases"][0]
     found = {name: (paper, code) for name, paper, code, *_ in rows("Losses")}
     assert found == {
         name: (f"{case['paper'][paper]:.3f}", f"{case['official_code'][code]:.3f}")
@@ -57,11 +57,10 @@ def test_the_losses_on_the_page_are_those_of_the_fixture(shared):
     }
 
 
-def test_the_metrics_on_the_page_are_those_of_the_logs(shared):
-    folder = shared / "fixtures/tofu_eval_logs"
+def test_the_metrics_on_the_page_are_those_of_the_logs():
     full, gold = (
-        [r for group in tofu_records(read(folder / name)).values() for r in group]
-        for name in ("llama2-7b_full.json.gz", "llama2-7b_retain90.json.gz")
+        [r for group in tofu_records(tofu_log(model)).values() for r in group]
+        for model in ("full", "retain90")
     )
     scores = score_records(full, gold)
     for metric, *said, _ in rows("Metrics"):
@@ -69,11 +68,10 @@ def test_the_metrics_on_the_page_are_those_of_the_logs(shared):
         assert said == [f"{scores[key]:.3f}" if key in scores else "–" for key in keys]
 
 
-def test_what_300_samples_move_on_the_page_is_what_they_move_of_the_logs(shared):
-    folder = shared / "fixtures/openunlearning"
+def test_what_300_samples_move_on_the_page_is_what_they_move_of_the_logs(tmp_path):
     logs = [
-        read_log(folder / f"llama-3.2-1b_{name}.eval.json.gz")
-        for name in ("full_forget10", "retain90")
+        read_log(written(open_unlearning_log(model), tmp_path / f"{model}.json.gz"))
+        for model in ("full_forget10", "retain90")
     ]
     every, first = (
         score_records(*(of_first(records, limit) for records in logs)) for limit in (400, 300)

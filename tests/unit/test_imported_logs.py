@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+import published
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.evaluation.logs import read_log
@@ -80,23 +81,25 @@ def test_a_log_of_clear_is_told_by_its_faces(written):
     assert len(tasks) == 6
 
 
-def test_scores_of_an_imported_log_are_those_that_its_group_published(shared):
-    folder = shared / "fixtures/tofu_eval_logs"
-    published = json.loads((folder / "expected.json").read_text())["llama2-7b_full_vs_retain90"]
-    scores = score_records(
-        read_log(folder / "llama2-7b_full.json.gz"), read_log(folder / "llama2-7b_retain90.json.gz")
+def test_scores_of_an_imported_log_are_those_that_its_group_published(tmp_path):
+    full, gold = (
+        read_log(published.written(published.tofu_log(model), tmp_path / f"{model}.json.gz"))
+        for model in ("full", "retain90")
     )
+    scores = score_records(full, gold)
     found = (scores["model_utility@tofu"], scores["forget_quality_ks@tofu"])
-    expected = (published["tofu"]["Model Utility"], published["tofu"]["Forget Quality"])
+    theirs = published.PUBLISHED["tofu"]["full"]
+    expected = (theirs["Model Utility"], theirs["Forget Quality"])
     assert found == pytest.approx(expected, rel=1e-9, abs=0)
 
 
-def test_a_log_of_open_unlearning_gives_its_summary_but_for_the_epsilon(shared):
-    folder = shared / "fixtures/openunlearning"
-    summary = json.loads((folder / "llama-3.2-1b_full_forget10.summary.json").read_text())
+def test_a_log_of_open_unlearning_gives_its_summary_but_for_the_epsilon(tmp_path):
+    summary = published.PUBLISHED["open_unlearning"]["full_forget10"]["summary"]
     full, gold = (
-        read_log(folder / f"llama-3.2-1b_{name}.eval.json.gz")
-        for name in ("full_forget10", "retain90")
+        read_log(
+            published.written(published.open_unlearning_log(model), tmp_path / f"{model}.json.gz")
+        )
+        for model in ("full_forget10", "retain90")
     )
     scores = score_records(full, gold)
     assert scores["model_utility@tofu"] == pytest.approx(summary["model_utility"], rel=1e-4)

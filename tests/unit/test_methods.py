@@ -15,6 +15,7 @@ from clearbench.methods.published.rmu import directions
 from clearbench.methods.rmu import direction
 from clearbench.models.answers import Answers, log_likelihood
 from clearbench.training.model_view import ModelView
+from published import DATA
 
 PARITY = [
     ("retain_ft", {}, "retain_ft"),
@@ -94,8 +95,8 @@ class WholeStates:
 
 
 @pytest.fixture(scope="session")
-def cases(shared):
-    return json.loads((shared / "fixtures/losses/loss_parity.json").read_text())["cases"]
+def cases():
+    return json.loads((DATA / "losses.json").read_text())["cases"]
 
 
 def doubles(logits):

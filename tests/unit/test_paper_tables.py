@@ -21,6 +21,7 @@ from clearbench.tables import builders, clear_paper
 from clearbench.tables.clear_paper import PaperTable
 from clearbench.tables.documents import documents
 from clearbench.tables.table1 import contradictions
+from published import DATA
 from synthetic import ROOT, LeftOut, SyntheticTree, rules_see, write_suite
 
 PRINTED = {found.model: {} for found in vars(clear_paper).values() if isinstance(found, PaperTable)}
@@ -38,8 +39,8 @@ METRICS = {
 CONTROLS = ("gold", "original")
 
 
-def test_the_papers_values_are_those_of_the_reference_and_none_is_left_out(shared):
-    with (shared / "reference/clear_paper_tables.csv").open() as file:
+def test_the_papers_values_are_those_of_the_reference_and_none_is_left_out():
+    with (DATA / "clear_paper_tables.csv").open() as file:
         lines = list(csv.DictReader(file))
     for line in lines:
         model = MODELS.get(line["model"], line["model"])
