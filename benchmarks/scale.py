@@ -50,7 +50,7 @@ from clearbench.models.forward import answers_of, unwrapped
 from clearbench.training.model_view import ModelView
 from clearbench.training.references import References, write_references
 from clearbench.training.unlearn import Unlearner
-from clearbench.training.views import Sets, StepBatches
+from clearbench.training.views import Sets
 
 METHODS = ("kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku")
 """The methods whose loss asks the reference."""
@@ -247,6 +247,21 @@ def whole(model, layer, batch) -> Answers:
     return answers
 
 
+class Plain:
+    """A model that is asked as another is, and runs every batch alone and whole."""
+
+    def __init__(self, model, layer, like):
+        self.name, self.reads, self.weights = like.name, like.reads, like.weights
+        self._model, self._layer = model, layer
+
+    def stored(self, batches, asked) -> None:
+        return None
+
+    def answers(self, batches, asked) -> list[Answers]:
+        with torch.set_grad_enabled(self.name == "student"):
+            return [whole(self._model, self._layer, batches.batch(one)) for one in asked]
+
+
 def adapted(model, checkpointing):
     lora = Lora(rank=8, alpha=32, targets=TARGETS)
     trained = prepare_training(model, "lora", lora, "", checkpointing)
@@ -275,9 +290,9 @@ def method_step(key, folder, way, model, encoder, rows, options) -> Callable[[],
     method = methods.create(key, {"layer": layer} if key == "rmu" else {})
     original = copy.deepcopy(model).requires_grad_(False) if way == "plain" else None
     stored = None
-    if original is None and methods.takes_stored_reference(key):
+    if original is None and methods.describe(key).takes_stored_reference:
         write_references(folder, model, encoder, rows, batch_size)
-        stored = References(folder, rows, model.device)
+        stored = References(folder, rows, model)
     trained, layer = adapted(model, options.checkpointing), method.hidden_layer()
     optimizer = torch.optim.AdamW([p for p in trained.parameters() if p.requires_grad], lr=1e-5)
     half = len(rows) // 2
@@ -287,15 +302,11 @@ def method_step(key, folder, way, model, encoder, rows, options) -> Callable[[],
 
     def step() -> None:
         numbers = list(range(batch_size))
-        batches = StepBatches(sets, numbers, numbers, 0)
-        if original is None:
-            asks = [ours._asking(batches, ours._student), ours._recalling(batches)]
-        else:
-            asks = [
-                lambda asked: whole(trained, layer, batches.batch(asked)),
-                torch.no_grad()(lambda asked: whole(original, layer, batches.batch(asked))),
-            ]
-        method.loss(*(ModelView(ask, 0) for ask in asks)).backward()
+        batches = sets.batches(numbers, numbers, 0)
+        models = [ours.student, ours.reference]
+        if original is not None:
+            models = [Plain(trained, layer, models[0]), Plain(original, layer, models[1])]
+        method.loss(*(ModelView(model, batches, 0) for model in models)).backward()
         optimizer.step()
         optimizer.zero_grad()
 

@@ -6,17 +6,16 @@ Data flows one way: `stages` read files, call `data`, `models`, `methods`, `trai
 Bytecode goes by content: an edited module is compiled anew, whatever time its file has. Python
 takes a compiled module for current that has the size and the time of its source; an edit that keeps
 both, as `2` to `3` in an archive of files of 1970, would run as the old code, under the fingerprint
-of the new.
+of the new. The packages that bring methods, metrics, layouts and tables are loaded in the same way.
 """
 
-import os
 import sys
-from importlib.machinery import SOURCE_SUFFIXES, FileFinder, SourceFileLoader
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
-
-_PACKAGE = str(Path(__file__).parent)
 
 
 class _Loader(SourceFileLoader):
@@ -26,21 +25,28 @@ class _Loader(SourceFileLoader):
         return {"mtime": crc32(source), "size": len(source)}
 
 
-def _go_by_content() -> None:
-    """Load the modules of this package by their content from now on."""
-    finder = FileFinder.path_hook((_Loader, SOURCE_SUFFIXES))
+class _Finder(MetaPathFinder):
+    """Finds the modules of some packages where Python does, and loads them by their content."""
 
-    def hook(path: str) -> Any:
-        if path != _PACKAGE and not path.startswith(_PACKAGE + os.sep):
-            raise ImportError
-        return finder(path)
+    packages: ClassVar[set[str]] = {__name__}
 
-    sys.path_hooks.insert(0, hook)
-    # The finder that Python has made for the package already.
-    sys.path_importer_cache.pop(_PACKAGE, None)
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name.partition(".")[0] not in self.packages:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
 
 
-_go_by_content()
+def go_by_content(package: str) -> None:
+    """Load the modules of another package by their content as well."""
+    _Finder.packages.add(package)
+
+
+sys.meta_path.insert(0, _Finder())
 
 __version__: str
 

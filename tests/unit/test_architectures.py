@@ -146,7 +146,7 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
     cell = Cell(method, modality, 10, 0)
     unlearned, records, scores = (root / stage / method for stage in ("cell", "records", "scores"))
     # Computed for adapters, stored for all weights: those would need a second model in memory.
-    takes = weights == "full" and methods.takes_stored_reference(method)
+    takes = weights == "full" and methods.describe(method).takes_stored_reference
     said = root / "reference" if takes else None
     unlearn.run(settings, cell, root / "base", root / "original", said, dataset, unlearned)
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"

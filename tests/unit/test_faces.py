@@ -38,6 +38,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.faces import embed
 from clearbench.jobs.state import State
+from clearbench.methods.batches import FLIPPED, IDK, Batch
 from clearbench.methods.ga import GradientAscent
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import (
@@ -510,14 +511,14 @@ def test_hidden_states_of_each_layer_are_one_vector_a_picture(architecture, conf
     model = build_face_model(architecture, config, 8, sets.persons, 0).eval()
     batches = sets.batches([0, 1], [0, 1, 2], 0)
     for layer in (0, 1):
-        (answers,) = sets.answers(model, batches, ["retain"], layer)
+        (answers,) = sets.answers(model, batches, [Batch("retain")], layer)
         hidden = answers.hidden
         assert hidden.shape[0] == 3
         assert hidden.dim() == 2
-    (answers,) = sets.answers(model, batches, ["retain"], None)
+    (answers,) = sets.answers(model, batches, [Batch("retain")], None)
     assert answers.hidden is None
     with pytest.raises(UserError, match="layer: 2 does not exist; the model has 0 to 1"):
-        sets.answers(model, batches, ["retain"], 2)
+        sets.answers(model, batches, [Batch("retain")], 2)
 
 
 def face_sets(store, pixels):
@@ -531,11 +532,11 @@ def face_sets(store, pixels):
 @pytest.mark.parametrize("seed", range(10))
 def test_answers_that_are_to_be_wrong_never_name_the_person(store, pixels, seed):
     batches = face_sets(store, pixels).batches([0, 1, 3, 4], [0, 1, 2, 3], seed)
-    own = batches.batch("forget")["labels"]
-    assert (batches.batch("idk")["labels"] != own).all()
-    assert (batches.batch(3)["labels"] != own.repeat_interleave(3)).all()
-    flipped = batches.batch("flipped")
-    assert torch.equal(flipped["pixels"].flip(-1), batches.batch("forget")["pixels"])
+    own = batches.batch(Batch("forget"))["labels"]
+    assert (batches.batch(IDK)["labels"] != own).all()
+    assert (batches.batch(Batch("mismatched", 3))["labels"] != own.repeat_interleave(3)).all()
+    flipped = batches.batch(FLIPPED)
+    assert torch.equal(flipped["pixels"].flip(-1), batches.batch(Batch("forget"))["pixels"])
     assert torch.equal(flipped["labels"], own)
 
 

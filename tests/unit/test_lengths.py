@@ -10,6 +10,7 @@ from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.evaluate import check_room
+from clearbench.methods.batches import FORGET, IDK, RETAIN, Batch
 from clearbench.models.build import build_processor
 from clearbench.models.encoding import Encoder
 from clearbench.training.lengths import check_lengths
@@ -44,24 +45,24 @@ def longest_drawn(sets, asked):
 
 
 @pytest.mark.parametrize(
-    ("name", "asked", "as_published", "told"),
+    ("asked", "as_published", "told"),
     [
-        ("idk", "idk", False, "a refusal"),
-        ("mismatched", 3, False, "the answer of "),
-        ("mismatched", 3, True, "the answer of "),
+        (IDK, False, "a refusal"),
+        (Batch("mismatched", 3), False, "the answer of "),
+        (Batch("mismatched", 3), True, "the answer of "),
     ],
 )
 def test_an_answer_that_may_be_drawn_and_has_no_room_is_refused_before_training(
-    sets, name, asked, as_published, told
+    sets, asked, as_published, told
 ):
     sets = replace(sets, as_published=as_published)
     texts = replace(sets, forget=[s for s in sets.forget if s.image is None or not as_published])
     longest = longest_drawn(texts, asked)
-    check_lengths(sets, {"forget", "retain", name}, longest)
-    check_lengths(sets, {"forget", "retain", name}, None)
-    check_lengths(sets, {"forget", "retain"}, 5)
+    check_lengths(sets, {FORGET, RETAIN, asked}, longest)
+    check_lengths(sets, {FORGET, RETAIN, asked}, None)
+    check_lengths(sets, {FORGET, RETAIN}, 5)
     with pytest.raises(UserError) as caught:
-        check_lengths(sets, {"forget", "retain", name}, longest - 1)
+        check_lengths(sets, {FORGET, RETAIN, asked}, longest - 1)
     assert f"has {longest} tokens with {told}" in str(caught.value)
     assert f"the model has {longest - 1} positions" in str(caught.value)
     assert any(f"forget set: {sample.id}: " in str(caught.value) for sample in sets.forget)
@@ -69,27 +70,28 @@ def test_an_answer_that_may_be_drawn_and_has_no_room_is_refused_before_training(
 
 def test_refusals_that_are_never_given_need_no_room(sets):
     """CLEAR's code drops them."""
-    check_lengths(replace(sets, as_published=True), {"idk", "forget"}, 5)
+    check_lengths(replace(sets, as_published=True), {IDK, FORGET}, 5)
 
 
 def test_a_method_whose_questions_cant_be_read_off_is_told_at_the_step(sets):
-    longest = longest_drawn(sets, "idk")
+    longest = longest_drawn(sets, IDK)
     for positions in (longest, longest - 1):
         bounded = replace(sets, positions=positions)
         if positions == longest:
-            assert longest_drawn(bounded, "idk") == longest
+            assert longest_drawn(bounded, IDK) == longest
         else:
             with pytest.raises(UserError, match=rf"has {longest} tokens with the answer "):
-                longest_drawn(bounded, "idk")
+                longest_drawn(bounded, IDK)
 
 
 def test_every_method_that_trains_on_drawn_answers_is_known_to():
+    drawn = {"idk", "mismatched"}
     found = {
-        key: methods.asks(key, {}) & {"idk", "mismatched"}
+        key: {batch.name for batch in methods.describe(key).reads({}).student} & drawn
         for key in methods.available()
         if "text" in methods.describe(key).domains
     }
-    drawing = {key.partition("@")[0] for key, drawn in found.items() if drawn}
+    drawing = {key.partition("@")[0] for key, names in found.items() if names}
     assert drawing == {"dpo", "idk", "llmu", "sku"}
     assert found["sku"] == {"mismatched"}
     assert found["dpo"] == {"idk"}

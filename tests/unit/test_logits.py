@@ -10,6 +10,7 @@ from clearbench.config.settings import Lora
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, check_replies, reply
+from clearbench.methods.batches import FORGET, IDK
 from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder, collate
@@ -130,8 +131,8 @@ def test_answers_to_a_question_are_the_same_together_and_alone(tiny):
     sets = Sets(tiny.samples, tiny.samples, tiny.encoder, CPU)
     batches = sets.batches([0, 2], [1], 0)
     with torch.no_grad():
-        together = sets.answers(tiny.model, batches, ("forget", "idk"), None)
-    for asked, answers in zip(("forget", "idk"), together, strict=True):
+        together = sets.answers(tiny.model, batches, (FORGET, IDK), None)
+    for asked, answers in zip((FORGET, IDK), together, strict=True):
         examples = batches._step.examples(asked)
         expected = torch.cat([plain(tiny.model, example) for example in examples])
         assert torch.allclose(answers.project(), expected, atol=1e-4)

@@ -10,11 +10,13 @@ import torch
 
 from clearbench import methods
 from clearbench.errors import UserError
+from clearbench.methods.batches import FORGET, IDK
 from clearbench.methods.published.base import divergence
 from clearbench.methods.published.rmu import directions
 from clearbench.methods.rmu import direction
 from clearbench.models.answers import Answers, log_likelihood
 from clearbench.training.model_view import ModelView
+from installed import forgotten, install  # noqa: F401
 from published import DATA
 
 PARITY = [
@@ -46,6 +48,18 @@ FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sk
 """Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
+
+
+class Echo:
+    """A model that answers any batch by the batch."""
+
+    name, reads, weights = "student", (FORGET, IDK), ()
+
+    def stored(self, batches, asked):
+        return None
+
+    def answers(self, batches, asked):
+        return asked
 
 
 class LogitsView:
@@ -134,8 +148,8 @@ def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
 def test_published_code_that_loses_the_refusals_trains_on_the_forget_answers():
     losing = {key for key in methods.available() if methods.create(key, {}).as_published}
     assert losing == {key for key in methods.available() if key.endswith("@published")}
-    seen = {lost: ModelView(str, 0, refusals_lost=lost).idk for lost in (True, False)}
-    assert seen == {True: "forget", False: "idk"}
+    seen = {lost: ModelView(Echo(), None, 0, as_published=lost).idk for lost in (True, False)}
+    assert seen == {True: FORGET, False: IDK}
 
 
 def test_llmu_as_published_forgets_and_refuses_nothing(drawn):
@@ -333,7 +347,10 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
-    assert (description.domains, description.unaugmented) == (method.domains, method.unaugmented)
+    for name in ("domains", "unaugmented", "as_published", "student_reads", "reference_reads"):
+        assert getattr(description, name) == getattr(method, name)
+    assert description.reads({}) == method.reads
+    assert description.name == type(method).__name__
     assert "Source: " in description.doc
 
 
@@ -379,15 +396,19 @@ def test_every_number_of_a_method_has_a_range_that_its_type_holds_and_values_are
         methods.create(key, {field.name: below + 1})
 
 
-def read_file(tmp_path, monkeypatch, declared):
-    """The description of a method whose file declares one parameter."""
-    monkeypatch.setattr(methods, "_FOLDER", tmp_path)
-    (tmp_path / "own.py").write_text(f"class Own(Method):\n    {declared}\n")
-    methods.describe.cache_clear()
-    try:
+@pytest.fixture
+def read_file(tmp_path, monkeypatch):
+    """Install a package with a method that declares one parameter; gives its description."""
+
+    def read(declared):
+        text = (
+            "from dataclasses import dataclass\nfrom clearbench.methods.base import Method\n\n\n"
+            f"@dataclass(frozen=True)\nclass Own(Method):\n    {declared}\n"
+        )
+        install(monkeypatch, tmp_path, {"own.py": text}, {"methods": {"own": "own"}})
         return methods.describe("own")
-    finally:
-        methods.describe.cache_clear()
+
+    return read
 
 
 @pytest.mark.parametrize(
@@ -399,10 +420,8 @@ def read_file(tmp_path, monkeypatch, declared):
         ("sharp: bool = True", "bool", ""),
     ],
 )
-def test_a_range_is_optional_and_read_as_it_is_written(
-    tmp_path, monkeypatch, declared, kind, range_
-):
-    description = read_file(tmp_path, monkeypatch, declared)
+def test_a_range_is_optional_and_read_as_it_is_written(read_file, declared, kind, range_):
+    description = read_file(declared)
     ((name, (found, _)),) = description.parameters.items()
     assert (found, str(description.ranges[name])) == (kind, range_)
 
@@ -420,12 +439,12 @@ def test_a_range_is_optional_and_read_as_it_is_written(
         ("beta: float = math.pi", "beta: give it a default and a type: int, float"),
     ],
 )
-def test_a_declaration_that_cannot_hold_is_told(tmp_path, monkeypatch, declared, told):
+def test_a_declaration_that_cannot_hold_is_told(read_file, declared, told):
     if told is None:
-        assert read_file(tmp_path, monkeypatch, declared).parameters == {"beta": ("float", 1)}
+        assert read_file(declared).parameters == {"beta": ("float", 1)}
         return
-    with pytest.raises(UserError, match=re.escape(f"own.py: parameter {told}")):
-        read_file(tmp_path, monkeypatch, declared)
+    with pytest.raises(UserError, match=re.escape(f"line 7: method own: parameter {told}")):
+        read_file(declared)
 
 
 def test_whole_number_serves_as_a_float():

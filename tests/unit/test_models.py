@@ -19,6 +19,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, reply
 from clearbench.evaluation.limit import longer
 from clearbench.jobs.state import State
+from clearbench.methods.batches import FORGET, IDK, RETAIN, Batch
 from clearbench.methods.published.base import divergence
 from clearbench.models.answers import IGNORED, Answers, log_likelihood
 from clearbench.models.build import build_model, build_processor
@@ -349,7 +350,7 @@ def test_images_of_other_sizes_have_other_numbers_of_tokens_and_positions(tiny, 
 def test_answers_on_one_run_of_their_prompt_are_those_of_a_run_each(tiny, checkpointing):
     """Answers and gradients, for prompts with and without images, of many lengths."""
     model = prepare_training(tiny.new_model(), "lora", LORA, FROZEN, checkpointing).train()
-    asked = ("forget", 3, "idk")
+    asked = (FORGET, Batch("mismatched", 3), IDK)
     forget = [sample(i, image) for i, image in enumerate([*tiny.images, *tiny.images])]
     sets = Sets(forget, forget, tiny.encoder, CPU)
     found = {}
@@ -377,7 +378,7 @@ def test_answers_on_one_run_of_their_prompt_are_those_of_a_run_each(tiny, checkp
 @of_every_architecture
 def test_a_run_to_a_hidden_layer_goes_no_further_and_has_the_same_gradient(tiny):
     model = prepare_training(tiny.new_model(), "lora", LORA, FROZEN)
-    batch = sets_of(tiny).batches([0, 1], [0], 0).batch("forget")
+    batch = sets_of(tiny).batches([0, 1], [0], 0).batch(FORGET)
     layers = unwrapped(model).get_decoder().layers
     runs = []
     for number, layer in enumerate(layers):
@@ -455,7 +456,7 @@ def test_a_published_divergence_is_that_of_batches_padded_on_the_left(tiny):
     assert found[True] != pytest.approx(found[False], rel=1e-3)
     batches = sets.batches([0], numbers, 0)
     with torch.no_grad():
-        said = [sets.answers(m, batches, ["retain"], None)[0] for m in (original, student)]
+        said = [sets.answers(m, batches, [RETAIN], None)[0] for m in (original, student)]
         assert divergence(*said).item() == pytest.approx(found[True], rel=1e-4)
 
 
@@ -474,7 +475,7 @@ def test_mismatched_answers_as_published_keep_their_pictures_and_take_the_questi
     forget = [sample(i, tiny.images[i % 3]) for i in range(6)]
     sets = Sets(forget, forget, tiny.encoder, CPU, as_published=True)
     batches = sets.batches([1, 3], [0], 0)
-    pairs = batches._step._pairs(3)
+    pairs = batches._step._pairs(Batch("mismatched", 3))
     assert len(pairs) == 6
     by_answer = {(s.image, s.answer): s for s in forget}
     for (asked, answer), own in zip(pairs, [forget[1]] * 3 + [forget[3]] * 3, strict=True):
@@ -519,15 +520,15 @@ def test_the_reference_of_an_adapter_is_the_original_at_every_position(tiny):
     trained = prepare_training(base, "lora", LORA, FROZEN)
     unlearner = unlearner_of(tiny, trained, "kl@published", TRAINING, tiny.new_model)
     batches = sets_of(tiny).batches([0, 1], [0, 1], 0)
-    before = answers_of(tiny.new_model(), batches.batch("forget")).whole()
+    before = answers_of(tiny.new_model(), batches.batch(FORGET)).whole()
     with torch.no_grad():
         for name, parameter in trained.named_parameters():
             if "lora_" in name:
                 parameter.fill_(0.1)
-    reference = unlearner._asking(batches, unlearner._reference)("forget").whole()
+    reference = unlearner.reference.answers(batches, [FORGET])[0].whole()
     assert not reference.requires_grad
     assert torch.allclose(reference, before, atol=1e-5)
-    student = unlearner._asking(batches, unlearner._student)("forget").whole()
+    student = unlearner.student.answers(batches, [FORGET])[0].whole()
     assert not torch.allclose(student, before, atol=1e-2)
 
 
@@ -588,7 +589,7 @@ def test_reference_stays_the_original_while_the_student_moves(tiny, weights, mon
 
     def loss(student, reference):
         with torch.no_grad():
-            plain = answers_of(original, made[-1].batch("retain")).log_probabilities
+            plain = answers_of(original, made[-1].batch(RETAIN)).log_probabilities
         assert not reference.retain.log_probabilities.requires_grad
         seen.append(
             [
@@ -598,7 +599,7 @@ def test_reference_stays_the_original_while_the_student_moves(tiny, weights, mon
         )
         return method_of("ga").loss(student, reference)
 
-    unlearner_of(tiny, trained, "ga", training, tiny.new_model).minimise(loss)
+    unlearner_of(tiny, trained, "kl", training, tiny.new_model).minimise(loss)
     assert max(distance for _, distance in seen) < 1e-5
     assert seen[0][0] < 1e-5
     assert seen[-1][0] > 1e-2
@@ -610,9 +611,9 @@ def test_a_stored_reference_says_what_a_run_of_the_original_does(tiny, tmp_path)
     samples = [*sets.forget, *sets.retain]
     write_references(tmp_path, model, tiny.encoder, samples, 4)
     batches = sets.batches([1, 0], [3, 0, 2], 0)
-    assert sets.stored(batches, "forget") is None
+    assert sets.stored(batches, FORGET) is None
     sets = replace(sets, references=References(tmp_path, samples, model))
-    for asked in ("forget", "retain"):
+    for asked in (FORGET, RETAIN):
         with torch.no_grad():
             run = answers_of(model, batches.batch(asked))
             stored = sets.stored(batches, asked)
@@ -620,8 +621,8 @@ def test_a_stored_reference_says_what_a_run_of_the_original_does(tiny, tmp_path)
             assert torch.equal(stored.sample, run.sample)
             assert stored.size == run.size
             assert torch.allclose(stored.log_probabilities, run.log_probabilities, atol=1e-5)
-    assert sets.stored(batches, "idk") is None
-    assert sets.stored(batches, 3) is None
+    assert sets.stored(batches, IDK) is None
+    assert sets.stored(batches, Batch("mismatched", 1)) is None
 
 
 def test_a_stored_reference_of_another_dataset_or_a_damaged_one_is_one_line(tiny, tmp_path):
@@ -644,7 +645,7 @@ def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
     samples = [*sets.forget, *sets.retain]
     write_references(tmp_path, tiny.new_model(), tiny.encoder, samples, 4)
     training = TRAINING.model_copy(update={"weights": weights, "lr": 1e-3})
-    assert methods.takes_stored_reference(key)
+    assert methods.describe(key).takes_stored_reference
     losses = []
     for stored in (False, True):
         model = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
@@ -654,18 +655,18 @@ def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
             model, method_of(key), replace(sets, references=references), training, 0, load
         )
         if references is not None:
-            monkeypatch.setattr(found, "_reference", lambda run: pytest.fail("ran the original"))
+            monkeypatch.setattr(found.reference, "answers", lambda *_: pytest.fail("was run"))
         found.minimise(method_of(key).loss)
         losses.append(found.history)
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
 
 
 def test_methods_that_take_a_stored_reference_are_those_that_ask_for_its_logits():
-    taking = {key for key in METHODS if methods.takes_stored_reference(key)}
+    taking = {key for key in METHODS if methods.describe(key).takes_stored_reference}
     assert taking == {"kl", "dpo", "npo", "scrub", "llmu", "sku"}
-    assert methods.passes("dpo", {}) == (2, 2)
-    assert methods.passes("dpo", {}, stored=True) == (2, 1)
-    assert methods.passes("scrub", {}, stored=True) == (2, 0)
+    assert methods.describe("dpo").passes({}) == (2, 2)
+    assert methods.describe("dpo").passes({}, stored=True) == (2, 1)
+    assert methods.describe("scrub").passes({}, stored=True) == (2, 0)
 
 
 @of_every_architecture
@@ -888,8 +889,8 @@ def test_weights_that_half_precision_cannot_tell_answer_and_are_a_reference(tiny
         sets = replace(sets, references=References(folder, samples, reader))
         original = load_model(base, [cell], tiny.domain, "bfloat16", CPU)
         with torch.no_grad():
-            run = answers_of(original, batches.batch("forget")).log_probabilities
-            stored = sets.stored(batches, "forget").log_probabilities
+            run = answers_of(original, batches.batch(FORGET)).log_probabilities
+            stored = sets.stored(batches, FORGET).log_probabilities
         assert torch.allclose(stored.float(), run.float(), atol=0.02)
 
 

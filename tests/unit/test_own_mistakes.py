@@ -3,19 +3,19 @@
 import json
 import math
 import re
-import sys
 
 import numpy as np
 import pytest
 import torch
 
-from clearbench import methods, metrics
+from clearbench import methods
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.methods.npo import NegativePreferenceOptimisation
 from clearbench.metrics.score import score_records
 from clearbench.training.trial import checked_loss, try_out
+from installed import forgotten, install  # noqa: F401
 from synthetic import ROOT
 
 METHOD = '''
@@ -30,6 +30,9 @@ from clearbench.models.answers import cross_entropy, log_likelihood
 @dataclass(frozen=True)
 class Own(Method):
     """Mine."""
+
+    student_reads = ("forget", "retain", "flipped")
+    reference_reads = ("forget",)
 
     weight: float = 1.0
 
@@ -82,20 +85,14 @@ LOSSES = {
 
 @pytest.fixture
 def own_method(tmp_path, monkeypatch):
-    """Write the body of a method's loss; gives the file."""
-    file = tmp_path / "own.py"
-    monkeypatch.setattr(methods, "_FOLDER", tmp_path)
-    monkeypatch.setattr(methods, "__path__", [str(tmp_path)])
+    """Install a package with a method whose loss has a body; gives its file."""
 
     def write(body, template=METHOD):
-        methods.describe.cache_clear()
-        sys.modules.pop("clearbench.methods.own", None)
-        file.write_text(template.format(body=body))
-        return file
+        files = {"own_method.py": template.format(body=body)}
+        install(monkeypatch, tmp_path, files, {"methods": {"own": "own_method"}})
+        return tmp_path / "own_method.py"
 
-    yield write
-    methods.describe.cache_clear()
-    sys.modules.pop("clearbench.methods.own", None)
+    return write
 
 
 @pytest.mark.parametrize("key", methods.available())
@@ -104,8 +101,17 @@ def test_every_method_passes_its_trial_in_every_domain_that_it_serves(key):
         try_out(key, {}, domain)
 
 
+def declaring(student=(), reference=()):
+    """A method that declares some batches."""
+    both = f"    student_reads = {student!r}\n    reference_reads = {reference!r}"
+    return re.sub(r"    student_reads.*\n.*", lambda _: both, METHOD)
+
+
 def test_a_method_of_ones_own_passes(own_method):
-    own_method("return self.weight * (student.forget.token_log_likelihood * 2).mean()")
+    own_method(
+        "return self.weight * (student.forget.token_log_likelihood * 2).mean()",
+        declaring(("forget",)),
+    )
     for domain in ("multimodal", "text", "vision"):
         try_out("own", {}, domain)
 
@@ -117,7 +123,7 @@ def test_a_mistake_in_a_loss_is_told_with_its_file_and_line(own_method, kind):
     with pytest.raises(UserError, match=re.escape(told)) as caught:
         try_out("own", {}, "multimodal")
     raised = "raises" in told
-    assert str(caught.value).startswith(f"{file}, line {17 if raised else 10}: method own: ")
+    assert str(caught.value).startswith(f"{file}, line {20 if raised else 10}: method own: ")
     assert "\n" not in str(caught.value)
 
 
@@ -142,11 +148,6 @@ OTHERS = {
         METHOD + "\n    def hidden_layer(self):\n        return 'last'\n",
         "return student.forget.hidden.mean()",
         "hidden_layer gives 'last'; allowed: None, and numbers from 0",
-    ),
-    "a wrong group": (
-        METHOD + "\n    def together(self):\n        return ('forget', 'retain')\n",
-        "return cross_entropy(student.forget)",
-        "together names 'retain'; allowed: forget, idk, and a number",
     ),
     "an import that fails": ("import no_such_package\n" + METHOD, "return 1", "no_such_package"),
 }
@@ -186,23 +187,15 @@ RECORDS = [
 
 @pytest.fixture
 def own_metric(tmp_path, monkeypatch):
-    """Write a metric's file beside the others; gives its path."""
-    monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
-    clear = (metrics.task_metrics, metrics.model_metrics, metrics.face_metrics)
-    file = tmp_path / "own.py"
+    """Install a package with a metric; gives its file."""
 
     def write(kind, body):
         more = ', better_on_forget="down"' if kind == "task" else ""
-        file.write_text(METRIC.format(kind=kind, more=more, body=body))
-        sys.modules.pop("clearbench.metrics.own", None)
-        for found in clear:
-            found.cache_clear()
-        return file
+        files = {"own_metric.py": METRIC.format(kind=kind, more=more, body=body)}
+        install(monkeypatch, tmp_path, files, {"metrics": {"own": "own_metric"}})
+        return tmp_path / "own_metric.py"
 
-    yield write
-    sys.modules.pop("clearbench.metrics.own", None)
-    for found in clear:
-        found.cache_clear()
+    return write
 
 
 @pytest.mark.parametrize("mistake", VALUES)

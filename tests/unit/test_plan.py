@@ -27,6 +27,7 @@ from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
+from installed import forgotten, install  # noqa: F401
 from synthetic import ROOT, Made, SyntheticTree, write_suite
 from tiny_models import BUILDS, LORA_TARGETS, SENTENCES, new_tokenizer
 
@@ -68,15 +69,16 @@ def test_the_passes_of_a_method_are_those_that_a_step_makes(sets, key, monkeypat
 
     monkeypatch.setattr(Sets, "answers", counted)
     unlearner.minimise(method.loss)
-    assert tuple(count // 4 for count in rows.values()) == methods.passes(key, parameters)
+    assert tuple(count // 4 for count in rows.values()) == methods.describe(key).passes(parameters)
 
 
 def test_a_method_without_a_loss_counts_as_a_pass(tmp_path, monkeypatch):
-    monkeypatch.setattr(methods, "_FOLDER", tmp_path)
-    (tmp_path / "merging.py").write_text(
-        "class Merging(Method):\n    def unlearn(self, trainer):\n        trainer.negate_update()\n"
+    text = (
+        "from clearbench.methods.base import Method\n\n\nclass Merging(Method):\n"
+        "    def unlearn(self, trainer):\n        trainer.negate_update()\n"
     )
-    assert methods.passes("merging", {}) == (1, 0)
+    install(monkeypatch, tmp_path, {"merging.py": text}, {"methods": {"merging": "merging"}})
+    assert methods.describe("merging").passes({}) == (1, 0)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from clearbench.config.settings import Finetuning, Lora, Unlearning
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.jobs.state import State
 from clearbench.methods.base import Method
+from clearbench.methods.batches import FORGET
 from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder, collate
@@ -168,7 +169,7 @@ def test_the_reference_of_a_base_with_dropout_is_the_original_in_evaluation(stor
     sets = Sets(samples(), samples(), encoder, CPU)
     batches = sets.batches([0, 1, 2], [0], 0)
     with torch.no_grad():
-        (exact,) = sets.answers(model, batches, ["forget"], None)
+        (exact,) = sets.answers(model, batches, [FORGET], None)
         expected = exact.log_probabilities
     training = Unlearning(epochs=1, batch_size=2, lr=1e-5, weights=weights)
     method = methods.create("npo", {})
@@ -178,7 +179,7 @@ def test_the_reference_of_a_base_with_dropout_is_the_original_in_evaluation(stor
     def loss(student, reference):
         if not seen:
             assert trained.training
-            found = unlearner._asking(batches, unlearner._reference)("forget")
+            found = unlearner.reference.answers(batches, [FORGET])[0]
             seen.append((found.log_probabilities - expected).abs().max().item())
             assert trained.training
         return method.loss(student, reference)

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from clearbench.cli.naming import DEFAULT, of_suite, results_option
-from clearbench.errors import UserError, unknown
+from clearbench.errors import UserError
 
 
 @click.command()
@@ -149,16 +149,17 @@ def overhead(names: tuple[str, ...], suite: tuple[str, ...], results: Path) -> N
 def methods(method: str | None) -> None:
     """List the methods, or show one with its parameters, formula and source."""
     from clearbench import methods as registry
+    from clearbench.plugins import named
 
     known = registry.available()
-    if method is not None and method not in known:
-        raise UserError(f"{method}: {unknown(method, known, 'unknown method')}")
     width = max(map(len, known)) + 2
     for key in known if method is None else [method]:
         description = registry.describe(key)
-        click.echo(f"{key:<{width}}{description.doc.splitlines()[0]}")
+        click.echo(f"{key:<{width}}{next(iter(description.doc.splitlines()), '')}".rstrip())
         if method is not None:
             click.echo(f"\n{description.doc}\n")
+            if package := named("methods")[key].distribution:
+                click.echo(f"  of the package {package}")
             click.echo(f"  domains: {', '.join(description.domains)}")
             for name, (kind, default) in description.parameters.items():
                 allowed = str(description.ranges[name])

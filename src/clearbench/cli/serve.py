@@ -88,11 +88,12 @@ def _end_with(connection: socket.socket) -> None:
 
 def _import_libraries() -> None:
     """Import what the stages import, and forget this package again."""
-    from clearbench.jobs.fingerprint import submodules
+    from clearbench.plugins import PACKAGE, named
 
-    for name in (*submodules("clearbench.stages"), *_IMPORTED_LATE):
+    stages = [plugin.module for plugin in named("stages").values()]
+    for name in (*stages, *_IMPORTED_LATE):
         importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "clearbench"]:
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
     # Nothing that exists now is ever collected, so its pages stay shared with the jobs.
     gc.freeze()

@@ -1,4 +1,7 @@
-"""The files of `docs/` that are written from the code, so that they and it can't differ."""
+"""The files of `docs/` that are written from the code, so that they and it can't differ.
+
+They are of this package alone, whatever else is installed.
+"""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -11,6 +14,7 @@ from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
+from clearbench.plugins import PACKAGE, named
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
 _BETTER = {"up": "higher", "down": "lower"}
@@ -97,7 +101,8 @@ def _sections(title: str, metrics: Mapping[str, Metric]) -> Iterator[str]:
     # A metric under several definitions is told once.
     told: dict[str, Metric] = {}
     for name, metric in metrics.items():
-        told.setdefault(Key.parse(name).metric, metric)
+        if metric.compute.__module__.startswith(f"{PACKAGE}."):
+            told.setdefault(Key.parse(name).metric, metric)
     for plain, metric in told.items():
         yield f"\n### {plain}\n"
         yield metric.doc
@@ -125,7 +130,7 @@ def _methods() -> Iterator[str]:
         " Prompt, image and padding positions never enter a loss, but in variants that repeat"
         " published code (`@published`; see [deviations](deviations.md))."
     )
-    for key in methods.available():
+    for key in (key for key in methods.available() if not named("methods")[key].distribution):
         description = methods.describe(key)
         yield f"\n## {key}\n"
         yield description.doc

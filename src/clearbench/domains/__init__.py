@@ -9,19 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from clearbench.config.settings import Domain
-
-_FOLDERS: dict[Domain, str] = {
-    "multimodal": "language",
-    "text": "language",
-    "vision": "vision",
-}
-
-
-def module_name(domain: Domain, stage: str) -> str:
-    """The module that does a stage's work in a domain."""
-    return f"{__name__}.{_FOLDERS[domain]}.{stage}"
+from clearbench.plugins import module_of_domain
 
 
 def load(domain: Domain, stage: str) -> Any:
     """The module of a stage in a domain; `domains.place` says what its `run` is given."""
-    return import_module(module_name(domain, stage))
+    return import_module(module_of_domain(domain, stage))

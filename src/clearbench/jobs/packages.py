@@ -13,6 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from clearbench import plugins
 from clearbench.config.checkout import of_workflow
 
 LOCKS = Path("envs")
@@ -54,9 +55,12 @@ def installed(package: str) -> str | None:
 
 
 def versions() -> dict[str, str]:
-    """The locked packages that are here, and those that jobs import, with their versions."""
-    names = sorted({*pins("cuda"), *pins("cpu"), *_imported()})
-    return {name: version for name in names if (version := installed(name))}
+    """The locked packages that are here, and those that jobs import, with their versions.
+
+    Also those that bring methods, metrics, layouts or tables.
+    """
+    names = {*pins("cuda"), *pins("cpu"), *_imported(), *map(canonicalize_name, plugins.versions())}
+    return {name: version for name in sorted(names) if (version := installed(name))}
 
 
 def unlocked() -> dict[str, str]:

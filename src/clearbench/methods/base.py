@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol
+from typing import ClassVar, Protocol
 
 from torch import Tensor
 
 from clearbench.config.settings import Domain
+from clearbench.methods.batches import Reads
 from clearbench.models.answers import Answers
-
-Asked = Literal["forget", "retain", "idk", "flipped"] | int
-"""A batch of a view by its name; `mismatched(k)` by its k."""
 
 
 class View(Protocol):
@@ -64,6 +62,10 @@ def states(hidden: Tensor | None) -> Tensor:
 class Method:
     """An unlearning method; its fields are its parameters.
 
+    `student_reads` and `reference_reads` declare the batches that a step asks the two models for,
+    as a view names them: `("forget", "mismatched(5)")`, or `mismatched(count)` for a parameter
+    `count`. What is not declared is not answered. Answers to the same forget questions are run
+    together, their prompts once for all.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
@@ -71,6 +73,8 @@ class Method:
     are of any forget samples, those to images each with its own image and question.
     """
 
+    student_reads: ClassVar[tuple[str, ...]] = ()
+    reference_reads: ClassVar[tuple[str, ...]] = ()
     domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
     unaugmented: ClassVar[bool] = False
     as_published: ClassVar[bool] = False
@@ -96,9 +100,7 @@ class Method:
         """
         return None
 
-    def together(self) -> tuple[Asked, ...]:
-        """What a step asks of the same forget questions: their prompts are then run once for all.
-
-        It changes the speed and, beyond rounding, nothing.
-        """
-        return ()
+    @property
+    def reads(self) -> Reads:
+        """The batches that it declares, with its parameters."""
+        return Reads.declared(self.student_reads, self.reference_reads, vars(self))

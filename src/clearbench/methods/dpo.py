@@ -7,7 +7,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from clearbench.methods.base import Asked, Method, View
+from clearbench.methods.base import Method, View
 from clearbench.models.answers import cross_entropy, log_likelihood
 
 
@@ -20,6 +20,9 @@ class DirectPreferenceOptimisation(Method):
     paper tunes it on the refusals first. Source: arXiv 2305.18290.
     """
 
+    student_reads = ("forget", "idk")
+    reference_reads = ("forget", "idk")
+
     beta: Annotated[float, Field(gt=0)] = 0.1
     idk_weight: Annotated[float, Field(ge=0)] = 1.0
     preference_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -31,7 +34,3 @@ class DirectPreferenceOptimisation(Method):
         preferred = logsigmoid(self.beta * (chosen - rejected))
         preference = -student.forget.over_samples(preferred)
         return self.idk_weight * cross_entropy(student.idk) + self.preference_weight * preference
-
-    def together(self) -> tuple[Asked, ...]:
-        """The answers and the refusals."""
-        return ("forget", "idk")

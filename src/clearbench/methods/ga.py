@@ -15,6 +15,8 @@ class GradientAscent(Method):
     Loss: -CE(F). Source: arXiv 2210.01504.
     """
 
+    student_reads = ("forget",)
+
     def loss(self, student: View, reference: View) -> Tensor:
         """Negative CE on the forget batch."""
         return -cross_entropy(student.forget)

@@ -17,6 +17,8 @@ class GradientDifference(Method):
     Loss: -CE(F) + λ·CE(R), λ = `retain_weight`. Source: arXiv 2203.12817.
     """
 
+    student_reads = ("forget", "retain")
+
     retain_weight: Annotated[float, Field(ge=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:

@@ -15,6 +15,8 @@ class IDontKnow(Method):
     Loss: CE(R) + CE(I). Source: TOFU, arXiv 2401.06121.
     """
 
+    student_reads = ("retain", "idk")
+
     def loss(self, student: View, reference: View) -> Tensor:
         """CE on retain plus CE on the refusals."""
         return cross_entropy(student.retain) + cross_entropy(student.idk)

@@ -15,6 +15,9 @@ class KLMinimisation(Method):
     Loss: -CE(F) + KL(p_θ₀ ‖ p_θ) on R. Source: TOFU, arXiv 2401.06121.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("retain",)
+
     def loss(self, student: View, reference: View) -> Tensor:
         """Negative CE on forget plus the forward KL on retain."""
         kept = kl_divergence(reference.retain, student.retain)

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from clearbench.methods.base import Asked, Method, View
+from clearbench.methods.base import Method, View
 from clearbench.models.answers import cross_entropy, kl_divergence
 
 
@@ -19,6 +19,9 @@ class LLMU(Method):
     random answers. Source: arXiv 2310.10683.
     """
 
+    student_reads = ("forget", "idk", "retain")
+    reference_reads = ("retain",)
+
     forget_weight: Annotated[float, Field(ge=0)] = 1.0
     idk_weight: Annotated[float, Field(ge=0)] = 1.0
     retain_weight: Annotated[float, Field(ge=0)] = 1.0
@@ -29,7 +32,3 @@ class LLMU(Method):
         refused = self.idk_weight * cross_entropy(student.idk)
         kept = self.retain_weight * kl_divergence(reference.retain, student.retain)
         return forgotten + refused + kept
-
-    def together(self) -> tuple[Asked, ...]:
-        """The answers and the refusals."""
-        return ("forget", "idk")

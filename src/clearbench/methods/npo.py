@@ -19,6 +19,9 @@ class NegativePreferenceOptimisation(Method):
     0.1 in the method's paper. Source: arXiv 2404.05868.
     """
 
+    student_reads = ("forget",)
+    reference_reads = ("forget",)
+
     beta: Annotated[float, Field(gt=0)] = 1.0
 
     def loss(self, student: View, reference: View) -> Tensor:

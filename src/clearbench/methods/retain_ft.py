@@ -15,6 +15,8 @@ class RetainFinetuning(Method):
     Loss: CE(R). Source: CLEAR (arXiv 2410.18057), appendix B.1.
     """
 
+    student_reads = ("retain",)
+
     def loss(self, student: View, reference: View) -> Tensor:
         """CE on the retain batch."""
         return cross_entropy(student.retain)

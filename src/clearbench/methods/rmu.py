@@ -21,6 +21,9 @@ class RepresentationMisdirection(Method):
     Source: arXiv 2403.03218.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("retain",)
+
     layer: Annotated[int, Field(ge=0)] = 7
     steering: Annotated[float, Field(gt=0)] = 300.0
     alpha: Annotated[float, Field(ge=0)] = 1.0

@@ -18,6 +18,9 @@ class Scrub(Method):
     the method's paper alternates epochs of the two signs. Source: arXiv 2302.09880.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("forget", "retain")
+
     alpha: Annotated[float, Field(ge=0)] = 1.0
     gamma: Annotated[float, Field(ge=0)] = 1.0
 

@@ -19,6 +19,8 @@ class ScrubBio(Method):
     the same with cosine distance. Source: CLEAR (arXiv 2410.18057), vision domain.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("forget", "retain")
     domains = ("vision",)
 
     forget_weight: Annotated[float, Field(ge=0)] = 1.0

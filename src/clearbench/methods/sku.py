@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from clearbench.methods.base import Asked, Method, Trainer, View
+from clearbench.methods.base import Method, Trainer, View
 from clearbench.models.answers import cross_entropy, kl_divergence
 
 
@@ -20,6 +20,9 @@ class SelectiveKnowledgeNegation(Method):
     forgotten, of other questions. Weights and K are those that its authors run it with
     (github.com/franciscoliu/SKU). Source: arXiv 2402.10058.
     """
+
+    student_reads = ("forget", "mismatched(mismatches)", "retain")
+    reference_reads = ("retain",)
 
     forget_weight: Annotated[float, Field(ge=0)] = 2.5
     mismatch_weight: Annotated[float, Field(ge=0)] = 2.5
@@ -37,7 +40,3 @@ class SelectiveKnowledgeNegation(Method):
         """Train θ', then negate."""
         trainer.minimise(self.loss)
         trainer.negate_update()
-
-    def together(self) -> tuple[Asked, ...]:
-        """The answers and the mismatched ones."""
-        return ("forget", self.mismatches)

@@ -18,6 +18,7 @@ class Sparsity(Method):
     used by CLEAR (arXiv 2410.18057).
     """
 
+    student_reads = ("retain",)
     domains = ("vision",)
 
     penalty: Annotated[float, Field(ge=0)] = 1e-4

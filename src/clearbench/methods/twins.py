@@ -19,6 +19,8 @@ class Twins(Method):
     may mirror. Source: CLEAR (arXiv 2410.18057), vision domain.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("flipped", "retain")
     domains = ("vision",)
     unaugmented = True
 

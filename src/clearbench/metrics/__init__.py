@@ -1,19 +1,19 @@
 """Metrics: functions of per-sample records, one file a metric or a family of one idea.
 
 A file that defines a `task_metric` or a `model_metric` is found by being here; no list names it.
-Nothing here reads or writes a file, or knows a model, a dataset or a table.
+Other packages bring further ones (`clearbench.plugins`). Nothing here reads or writes a file, or
+knows a model, a dataset or a table.
 """
 
 from collections.abc import Iterable
 from functools import cache
-from pkgutil import iter_modules
 
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.definitions import HEADLINE
 from clearbench.metrics.faces import FaceMetric
 from clearbench.metrics.keys import Key
-from clearbench.plugins import load
+from clearbench.plugins import load, named
 
 Metric = TaskMetric | ModelMetric | FaceMetric
 
@@ -78,15 +78,17 @@ def better(key: str) -> Better:
 def _defined() -> dict[str, Metric]:
     """The metrics of all files under each definition by name, none that a file imports."""
     found: dict[str, Metric] = {}
-    for file in iter_modules(__path__):
-        module = load(f"{__name__}.{file.name}", f"metric {file.name}")
-        for value in vars(module).values():
-            if not isinstance(value, Metric):
-                continue
-            if value.compute.__module__ != module.__name__:
-                continue
-            if value.name in found:
-                raise UserError(f"{file.name}.py: metric {value.name} is defined in another file")
-            variants = [value] if isinstance(value, FaceMetric) else value.variants()
+    for key, plugin in named("metrics").items():
+        loaded = load("metrics", key)
+        values = [loaded] if plugin.name else list(vars(loaded).values())
+        metrics = [value for value in values if isinstance(value, Metric)]
+        if not plugin.name:
+            metrics = [metric for metric in metrics if metric.compute.__module__ == plugin.module]
+        if plugin.distribution and not metrics:
+            raise plugin.wrong("which defines no metric")
+        for metric in metrics:
+            if metric.name in found:
+                raise UserError(f"{plugin.what}: metric {metric.name} is defined in another file")
+            variants = [metric] if isinstance(metric, FaceMetric) else metric.variants()
             found.update({variant.name: variant for variant in variants})
     return found

@@ -216,11 +216,11 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
     models = _models(settings)
     if stage == "finetune":
         return float(models * training["epochs"])
-    try:
-        student, reference = methods.passes(settings["method"], settings["parameters"], stored)
-    except FileNotFoundError:
-        # A method on record that is no longer here.
-        student, reference = 1, 0
+    student, reference = 1, 0
+    # A method on record may no longer be here.
+    if settings["method"] in methods.available():
+        method = methods.describe(settings["method"])
+        student, reference = method.passes(settings["parameters"], stored)
     passes = student * (3 if training["weights"] == "full" else 2) + reference
     modalities = 2 if settings.get("modality") == "both" else 1
     return float(models * training["epochs"] * settings["forget_size"] * modalities * passes)

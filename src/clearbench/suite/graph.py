@@ -113,6 +113,178 @@ class Graph:
         options = {} if words == "ascii" else {"words": words}
         yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 
+<<<<<<< HEAD
+=======
+    def _shared_models(self) -> Iterator[Artifact]:
+        file, model = self.suite.file, self.suite.model
+        base = BaseSettings(model=model.source, training=file.base).model_dump()
+        outside = folders(hub=model.hub)
+        yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
+        finetuning = FinetuneSettings(
+            model=model.use,
+            training=file.finetune,
+            holdout=self.suite.holdout,
+            persons=self.suite.persons,
+        )
+        training = finetuning.model_dump()
+        inputs = {"base": "base", "dataset": "dataset"}
+        options = {"part": "full", "forget_size": None, "seed": 0}
+        yield Artifact("original", "finetune", training, options, inputs)
+        for size in file.forget_sizes:
+            for seed in GOLD_SEEDS:
+                options = {"part": "retain", "forget_size": size, "seed": seed}
+                yield Artifact(gold_run(size, seed), "finetune", training, options, inputs)
+
+    def _reference(self) -> Iterator[Artifact]:
+        """What the original says of all samples, where cells read it."""
+        if any(map(self._reads_reference, map(self.suite.method, self.suite.file.methods))):
+            settings = ReferenceSettings(
+                model=self.suite.model.use, batch_size=self.suite.file.evaluate.batch_size
+            )
+            inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+            yield Artifact(REFERENCE, REFERENCE, settings.model_dump(), inputs=inputs)
+
+    def _reads_reference(self, method: str) -> bool:
+        stored = self.suite.file.reference == "stored"
+        return stored and methods.describe(method).takes_stored_reference
+
+    def _unlearning(self, row: str) -> UnlearnSettings:
+        """How a row's method is trained in this suite."""
+        given, training = self.suite.unlearning(row)
+        known = methods.describe(self.suite.method(row)).parameters
+        return UnlearnSettings(
+            model=self.suite.model.use,
+            parameters={name: default for name, (_, default) in known.items()} | given,
+            training=training,
+            retain_modality=self.suite.file.retain_modality,
+            holdout=self.suite.holdout,
+            persons=self.suite.persons,
+        )
+
+    def _unlearned(self, run: str, cell: Cell) -> Artifact:
+        settings = self._unlearning(row_of(run))
+        inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+        if self._reads_reference(cell.method):
+            inputs[REFERENCE] = REFERENCE
+        options = vars(cell)
+        name = f"unlearn/{run}"
+        return Artifact(name, "unlearn", settings.model_dump(), options, inputs, cell=cell)
+
+    def _evaluated(self, run: Run) -> Artifact:
+        inputs = {"base": "base", "finetuned": run.weights, "dataset": "dataset"}
+        if run.on == "original":
+            inputs.update(finetuned="original", unlearned=run.weights)
+        options = {"forget_size": run.forget_size}
+        return Artifact(run.records, "evaluate", self._evaluation, options, inputs, cell=run.cell)
+
+    def _imported(self) -> Iterator[Artifact]:
+        """The logs of other groups, as records."""
+        for name, given in self.suite.file.imported.items():
+            for part, log in (("model", given.log), ("gold", given.gold)):
+                yield Artifact(
+                    f"import/{name}/{part}",
+                    "import_logs",
+                    options={"log": log},
+                    outside={"log": Path(log)},
+                )
+
+    def _external(self) -> Iterator[Artifact]:
+        """Pointers to the models that were made elsewhere."""
+        for name, given in self.suite.file.external.items():
+            settings = ExternalSettings(
+                model=given.model,
+                revision=given.revision,
+                trained_on=given.trained_on,
+                domain=self.suite.domain,
+            )
+            yield Artifact(
+                external_run(name),
+                "external",
+                settings.model_dump(),
+                inputs={"base": "base"},
+                outside={} if given.folder is None else {"model": given.folder},
+            )
+
+    @property
+    def _evaluation(self) -> dict[str, Any]:
+        file, suite = self.suite.file, self.suite
+        return EvaluateSettings(
+            model=suite.model.use,
+            evaluation=file.evaluate,
+            holdout=suite.holdout,
+            persons=suite.persons,
+        ).model_dump()
+
+    def _shadows(self) -> Iterator[Artifact]:
+        """The models of a vision suite's membership attacks, some a job, and their records.
+
+        One set of models serves all methods, forget sizes and seeds; it is unlearned by each method
+        at each size.
+        """
+        file, faces = self.suite.file, self.suite.file.faces
+        if faces is None:
+            return
+        settings = ShadowSettings(
+            model=self.suite.model.use,
+            training=file.finetune,
+            holdout=faces.holdout,
+            persons=faces.persons,
+            population=faces.population,
+            forget_sizes=sorted(file.forget_sizes),
+        ).model_dump()
+        inputs = {"base": "base", "dataset": "dataset"}
+        for number in range(faces.jobs):
+            name = shadow_run(number)
+            yield Artifact(name, "shadows", settings, {"number": number}, inputs)
+            yield Artifact(
+                f"evaluate/{name}",
+                "evaluate",
+                self._evaluation,
+                # Of the largest size: the smaller forget sets lie in it.
+                {"forget_size": max(file.forget_sizes)},
+                {**inputs, "finetuned": name},
+            )
+        for row in file.methods:
+            unlearning = UnlearnShadowsSettings(
+                **self._unlearning(row).model_dump(),
+                population=faces.population,
+                evaluation=file.evaluate,
+            ).model_dump()
+            for size in file.forget_sizes:
+                for number in range(faces.jobs):
+                    yield Artifact(
+                        unlearned_shadows(row, size, number),
+                        "unlearn_shadows",
+                        unlearning,
+                        {"number": number, "method": self.suite.method(row), "forget_size": size},
+                        {**inputs, "shadows": shadow_run(number)},
+                    )
+
+    def _scored(self, run: Run) -> Artifact:
+        faces = self.suite.file.faces
+        inputs = {"records": run.records}
+        options: dict[str, Any] = {}
+        if faces is None:
+            suites = f"evaluate/{gold_run(run.forget_size, GOLD_SEEDS[0])}"
+            inputs["gold"] = run.gold or suites
+            if run.bound is not None:
+                inputs = {"gold": run.records}
+                options["bound"] = run.bound
+            if run.prompts == "other":
+                options["prompts"] = run.prompts
+        else:
+            options["enrolment"] = faces.enrolment
+            if run.weights == "original" or run.cell is not None:
+                options["targets"] = faces.shadows
+            for number in range(faces.jobs):
+                name = shadow_run(number)
+                inputs[name] = f"evaluate/{name}"
+                if run.cell is not None:
+                    inputs[name] = unlearned_shadows(row_of(run.name), run.forget_size, number)
+        name = f"score/{run.name}"
+        return Artifact(name, "score", options=options, inputs=inputs, cell=run.cell)
+
+>>>>>>> 40c0aba (Let a method declare once what it reads, inherit from another and come from another package, and two small classes answer its batches)
     def _tables(self) -> Artifact:
         reads = {run.records for run in self.runs.values()}
         reads |= {run.weights for run in self.runs.values() if run.trained}

@@ -1,17 +1,17 @@
 """Comparison tables, from score files to CSV, Markdown and LaTeX, one file a table.
 
-A file that defines `build` is a table, named for the file; no list names it. Its `build` gives None
-for a suite that has no row of it; where the file defines `DOMAINS`, the table is one of suites of
-these domains only. No metric is computed here.
+A file that defines `build` is a table, named for the file; no list names it. Other packages bring
+further ones (`clearbench.plugins`). Its `build` gives None for a suite that has no row of it; where
+the file defines `DOMAINS`, the table is one of suites of these domains only. No metric is computed
+here.
 """
 
 from collections.abc import Callable
 from functools import cache
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, get_args
 
 from clearbench.config.settings import Domain
-from clearbench.plugins import load
+from clearbench.plugins import load, named
 
 if TYPE_CHECKING:
     from clearbench.results.runs import Results
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 @cache
 def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
     """The functions that build the tables of a domain's suites, by the tables' names, sorted."""
-    modules = {
-        file.name: load(f"{__name__}.{file.name}", f"table {file.name}")
-        for file in iter_modules(__path__)
-    }
+    modules = {name: load("tables", name) for name in sorted(named("tables"))}
+    for name, module in modules.items():
+        plugin = named("tables")[name]
+        if plugin.distribution and not hasattr(module, "build"):
+            raise plugin.wrong("which is no table: it has no function build")
     return {
         name: module.build
         for name, module in modules.items()
@@ -34,6 +35,5 @@ def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
 
 def table_domains(name: str) -> tuple[Domain, ...]:
     """The domains of whose suites a table is one."""
-    module = load(f"{__name__}.{name}", f"table {name}")
-    found: tuple[Domain, ...] = getattr(module, "DOMAINS", get_args(Domain))
+    found: tuple[Domain, ...] = getattr(load("tables", name), "DOMAINS", get_args(Domain))
     return found

@@ -12,16 +12,16 @@ from torch import Tensor
 
 from clearbench.data.faces import Face
 from clearbench.errors import UserError
-from clearbench.methods.base import Asked
+from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, Batch
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
 
-Batch = dict[str, Tensor]
+Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class FaceSets:
-    """The forget and the retain set of a cell; implements `training.unlearn.Task`.
+    """The forget and the retain set of a cell; implements `training.sets.ForgetAndRetain`.
 
     `persons` are those of the original's head, which all answers are among.
     """
@@ -50,7 +50,7 @@ class FaceSets:
         return FaceBatches(self, step, slice(0, len(forget)), slice(0, len(retain)))
 
     def answers(
-        self, model: FaceModel, batches: "FaceBatches", asked: Sequence[Asked], layer: int | None
+        self, model: FaceModel, batches: "FaceBatches", asked: Sequence[Batch], layer: int | None
     ) -> list[Answers]:
         """Identity logits, embeddings and, where a layer is asked for, its averaged output."""
         return [
@@ -60,10 +60,10 @@ class FaceSets:
             for one in asked
         ]
 
-    def stored(self, batches: "FaceBatches", asked: Asked) -> None:
+    def stored(self, batches: "FaceBatches", asked: Batch) -> None:
         """None: faces are quickly run."""
 
-    def _answers(self, model: FaceModel, batch: Batch, layer: int | None) -> Answers:
+    def _answers(self, model: FaceModel, batch: Tensors, layer: int | None) -> Answers:
         with model.watched(layer) as captured:
             embeddings = model(batch["pixels"])
         return Answers(
@@ -83,31 +83,31 @@ class FaceBatches:
         self._sets = sets
         self._step = step
         self._forget, self._retain = forget, retain
-        self._batches: dict[Asked, Batch] = {}
+        self._batches: dict[Batch, Tensors] = {}
 
     def part(self, forget: slice, retain: slice) -> "FaceBatches":
         """The batches of some pictures of the step."""
         return FaceBatches(self._sets, self._step, forget, retain)
 
-    def totals(self, asked: Asked) -> Totals:
+    def totals(self, asked: Batch) -> Totals:
         """What the whole step has of what is asked: a picture is a sample of one token."""
         faces, _ = self._step.shown(asked)
         return Totals(len(faces), len(faces))
 
-    def size(self, asked: Asked) -> int:
+    def size(self, asked: Batch) -> int:
         """The number of pictures in the batch."""
         rows = self._rows(asked)
         return rows.stop - rows.start
 
-    def batch(self, asked: Asked) -> Batch:
+    def batch(self, asked: Batch) -> Tensors:
         """What is asked: `idk` are the forget pictures, each with another person of the head."""
         if asked not in self._batches:
             self._batches[asked] = self._make(asked)
         return self._batches[asked]
 
-    def _make(self, asked: Asked) -> Batch:
-        if asked == "flipped":
-            batch = self.batch("forget")
+    def _make(self, asked: Batch) -> Tensors:
+        if asked == FLIPPED:
+            batch = self.batch(FORGET)
             return {**batch, "pixels": batch["pixels"].flip(-1)}
         (faces, persons), rows = self._step.shown(asked), self._rows(asked)
         places = {person: row for row, person in enumerate(self._sets.persons)}
@@ -118,11 +118,10 @@ class FaceBatches:
             "labels": torch.tensor(labels, device=self._sets.device),
         }
 
-    def _rows(self, asked: Asked) -> slice:
+    def _rows(self, asked: Batch) -> slice:
         """The batch's part of the step's pictures, of which there may be several a question."""
-        rows = self._retain if asked == "retain" else self._forget
-        copies = asked if isinstance(asked, int) else 1
-        return slice(rows.start * copies, rows.stop * copies)
+        rows = self._retain if asked == RETAIN else self._forget
+        return slice(rows.start * asked.answers, rows.stop * asked.answers)
 
 
 class _Step:
@@ -139,16 +138,16 @@ class _Step:
         self._retain = [sets.retain[i] for i in retain]
         self._seed = seed
 
-    def shown(self, asked: Asked) -> tuple[list[Face], list[str]]:
+    def shown(self, asked: Batch) -> tuple[list[Face], list[str]]:
         """Pictures and persons of what is asked."""
-        if asked == "retain":
+        if asked == RETAIN:
             return self._retain, [face.person for face in self._retain]
-        if asked == "idk":
+        if asked == IDK:
             return self._others(1, self._sets.persons)
-        if isinstance(asked, int):
+        if asked.name == "mismatched":
             # Mismatched: with other forget persons.
             forgotten = list(dict.fromkeys(face.person for face in self._sets.forget))
-            return self._others(asked, forgotten)
+            return self._others(asked.answers, forgotten)
         return self._forget, [face.person for face in self._forget]
 
     def _others(self, k: int, persons: Sequence[str]) -> tuple[list[Face], list[str]]:

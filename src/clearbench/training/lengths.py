@@ -5,10 +5,11 @@ from collections.abc import Collection, Iterator
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
+from clearbench.methods.batches import Batch
 from clearbench.training.views import Sets
 
 
-def check_lengths(sets: Sets, asked: Collection[str], positions: int | None) -> None:
+def check_lengths(sets: Sets, asked: Collection[Batch], positions: int | None) -> None:
     """Raise UserError where a forget question may get another answer that the model can't take.
 
     `asked` are the batches that the method asks for, `positions` the tokens that the model can
@@ -17,8 +18,9 @@ def check_lengths(sets: Sets, asked: Collection[str], positions: int | None) -> 
     if positions is None:
         return
     texts = {"idk": REFUSALS, "mismatched": [sample.answer for sample in sets.forget]}
+    names = {batch.name for batch in asked}
     for kind, answers_of in (("idk", _refusals), ("mismatched", _mismatched)):
-        if kind not in asked or (kind == "idk" and sets.as_published):
+        if kind not in names or (kind == "idk" and sets.as_published):
             continue
         longest = max(len(text.encode()) for text in texts[kind])
         for number, sample in enumerate(sets.forget):

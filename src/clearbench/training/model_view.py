@@ -1,62 +1,109 @@
 """What a method sees of a model at a step: its answers on the batches, each run on demand."""
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from clearbench.methods.base import Asked
+from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, Batch, of_same_questions
 from clearbench.models.answers import Answers
+
+
+class Answering(Protocol):
+    """A model that answers the batches of a step.
+
+    `name` is `student` or `reference`; `reads` are the batches that its method declares to ask it
+    for; `weights` those in training, none of a reference.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def reads(self) -> tuple[Batch, ...]: ...
+    @property
+    def weights(self) -> Sequence[Tensor]: ...
+
+    def answers(self, batches: Any, asked: Sequence[Batch]) -> list[Answers]:
+        """What it says of some batches, which have the same questions where they are several."""
+
+    def stored(self, batches: Any, asked: Batch) -> Answers | None:
+        """What is stored of what it says of a batch."""
 
 
 class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
-    `run` runs the model on what is asked; `trained` are the weights in training, none of a
-    reference. With `refusals_lost` the forget batch stands in the place of the refusals. `share` is
-    the batch's part of what a step has once.
+    Of a method `as_published` the forget batch stands in the place of the refusals, nothing is run
+    together, and a mean is one of the batch. `share` is the batch's part of what a step has once.
     """
 
     def __init__(
         self,
-        run: Callable[[Asked], Answers],
+        model: Answering,
+        batches: Any,
         seed: int,
-        trained: Sequence[Tensor] = (),
-        refusals_lost: bool = False,
+        as_published: bool = False,
         share: float = 1.0,
     ):
         self.seed = seed
-        self._run = run
-        self._trained = trained
-        self._refusals_lost = refusals_lost
+        self.asked: set[Batch] = set()
+        """What the method has asked for so far."""
+        self._model = model
+        self._batches = batches
+        self._as_published = as_published
         self._share = share
+        self._answers: dict[Batch, Answers] = {}
+        self._run: dict[Batch, Answers] = {}
 
-    @cached_property
+    @property
     def forget(self) -> Answers:
         """The model on the forget batch."""
-        return self._run("forget")
+        return self._ask(FORGET)
 
-    @cached_property
+    @property
     def retain(self) -> Answers:
         """The model on the retain batch."""
-        return self._run("retain")
+        return self._ask(RETAIN)
 
-    @cached_property
+    @property
     def idk(self) -> Answers:
         """The model on the refusals."""
-        return self.forget if self._refusals_lost else self._run("idk")
+        return self._ask(IDK)
 
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
-        return self._run(k)
+        return self._ask(Batch("mismatched", k))
 
-    @cached_property
+    @property
     def flipped(self) -> Answers:
         """The model on the mirrored forget pictures, in the vision domain."""
-        return self._run("flipped")
+        return self._ask(FLIPPED)
 
     @property
     def weight_l1(self) -> Tensor:
         """The sum of the absolute values of the weights in training, or the batch's share of it."""
-        return torch.stack([weight.abs().sum() for weight in self._trained]).sum() * self._share
+        norms = [weight.abs().sum() for weight in self._model.weights]
+        return torch.stack(norms).sum() * self._share
+
+    def _ask(self, asked: Batch) -> Answers:
+        """Raises ValueError for a batch that the method does not declare."""
+        if asked not in self._model.reads:
+            name, reads = self._model.name, self._model.reads
+            declared = ", ".join(map(str, reads)) or "nothing"
+            raise ValueError(f"asks the {name} for {asked}; {name}_reads declares {declared}")
+        self.asked.add(asked)
+        meant = FORGET if asked == IDK and self._as_published else asked
+        if meant not in self._answers:
+            stored = self._model.stored(self._batches, meant)
+            self._answers[meant] = stored or self._computed(meant)
+        return self._answers[meant]
+
+    def _computed(self, asked: Batch) -> Answers:
+        """What the model says of a batch, run together with other answers to its questions."""
+        if asked not in self._run:
+            together = () if self._as_published else of_same_questions(self._model.reads)
+            group = together if asked in together else (asked,)
+            said = self._model.answers(self._batches, group)
+            self._run.update(zip(group, said, strict=True))
+        return self._run[asked]

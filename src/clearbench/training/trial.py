@@ -5,7 +5,10 @@ a method does wrong with these it does wrong with any.
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,12 +18,13 @@ from torch.nn.functional import normalize
 from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.methods.base import Asked, Loss, Method
+from clearbench.methods.base import Loss, Method
+from clearbench.methods.batches import FLIPPED, RETAIN, Batch
 from clearbench.models.answers import Answers
 from clearbench.plugins import mistake
 from clearbench.training.model_view import ModelView
 
-_SIZES = {"forget": 4, "idk": 4, "flipped": 4, "retain": 3}
+_FORGET, _RETAIN = 4, 3
 _LENGTH, _WIDTH, _VOCABULARY = 6, 5, 7
 _RATE = 1e-3
 _OF_METHODS = (
@@ -36,16 +40,25 @@ def try_out(key: str, parameters: Mapping[str, Any], domain: Domain) -> None:
         torch.manual_seed(0)
         method = methods.create(key, parameters)
         trainer = _Trainer(method, key, domain)
-        before = [weight.detach().clone() for weight in trainer.trained]
+        before = [weight.detach().clone() for weight in trainer.weights]
         try:
-            trainer.check_interface()
+            trainer.check_layer()
             method.unlearn(trainer)
         except UserError:
             raise
         except Exception as error:
             raise _mistake(method, key, "", error) from error
-        if all(map(torch.equal, before, trainer.trained)):
+        if all(map(torch.equal, before, trainer.weights)):
             raise _mistake(method, key, "leaves the model as it is")
+        unread = trainer.unread
+        if unread and method != type(method)():
+            # Parameters may switch off a term of a loss.
+            plain = _Trainer(type(method)(), key, domain)
+            with suppress(Exception):
+                type(method)().unlearn(plain)
+                unread = [text for text in unread if text in plain.unread]
+        if unread:
+            raise _mistake(method, key, f"never asks for what it declares: {', '.join(unread)}")
 
 
 def checked_loss(method: Method, loss: Loss, whole: bool = True) -> Loss:
@@ -54,8 +67,7 @@ def checked_loss(method: Method, loss: Loss, whole: bool = True) -> Loss:
     Of batches that are not `whole`, which have nothing of what a loss may ask for, it need have no
     gradient.
     """
-    variant, _, name = type(method).__module__.rpartition("methods.")[2].rpartition(".")
-    key = f"{name}@{variant}" if variant else name
+    key = methods.key_of(method)
 
     def run(student: Any, reference: Any) -> Tensor:
         try:
@@ -80,10 +92,14 @@ def checked_loss(method: Method, loss: Loss, whole: bool = True) -> Loss:
 
 
 def _mistake(method: Method, key: str, text: str, error: BaseException | None = None) -> UserError:
+    """The line for a method: at its class, or, of an error, where it or a parent raised it."""
     kind = type(method)
-    return mistake(
-        f"method {key}", inspect.getfile(kind), inspect.getsourcelines(kind)[1], text, error
-    )
+    own, line = inspect.getfile(kind), inspect.getsourcelines(kind)[1]
+    files = {inspect.getfile(one) for one in kind.__mro__ if issubclass(one, Method)}
+    files -= {inspect.getfile(Method)}
+    raised = [f.filename for f in traceback.extract_tb(error.__traceback__ if error else None)]
+    file = next((name for name in reversed(raised) if name in files), own)
+    return mistake(f"method {key}", file, line, text, error)
 
 
 class _Trainer:
@@ -91,46 +107,77 @@ class _Trainer:
 
     def __init__(self, method: Method, key: str, domain: Domain):
         self._method, self._key = method, key
-        self._student, self._reference = (_Model(method, domain) for _ in range(2))
-        self._reference.requires_grad_(False)
-        self.trained = list(self._student.parameters())
+        reads = method.reads
+        models = [_Model(method, domain) for _ in range(2)]
+        self.weights = list(models[0].parameters())
+        models[1].requires_grad_(False)
+        self._student = _Asked("student", reads.student, models[0], self.weights)
+        self._reference = _Asked("reference", reads.reference, models[1], ())
+        self._asked: set[tuple[str, Batch]] = set()
 
-    def check_interface(self) -> None:
-        """What a method says of itself beside its loss."""
+    @property
+    def unread(self) -> list[str]:
+        """What the method declares and has not asked for, as `idk of the reference`."""
+        return [
+            f"{batch} of the {model.name}"
+            for model in (self._student, self._reference)
+            for batch in model.reads
+            if (model.name, batch) not in self._asked
+        ]
+
+    def check_layer(self) -> None:
+        """What a method says of its layer."""
         layer = self._method.hidden_layer()
         if layer is not None and (not isinstance(layer, int) or layer < 0):
             raise self._told(f"hidden_layer gives {layer!r}; allowed: None, and numbers from 0")
-        for asked in self._method.together():
-            if asked not in ("forget", "idk") and not isinstance(asked, int):
-                raise self._told(f"together names {asked!r}; allowed: forget, idk, and a number")
 
     def minimise(self, loss: Loss) -> None:
         """One step downhill."""
-        lost = self._method.as_published
-        student = ModelView(self._student.answers, 0, self.trained, lost)
-        reference = ModelView(torch.no_grad()(self._reference.answers), 0, (), lost)
+        student, reference = (
+            ModelView(model, None, 0, self._method.as_published)
+            for model in (self._student, self._reference)
+        )
         value = checked_loss(self._method, loss)(student, reference)
+        self._asked |= {("student", batch) for batch in student.asked}
+        self._asked |= {("reference", batch) for batch in reference.asked}
         if not torch.isfinite(value).all():
             raise self._told(f"the loss is {value.item()} on numbers drawn at random")
-        found = torch.autograd.grad(value.sum(), self.trained, allow_unused=True)
+        found = torch.autograd.grad(value.sum(), self.weights, allow_unused=True)
         gradients = [gradient for gradient in found if gradient is not None]
         if not all(torch.isfinite(gradient).all() for gradient in gradients):
             raise self._told("the gradient of the loss is not finite on numbers drawn at random")
         if not any(gradient.any() for gradient in gradients):
             raise self._told("the loss does not depend on the model in training: no gradient")
         with torch.no_grad():
-            for weight, gradient in zip(self.trained, found, strict=True):
+            for weight, gradient in zip(self.weights, found, strict=True):
                 if gradient is not None:
                     weight.sub_(_RATE * gradient)
 
     def negate_update(self) -> None:
         """Any other change does."""
         with torch.no_grad():
-            for weight in self.trained:
+            for weight in self.weights:
                 weight.neg_()
 
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A small model as a view asks it; implements `model_view.Answering`."""
+
+    name: str
+    reads: tuple[Batch, ...]
+    model: "_Model"
+    weights: Sequence[Tensor]
+
+    def answers(self, batches: None, asked: Sequence[Batch]) -> list[Answers]:
+        """What it says of batches."""
+        return [self.model.answers(batch) for batch in asked]
+
+    def stored(self, batches: None, asked: Batch) -> None:
+        """None."""
 
 
 class _Model(nn.Module):
@@ -141,22 +188,18 @@ class _Model(nn.Module):
         self._layer, self._domain = method.hidden_layer(), domain
         self.inner = nn.Parameter(torch.randn(_WIDTH, _WIDTH))
         self.head = nn.Parameter(torch.randn(_VOCABULARY, _WIDTH))
-        self._found: dict[Asked, Answers] = {}
 
-    def answers(self, asked: Asked) -> Answers:
-        """A batch by its name; the same inputs for every model."""
-        if asked not in self._found:
-            of_faces = self._domain == "vision"
-            if asked == "flipped" and not of_faces:
-                raise ValueError("flipped: not of texts; its method serves the vision domain alone")
-            size = _SIZES["forget"] * asked if isinstance(asked, int) else _SIZES[asked]
-            # Of the forget questions with other answers, the questions are the same.
-            seed = 1 if asked == "retain" else 0
-            generator = torch.Generator().manual_seed(seed)
-            inputs = torch.randn(size, _LENGTH, _WIDTH, generator=generator)
-            states = torch.tanh(inputs @ self.inner)
-            self._found[asked] = self._of_faces(states) if of_faces else self._of_texts(states)
-        return self._found[asked]
+    def answers(self, asked: Batch) -> Answers:
+        """A batch; the same inputs for every model."""
+        of_faces = self._domain == "vision"
+        if asked == FLIPPED and not of_faces:
+            raise ValueError("flipped: not of texts; its method serves the vision domain alone")
+        size = _RETAIN if asked == RETAIN else _FORGET * asked.answers
+        # Of the forget questions with other answers, the questions are the same.
+        generator = torch.Generator().manual_seed(int(asked == RETAIN))
+        inputs = torch.randn(size, _LENGTH, _WIDTH, generator=generator)
+        states = torch.tanh(inputs @ self.inner)
+        return self._of_faces(states) if of_faces else self._of_texts(states)
 
     def _of_texts(self, states: Tensor) -> Answers:
         size = len(states)

@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
-from clearbench.methods.base import Asked
+from clearbench.methods.batches import FORGET, IDK, OWN_ANSWERS, RETAIN, Batch
 from clearbench.models.answers import IGNORED, Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
@@ -22,7 +21,7 @@ from clearbench.training.references import References
 
 @dataclass(frozen=True)
 class Sets:
-    """The forget and the retain set of a cell; implements `training.unlearn.Task`.
+    """The forget and the retain set of a cell; implements `training.sets.ForgetAndRetain`.
 
     `shares_prompts` asks for an attention that takes any mask. `references` are the original's
     stored answers, where there are any. `as_published` is the method's. `positions` are the tokens
@@ -68,22 +67,22 @@ class Sets:
         return StepBatches(self, step, slice(0, len(forget)), slice(0, len(retain)))
 
     def answers(
-        self, model: Model, batches: "StepBatches", asked: Sequence[Asked], layer: int | None
+        self, model: Model, batches: "StepBatches", asked: Sequence[Batch], layer: int | None
     ) -> list[Answers]:
         """What a model says of some batches; prompts of more than one are run once for all."""
         empty = [batches.size(one) == 0 for one in asked]
         if any(empty):
             # Of several, all are of the same questions.
             return [Answers.none(self.device) for _ in asked]
-        if len(asked) > 1 and self.shares_prompts:
+        if len(asked) > 1 and self.shares_prompts and layer is None:
             batch = batches.shared(tuple(asked))
             if runs_at_once(unwrapped(model), batch):
                 return answers_of_shared(model, batch)
         return [answers_of(model, batches.batch(one), layer) for one in asked]
 
-    def stored(self, batches: "StepBatches", asked: Asked) -> Answers | None:
+    def stored(self, batches: "StepBatches", asked: Batch) -> Answers | None:
         """The original's answers, where they are stored: to the samples' own."""
-        if self.references is None or asked not in ("forget", "retain"):
+        if self.references is None or asked not in OWN_ANSWERS:
             return None
         if not batches.size(asked):
             return Answers.none(self.device)
@@ -97,23 +96,23 @@ class StepBatches:
         self._sets = sets
         self._step = step
         self._forget, self._retain = forget, retain
-        self._batches: dict[Asked, dict[str, Tensor]] = {}
-        self._shared: dict[tuple[Asked, ...], SharedBatch] = {}
+        self._batches: dict[Batch, dict[str, Tensor]] = {}
+        self._shared: dict[tuple[Batch, ...], SharedBatch] = {}
 
     def part(self, forget: slice, retain: slice) -> "StepBatches":
         """The batches of some samples of the step."""
         return StepBatches(self._sets, self._step, forget, retain)
 
-    def totals(self, asked: Asked) -> Totals:
+    def totals(self, asked: Batch) -> Totals:
         """What the whole step has of what is asked."""
         return self._step.totals(asked)
 
-    def size(self, asked: Asked) -> int:
+    def size(self, asked: Batch) -> int:
         """The number of samples in the batch."""
         rows = self._rows(asked)
         return rows.stop - rows.start
 
-    def batch(self, asked: Asked) -> dict[str, Tensor]:
+    def batch(self, asked: Batch) -> dict[str, Tensor]:
         """What is asked, as a batch of `collate`."""
         if asked not in self._batches:
             padding, left = self._sets.encoder.padding, self._sets.as_published
@@ -121,23 +120,22 @@ class StepBatches:
             self._batches[asked] = collate(examples, padding, self._sets.device, left)
         return self._batches[asked]
 
-    def shared(self, asked: tuple[Asked, ...]) -> SharedBatch:
+    def shared(self, asked: tuple[Batch, ...]) -> SharedBatch:
         """Several answers to the forget questions, as a batch of `collate_shared`."""
         if asked not in self._shared:
             parts = [self._step.examples(one)[self._rows(one)] for one in asked]
-            rows, padding = self.size("forget"), self._sets.encoder.padding
+            rows, padding = self.size(FORGET), self._sets.encoder.padding
             self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
         return self._shared[asked]
 
-    def samples(self, asked: Literal["forget", "retain"]) -> list[TrainSample]:
-        """The samples of a set."""
+    def samples(self, asked: Batch) -> list[TrainSample]:
+        """The samples of a set: of `FORGET` or `RETAIN`."""
         return self._step.samples(asked)[self._rows(asked)]
 
-    def _rows(self, asked: Asked) -> slice:
+    def _rows(self, asked: Batch) -> slice:
         """The batch's part of the step's samples, of which there may be several a question."""
-        rows = self._retain if asked == "retain" else self._forget
-        copies = asked if isinstance(asked, int) else 1
-        return slice(rows.start * copies, rows.stop * copies)
+        rows = self._retain if asked == RETAIN else self._forget
+        return slice(rows.start * asked.answers, rows.stop * asked.answers)
 
 
 class _Step:
@@ -153,21 +151,21 @@ class _Step:
         self._forget = forget
         self._retain = retain
         self._seed = seed
-        self._examples: dict[Asked, list[Example]] = {}
+        self._examples: dict[Batch, list[Example]] = {}
 
-    def totals(self, asked: Asked) -> Totals:
+    def totals(self, asked: Batch) -> Totals:
         """How many samples and answer tokens there are of what is asked."""
         examples = self.examples(asked)
         tokens = sum(int((example.labels != IGNORED).sum()) for example in examples)
         return Totals(len(examples), tokens)
 
-    def samples(self, asked: Literal["forget", "retain"]) -> list[TrainSample]:
-        """The samples of a set."""
-        if asked == "forget":
+    def samples(self, asked: Batch) -> list[TrainSample]:
+        """The samples of a set: of `FORGET` or `RETAIN`."""
+        if asked == FORGET:
             return [self._sets.forget[i] for i in self._forget]
         return [self._sets.retain[i] for i in self._retain]
 
-    def examples(self, asked: Asked) -> list[Example]:
+    def examples(self, asked: Batch) -> list[Example]:
         """What is asked, encoded."""
         if asked not in self._examples:
             self._examples[asked] = [self._encoded(*pair) for pair in self._pairs(asked)]
@@ -184,24 +182,24 @@ class _Step:
             )
         return example
 
-    def _pairs(self, asked: Asked) -> list[tuple[TrainSample, str]]:
+    def _pairs(self, asked: Batch) -> list[tuple[TrainSample, str]]:
         """Samples with the answers that they are given."""
-        if asked == "forget" or asked == "retain":
+        if asked in OWN_ANSWERS:
             return [(sample, sample.answer) for sample in self.samples(asked)]
-        forget = self.samples("forget")
+        forget = self.samples(FORGET)
         generator = torch.Generator().manual_seed(self._seed)
-        if asked == "idk":
+        if asked == IDK:
             choices = [self._sets.others.refusals(number) for number in self._forget]
             refusals = [found[_draw(len(found), generator)] for found in choices]
             return list(zip(forget, refusals, strict=True))
-        if not isinstance(asked, int):
+        if asked.name != "mismatched":
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
         if self._sets.as_published:
-            return self._published_pairs(asked, generator)
+            return self._published_pairs(asked.answers, generator)
         pairs = []
         for number, sample in zip(self._forget, forget, strict=True):
             wrong = self._sets.mismatched.wrong(number)
-            for _ in range(asked):
+            for _ in range(asked.answers):
                 other = self._sets.forget[wrong[_draw(len(wrong), generator)]]
                 pairs.append((sample, other.answer))
         return pairs
@@ -209,7 +207,7 @@ class _Step:
     def _published_pairs(self, k: int, generator: torch.Generator) -> list[tuple[TrainSample, str]]:
         """K forget samples for each, drawn without replacement; texts are asked its question."""
         pairs, everyone = [], self._sets.forget
-        for sample in self.samples("forget"):
+        for sample in self.samples(FORGET):
             order = torch.randperm(len(everyone), generator=generator).tolist()
             for number in range(k):
                 drawn = everyone[order[number % len(order)]]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.domains.place import Place, Trained
-from clearbench.methods import asks
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import (
     load_model,
@@ -43,7 +42,7 @@ def run(
         as_published=method.as_published,
         positions=positions,
     )
-    check_lengths(sets, asks(cell.method, settings.parameters), positions)
+    check_lengths(sets, method.reads.student, positions)
     model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing

@@ -17,6 +17,7 @@ class DirectPreferenceOptimisationAsPublished(Method):
     captions). Source: github.com/somvy/multimodal_unlearning.
     """
 
+    student_reads = ("idk",)
     domains = ("multimodal", "text")
     as_published = True
 

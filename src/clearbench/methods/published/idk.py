@@ -16,6 +16,7 @@ class IDontKnowAsPublished(Method):
     before, pictures kept their captions. Source: github.com/somvy/multimodal_unlearning.
     """
 
+    student_reads = ("retain", "idk")
     domains = ("multimodal", "text")
     as_published = True
 

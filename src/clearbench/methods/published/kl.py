@@ -16,6 +16,8 @@ class KLMinimisationAsPublished(Method):
     Loss: -CE(F) + KL(p_θ₀ ‖ p_θ) on R. Source: github.com/somvy/multimodal_unlearning.
     """
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("retain",)
     domains = ("multimodal", "text")
     as_published = True
 

@@ -19,6 +19,8 @@ class LLMUAsPublished(Method):
     appendix B; its section 3.2 has the other. Source: github.com/somvy/multimodal_unlearning.
     """
 
+    student_reads = ("forget", "idk", "retain")
+    reference_reads = ("retain",)
     domains = ("multimodal", "text")
     as_published = True
 

@@ -22,6 +22,8 @@ class NegativePreferenceOptimisationAsPublished(Method):
 
     beta: Annotated[float, Field(gt=0)] = 1.0
 
+    student_reads = ("forget",)
+    reference_reads = ("forget",)
     domains = ("multimodal", "text")
     as_published = True
 

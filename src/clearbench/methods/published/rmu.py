@@ -28,6 +28,8 @@ class RepresentationMisdirectionAsPublished(Method):
     steering: Annotated[float, Field(gt=0)] = 300.0
     beta: Annotated[float, Field(ge=0)] = 1.0
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("retain",)
     domains = ("multimodal", "text")
     as_published = True
 

@@ -21,6 +21,8 @@ class ScrubAsPublished(Method):
 
     beta: Annotated[float, Field(ge=0)] = 1.0
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("forget", "retain")
     domains = ("multimodal", "text")
     as_published = True
 

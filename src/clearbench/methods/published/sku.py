@@ -27,6 +27,8 @@ class SelectiveKnowledgeNegationAsPublished(Method):
     retain_weight: Annotated[float, Field(ge=0)] = 0.5
     mismatches: Annotated[int, Field(ge=1)] = 3
 
+    student_reads = ("forget", "mismatched(mismatches)", "retain")
+    reference_reads = ("retain",)
     domains = ("multimodal", "text")
     as_published = True
 

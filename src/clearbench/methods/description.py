@@ -1,0 +1,187 @@
+"""What a method's file says of it, read from the source without running it."""
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+from clearbench.config.settings import Unlearning
+from clearbench.errors import UserError, meant
+from clearbench.methods.batches import OWN_ANSWERS, Reads
+from clearbench.methods.parameters import Range, read_annotation
+from clearbench.methods.source import Source, classes_of
+from clearbench.plugins import Plugin, mistake
+
+_TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
+_CONSTANTS = ("student_reads", "reference_reads", "domains", "unaugmented", "as_published")
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a method's file, and those of its parents, say of it.
+
+    The name of its class; parameters by name with type and default, and their ranges; its
+    docstring; the batches that it declares to read, as it writes them; the domains that it serves;
+    whether it is only valid where no training augments its images, whether it is a variant
+    `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is.
+    """
+
+    key: str
+    name: str
+    parameters: Mapping[str, tuple[str, Any]]
+    ranges: Mapping[str, Range]
+    doc: str
+    student_reads: Sequence[str]
+    reference_reads: Sequence[str]
+    domains: tuple[str, ...]
+    unaugmented: bool
+    as_published: bool
+    hidden: bool
+    layer: str | None
+
+    def check(self, given: Mapping[str, Any]) -> None:
+        """Raise UserError, beginning with the key, for one unknown, mistyped or out of range."""
+        for name, value in given.items():
+            if name not in self.parameters:
+                allowed = ", ".join(sorted(self.parameters)) or "none"
+                near = meant(name, (*self.parameters, *Unlearning.model_fields))
+                raise UserError(f"{name}: unknown{near}; {self.key} has the parameters: {allowed}")
+            kind = self.parameters[name][0]
+            is_bool = isinstance(value, bool) and kind != "bool"
+            if is_bool or not isinstance(value, _TYPES[kind]):
+                raise UserError(f"{name}: {value!r} is not of type {kind}")
+            if isinstance(value, float) and not isfinite(value):
+                raise UserError(f"{name}: {value} is not a finite number")
+            if value not in self.ranges[name]:
+                raise UserError(f"{name}: {value} is out of range; allowed: {self.ranges[name]}")
+
+    def reads(self, given: Mapping[str, Any]) -> Reads:
+        """The batches that a step asks the two models for, where parameters are given."""
+        defaults = {name: default for name, (_, default) in self.parameters.items()}
+        return Reads.declared(self.student_reads, self.reference_reads, {**defaults, **given})
+
+    @property
+    def takes_stored_reference(self) -> bool:
+        """Whether it asks the original for logits on samples with their own answers.
+
+        So not one that looks at hidden states, and no variant: published code uses all positions.
+        """
+        asked = self.reads({}).reference
+        return not (self.as_published or self.hidden) and any(b in OWN_ANSWERS for b in asked)
+
+    def passes(self, given: Mapping[str, Any], stored: bool = False) -> tuple[int, int]:
+        """How many batches a step runs through the student and through the reference.
+
+        Those that may be `stored` are then not run. A method that asks for none counts as one batch
+        of the student; refusals that a variant loses count, though they are the forget batch again.
+        """
+        reads = self.reads(given)
+        run = [batch for batch in reads.reference if not (stored and batch in OWN_ANSWERS)]
+        student = sum(batch.answers for batch in reads.student)
+        return student or 1, sum(batch.answers for batch in run)
+
+
+def read_description(plugin: Plugin) -> Description:
+    """Read what a method's file says of it.
+
+    Raises UserError, with file and line, where the file does not hold one method, where a parameter
+    is not an `int`, `float`, `bool` or `str` with a literal default, in its range, and where a
+    declaration is none.
+    """
+    classes = classes_of(plugin)
+    parameters: dict[str, tuple[str, Any]] = {}
+    ranges: dict[str, Range] = {}
+    places: dict[str, tuple[Source, int]] = {}
+    constants: dict[str, Any] = {}
+
+    def wrong(source: Source, line: int, text: str) -> UserError:
+        return mistake(plugin.what, str(source.file), line, text)
+
+    for source in reversed(classes):
+        for name, node in _attributes(source.node):
+            places[name] = source, node.lineno
+            if isinstance(node, ast.AnnAssign) and not _is_constant(node):
+                if not source.is_dataclass:
+                    text = f"{name} is no parameter: decorate the class, @dataclass(frozen=True)"
+                    raise wrong(source, source.node.lineno, text)
+                parameter = _parameter(node)
+                if parameter is None:
+                    text = (
+                        f"parameter {name}: give it a default and a type: {', '.join(_TYPES)}; of"
+                        " numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt, le"
+                    )
+                    raise wrong(source, node.lineno, text)
+                kind, default, ranges[name] = parameter
+                parameters[name] = kind, default
+            elif name in parameters:
+                text = f"parameter {name}: write its type again to give it another default"
+                raise wrong(source, node.lineno, text)
+            elif name in _CONSTANTS:
+                try:
+                    constants[name] = ast.literal_eval(node.value or node)
+                except ValueError:
+                    text = f"{name} must be written out: it is read without running the file"
+                    raise wrong(source, node.lineno, text) from None
+    docs = (ast.get_docstring(source.node) for source in classes if not source.is_root)
+    hidden = next(source for source in classes if _function(source.node, "hidden_layer"))
+    description = Description(
+        plugin.key,
+        classes[0].node.name,
+        parameters,
+        ranges,
+        next(filter(None, docs), ""),
+        **constants,
+        hidden=not hidden.is_root,
+        layer=_layer(hidden.node),
+    )
+    for name, (_, default) in parameters.items():
+        try:
+            description.check({name: default})
+        except UserError as error:
+            raise wrong(*places[name], f"parameter {error}") from None
+    try:
+        description.reads({})
+    except ValueError as error:
+        raise wrong(*places[str(error).partition(" ")[0]], str(error)) from None
+    return description
+
+
+def _attributes(node: ast.ClassDef) -> list[tuple[str, ast.Assign | ast.AnnAssign]]:
+    """What a class's body assigns to its names."""
+    found: list[tuple[str, ast.Assign | ast.AnnAssign]] = []
+    for statement in node.body:
+        if isinstance(statement, ast.AnnAssign):
+            found.append((ast.unparse(statement.target), statement))
+        elif isinstance(statement, ast.Assign):
+            found += [(ast.unparse(target), statement) for target in statement.targets]
+    return found
+
+
+def _is_constant(node: ast.AnnAssign) -> bool:
+    kind = node.annotation.value if isinstance(node.annotation, ast.Subscript) else node.annotation
+    return ast.unparse(kind).rpartition(".")[2] == "ClassVar"
+
+
+def _parameter(node: ast.AnnAssign) -> tuple[str, Any, Range] | None:
+    """A parameter's type, default and range; None where they cannot be read."""
+    try:
+        kind, range_ = read_annotation(node.annotation)
+        default = ast.literal_eval(node.value or node.target)
+    except ValueError:
+        return None
+    return (kind, default, range_) if kind in _TYPES else None
+
+
+def _function(node: ast.ClassDef, name: str) -> ast.FunctionDef | None:
+    functions = (one for one in node.body if isinstance(one, ast.FunctionDef) and one.name == name)
+    return next(functions, None)
+
+
+def _layer(node: ast.ClassDef) -> str | None:
+    """The parameter that `hidden_layer` gives back, if it does no more."""
+    function = _function(node, "hidden_layer")
+    match function and function.body[-1]:
+        case ast.Return(value=ast.Attribute(value=ast.Name(id="self"), attr=name)):
+            return name
+    return None

@@ -1,0 +1,115 @@
+"""The two models that a loss compares, each as it answers the batches of a step."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from peft import PeftModel
+from torch import Tensor, nn
+
+from clearbench.methods.base import Method
+from clearbench.methods.batches import Batch
+from clearbench.models.answers import Answers
+from clearbench.training.sets import Batches, ForgetAndRetain
+
+
+class Student:
+    """The model in training; implements `model_view.Answering`."""
+
+    name = "student"
+
+    def __init__(self, model: nn.Module, sets: ForgetAndRetain, method: Method):
+        self.reads = method.reads.student
+        self.weights: Sequence[Tensor] = [p for p in model.parameters() if p.requires_grad]
+        self._model = model
+        self._run = _Run(sets, method)
+
+    def answers(self, batches: Batches, asked: Sequence[Batch]) -> list[Answers]:
+        """The model on batches of the same questions."""
+        return self._run(self._model, batches, asked)
+
+    def stored(self, batches: Batches, asked: Batch) -> None:
+        """None: it changes."""
+
+
+class Reference:
+    """The frozen original; implements `model_view.Answering`.
+
+    It is the `student` without its adapter, where it has one; else a model that `load` gives, when
+    it is first asked for what is not stored.
+    """
+
+    name = "reference"
+    weights: Sequence[Tensor] = ()
+
+    def __init__(
+        self,
+        student: nn.Module,
+        load: Callable[[], nn.Module],
+        sets: ForgetAndRetain,
+        method: Method,
+    ):
+        self.reads = method.reads.reference
+        self._student = student
+        self._load = load
+        self._sets = sets
+        self._run = _Run(sets, method)
+        self._loaded: nn.Module | None = None
+
+    @torch.no_grad()
+    def answers(self, batches: Batches, asked: Sequence[Batch]) -> list[Answers]:
+        """The original on batches of the same questions, without a gradient."""
+        if isinstance(self._student, PeftModel):
+            training = self._student.training
+            # The original is asked, not trained: without the dropout that the base may have.
+            self._student.eval()
+            with self._student.disable_adapter():
+                said = self._run(self._student, batches, asked)
+            self._student.train(training)
+        else:
+            said = self._run(self.model, batches, asked)
+        for answers in said:
+            # Computed here, where no gradient is recorded; projections run on first use otherwise.
+            if self._run.layer is None:
+                _ = answers.log_probabilities
+            if answers.whole is not None:
+                answers.whole = partial(self._project, answers.whole)
+        return said
+
+    def stored(self, batches: Batches, asked: Batch) -> Answers | None:
+        """What the original says of a batch, where that is stored."""
+        return self._sets.stored(batches, asked)
+
+    @property
+    def model(self) -> nn.Module:
+        """The original as a model of its own, loaded when first asked for."""
+        if self._loaded is None:
+            # Loading may draw random numbers, at another step in a job that goes on than in one
+            # that is never interrupted.
+            with torch.random.fork_rng():
+                self._loaded = self._load()
+        return self._loaded
+
+    @torch.no_grad()
+    def _project(self, project: Callable[[], Tensor]) -> Tensor:
+        """A projection that few methods ask for, made when they do as if it were made at once."""
+        if isinstance(self._student, PeftModel):
+            with self._student.disable_adapter():
+                return project()
+        return project()
+
+
+class _Run:
+    """Runs a model on batches of a step as a method asks for it."""
+
+    def __init__(self, sets: ForgetAndRetain, method: Method):
+        self.layer = method.hidden_layer()
+        self._sets = sets
+        self._of_batch = method.as_published
+
+    def __call__(self, model: nn.Module, batches: Batches, asked: Sequence[Batch]) -> list[Answers]:
+        said = self._sets.answers(model, batches, asked, self.layer)
+        if not self._of_batch:
+            for batch, answers in zip(asked, said, strict=True):
+                answers.step = batches.totals(batch)
+        return said
