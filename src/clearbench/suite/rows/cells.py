@@ -72,4 +72,4 @@ def unlearning(suite: Suite, row: str) -> UnlearnSettings:
 
 def _reads_reference(suite: Suite, row: str) -> bool:
     stored = suite.file.reference == "stored"
-    return stored and methods.takes_stored_reference(suite.method(row))
+    return stored and methods.describe(suite.method(row)).takes_stored_reference
