@@ -97,6 +97,11 @@ def named(kind: Kind) -> dict[str, Plugin]:
     return dict(sorted(found.items(), key=lambda item: (item[1].distribution != "", item[0])))
 
 
+def own(kind: Kind) -> list[str]:
+    """The keys of the files of a kind that lie in this package."""
+    return [key for key, plugin in named(kind).items() if not plugin.distribution]
+
+
 def module_of(kind: Kind, key: str) -> str:
     """The module that holds a named file; of an unknown key the one that would hold it here."""
     plugin = named(kind).get(key)

@@ -5,6 +5,7 @@ from itertools import groupby
 
 from clearbench.data import layouts
 from clearbench.documentation.keys import FILES, Key, describe
+from clearbench.plugins import own
 
 _PLACES = {
     "suite": "`config/NAME.yaml`, a matrix of cells; NAME is what `--suite` takes",
@@ -52,7 +53,7 @@ def configuration() -> Iterator[str]:
                 " [methods.md](methods.md) lists, and those of `unlearn`."
             )
         if name == "dataset":
-            for layout in layouts.available():
+            for layout in own("layouts"):
                 yield f"\n### options of the layout {layout}\n"
                 yield from _table(list(describe(layouts.load(layout).Options)))
     yield ""

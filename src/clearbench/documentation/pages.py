@@ -1,6 +1,7 @@
 """The files of `docs/` that are written from the code, so that they and it can't differ.
 
-They are of this package alone, whatever else is installed.
+The pages are of this package alone, whatever else is installed; schemas of all that a suite here
+may name.
 """
 
 import json
@@ -14,7 +15,7 @@ from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
 from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
-from clearbench.plugins import PACKAGE, named
+from clearbench.plugins import PACKAGE, own
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
 _BETTER = {"up": "higher", "down": "lower"}
@@ -130,7 +131,8 @@ def _methods() -> Iterator[str]:
         " Prompt, image and padding positions never enter a loss, but in variants that repeat"
         " published code (`@published`; see [deviations](deviations.md))."
     )
-    for key in (key for key in methods.available() if not named("methods")[key].distribution):
+    here = own("methods")
+    for key in (key for key in methods.available() if key in here):
         description = methods.describe(key)
         yield f"\n## {key}\n"
         yield description.doc
