@@ -45,7 +45,7 @@ class Audit:
 
         The first broken link in the flow's order, or None for a cell that holds.
         """
-        found: dict[tuple[str, str], str | None] = {}
+        links: dict[tuple[str, str], str | None] = {}
         for table in sorted(name[:-4] for name in self._recomputed if name.endswith(".csv")):
             names = json.loads(self._recomputed[f"{table}.sources.json"])
             given = _lines(self._recomputed[f"{table}.csv"])
@@ -55,30 +55,30 @@ class Audit:
                 link = self.first_broken(group)
                 if link is None and said.get(key) != line:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
-                found[table, name] = link or self.tables_broken(group)
+                links[table, name] = link or self.tables_broken(group)
             for key in said.keys() - given.keys():
                 group = self._groups.get(key[:3])
                 name = f"{group.name if group else '/'.join(key[:3])}:{key[3]}"
                 link = self.first_broken(group.name) if group else None
-                found[table, name] = link or f"{TABLES}/{table}.csv: no score gives it"
-        return found
+                links[table, name] = link or f"{TABLES}/{table}.csv: no score gives it"
+        return links
 
     def files(self) -> list[str]:
         """What is broken of table files besides the cells of the CSV files: texts and sources.
 
         Meant for tables whose cells hold; the texts of others tell what their sources were.
         """
-        found = []
+        faults = []
         for name, text in self._recomputed.items():
             line = _first_difference(self._published(name), text)
             if line is not None and not name.endswith(".csv"):
-                found.append(f"{TABLES}/{name}, line {line}: not what the scores give")
-        return found
+                faults.append(f"{TABLES}/{name}, line {line}: not what the scores give")
+        return faults
 
     @cached_property
     def _recomputed(self) -> dict[str, str]:
-        found = read_results(self._graph, self._tree, self.broken_link, self._environments)
-        return documents(found)
+        results = read_results(self._graph, self._tree, self.broken_link, self._environments)
+        return documents(results)
 
     def _published(self, name: str) -> str:
         path = self._tree.root / TABLES / name
@@ -146,16 +146,16 @@ class Audit:
             return None
         root, artifact = self._tree.root, self._graph[name]
         folders = {key: root / source for key, source in artifact.inputs.items()}
-        found = score(folders, **artifact.options)
+        scored = score(folders, **artifact.options)
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
-        for key in sorted(said.keys() | found.scores.keys()):
-            if said.get(key) != found.scores.get(key):
-                both = f"{said.get(key)}, its records give {found.scores.get(key)}"
+        for key in sorted(said.keys() | scored.scores.keys()):
+            if said.get(key) != scored.scores.get(key):
+                both = f"{said.get(key)}, its records give {scored.scores.get(key)}"
                 return f"{name}/{SCORES}: {key} is {both}"
         path = root / name / DRAWS
         drawn = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        for key in sorted(drawn.keys() | found.draws.keys()):
-            if drawn.get(key) != found.draws.get(key):
+        for key in sorted(drawn.keys() | scored.draws.keys()):
+            if drawn.get(key) != scored.draws.get(key):
                 return f"{name}/{DRAWS}: {key} is not what its records give"
         return None
 

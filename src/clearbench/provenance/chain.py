@@ -33,7 +33,7 @@ def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | Non
     if run not in graph.runs:
         known = ", ".join(list(graph.runs)[:3])
         raise UserError(f"{cell}: no run of suite {graph.suite.name}; runs are {known}, …")
-    found: dict[str, Any] = {"cell": cell}
+    root: dict[str, Any] = {"cell": cell}
     if metric:
         path = tree.root / graph.runs[run].scores / SCORES
         try:
@@ -42,10 +42,10 @@ def chain(graph: Graph, tree: Tree, cell: str, broken: Callable[[str], str | Non
             raise UserError(f"{path}: cannot be read ({error})") from None
         if metric not in scores:
             raise UserError(f"{path}: no {metric}; there are {', '.join(scores)}")
-        found.update(value=scores[metric], file=str(path), key=metric)
+        root.update(value=scores[metric], file=str(path), key=metric)
     told: set[str] = set()
-    found["made from"] = {"scores": _tell(graph, tree, graph.runs[run].scores, broken, told)}
-    return found
+    root["made from"] = {"scores": _tell(graph, tree, graph.runs[run].scores, broken, told)}
+    return root
 
 
 def _tell(
@@ -54,40 +54,40 @@ def _tell(
     if name in told:
         return {"artifact": name, "see": "above"}
     told.add(name)
-    found: dict[str, Any] = {"artifact": name, "broken": broken(name)}
-    found["manifest"] = tree.manifest_digest(name)
+    node: dict[str, Any] = {"artifact": name, "broken": broken(name)}
+    node["manifest"] = tree.manifest_digest(name)
     try:
         record = tree.record(name)
-        found["fingerprint"] = record.facts["fingerprint"]
-        found["settings"] = dict(record.recipe.settings)
-        found.update(lock=record.recipe.lock, image=record.recipe.image)
-        found.update({key: record.facts.get(key) for key in _TOLD})
+        node["fingerprint"] = record.facts["fingerprint"]
+        node["settings"] = dict(record.recipe.settings)
+        node.update(lock=record.recipe.lock, image=record.recipe.image)
+        node.update({key: record.facts.get(key) for key in _TOLD})
     except UserError:
         # What is broken says it already.
         pass
     inputs = graph[name].inputs
-    found["made from"] = {
+    node["made from"] = {
         key: _tell(graph, tree, source, broken, told) for key, source in inputs.items()
     }
-    return found
+    return node
 
 
-def broken_links(found: Any) -> list[str]:
+def broken_links(node: Any) -> list[str]:
     """What is broken in a chain, in the flow's order."""
     below = [
         link
-        for child in found["made from"].values()
+        for child in node["made from"].values()
         if "see" not in child
         for link in broken_links(child)
     ]
-    return [*below, found["broken"]] if found.get("broken") else below
+    return [*below, node["broken"]] if node.get("broken") else below
 
 
-def draw(found: Any) -> Iterator[str]:
+def draw(root: Any) -> Iterator[str]:
     """A chain as the lines of a tree."""
-    value = f" = {found['value']!r}" if "value" in found else ""
-    yield f"{found['cell']}{value}"
-    yield from _branches(found["made from"], "")
+    value = f" = {root['value']!r}" if "value" in root else ""
+    yield f"{root['cell']}{value}"
+    yield from _branches(root["made from"], "")
 
 
 def _branches(children: dict[str, Any], indent: str) -> Iterator[str]:

@@ -21,12 +21,12 @@ def changed_conditions(then: Record, now: Record) -> list[str]:
     here = Accepted(
         frozenset({now.recipe.lock}), frozenset({now.recipe.image}), then.recipe.unlocked
     )
-    found = [f"{cause.kind} {cause.text}" for cause in differences(then.recipe, now.recipe, here)]
+    changes = [f"{cause.kind} {cause.text}" for cause in differences(then.recipe, now.recipe, here)]
     for key in _CONDITIONS:
         # A record of an older version of this package does not tell all of them.
         if key in then.facts:
-            found += _changed(key, then.facts[key], now.facts[key])
-    return found
+            changes += _changed(key, then.facts[key], now.facts[key])
+    return changes
 
 
 def _changed(name: str, then: Any, now: Any) -> Iterator[str]:

@@ -28,23 +28,23 @@ def select(graph: Graph, where: Mapping[str, str]) -> list[Artifact]:
         if value not in known[key]:
             allowed = ", ".join(sorted(known[key]))
             raise UserError(f"--where {key}={value}: none here; there are: {allowed}")
-    found = [a.name for a in graph if where.items() <= labels(a).items()]
-    if not found:
+    names = [a.name for a in graph if where.items() <= labels(a).items()]
+    if not names:
         shown = " ".join(f"{key}={value}" for key, value in where.items())
         raise UserError(f"--where {shown}: no artifact of the suite has all of these")
-    return graph.descendants(*found)
+    return graph.descendants(*names)
 
 
 def labels(artifact: Artifact) -> dict[str, str]:
     """What an artifact is found by: its rule and what it is of."""
-    found: dict[str, object] = {"stage": artifact.rule}
+    values: dict[str, object] = {"stage": artifact.rule}
     if artifact.run is not None and artifact.run.cell is not None:
-        found.update(vars(artifact.run.cell), row=artifact.run.row)
+        values.update(vars(artifact.run.cell), row=artifact.run.row)
     else:
         names = ("method", "forget_size", "seed")
         options = {name: artifact.options.get(name) for name in names}
-        found.update({name: value for name, value in options.items() if value is not None})
-    return {key: str(value) for key, value in found.items()}
+        values.update({name: value for name, value in options.items() if value is not None})
+    return {key: str(value) for key, value in values.items()}
 
 
 def made(tree: Tree, artifacts: list[Artifact]) -> list[str]:

@@ -119,8 +119,8 @@ class Experience:
         asks for one.
         """
         need = graph.suite.model.needs()[artifact.stage]
-        found = self._mean(artifact, Basis.of(graph), need.gpus > 0)
-        return found or Cost(60.0 * need.minutes, 0.0, need.gpus)
+        mean = self._mean(artifact, Basis.of(graph), need.gpus > 0)
+        return mean or Cost(60.0 * need.minutes, 0.0, need.gpus)
 
     def _mean(self, artifact: Artifact, basis: "Basis", on_gpu: bool) -> Cost | None:
         asked = [True] if on_gpu else [False, True]
@@ -181,11 +181,11 @@ _DATA, _BASE = "dataset", "base"
 
 
 def _basis_of(tree: Tree) -> Basis:
-    found = {}
+    settings = {}
     for name in (_DATA, _BASE):
         with contextlib.suppress(UserError):
-            found[name] = tree.record(name).recipe.settings
-    return Basis(found.get(_DATA), found.get(_BASE, {}).get("model"))
+            settings[name] = tree.record(name).recipe.settings
+    return Basis(settings.get(_DATA), settings.get(_BASE, {}).get("model"))
 
 
 def _kinds(
@@ -238,12 +238,12 @@ def make_plan(
     stages: dict[str, list[str]] = defaultdict(list)
     for name in estimates:
         stages[graph[name].rule].append(name)
-    found = []
+    plans = []
     for stage, names in stages.items():
         certain = sum(bool(statuses[name].causes) for name in names)
         costs = [estimates[name] for name in names]
-        found.append(StagePlan(stage, len(names), certain, costs))
-    return found, estimates
+        plans.append(StagePlan(stage, len(names), certain, costs))
+    return plans, estimates
 
 
 def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) -> float:

@@ -57,9 +57,9 @@ class Entities:
 
     def add(self, identifier: str, kind: str, /, **properties: Any) -> Any:
         """An entity that is no file or folder of the crate; the one there is, if there is one."""
-        found = self.crate.get(identifier)
-        if found is not None:
-            return found
+        entity = self.crate.get(identifier)
+        if entity is not None:
+            return entity
         properties = {"@type": kind, **_compact(properties)}
         return self.crate.add(ContextEntity(self.crate, identifier, properties))
 
@@ -97,8 +97,8 @@ class Entities:
 
     def parameters(self, owner: str) -> list[Any]:
         """The formal parameters that an owner has got so far."""
-        found = self.crate.get_by_type("FormalParameter")
-        return [entity for entity in found if entity.id.startswith(f"#parameter/{owner}/")]
+        parameters = self.crate.get_by_type("FormalParameter")
+        return [entity for entity in parameters if entity.id.startswith(f"#parameter/{owner}/")]
 
     def setting(self, owner: str, name: str, value: Any) -> Any:
         """A value of a tool's setting; jobs with the same value share it."""
@@ -113,10 +113,10 @@ class Entities:
 
 def _compact(properties: dict[str, Any]) -> dict[str, Any]:
     """Properties as compacted JSON-LD has them: no empty ones, and no list of one."""
-    found = {}
+    compacted = {}
     for name, value in properties.items():
         if isinstance(value, list) and len(value) == 1:
             (value,) = value
         if value not in (None, []):
-            found[name] = value
-    return found
+            compacted[name] = value
+    return compacted

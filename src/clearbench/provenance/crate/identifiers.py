@@ -13,10 +13,10 @@ _SPDX = "spdx.org"
 
 def check_orcid(url: str) -> None:
     """Raises UserError for what is no ORCID: its last digit checks the others (ISO 7064, 11-2)."""
-    found = _ORCID.fullmatch(url)
-    if found is None:
+    match = _ORCID.fullmatch(url)
+    if match is None:
         raise UserError(f"--orcid {url}: allowed: https://orcid.org/0000-0000-0000-0000")
-    *digits, last = list(found[1].replace("-", ""))
+    *digits, last = list(match[1].replace("-", ""))
     total = 0
     for digit in digits:
         total = 2 * (total + int(digit))

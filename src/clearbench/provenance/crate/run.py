@@ -50,9 +50,11 @@ class RunDescription:
         run = self._whole(jobs)
         crate.root_dataset["mentions"] = [self._engine(jobs, run, snakemake), run, *jobs]
         for artifact in self._graph:
-            found = self._entities.parameters(artifact.stage)
+            parameters = self._entities.parameters(artifact.stage)
             crate.get(tool(artifact))["input"] = [
-                parameter for parameter in found if parameter != output(self._entities, artifact)
+                parameter
+                for parameter in parameters
+                if parameter != output(self._entities, artifact)
             ]
 
     def _job(self, artifact: Artifact) -> Any:
@@ -137,9 +139,9 @@ class RunDescription:
 
     def _folder(self, artifact: Artifact) -> Any:
         path = self._path(artifact.name)
-        found = self._entities.part(path)
-        if found is not None:
-            return found
+        folder = self._entities.part(path)
+        if folder is not None:
+            return folder
         copied = self._with_data or artifact.stage in COPIED
         files = list(self._files(artifact, copied))
         beside = list(self._beside(artifact))
@@ -191,10 +193,10 @@ class RunDescription:
 
     def _all_roles(self) -> Mapping[str, list[Any]]:
         """The formal parameters that folders and records stand for, by their names."""
-        found: dict[str, dict[str, Any]] = defaultdict(dict)
+        parameters: dict[str, dict[str, Any]] = defaultdict(dict)
 
         def note(name: str, parameter: Any) -> None:
-            found[name][parameter.id] = parameter
+            parameters[name][parameter.id] = parameter
 
         for artifact in self._graph:
             note(artifact.name, output(self._entities, artifact))
@@ -204,7 +206,7 @@ class RunDescription:
                 record = self._entities.parameter(artifact.stage, "record", "File")
                 note(f"{name}/{PROVENANCE}", record)
         note(TABLES, self._entities.parameter("workflow", TABLES, "Dataset"))
-        return defaultdict(list, {name: list(roles.values()) for name, roles in found.items()})
+        return defaultdict(list, {name: list(roles.values()) for name, roles in parameters.items()})
 
     def _image(self, record: Record) -> Any | None:
         image = record.recipe.image
@@ -229,11 +231,11 @@ class RunDescription:
 
 def _with_files(folder: Any) -> list[Any]:
     """An artifact's folder and its files, in the crate or not."""
-    found = [folder]
+    entities = [folder]
     for relation in ("hasPart", "mentions"):
         files = folder.get(relation, [])
-        found += files if isinstance(files, list) else [files]
-    return found
+        entities += files if isinstance(files, list) else [files]
+    return entities
 
 
 def _environment(record: Record) -> dict[str, Any]:

@@ -78,14 +78,14 @@ def given(entities: Entities, artifact: Artifact, name: str) -> Any:
 
 
 def _configuration(entities: Entities, suite: Suite, root: Path) -> list[Any]:
-    found = []
+    parameters = []
     for name, path in config_files(suite).items():
         parameter = entities.parameter("workflow", name, "File")
         # A suite file may lie anywhere.
         source = suite.path if name == "suite" else root / path
         entities.file(source, path, exampleOfWork=parameter)
-        found.append(parameter)
-    return found
+        parameters.append(parameter)
+    return parameters
 
 
 def _tool(entities: Entities, artifact: Artifact) -> Any:
@@ -100,10 +100,10 @@ def _tool(entities: Entities, artifact: Artifact) -> Any:
 
 def _steps(entities: Entities, graph: Graph) -> list[Any]:
     """The steps in an order in which they can be run, with what flows into each."""
-    found: dict[str, Any] = {}
+    artifacts: dict[str, Any] = {}
     flows: dict[str, dict[str, Any]] = {}
     for artifact in graph:
-        found[artifact.rule] = artifact
+        artifacts[artifact.rule] = artifact
         into = flows.setdefault(artifact.rule, {})
         for name, source in artifact.inputs.items():
             source_output = output(entities, graph[source])
@@ -118,7 +118,7 @@ def _steps(entities: Entities, graph: Graph) -> list[Any]:
             workExample=entities.crate.get(tool(artifact)),
             connection=list(flows[rule].values()),
         )
-        for position, (rule, artifact) in enumerate(found.items(), start=1)
+        for position, (rule, artifact) in enumerate(artifacts.items(), start=1)
     ]
 
 
