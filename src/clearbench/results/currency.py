@@ -35,16 +35,16 @@ class Status:
 
 def assess(graph: Graph, tree: Tree, environments: Accepted) -> dict[str, Status]:
     """The status of every artifact of a suite by name, in the flow's order."""
-    found: dict[str, Status] = {}
+    statuses: dict[str, Status] = {}
     for artifact in graph:
         folder = tree.root / artifact.name
         if folder.exists() and not folder.is_dir():
             raise UserError(f"{folder}: a file, where an artifact has its folder; move it away")
-        waits = tuple(name for name in artifact.inputs.values() if not found[name].current)
+        waits = tuple(name for name in artifact.inputs.values() if not statuses[name].current)
         causes = tuple(_causes(artifact, tree, environments))
-        found[artifact.name] = Status(artifact, causes, waits, _unlocked(artifact.name, tree))
+        statuses[artifact.name] = Status(artifact, causes, waits, _unlocked(artifact.name, tree))
     tree.remember()
-    return found
+    return statuses
 
 
 def _unlocked(name: str, tree: Tree) -> Mapping[str, str]:

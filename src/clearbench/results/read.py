@@ -69,7 +69,7 @@ def _read_run(tree: Tree, run: Run) -> Outcome:
         when = "evaluation" if manifest.step is None else f"step {manifest.step}"
         proof = Source(f"{scored}/{MANIFEST}", "status")
         return Outcome("diverged", detail=when, reason=f"diverged ({when})", proof=proof)
-    found = {}
+    contents = {}
     for name in (SCORES, DRAWS):
         known = manifest.files.get(name)
         path = f"{scored}/{name}"
@@ -79,14 +79,14 @@ def _read_run(tree: Tree, run: Run) -> Outcome:
         if known is None or digest(content) != known.sha256:
             reason = f"{tree.root / path}: not the file that the job wrote"
             return Outcome("missing", detail="unproven", reason=reason)
-        found[name] = json.loads(content)
+        contents[name] = json.loads(content)
     documents: dict[DocumentName, Document] = {
-        "score": Document(f"{scored}/{SCORES}", found[SCORES]),
+        "score": Document(f"{scored}/{SCORES}", contents[SCORES]),
         "evaluate": _cost(tree, run.records),
     }
     if run.trained:
         documents["train"] = _cost(tree, run.weights)
-    return Outcome(documents=documents, draws=found.get(DRAWS, {}))
+    return Outcome(documents=documents, draws=contents.get(DRAWS, {}))
 
 
 def _cost(tree: Tree, name: str) -> Document:

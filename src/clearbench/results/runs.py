@@ -94,8 +94,8 @@ class Results:
     def score_keys(self) -> list[str]:
         """The keys that any score file has, in the files' order, without those of intervals."""
         scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
-        found = (key for document in scores for key in document.numbers if not Key.parse(key).end)
-        return list(dict.fromkeys(found))
+        keys = (key for document in scores for key in document.numbers if not Key.parse(key).end)
+        return list(dict.fromkeys(keys))
 
 
 def groups_of(runs: Iterable[Run]) -> tuple[Group, ...]:

@@ -66,8 +66,8 @@ def _check(folders: Mapping[str, Path], records: Records, gold: Records) -> None
 
 def files_of(scored: Scored) -> dict[str, str]:
     """The text of each file of the artifact by its name."""
-    found = {SCORES: json.dumps(scored.scores, indent=1) + "\n"}
+    files = {SCORES: json.dumps(scored.scores, indent=1) + "\n"}
     if scored.draws:
         lines = ",\n".join(f'"{key}": {json.dumps(list(n))}' for key, n in scored.draws.items())
-        found[DRAWS] = f"{{\n{lines}\n}}\n"
-    return found
+        files[DRAWS] = f"{{\n{lines}\n}}\n"
+    return files

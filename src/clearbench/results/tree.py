@@ -83,9 +83,11 @@ class Tree:
 
     def inputs(self, artifact: Artifact) -> dict[str, str | None]:
         """The digests of an artifact's inputs as its job would record them; None for a missing."""
-        found = {name: self.manifest_digest(source) for name, source in artifact.inputs.items()}
-        found |= {f"{name}/{PROVENANCE}": self.record_digest(name) for name in artifact.reads}
-        return found | {name: self._folder_digest(path) for name, path in artifact.outside.items()}
+        digests = {name: self.manifest_digest(source) for name, source in artifact.inputs.items()}
+        digests |= {f"{name}/{PROVENANCE}": self.record_digest(name) for name in artifact.reads}
+        return digests | {
+            name: self._folder_digest(path) for name, path in artifact.outside.items()
+        }
 
     def broken_link(self, artifact: Artifact) -> str | None:
         """Why an artifact is not proven by its record and its inputs as they are; None if it is."""
@@ -94,8 +96,8 @@ class Tree:
             record = self.own_record(artifact.name)
         except UserError as error:
             return str(error)
-        for name, found in self.inputs(artifact).items():
-            if record.recipe.inputs.get(name) != found:
+        for name, input_digest in self.inputs(artifact).items():
+            if record.recipe.inputs.get(name) != input_digest:
                 return f"{path}: made from another {name} than the one here"
         return None
 
@@ -117,12 +119,12 @@ class Tree:
             if stat.st_size != entry.size:
                 return f"{path}: {stat.st_size} bytes, the manifest says {entry.size}"
             if reread:
-                found = sha256(path)
+                checksum = sha256(path)
             elif stat.st_ctime_ns == record.times.get(file):
                 continue
             else:
-                found = self._sha256(path)
-            if found != entry.sha256:
+                checksum = self._sha256(path)
+            if checksum != entry.sha256:
                 return f"{path}: other bytes than those that were made"
         return None
 

@@ -71,24 +71,24 @@ class Graph:
 
     def ancestors(self, name: str) -> list[Artifact]:
         """An artifact after all that it is made from, in the flow's order."""
-        found: dict[str, Artifact] = {}
+        artifacts: dict[str, Artifact] = {}
 
         def visit(name: str) -> None:
-            if name not in found:
+            if name not in artifacts:
                 for source in self[name].inputs.values():
                     visit(source)
-                found[name] = self[name]
+                artifacts[name] = self[name]
 
         visit(name)
-        return list(found.values())
+        return list(artifacts.values())
 
     def descendants(self, *names: str) -> list[Artifact]:
         """Some artifacts and all that are made from them, in the flow's order."""
-        found = set(names)
+        reached = set(names)
         for artifact in self:
-            if not found.isdisjoint(artifact.inputs.values()):
-                found.add(artifact.name)
-        return [artifact for artifact in self if artifact.name in found]
+            if not reached.isdisjoint(artifact.inputs.values()):
+                reached.add(artifact.name)
+        return [artifact for artifact in self if artifact.name in reached]
 
     def _all(self) -> Iterator[Artifact]:
         yield from self._data()

@@ -108,13 +108,13 @@ class Suite:
     def sources(self) -> list[tuple[Kind, str, str | None]]:
         """The dataset's parts and the models that it reads: kind, hub id or folder, revision."""
         dataset, model = self.dataset, self.model
-        found: list[tuple[Kind, str | None, str | None]] = [
+        sources: list[tuple[Kind, str | None, str | None]] = [
             ("dataset", dataset.images, dataset.images_revision),
             ("dataset", dataset.texts, dataset.texts_revision),
             ("model", model.hub, model.revision),
             *(("model", given.model, given.revision) for given in self.file.external.values()),
         ]
-        return [(kind, name, revision) for kind, name, revision in found if name]
+        return [(kind, name, revision) for kind, name, revision in sources if name]
 
     @property
     def holdout(self) -> int | None:
