@@ -129,11 +129,11 @@ def take_stock(folder: Path, manifest: Manifest, names: Iterable[str] | None = N
         paths = [path for path in visible_files(folder) if path.name not in _BESIDE]
     else:
         paths = [folder / name for name in sorted(names)]
-    found = {
+    entries = {
         str(path.relative_to(folder)): FileEntry(path.stat().st_size, sha256(path))
         for path in paths
     }
-    return Manifest(manifest.stage, found, manifest.status, manifest.step)
+    return Manifest(manifest.stage, entries, manifest.status, manifest.step)
 
 
 def actual(folder: Path) -> Path:
@@ -252,8 +252,8 @@ def _files_of_others(folder: Path) -> list[str]:
     except (OSError, UserError):
         # Nothing tells what was the artifact's.
         return []
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return [name for name in found if name not in own]
+    names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return [name for name in names if name not in own]
 
 
 def discard(folder: Path) -> None:

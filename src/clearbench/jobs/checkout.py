@@ -25,8 +25,8 @@ def checkout() -> dict[str, Any]:
     """
     told = os.environ.get(CHECKOUT)
     if told and "APPTAINER_CONTAINER" in os.environ:
-        found: dict[str, Any] = json.loads(told)
-        return found
+        facts: dict[str, Any] = json.loads(told)
+        return facts
     source = Path(__file__).resolve()
     try:
         commit = _commit(source)

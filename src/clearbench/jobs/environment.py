@@ -80,15 +80,15 @@ def image() -> str | None:
     if not promised:
         # Somebody's own may be a folder, or out of sight.
         with contextlib.suppress(UserError):
-            found, ours = container(), load_site().image
-            if found and ours.is_file() and found == image_digest(ours):
-                return found
+            inside, ours = container(), load_site().image
+            if inside and ours.is_file() and inside == image_digest(ours):
+                return inside
         return None
-    found = container()
-    if found != promised:
-        inside = f"in the image {found[:12]}" if found else "in no image"
-        raise UserError(f"started {inside}; this run promises the image {promised[:12]}")
-    return found
+    inside = container()
+    if inside != promised:
+        place = f"in the image {inside[:12]}" if inside else "in no image"
+        raise UserError(f"started {place}; this run promises the image {promised[:12]}")
+    return inside
 
 
 def container() -> str | None:
@@ -113,11 +113,11 @@ def image_digest(path: Path) -> str:
         data = json.loads(known.read_text(encoding="utf-8"))
         if {key: data[key] for key in state} == state:
             return str(data["sha256"])
-    found = sha256(path)
+    checksum = sha256(path)
     # Where the image's folder is read-only, only time is lost.
     with contextlib.suppress(OSError):
-        known.write_text(json.dumps({**state, "sha256": found}) + "\n", encoding="utf-8")
-    return found
+        known.write_text(json.dumps({**state, "sha256": checksum}) + "\n", encoding="utf-8")
+    return checksum
 
 
 def describe() -> dict[str, Any]:

@@ -193,12 +193,14 @@ class Job:
 
         UserError in an image, which is to hold what is locked.
         """
-        found = packages.unlocked()
-        if found and environment.image() is not None:
-            raise UserError(f"{packages.remark(found)}; build the image again (`make container`)")
-        if found and not parallel.rank():
-            print(f"clearbench: {packages.remark(found)}; no audit proves this", file=sys.stderr)
-        return found
+        unlocked = packages.unlocked()
+        if unlocked and environment.image() is not None:
+            raise UserError(
+                f"{packages.remark(unlocked)}; build the image again (`make container`)"
+            )
+        if unlocked and not parallel.rank():
+            print(f"clearbench: {packages.remark(unlocked)}; no audit proves this", file=sys.stderr)
+        return unlocked
 
     def _kept(self, recipe: Recipe) -> bool:
         """Whether the artifact is there, whole, and made by the same recipe; then it is kept."""
@@ -282,15 +284,15 @@ class Job:
 
 def _invalidations(folder: Path) -> list[dict[str, str]]:
     """Why an artifact was marked as untrusted, the latest last; failed attempts pass it on."""
-    found: list[dict[str, str]] = []
+    invalidations: list[dict[str, str]] = []
     # Without a record there is no history to carry on.
     with contextlib.suppress(UserError):
-        found += read_record(folder).facts["invalidations"]
+        invalidations += read_record(folder).facts["invalidations"]
     for name in (FAILURE, INVALID):
         path = folder / name
         # A note that is damaged tells of nothing.
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, ValueError, KeyError):
             data = json.loads(path.read_text(encoding="utf-8"))
             notes = data["invalidations"] if name == FAILURE else [data]
-            found += [note for note in notes if note not in found]
-    return found
+            invalidations += [note for note in notes if note not in invalidations]
+    return invalidations

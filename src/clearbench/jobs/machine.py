@@ -53,15 +53,15 @@ def _processor() -> tuple[str, list[str]]:
 
 
 def _kernels() -> dict[str, str]:
-    found = {key: value for key, value in os.environ.items() if _CHOICES.fullmatch(key)}
+    kernels = {key: value for key, value in os.environ.items() if _CHOICES.fullmatch(key)}
     # How many threads stands beside it.
-    found.pop("OMP_NUM_THREADS", None)
+    kernels.pop("OMP_NUM_THREADS", None)
     torch = sys.modules.get("torch")
     if torch is not None:
-        found["torch"] = torch.backends.cpu.get_cpu_capability()
+        kernels["torch"] = torch.backends.cpu.get_cpu_capability()
         if _gpu() is not None:
-            found["cuda"] = f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
-    return dict(sorted(found.items()))
+            kernels["cuda"] = f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
+    return dict(sorted(kernels.items()))
 
 
 def _gpu() -> str | None:

@@ -135,12 +135,12 @@ def parse_record(text: bytes, path: Path) -> Record:
             data.pop("unlocked"),
         )
         paths = {name: entry["path"] for name, entry in inputs.items()}
-        found = Record(recipe, paths, data.pop("manifest"), data.pop("times"), data)
+        record = Record(recipe, paths, data.pop("manifest"), data.pop("times"), data)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path}: not a provenance record ({error})") from None
     if not sealed:
         raise UserError(f"{path}: edited since the job wrote it (its seal is broken)")
-    return found
+    return record
 
 
 def read_record(folder: Path) -> Record:

@@ -50,9 +50,9 @@ def check_path(path: Path, forbidden: str = "", reason: str = "") -> None:
     """Raise WorkflowError for a path that Snakemake or a command can't be given."""
     if _BROKEN.search(str(path)):
         raise WorkflowError(f"{str(path)!r}: {_BREAKS}")
-    found = [letter for letter in forbidden if letter in str(path)]
-    if found:
-        raise WorkflowError(f"{path}: {' '.join(found)}{reason}; choose another path")
+    letters = [letter for letter in forbidden if letter in str(path)]
+    if letters:
+        raise WorkflowError(f"{path}: {' '.join(letters)}{reason}; choose another path")
 
 
 def check_elsewhere(paths: tuple[Path, ...], chosen: Mapping[str, str]) -> None:

@@ -98,7 +98,7 @@ class Workflow:
         manifest of another.
         """
 
-        def found(wildcards: Wildcards) -> dict[str, str]:
+        def inputs(wildcards: Wildcards) -> dict[str, str]:
             artifact = self._artifact(pattern, wildcards)
             status = self._decide().get(artifact.name, Status(artifact))
             edges = {name: self.output(source) for name, source in artifact.inputs.items()}
@@ -109,17 +109,17 @@ class Workflow:
                 edges = {name: ancient(path) for name, path in edges.items()}
             return edges
 
-        return found
+        return inputs
 
     def command(self, pattern: str) -> Callable[[Wildcards], str]:
         """The function that gives the command of a rule's job, quoted."""
 
-        def found(wildcards: Wildcards) -> str:
+        def command(wildcards: Wildcards) -> str:
             return shlex.join(
                 self.graph.command(self._artifact(pattern, wildcards).name, self.root)
             )
 
-        return found
+        return command
 
     @property
     def image(self) -> str | None:
@@ -158,7 +158,7 @@ class Workflow:
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""
 
-        def found(wildcards: Wildcards) -> str:
+        def tables(wildcards: Wildcards) -> str:
             domains = table_domains(table)
             if self.suite.domain not in domains:
                 suites = ", ".join(suites_of(domains, Path.cwd()))
@@ -168,7 +168,7 @@ class Workflow:
                 )
             return self.output(TABLES)
 
-        return found
+        return tables
 
     def ranked_tables(self, wildcards: Wildcards) -> str:
         """The same for Table 2, which needs to know of suites of single domains too."""

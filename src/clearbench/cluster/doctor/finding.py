@@ -38,9 +38,9 @@ def look_at_packages(remedy: str) -> Finding:
     """Whether this process imports what is locked."""
 
     def see() -> str:
-        found = packages.unlocked()
-        if found:
-            raise UserError(packages.remark(found))
+        unlocked = packages.unlocked()
+        if unlocked:
+            raise UserError(packages.remark(unlocked))
         return f"those of {packages.LOCKS / packages.lock_kind()}.lock"
 
     return look(f"packages of Python {platform.python_version()}", see, remedy)

@@ -50,10 +50,10 @@ def _folder(path: str) -> str:
 
 def _cached(kind: hub.Kind, name: str, revision: str | None) -> str:
     try:
-        found = hub.snapshot(kind, name, revision, cached=True)
+        folder = hub.snapshot(kind, name, revision, cached=True)
     except UserError:
         raise UserError(f"revision {revision or 'main'} is not in the hub's cache") from None
-    return f"in the cache, revision {found.name[:12]}"
+    return f"in the cache, revision {folder.name[:12]}"
 
 
 def _gpu() -> str:
