@@ -85,7 +85,7 @@ class _Sections(click.Group):
 
 
 def _commands(module: object) -> list[click.Command]:
-    return [found for found in vars(module).values() if isinstance(found, click.Command)]
+    return [command for command in vars(module).values() if isinstance(command, click.Command)]
 
 
 @click.group(

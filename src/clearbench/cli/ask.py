@@ -24,16 +24,16 @@ def show(target: str | None, suite: str, results: Path) -> None:
     from clearbench.suite.load import suite_names
 
     graph, tree, environments = open_suite(suite, results)
-    found, tables = graph.suite, tree.root / TABLES
-    main = "table5" if found.domain == "vision" else "comparison"
+    chosen, tables = graph.suite, tree.root / TABLES
+    main = "table5" if chosen.domain == "vision" else "comparison"
     known = sorted(path.stem for path in tables.glob("*.md"))
     if not known:
         raise UserError(
-            f"{tables}: no tables; make them first: snakemake --config suite={found.name}"
+            f"{tables}: no tables; make them first: snakemake --config suite={chosen.name}"
         )
     if target is not None and target not in known:
         raise UserError(
-            f"{target}: neither a suite nor a table of suite {found.name}; its tables:"
+            f"{target}: neither a suite nor a table of suite {chosen.name}; its tables:"
             f" {', '.join(known)}; suites here: {', '.join(suite_names(Path.cwd()))}"
         )
     for line in not_current(graph, assess(graph, tree, environments)):
@@ -78,20 +78,20 @@ def carry_over(suite: str, results: Path) -> None:
 
     compared = load_suite(suite, Path.cwd())
     here, *there = (
-        read_results(Graph(found), Tree(results / found.name))
-        for found in (compared, *single_domain_suites(compared, Path.cwd()))
+        read_results(Graph(one), Tree(results / one.name))
+        for one in (compared, *single_domain_suites(compared, Path.cwd()))
     )
     rows = []
     for other in there:
         domain = other.suite.domain
         papers = [printed_correlations(table, domain) for table in (TABLE_1, TABLE_3)]
         papers.append(row_correlations(domain))
-        known = [{found.measure: f"{found.rho:+.3f}" for found in paper} for paper in papers]
-        for found in correlations(here, other):
-            ours = f"{found.rho:+.3f}", f"{found.p:.3f}", len(found.methods)
-            theirs = [rho.get(found.measure, "–") for rho in known]
-            theirs.append(f"{PRINTED[domain]:+.3f}" if found.measure == FORGET else "–")
-            rows.append((other.suite.name, domain, found.measure, *ours, *theirs))
+        known = [{printed.measure: f"{printed.rho:+.3f}" for printed in paper} for paper in papers]
+        for measured in correlations(here, other):
+            ours = f"{measured.rho:+.3f}", f"{measured.p:.3f}", len(measured.methods)
+            theirs = [rho.get(measured.measure, "–") for rho in known]
+            theirs.append(f"{PRINTED[domain]:+.3f}" if measured.measure == FORGET else "–")
+            rows.append((other.suite.name, domain, measured.measure, *ours, *theirs))
     headers = ["suite", "domain", "measure", "ρ (Spearman)", "p", "methods"]
     headers += ["ρ of Table 1", "ρ of Table 3", "ρ of Table 2's rows", "ρ it prints"]
     click.echo(f"## Table 2: rank correlation with suite {compared.name}\n")
@@ -123,8 +123,8 @@ def overhead(names: tuple[str, ...], suite: tuple[str, ...], results: Path) -> N
     rows = []
     for name in (*names, *suite) or (DEFAULT,):
         chosen = load_suite(name, Path.cwd())
-        found = read_results(Graph(chosen), Tree(results / chosen.name))
-        cells, size = ratios(found), weights(found)
+        measured = read_results(Graph(chosen), Tree(results / chosen.name))
+        cells, size = ratios(measured), weights(measured)
         number = len(cells[MEASURES[0].key])
         if size is None or not number:
             raise UserError(

@@ -19,8 +19,8 @@ def fetch(suite: str) -> None:
     from clearbench import hub
     from clearbench.suite.load import load_suite
 
-    found = load_suite(suite, Path.cwd())
-    for kind, name, revision in found.sources:
+    chosen = load_suite(suite, Path.cwd())
+    for kind, name, revision in chosen.sources:
         if Path(name).is_dir():
             click.echo(f"{kind} {name}: a folder, nothing to fetch")
             continue
@@ -31,5 +31,5 @@ def fetch(suite: str) -> None:
             f"{kind} {name}: commit {got.commit}, {got.files} files, {got.size / 2**30:.2f} GiB,"
             f" all as the hub has them, in {got.folder}"
         )
-    if not found.sources:
-        click.echo(f"suite {found.name}: made here, nothing to fetch")
+    if not chosen.sources:
+        click.echo(f"suite {chosen.name}: made here, nothing to fetch")

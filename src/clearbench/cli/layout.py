@@ -17,11 +17,11 @@ def fit(text: str, width: int | None) -> str:
     """
     if width is None:
         return text
-    found: list[str] = []
+    fitted: list[str] = []
     for table, group in groupby(text.splitlines(), lambda line: line.startswith("|")):
         lines = list(group)
-        found += _tables(lines, width) if table else _paragraphs(lines, width)
-    return "\n".join(found)
+        fitted += _tables(lines, width) if table else _paragraphs(lines, width)
+    return "\n".join(fitted)
 
 
 def _paragraphs(lines: Sequence[str], width: int) -> Iterator[str]:

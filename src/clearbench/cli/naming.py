@@ -35,7 +35,7 @@ def of_suite(target: str | None = None, many: bool = False) -> Callable[..., Any
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
-        def found(suite: str | None, words: tuple[str, ...], **given: Any) -> Any:
+        def wrapper(suite: str | None, words: tuple[str, ...], **given: Any) -> Any:
             named = [word for word in words if _names_suite(word)]
             others = [word for word in words if word not in named]
             if target is None:
@@ -57,7 +57,7 @@ def of_suite(target: str | None = None, many: bool = False) -> Callable[..., Any
         option = click.option(
             "--suite", metavar="SUITE", help=f"A suite's name or file.  [default: {DEFAULT}]"
         )
-        return option(words(found))
+        return option(words(wrapper))
 
     return decorate
 

@@ -37,7 +37,9 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     statuses = assess(graph, tree, environments)
     chosen = list(statuses)
     if target is not None:
-        chosen = [found.name for found in graph.ancestors(_artifact(target, graph, tree).name)]
+        chosen = [
+            artifact.name for artifact in graph.ancestors(_artifact(target, graph, tree).name)
+        ]
     if as_json:
         data = {
             name: {
@@ -144,13 +146,13 @@ def _audit_all(proof: Any, as_json: bool) -> None:
 def _audit_cell(graph: "Graph", tree: "Tree", proof: Any, cell: str, as_json: bool) -> None:
     from clearbench.provenance.chain import broken_links, chain, draw
 
-    found = chain(graph, tree, cell, proof.broken_link)
+    root = chain(graph, tree, cell, proof.broken_link)
     if as_json:
-        click.echo(json.dumps(found, indent=1))
+        click.echo(json.dumps(root, indent=1))
     else:
-        for line in draw(found):
+        for line in draw(root):
             click.echo(line)
-    if broken_links(found):
+    if broken_links(root):
         raise SystemExit(1)
 
 
@@ -173,11 +175,11 @@ def open_suite(suite: str, results: Path) -> "tuple[Graph, Tree, Accepted]":
     from clearbench.suite.graph import Graph
     from clearbench.suite.load import load_suite
 
-    found = load_suite(suite, Path.cwd())
+    chosen = load_suite(suite, Path.cwd())
     unlocked = packages.unlocked()
     if unlocked:
         click.echo(f"clearbench: {packages.remark(unlocked)}", err=True)
-    return Graph(found), Tree(results / found.name), accepted_here()
+    return Graph(chosen), Tree(results / chosen.name), accepted_here()
 
 
 def _suite_of(target: str | None, results: Path, suite: str) -> str:

@@ -36,8 +36,8 @@ def export_crate(
     from clearbench.provenance.crate.export import Publication, export
     from clearbench.suite.load import load_suite
 
-    found = load_suite(suite, Path.cwd())
-    out = out or results / f"{found.name}-crate"
+    chosen = load_suite(suite, Path.cwd())
+    out = out or results / f"{chosen.name}-crate"
     publication = Publication(licence, author, orcid)
-    export(found, Path.cwd(), results / found.name, out, publication, with_data)
+    export(chosen, Path.cwd(), results / chosen.name, out, publication, with_data)
     click.echo(out)

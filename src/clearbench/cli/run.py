@@ -113,15 +113,15 @@ def run(
 def _matching(pattern: str, graph: "Graph") -> list[str]:
     """The runs whose names begin with the parts of a pattern."""
     parts = pattern.split("/")
-    found = [
+    names = [
         name
         for name in graph.runs
         if len(name.split("/")) >= len(parts) and all(map(fnmatchcase, name.split("/"), parts))
     ]
-    if not found:
+    if not names:
         known = ", ".join(dict.fromkeys("/".join(name.split("/")[:2]) for name in graph.runs))
         raise UserError(f"{pattern}: suite {graph.suite.name} has no such cell; it has: {known}")
-    return found
+    return names
 
 
 def _scores(folder: Path) -> str:
@@ -144,7 +144,9 @@ def check(suite: str) -> None:
     from clearbench.suite.load import load_suite
     from clearbench.trial.suite import try_methods, try_metrics
 
-    found = load_suite(suite, Path.cwd())
-    found.check_sources()
-    scores, methods = try_metrics(found), try_methods(found)
-    click.echo(f"suite {found.name}: {methods} methods and {scores} scores tried, no mistake found")
+    chosen = load_suite(suite, Path.cwd())
+    chosen.check_sources()
+    scores, methods = try_metrics(chosen), try_methods(chosen)
+    click.echo(
+        f"suite {chosen.name}: {methods} methods and {scores} scores tried, no mistake found"
+    )
