@@ -74,8 +74,8 @@ def _tag(image: Image.Image, number: int, default: int) -> int:
     """A number among the tags of a TIFF; the default elsewhere."""
     if not isinstance(image, TiffImagePlugin.TiffImageFile):
         return default
-    found = image.tag_v2.get(number, default)
-    return int(found[0] if isinstance(found, tuple) else found)
+    value = image.tag_v2.get(number, default)
+    return int(value[0] if isinstance(value, tuple) else value)
 
 
 def _grey(image: Image.Image, white: int | None, inverted: bool) -> Image.Image:
@@ -90,11 +90,11 @@ def _grey(image: Image.Image, white: int | None, inverted: bool) -> Image.Image:
     white = next(level for level in candidates if most <= level)
     shares = levels / white
     eight = np.rint(255 * (1 - shares if inverted else shares)).astype(np.uint8)
-    found = Image.fromarray(eight)
+    grey = Image.fromarray(eight)
     clear = image.info.get("transparency")
     if isinstance(clear, int):
-        found.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
-    return found
+        grey.putalpha(Image.fromarray(np.where(levels == clear, 0, 255).astype(np.uint8)))
+    return grey
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -23,14 +23,14 @@ def bare(text: str) -> str:
 
     Of a text that is nothing but such marks, they stay.
     """
-    whole = found = composed(text)
+    whole = inner = composed(text)
     while True:
-        shorter = found.rstrip(_ENDS + " ").lstrip(_OPENING + " ")
+        shorter = inner.rstrip(_ENDS + " ").lstrip(_OPENING + " ")
         if len(shorter) > 1 and shorter[0] in _QUOTES and shorter[-1] in _QUOTES:
             shorter = shorter[1:-1]
-        if shorter == found:
-            return found or whole
-        found = shorter
+        if shorter == inner:
+            return inner or whole
+        inner = shorter
 
 
 def folded(text: str) -> str:

@@ -202,17 +202,17 @@ class Store:
 
     def column_with(self, text: str) -> str:
         """The column in which the first sample that has a text has it; for none, "text"."""
-        found = (column_of(sample, text) for sample in self.samples() if text in sample.texts)
-        return next(found, "text")
+        columns = (column_of(sample, text) for sample in self.samples() if text in sample.texts)
+        return next(columns, "text")
 
     def sample_with(self, text: str, image: int | None = None) -> str:
         """The id of the first sample that has a text, about an image if one is given."""
-        found = (
+        ids = (
             sample.id
             for sample in self.samples()
             if text in sample.texts and image in (None, sample.image)
         )
-        return next(found, repr(text))
+        return next(ids, repr(text))
 
     @cached_property
     def _train(self) -> list[TrainSample]:

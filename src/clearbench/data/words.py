@@ -22,17 +22,17 @@ def words_of(text: str, words: Words) -> list[str]:
     # Imported here: it takes longer than the rest of the package that a dataset needs.
     from rouge_score.tokenize import tokenize
 
-    found: list[str] = tokenize(text, None)
-    return found
+    tokens: list[str] = tokenize(text, None)
+    return tokens
 
 
 def _unicode_words(text: str) -> list[str]:
-    found: list[str] = []
+    words: list[str] = []
     inside, goes_on = False, False
     for sign in folded(composed(text)):
         kind = unicodedata.category(sign)[0]
         if kind == "M" and inside:
-            found[-1] += sign
+            words[-1] += sign
             continue
         # A mark on nothing, as an emoji's, is no word.
         inside, before = kind in "LN", inside and goes_on
@@ -40,7 +40,7 @@ def _unicode_words(text: str) -> list[str]:
             continue
         goes_on = not unspaced(sign)
         if before and goes_on:
-            found[-1] += sign
+            words[-1] += sign
         else:
-            found.append(sign)
-    return found
+            words.append(sign)
+    return words

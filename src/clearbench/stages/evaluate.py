@@ -27,13 +27,13 @@ def run(
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        found = domain.run(settings, forget_size, base, models, place)
-        if found is None:
+        measures = domain.run(settings, forget_size, base, models, place)
+        if measures is None:
             job.diverged(None)
             return
         seconds = job.state.seconds("evaluation")
-        per_second = round(found["samples"] / seconds, 3)
-        job.measures.update(found, samples_per_second=per_second)
+        per_second = round(measures["samples"] / seconds, 3)
+        job.measures.update(measures, samples_per_second=per_second)
 
     stack = {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, **stack, "dataset": dataset}

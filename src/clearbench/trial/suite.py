@@ -80,7 +80,7 @@ def _scores_of_faces() -> dict[str, float]:
     def seen(shown: list[Picture], *models: str) -> Seen:
         vectors = {name: generator.normal(size=(len(shown), _WIDTH)) for name in models}
         unit = {name: v / np.linalg.norm(v, axis=1, keepdims=True) for name, v in vectors.items()}
-        return Seen(shown, {name: found.astype(np.float32) for name, found in unit.items()})
+        return Seen(shown, {name: matrix.astype(np.float32) for name, matrix in unit.items()})
 
     shadows = seen(asked, *map(str, range(_SHADOWS)))
     return score_faces(seen(pictures, MODEL), [shadows], _PICTURES // 2, None)

@@ -142,20 +142,20 @@ def _text_rows(
     persons: list[str | None] = []
     for start in range(0, len(rows), step):
         block = rows[start : start + step]
-        found = names.said_in(text for row in block for text in row.values())
-        if not found:
+        named = names.said_in(text for row in block for text in row.values())
+        if not named:
             findings.report(
                 "unpictured",
                 f"{source.where('full', start)}: no person with an image is named in the"
                 f" {step} rows from here",
             )
-        if len(found) > 1:
+        if len(named) > 1:
             findings.report(
                 "ambiguous",
                 f"{source.where('full', start)}: the {step} rows from here name"
-                f" {', '.join(sorted(found))}; the option questions_per_person must fit",
+                f" {', '.join(sorted(named))}; the option questions_per_person must fit",
             )
-        persons += [found.pop() if len(found) == 1 else None] * len(block)
+        persons += [named.pop() if len(named) == 1 else None] * len(block)
     return [
         TrainSample(
             id=f"full/{number}/text_qa",
