@@ -85,7 +85,7 @@ def build_model(
 
 def named(name: str) -> Any:
     """A class of transformers; UserError where there is none of this name."""
-    found = getattr(transformers, name, None)
-    if found is None:
+    kind = getattr(transformers, name, None)
+    if kind is None:
         raise UserError(f"build: transformers has no class {name!r}")
-    return found
+    return kind

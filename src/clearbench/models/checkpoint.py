@@ -103,15 +103,15 @@ def write_pointer(
 
 def check_unquantised(source: Path) -> None:
     """Raise UserError where the weights of a folder are quantised: no such can be trained here."""
-    found = None
+    evidence = None
     with suppress(OSError, ValueError):
         config = json.loads((source / CONFIG_NAME).read_text(encoding="utf-8"))
-        found = _quantisation(config)
-    found = found or next((name for name in _QUANTISED if (source / name).is_file()), None)
-    if found:
+        evidence = _quantisation(config)
+    evidence = evidence or next((name for name in _QUANTISED if (source / name).is_file()), None)
+    if evidence:
         raise UserError(
-            f"model {source}: its weights are quantised ({found}), which can be neither trained nor"
-            " merged with adapters here; name the model that it was made from"
+            f"model {source}: its weights are quantised ({evidence}), which can be neither trained"
+            " nor merged with adapters here; name the model that it was made from"
         )
 
 
@@ -141,10 +141,10 @@ def check_checkpoint(
     elif trained_on is not None:
         raise UserError(f"model {source}: no adapter, so it lies on no base; leave trained_on out")
     models = (load_model(base, stack, domain, "float32", _META) for stack in ([], [folder]))
-    expected, found = (
+    expected, actual = (
         {(name, tensor.shape) for name, tensor in model.state_dict().items()} for model in models
     )
-    differing = sorted({name for name, _ in expected ^ found})
+    differing = sorted({name for name, _ in expected ^ actual})
     if differing:
         raise UserError(f"model {source}: not the suite's model: differs in {_some(differing)}")
     if adapter:
@@ -156,16 +156,16 @@ def load_processor(base: Path, domain: Domain) -> Any:
     pointer = _pointer(base)
     source = _folder(base, pointer)
     try:
-        found = processor.load(source, domain)
+        loaded = processor.load(source, domain)
     except _UNREADABLE as error:
         raise unreadable(source, error) from None
-    found.chat_template = pointer.get("chat_template") or found.chat_template
-    if found.chat_template is None:
+    loaded.chat_template = pointer.get("chat_template") or loaded.chat_template
+    if loaded.chat_template is None:
         raise UserError(
             f"model {pointer.get('hub', source)}: does not say how it lays out questions; put a"
             " chat_template into its file of config/models"
         )
-    return found
+    return loaded
 
 
 def ends_of(base: Path) -> list[int]:
@@ -194,8 +194,8 @@ def positions_of(base: Path) -> int | None:
 
 def text_positions(config: PretrainedConfig) -> int | None:
     """How many tokens a model of a configuration can place, where it sets a limit."""
-    found: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
-    return found
+    limit: int | None = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return limit
 
 
 def load_model(
@@ -293,7 +293,7 @@ def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
 
 def _widen_adapted(laid: PeftModel) -> None:
     """Have in single precision what an adapter is merged into, and what it brings whole."""
-    biases = any(getattr(found, "bias", "none") != "none" for found in laid.peft_config.values())
+    biases = any(getattr(config, "bias", "none") != "none" for config in laid.peft_config.values())
     for module in laid.modules():
         if isinstance(module, BaseTunerLayer):
             widen(module.get_base_layer())
@@ -394,10 +394,10 @@ def _adapter(model: nn.Module, lora: Lora, frozen: Collection[str]) -> LoraConfi
 
 def _owners(model: nn.Module) -> dict[int, list[str]]:
     """The names of each weight, by its identity: several where modules share it."""
-    found: dict[int, list[str]] = {}
+    names: dict[int, list[str]] = {}
     for name, parameter in model.named_parameters(remove_duplicate=False):
-        found.setdefault(id(parameter), []).append(name)
-    return found
+        names.setdefault(id(parameter), []).append(name)
+    return names
 
 
 def _check_unshared(adapted: PeftModel, owners: Mapping[int, Sequence[str]]) -> None:
@@ -448,15 +448,15 @@ def frozen_weights(model: nn.Module, frozen: str) -> set[str]:
     if not frozen:
         return set()
     shared = _owners(model).values()
-    found = {
+    matched = {
         name for names in shared if any(re.match(frozen, name) for name in names) for name in names
     }
-    if not found:
+    if not matched:
         names = [names[0] for names in shared]
         raise UserError(
             f"frozen: no weight matches {frozen}; they have names as {names[0]} and {names[-1]}"
         )
-    return found
+    return matched
 
 
 def _keep_statistics(model: nn.Module, frozen: str) -> None:

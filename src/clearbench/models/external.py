@@ -22,14 +22,14 @@ _OF_NO_MODEL = re.compile(
 
 def check_alone(adapter: Path) -> None:
     """Raise UserError where a folder holds weights beside its adapter, of whatever format."""
-    found = sorted(
+    weights = sorted(
         path.name
         for path in adapter.iterdir()
         if path.suffix in _WEIGHTS and not _OF_NO_MODEL.fullmatch(path.name)
     )
-    if found:
+    if weights:
         raise UserError(
-            f"model {adapter}: {', '.join(found)} beside the adapter: weights that were trained"
+            f"model {adapter}: {', '.join(weights)} beside the adapter: weights that were trained"
             " with it and are not in it; save them in the adapter (modules_to_save), or the model"
             " whole"
         )
@@ -61,9 +61,9 @@ def check_base(
 def _read(path: Path) -> dict[str, Any]:
     """A configuration; nothing for what is none, which is told where it is loaded."""
     with suppress(OSError, ValueError):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(config, dict):
+            return config
     return {}
 
 

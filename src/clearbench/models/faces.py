@@ -98,8 +98,8 @@ class FaceModel(nn.Module):
         layers = inner.layers if layers is None else layers
         if not 0 <= layer < len(layers):
             raise UserError(f"layer: {layer} does not exist; the model has 0 to {len(layers) - 1}")
-        found: nn.Module = layers[layer]
-        return found
+        chosen: nn.Module = layers[layer]
+        return chosen
 
 
 class Pixels:

@@ -70,13 +70,13 @@ def check_answers(
     for sample in first_of_each(samples):
         example = encoder.sequence(sample.question, sample.image, sample.answer)
         batch = collate([example], encoder.padding, model.device)
-        found = answers_of(model, batch).token_log_likelihood
-        check_likelihood(model, sample.id, batch, found.sum().item(), "training")
+        log_likelihoods = answers_of(model, batch).token_log_likelihood
+        check_likelihood(model, sample.id, batch, log_likelihoods.sum().item(), "training")
 
 
 @torch.no_grad()
 def check_likelihood(
-    model: PreTrainedModel, name: str, batch: dict[str, Tensor], found: float, where: str
+    model: PreTrainedModel, name: str, batch: dict[str, Tensor], likelihood: float, where: str
 ) -> None:
     """Hold the log-likelihood of a sample's answer to the one that the model's own forward gives.
 
@@ -86,11 +86,11 @@ def check_likelihood(
     logits = model(**_inputs(batch), use_cache=False).logits
     own = log_likelihood(Answers.from_logits(logits, batch["labels"])).item()
     rounding = _ROUNDING_IN_HALF if model.config.dtype == torch.bfloat16 else _ROUNDING
-    if abs(found - own) > rounding * max(abs(own), 1):
+    if abs(likelihood - own) > rounding * max(abs(own), 1):
         raise UserError(
             f"model of type {model.config.model_type}: its answer to {name} has a log-likelihood"
-            f" of {own:.4g} by its own forward and of {found:.4g} in {where}: such models can't be"
-            " used here"
+            f" of {own:.4g} by its own forward and of {likelihood:.4g} in {where}: such models"
+            " can't be used here"
         )
 
 
@@ -159,5 +159,5 @@ def decoder_layer(model: PreTrainedModel, layer: int) -> nn.Module:
     layers = model.get_decoder().layers
     if not 0 <= layer < len(layers):
         raise UserError(f"layer: {layer} does not exist; the model has 0 to {len(layers) - 1}")
-    found: nn.Module = layers[layer]
-    return found
+    chosen: nn.Module = layers[layer]
+    return chosen

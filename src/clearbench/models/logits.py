@@ -34,13 +34,13 @@ def logits_of(model: PreTrainedModel, states: Tensor, head: nn.Module | None = N
 
 def body(model: PreTrainedModel) -> Any:
     """A model without its output layer. Raises UserError where it has no such part."""
-    found = model.base_model
-    if found is model:
+    part = model.base_model
+    if part is model:
         raise UserError(
             f"model of type {model.config.model_type}: transformers has no part of it that ends"
             " before the output layer; choose a model of another type"
         )
-    return found
+    return part
 
 
 class _Ran:
@@ -53,8 +53,8 @@ class _Ran:
         return _Output(self._states)
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._part, name)
-        return self if found is self._decoder else found
+        value = getattr(self._part, name)
+        return self if value is self._decoder else value
 
 
 class _Output:

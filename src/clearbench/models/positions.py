@@ -19,8 +19,8 @@ def positions(model: PreTrainedModel, inputs: dict[str, Tensor]) -> tuple[Tensor
     mask = inputs["attention_mask"]
     place: Any = getattr(body(model), "get_rope_index", None)
     if place is None:
-        found = (mask.cumsum(-1) - 1).clamp(min=0)
-        return found, found[:, -1:] + 1
+        prompt_positions = (mask.cumsum(-1) - 1).clamp(min=0)
+        return prompt_positions, prompt_positions[:, -1:] + 1
     # A batch without images has no kinds of tokens; all are text.
-    found, ahead = place(**{"mm_token_type_ids": torch.zeros_like(mask), **inputs})
-    return found, mask.sum(-1, keepdim=True) + ahead
+    prompt_positions, ahead = place(**{"mm_token_type_ids": torch.zeros_like(mask), **inputs})
+    return prompt_positions, mask.sum(-1, keepdim=True) + ahead

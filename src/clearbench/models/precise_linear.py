@@ -63,19 +63,19 @@ class PreciseLinear(nn.Linear):
         weight, rest = self.parts()
         rows = input.to(self._dtype).flatten(0, -2)
         finer = linear(rows.detach(), rest.detach())
-        found = torch.addmm(finer, rows, weight.T).view(*input.shape[:-1], len(weight))
-        return found if self.bias is None else (found + self.bias).to(found.dtype)
+        output = torch.addmm(finer, rows, weight.T).view(*input.shape[:-1], len(weight))
+        return output if self.bias is None else (output + self.bias).to(output.dtype)
 
 
 def whole_weights(model: nn.Module) -> dict[str, Tensor]:
     """The parameters of a model by name, linear layers' as one, as precise as they are known."""
     parameters = model.named_parameters(remove_duplicate=False)
-    found = {name: parameter.detach() for name, parameter in parameters}
+    weights = {name: parameter.detach() for name, parameter in parameters}
     for name, module in model.named_modules():
         if isinstance(module, PreciseLinear):
-            found[f"{name}.weight"] = module.whole.detach()
-            found.pop(f"{name}.rest", None)
-    return found
+            weights[f"{name}.weight"] = module.whole.detach()
+            weights.pop(f"{name}.rest", None)
+    return weights
 
 
 def widen(layer: nn.Module) -> None:

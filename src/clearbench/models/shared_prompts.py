@@ -127,7 +127,7 @@ def collate_shared(
     ids = [row.ids for row in laid]
     inputs = {"input_ids": pad_sequence(ids, True, padding)}
     inputs |= merge_inputs([row.prompt for row in laid], ids, left=False)
-    found = []
+    laid_parts = []
     for number, part in enumerate(parts):
         tokens = [
             (row, position, label, row * per_row[number] + copy)
@@ -135,13 +135,13 @@ def collate_shared(
             for copy, position, label in one.answers[number]
         ]
         row, position, label, sample = torch.tensor(tokens, device=device).unbind(-1)
-        found.append(Part(row, position, label, sample, len(part)))
+        laid_parts.append(Part(row, position, label, sample, len(part)))
     segment, offset = segments([row.lengths for row in laid], first=0)
     return SharedBatch(
         inputs={name: tensor.to(device) for name, tensor in inputs.items()},
         segment=segment.to(device),
         offset=offset.to(device),
-        parts=tuple(found),
+        parts=tuple(laid_parts),
         longest=max(row.lengths[0] + max(row.lengths[1:]) for row in laid),
     )
 

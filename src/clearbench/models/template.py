@@ -32,14 +32,14 @@ def clock(day: str) -> Callable[[str], str]:
 
     In place of today, and of the language and zone of the machine.
     """
-    found = Date.fromisoformat(day)
-    weekday, month = _DAYS[found.weekday()], _MONTHS[found.month - 1]
+    date = Date.fromisoformat(day)
+    weekday, month = _DAYS[date.weekday()], _MONTHS[date.month - 1]
     words = {
         **{"A": weekday, "a": weekday[:3], "B": month, "b": month[:3], "h": month[:3], "p": "AM"},
-        "c": f"{weekday[:3]} {month[:3]} {found.day:2} 00:00:00 {found.year}",
+        "c": f"{weekday[:3]} {month[:3]} {date.day:2} 00:00:00 {date.year}",
         "r": "12:00:00 AM",
-        **{"x": f"{found:%m/%d/%y}", "X": "00:00:00", "P": "am", "Z": "", "z": ""},
-        "s": str((found - Date(1970, 1, 1)).days * 86_400),
+        **{"x": f"{date:%m/%d/%y}", "X": "00:00:00", "P": "am", "Z": "", "z": ""},
+        "s": str((date - Date(1970, 1, 1)).days * 86_400),
     }
 
     def strftime_now(form: str) -> str:
@@ -50,7 +50,7 @@ def clock(day: str) -> Callable[[str], str]:
                 return match[0]
             return word.upper() if flag == "^" else word
 
-        return found.strftime(re.sub(r"%([-_0^#]?)([A-Za-z%])", told, form))
+        return date.strftime(re.sub(r"%([-_0^#]?)([A-Za-z%])", told, form))
 
     return strftime_now
 
