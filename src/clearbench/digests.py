@@ -24,8 +24,8 @@ def visible_files(folder: Path) -> list[Path]:
     Left out are hidden files (`.DS_Store`, `.nfs…`, `.x.swp`), backups (`x~`, `#x#`) and
     `__pycache__`.
     """
-    found = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not any(map(_litter, path.relative_to(folder).parts)))
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in paths if not any(map(_litter, path.relative_to(folder).parts)))
 
 
 def _litter(name: str) -> bool:

@@ -87,8 +87,8 @@ def cached(kind: Kind, name: str, revision: str | None, file: str) -> Path | Non
         return path if path.is_file() else None
     from huggingface_hub import try_to_load_from_cache
 
-    found = try_to_load_from_cache(name, file, revision=revision, repo_type=kind)
-    return Path(found) if isinstance(found, str) else None
+    location = try_to_load_from_cache(name, file, revision=revision, repo_type=kind)
+    return Path(location) if isinstance(location, str) else None
 
 
 def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
@@ -101,12 +101,12 @@ def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
 
     folder = snapshot(kind, name, revision)
     try:
-        found = HfApi().verify_repo_checksums(name, repo_type=kind, revision=folder.name)
+        verification = HfApi().verify_repo_checksums(name, repo_type=kind, revision=folder.name)
     except Exception as error:
         raise _told(kind, name, revision, error) from error
-    damaged = [entry["path"] for entry in found.mismatches]
+    damaged = [entry["path"] for entry in verification.mismatches]
     damaged += filter_repo_objects(
-        found.missing_paths, allow_patterns=_WANTED[kind], ignore_patterns=_UNWANTED[kind]
+        verification.missing_paths, allow_patterns=_WANTED[kind], ignore_patterns=_UNWANTED[kind]
     )
     if damaged:
         path = (folder / damaged[0]).resolve()

@@ -115,17 +115,17 @@ def hide_strangers() -> None:
             del os.environ[key]
 
 
-def gather(found: list[Any]) -> list[Any]:
+def gather(own: list[Any]) -> list[Any]:
     """The lists of all processes as one, in the order of the processes; all have to ask."""
     if size() == 1:
-        return found
+        return own
     import torch
     from accelerate import PartialState
     from accelerate.utils import gather_object
 
     # The first that asks makes the group of processes.
     PartialState(cpu=not torch.cuda.is_available())
-    together: list[Any] = gather_object(found)
+    together: list[Any] = gather_object(own)
     return together
 
 

@@ -108,8 +108,8 @@ def _layers(config: Any) -> int | None:
         return None
     inner = config.get("text_config", config)
     depths = inner.get("depths")
-    found = len(depths) if isinstance(depths, list) else inner.get("num_hidden_layers")
-    return found if isinstance(found, int) else None
+    count = len(depths) if isinstance(depths, list) else inner.get("num_hidden_layers")
+    return count if isinstance(count, int) else None
 
 
 class ModelSpec(ModelSource):

@@ -51,14 +51,14 @@ class Site(Strict):
         """
         kind = self._kind(gpu_gb) if gpus and gpu_gb and self.gpu_types else self.gpu_type
         gpu = ":".join(["gpu", *([kind] if kind else []), str(gpus)])
-        found = {
+        resources = {
             "slurm_partition": (gpus and self.gpu_partition) or self.partition,
             "slurm_account": self.account,
             "qos": self.qos,
             "gres": gpu if gpus else None,
             "tmpdir": self.scratch and str(self.scratch),
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in resources.items() if value}
 
     def _kind(self, gpu_gb: int) -> str:
         enough = {kind: size for kind, size in self.gpu_types.items() if size >= gpu_gb}
@@ -80,11 +80,11 @@ class Site(Strict):
         if self.scratch:
             bound.append(self.scratch)
         given = [path for path in environment.get("APPTAINER_BIND", "").split(",") if path]
-        found = {"APPTAINER_BIND": ",".join(dict.fromkeys([*given, *map(str, bound)]))}
+        variables = {"APPTAINER_BIND": ",".join(dict.fromkeys([*given, *map(str, bound)]))}
         granted = "SLURM_JOB_ID" not in environment or environment.get("CUDA_VISIBLE_DEVICES")
         if _DRIVER.exists() and granted:
-            found["APPTAINER_NV"] = "1"
-        return found
+            variables["APPTAINER_NV"] = "1"
+        return variables
 
 
 def load_site(path: Path | None = None) -> Site:

@@ -61,7 +61,7 @@ def validate(kind: type[_Spec], data: Any, where: str) -> _Spec:
     except ValidationError as error:
         # A key with a typo is unknown, and often makes another one missing: the typo is told.
         ranks = {"extra_forbidden": -1, "missing": 1}
-        first = min(error.errors(), key=lambda found: ranks.get(found["type"], 0))
+        first = min(error.errors(), key=lambda mistake: ranks.get(mistake["type"], 0))
         path = [str(part) for part in first["loc"] if part != "[key]"]
         message = _told(first, kind, path)
         raise UserError(": ".join(filter(None, (where, ".".join(path), message)))) from None
