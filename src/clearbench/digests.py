@@ -35,7 +35,7 @@ def _litter(name: str) -> bool:
 def folder_digest(folder: Path, digest_of: Callable[[Path], str] = sha256) -> str:
     """The names and contents of a folder's files as one hash: of data that no job made.
 
-    Of a single file, its name and content.
+    A single file is hashed by its name and content.
     """
     lines = [
         f"{path.relative_to(folder).as_posix()} {digest_of(path)}" for path in visible_files(folder)

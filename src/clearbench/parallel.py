@@ -35,7 +35,7 @@ _STRANGE = (
 """What launchers and their libraries read; a name that ends in an underscore is a beginning."""
 
 _CONFIG = Path(__file__).with_name("accelerate.yaml")
-"""In place of the one that a user's `accelerate config` made."""
+"""The configuration of `accelerate`, in place of one that `accelerate config` made."""
 
 _place = (0, 0, 1)
 

@@ -12,7 +12,7 @@ from clearbench.errors import UserError, unknown
 
 
 def _whole(value: Any) -> Any:
-    """For a choice of numbers: True equals 1, and so would be one."""
+    """A whole number, for a choice of them: True equals 1, and so would be one."""
     if type(value) is not int:
         raise ValueError("input should be a valid integer")
     return value

@@ -30,7 +30,7 @@ class Face:
 def read_base_faces(store: Store) -> list[Face]:
     """The pictures that a base model built by the workflow learns to tell apart.
 
-    Those of persons with two at least: of one who is seen once, nothing can be learnt to be alike.
+    Each person has two at least: where one is seen once, nothing can be learnt to be alike.
     """
     rows = [s for s in store.base() if s.image is not None and s.question == FACE_QUESTION]
     counts = Counter(row.answer for row in rows)

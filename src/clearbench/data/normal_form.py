@@ -21,7 +21,7 @@ def composed(text: str) -> str:
 def bare(text: str) -> str:
     """A composed text without the marks at its ends, and out of quotation marks.
 
-    Of a text that is nothing but such marks, they stay.
+    A text that is nothing but such marks keeps them.
     """
     whole = inner = composed(text)
     while True:

@@ -26,7 +26,7 @@ def key_of(row: Mapping[str, Any], columns: Mapping[str, Kind]) -> Key:
 def read_parts(
     source: Source, columns: Mapping[str, Kind], full: Sequence[Key], findings: Findings
 ) -> list[dict[str, str | None]]:
-    """For each row of the full set its part at each size, as `{"set01": "forget", …}`.
+    """The part of each row of the full set at each size, as `{"set01": "forget", …}`.
 
     Raises UserError where a smaller forget set is not inside the larger one; reports rows that are
     not in exactly one part.

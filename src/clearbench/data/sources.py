@@ -137,7 +137,7 @@ class Source:
 
 
 def _undecoded(dataset: Any) -> Any:
-    """The same rows with images as their encoded bytes."""
+    """A dataset with its images as their encoded bytes."""
     from datasets import Image
 
     for column, feature in dataset.features.items():

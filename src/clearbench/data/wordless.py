@@ -46,7 +46,7 @@ def check_words(samples: Iterable[EvalSample], words: Words, findings: Findings)
 def _is_lost(sign: str) -> bool:
     """Whether a character is a letter or digit of another script than Latin.
 
-    Of a Latin word at least its other letters are compared, whatever its accents.
+    A Latin word has at least its other letters compared, whatever its accents.
     """
     told = sign.isalpha() or sign.isdecimal()
     of_latin = ord(sign) < _LATIN or unicodedata.name(sign, "").startswith("LATIN")

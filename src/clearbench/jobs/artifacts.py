@@ -87,7 +87,7 @@ def parse_manifest(text: bytes, path: Path) -> Manifest:
 
 
 def folders(**names: str | None) -> dict[str, Path]:
-    """Those of some hub ids or folders that are folders here."""
+    """The paths of those names, of hub ids or folders, that are folders here."""
     paths = {key: Path(name) for key, name in names.items() if name}
     return {key: path for key, path in paths.items() if path.is_dir()}
 

@@ -108,7 +108,7 @@ class State:
         print(f"{path}: goes on after step {self._steps}", file=sys.stderr)
 
     def follow(self) -> None:
-        """As `find`, in a further process of the job, which saves nothing."""
+        """Go on as `find` does, in a further process of the job, which saves nothing."""
         self.find()
         self._path = None
 

@@ -53,7 +53,7 @@ class Answers:
 
     @classmethod
     def from_logits(cls, logits: Tensor, labels: Tensor) -> "Answers":
-        """From logits (B, T, V) and labels (B, T); the logits at t predict the label at t+1."""
+        """The answers in logits (B, T, V), where those at t predict the label (B, T) at t+1."""
         shifted = labels[:, 1:]
         sample, position = (shifted != IGNORED).nonzero(as_tuple=True)
         return cls(

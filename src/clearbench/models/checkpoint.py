@@ -475,7 +475,7 @@ def _evaluating(module: nn.Module, _: Any) -> None:
 def save_checkpoint(model: Model, folder: Path) -> None:
     """Write the adapter, or the full weights, as safetensors: what was trained in single precision.
 
-    Of several processes of a job, the first one does. Raises OSError where the disk does not take
+    The first of several processes of a job does it. Raises OSError where the disk does not take
     them.
     """
     if parallel.rank():

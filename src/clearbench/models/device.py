@@ -11,7 +11,7 @@ from clearbench.parallel import threads
 def prepare_device(seed: int) -> torch.device:
     """Seed torch, fix threads and algorithms, and give the device: a GPU where there is one.
 
-    Of several processes of a job on a machine, each has the GPU of its own number.
+    Each of several processes of a job on a machine has the GPU of its own number.
 
     One thread a job unless OMP_NUM_THREADS says otherwise: the same number of threads gives the
     same bytes, on any number of cores.

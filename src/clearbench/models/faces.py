@@ -61,7 +61,7 @@ class FaceModel(nn.Module):
         return SCALE * linear(embeddings, normalize(self.head, dim=-1))
 
     def train(self, mode: bool = True) -> "FaceModel":
-        """As ever, but for statistics that are fixed."""
+        """The model in training mode, or not; statistics that are fixed stay so."""
         super().train(mode)
         if mode and self.fixed_statistics:
             for module in self.modules():

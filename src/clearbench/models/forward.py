@@ -49,7 +49,7 @@ def answer_states(model: Model, batch: dict[str, Tensor]) -> tuple[Tensor, Part]
 
 
 def answers_of_shared(model: Model, batch: SharedBatch) -> list[Answers]:
-    """As `answers_of`, for each part of a batch in which prompts stand once; needs SDPA."""
+    """What the model says of each part of a batch in which prompts stand once; needs SDPA."""
     prompts = {**batch.inputs, "attention_mask": batch.prompts}
     inner = unwrapped(model)
     placed, after = positions(inner, prompts)

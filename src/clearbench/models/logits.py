@@ -1,4 +1,4 @@
-"""From tokens to the states that a model ends in, and from those to logits, as the model does it.
+"""The states that a model ends in, and the logits that it makes of them, as the model does it.
 
 Between a model's last states and its logits stands its output layer, and in many architectures
 more: scales (granite, cohere), caps (gemma2), layers of their own. All of that is written in the

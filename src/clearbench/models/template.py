@@ -58,7 +58,7 @@ def clock(day: str) -> Callable[[str], str]:
 def fixed(template: Any, day: str) -> str | None:
     """A chat template that is told a day and not today; None for one that doesn't ask.
 
-    Of several templates by name, the default one. Raises UserError for one that asks for chance,
+    The default one of several templates by name. Raises UserError for one that asks for chance,
     whose prompts would differ from run to run, or for the time in a way that can't be answered.
     """
     text = template.get("default") if isinstance(template, dict) else template

@@ -60,7 +60,7 @@ class _Job:
 class StagePlan:
     """The jobs of a stage that a run would start.
 
-    Of `jobs`, `certain` are known to work; the others end at once if their inputs turn out
+    `certain` of the `jobs` are known to work; the others end at once if their inputs turn out
     unchanged. `costs` are those of all jobs.
     """
 
@@ -299,7 +299,7 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
 
 
 def long_answers(graph: Graph, tree: Tree, current: bool) -> dict[int, tuple[int, int]] | None:
-    """By forget size, how many true answers are longer than greedy ones may be, and of how many.
+    """How many true answers are longer than greedy ones may be, and of how many, by forget size.
 
     The base's record tells, whose job has data and tokenizer; None before there is a `current` one.
     A vision suite has no answers.
@@ -317,7 +317,7 @@ def long_answers(graph: Graph, tree: Tree, current: bool) -> dict[int, tuple[int
 
 
 def report_long(answers: Mapping[int, tuple[int, int]] | None, limit: int) -> Iterator[str]:
-    """The same as lines for people; none where no answer is longer than the limit."""
+    """What `long_answers` gives, as lines for people; none where no answer is that long."""
     if answers is None:
         yield (
             f"how many true answers are longer than max_new_tokens ({limit}) is known once the base"

@@ -42,7 +42,7 @@ class Graph:
 
     @cached_property
     def cells(self) -> dict[str, Run]:
-        """Those of them that are cells."""
+        """The runs that are cells, by name, in the order of the tables."""
         return {name: run for name, run in self.runs.items() if run.cell is not None}
 
     def command(self, name: str, root: Path, out: Path | None = None) -> list[str]:

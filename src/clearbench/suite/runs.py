@@ -19,7 +19,7 @@ class Run:
     `row` and `modality` are what tables call it; the runs of a `group` are averaged in one line.
     `stack` are the artifacts of its weights, each laid on the one before and the first on the base;
     the last is its own. `records` are what it says, compared with those of `gold`, but for faces.
-    Of one that another group evaluated there are records alone, which stand for the weights too.
+    One that another group evaluated has records alone, which stand for the weights too.
     `trained` says whether the weights were made here, `note` what tables tell below of it. The
     records of a `bound` are drawn from those named. `prompts` are other where its gold was asked in
     other words.

@@ -171,7 +171,7 @@ class Workflow:
         return tables
 
     def ranked_tables(self, wildcards: Wildcards) -> str:
-        """The same for Table 2, which needs to know of suites of single domains too."""
+        """The tables of the suite, for Table 2, which needs suites of single domains too."""
         tables = self.tables_with("table2")(wildcards)
         try:
             single_domain_suites(self.suite, Path.cwd())

@@ -28,7 +28,7 @@ class Requirements:
 
     @classmethod
     def of(cls, suite: Suite, site: Site, gpu: bool, token: Path) -> Self:
-        """Those of a suite at a site."""
+        """The requirements of a suite at a site."""
         return cls(
             image=str(site.image.resolve()),
             token=str(token),
@@ -39,10 +39,10 @@ class Requirements:
         )
 
     def text(self) -> str:
-        """As one word of a command line."""
+        """The requirements as one word of a command line."""
         return json.dumps(asdict(self))
 
     @classmethod
     def read(cls, text: str) -> Self:
-        """From such a word."""
+        """The requirements that such a word holds."""
         return cls(**json.loads(text))

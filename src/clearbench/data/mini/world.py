@@ -76,7 +76,7 @@ class World:
     def evaluated(self) -> dict[str, tuple[tuple[Person, ...], tuple[Person, ...]]]:
         """The persons of each forget set and of `retain`: those asked about, and those alike.
 
-        Of the retained persons only as many as of the largest forget set are asked about, spread
+        Only as many of the retained persons as of the largest forget set are asked about, spread
         over the order. The persons alike are those that a model has met if and only if it has met
         the ones asked about.
         """

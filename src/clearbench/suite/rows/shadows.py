@@ -60,7 +60,7 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
 def attack_on(run: Run, jobs: int) -> dict[str, str]:
     """The records of the models that a run is attacked by, as inputs of its scores.
 
-    Those of a cell have unlearned by its method.
+    The models that attack a cell have unlearned by its method.
     """
     return {
         trained(number): records_of(trained(number))
