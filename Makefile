@@ -98,7 +98,7 @@ lock: $(BIN)/python ## renew envs/*.lock with the newest versions (reads metadat
 docs: $(DOCUMENTED) ## build the documentation site, build/site; a link that leads nowhere is an error
 	rm -rf build/pages; mkdir -p build/pages
 	tar -cf - $(PAGES) | tar -xf - -C build/pages
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 $(DOCUMENTED): $(INSTALLED)
 	$(ALONE) $(BIN)/pip install --disable-pip-version-check --quiet \

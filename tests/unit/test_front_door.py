@@ -1,12 +1,15 @@
 """What strangers meet first: package, citation, hooks, forge, the pages for contributors."""
 
 import io
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 from contextlib import redirect_stdout
 from importlib import metadata
+from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
@@ -179,3 +182,30 @@ MADE = {"slurm/site.yaml"}
 def test_files_that_a_page_names_are_there(page):
     for name in named_files(page):
         assert name in MADE or any(ROOT.glob(name)), name
+
+
+def test_the_recipes_of_a_metric_and_a_table_work_as_printed(tmp_path):
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    shutil.copytree(ROOT / "src", tmp_path / "src")
+    printed = re.findall(r"^```python\n# (src/\S+)\n(.*?)^```$", page, re.M | re.S)
+    for path, code in printed:
+        assert not (ROOT / path).exists()
+        (tmp_path / path).write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "src"), "COLUMNS": "200"}
+
+    def call(*words):
+        words = [sys.executable, *words]
+        done = subprocess.run(
+            words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "no mistake found" in call("-m", "clearbench", "check", "mini")
+    known = call(
+        "-c",
+        "from clearbench.metrics import task_metrics; from clearbench.tables import builders;"
+        "print(*task_metrics(), *builders('multimodal'))",
+    ).split()
+    assert {Path(path).stem for path, _ in printed} <= set(known)
+    assert len(printed) == 2

@@ -65,6 +65,7 @@ OTHERS = {
     "source",
     "cp",
     "export",
+    "pytest",
     "tmux",
     "squeue",
     "tail",
