@@ -26,6 +26,7 @@ from clearbench.data.normal_form import normal_form
 from clearbench.data.pictures import check_pictures
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
+from clearbench.data.tasks import CLEAR
 from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import MANIFEST
@@ -520,7 +521,7 @@ def test_a_dataset_that_has_nobody_to_forget_is_refused_when_it_is_read():
     row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, "retain", "forget")
     for size, part in ((1, "forget"), (5, "retain"), (10, "forget")):
         with pytest.raises(UserError, match=f"size {size}: no training row is of the part {part}"):
-            Contents([], [], [row], []).check([size])
+            Contents([], [], [row], []).check([size], CLEAR)
 
 
 def test_the_known_irregularities_of_clear_are_survived_and_noted(
@@ -897,7 +898,7 @@ def test_tofu_in_the_hubs_configurations_serves_every_size(tmp_path: Path) -> No
             ("forget", "text_qa"): 20 * len(names),
             ("retain", "text_qa"): 20,
             ("real", "real_authors"): 1,
-            ("real", "real_world"): 1,
+            ("real", "world_facts"): 1,
         }
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import jensenshannon
 
+from clearbench.data.tasks import Task, together
 from clearbench.evaluation.records import Record
 from clearbench.metrics import metric_of, task_metrics
 from clearbench.metrics.accuracy import accuracy
@@ -196,7 +197,9 @@ def test_an_aggregate_lies_between_its_terms_and_is_0_where_one_is(aggregate, ta
         for i, values in enumerate(tasks)
         for term, value in zip(TERMS, values, strict=True)
     }
-    value = aggregate(Evaluation(scores, sample, sample))
+    kind = {"splits": (split,), "kind": "visual", "headline": True}
+    declared = together(*(Task(name=f"t{i}", **kind) for i in range(len(tasks))))
+    value = aggregate(Evaluation(scores, sample, sample, declared))
     least, most = min(scores.values()), max(scores.values())
     assert least * (1 - 1e-12) <= value <= most * (1 + 1e-12)
     assert (value == 0) == (least == 0)

@@ -8,13 +8,13 @@ from dataclasses import replace
 import pytest
 
 import clearbench.metrics
+from clearbench.data.tasks import DECLARED, headline_tasks
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics import better, metric_of, model_metrics, task_metrics
 from clearbench.metrics.accuracy import accuracy
 from clearbench.metrics.definitions import OFFICIAL, TOFU, definition_of
 from clearbench.metrics.forget_quality_ks import LEAST_P
-from clearbench.metrics.headline import headline_tasks
 from clearbench.metrics.probability import probability
 from clearbench.metrics.rouge_l import rouge_l
 from clearbench.metrics.score import score_records
@@ -156,11 +156,17 @@ def test_accuracy_does_not_reward_remembered_wording_or_ties():
 
 
 def test_the_headline_of_a_multimodal_suite_leaves_text_qa_out_and_a_text_suite_is_made_of_it():
-    sample = suite(MULTIMODAL)
-    assert headline_tasks(sample, "forget") == ["captions", "face_naming"]
-    assert headline_tasks(sample, "real") == ["real_faces"]
-    text = suite([("forget", "text_qa"), ("real", "real_authors")])
-    assert headline_tasks(text, "forget") == ["text_qa"]
+    assert headline_tasks(DECLARED, ["text_qa", "face_naming", "captions"]) == [
+        "captions",
+        "face_naming",
+    ]
+    assert headline_tasks(DECLARED, ["real_faces"]) == ["real_faces"]
+    assert headline_tasks(DECLARED, ["text_qa"]) == ["text_qa"]
+    assert headline_tasks(DECLARED, ["world_facts", "real_authors"]) == [
+        "real_authors",
+        "world_facts",
+    ]
+    assert headline_tasks(DECLARED, ["text_qa", "colours"]) == ["text_qa"]
 
 
 def test_all_scores_of_a_multimodal_suite():

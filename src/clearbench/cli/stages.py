@@ -257,6 +257,7 @@ def unlearn_shadows(
     type=click.Choice(["other"]),
     help="Of logs whose questions are the same in other words: they are not compared.",
 )
+@click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
 @_out
 def score(
     records: Path | None,
@@ -266,11 +267,14 @@ def score(
     targets: int | None,
     bound: str | None,
     prompts: str | None,
+    settings: str,
     out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
+    from clearbench.data.tasks import OwnTasks
     from clearbench.stages import score as stage
 
+    own = _settings(OwnTasks, settings)
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):
@@ -278,7 +282,7 @@ def score(
     given = {"records": records, "gold": gold}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound, prompts)
+    stage.run(inputs, enrolment, targets, out, bound, prompts, own)
 
 
 @click.command()

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from clearbench.data.images import rgb
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.tasks import Task, check_declared
 from clearbench.errors import UserError
 
 
@@ -24,12 +25,14 @@ class Contents:
     notes: list[str] = field(default_factory=list)
     unusable: dict[int, str] = field(default_factory=dict)
 
-    def check(self, forget_sizes: Iterable[int]) -> None:
+    def check(self, forget_sizes: Iterable[int], tasks: Iterable[Task]) -> None:
         """Check what no layout may break, and that some forget sizes can be used.
 
-        Raises UserError where a person is in both parts of a size, or a size is unusable or
-        has no row in a part.
+        Raises UserError where a person is in both parts of a size, a size is unusable or has no row
+        in a part, or a sample is of another task than the layout's `tasks`.
         """
+        known = [f"{split}/{task.name}" for task in tasks for split in task.splits]
+        check_declared((f"{s.split}/{s.task}" for s in self.evaluation), known, "evaluation")
         for size in FORGET_SIZES:
             parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
             for sample in self.train:

@@ -6,6 +6,7 @@ from clearbench.data.findings import Findings
 from clearbench.data.normal_form import normal_form
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import EvalSample, TrainSample
+from clearbench.data.tasks import TEXT_QA
 from clearbench.errors import UserError
 
 PAIR: dict[str, Kind] = {"question": "text", "answer": "text"}
@@ -32,9 +33,9 @@ def text_evaluation(
     """The samples of `text_qa` in a configuration with perturbed answers."""
     return [
         EvalSample(
-            id=f"{config}/{number}/text_qa",
+            id=f"{config}/{number}/{TEXT_QA.name}",
             split=split,
-            task="text_qa",
+            task=TEXT_QA.name,
             forget_size=forget_size,
             question=row["question"],
             answer=row["answer"],

@@ -20,6 +20,15 @@ from pathlib import Path
 from reprlib import repr as brief
 from typing import Any
 
+from clearbench.data.tasks import (
+    CAPTIONS,
+    FACE_NAMING,
+    REAL_AUTHORS,
+    REAL_FACES,
+    REAL_WORLD,
+    TEXT_QA,
+    WORLD_FACTS,
+)
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 
@@ -27,24 +36,24 @@ Task = tuple[str, str]
 """Split and task."""
 
 TOFU: Mapping[str, Task] = {
-    "eval_log_forget.json": ("forget", "text_qa"),
-    "eval_log.json": ("retain", "text_qa"),
-    "eval_real_author_wo_options.json": ("real", "real_authors"),
-    "eval_real_world_wo_options.json": ("real", "world_facts"),
+    "eval_log_forget.json": ("forget", TEXT_QA.name),
+    "eval_log.json": ("retain", TEXT_QA.name),
+    "eval_real_author_wo_options.json": ("real", REAL_AUTHORS.name),
+    "eval_real_world_wo_options.json": ("real", WORLD_FACTS.name),
 }
 CLEAR: Mapping[str, Task] = {
-    "eval_log_forget.json": ("forget", "captions"),
-    "eval_forget_facerec.json": ("forget", "face_naming"),
-    "eval_log.json": ("retain", "captions"),
-    "eval_retain_facerec.json": ("retain", "face_naming"),
-    "eval_real_faces_wo_options.json": ("real", "real_faces"),
-    "eval_real_world_wo_options.json": ("real", "real_world"),
+    "eval_log_forget.json": ("forget", CAPTIONS.name),
+    "eval_forget_facerec.json": ("forget", FACE_NAMING.name),
+    "eval_log.json": ("retain", CAPTIONS.name),
+    "eval_retain_facerec.json": ("retain", FACE_NAMING.name),
+    "eval_real_faces_wo_options.json": ("real", REAL_FACES.name),
+    "eval_real_world_wo_options.json": ("real", REAL_WORLD.name),
 }
 OPEN_UNLEARNING: Mapping[str, Task] = {
-    "forget": ("forget", "text_qa"),
-    "retain": ("retain", "text_qa"),
-    "ra": ("real", "real_authors"),
-    "wf": ("real", "world_facts"),
+    "forget": ("forget", TEXT_QA.name),
+    "retain": ("retain", TEXT_QA.name),
+    "ra": ("real", REAL_AUTHORS.name),
+    "wf": ("real", WORLD_FACTS.name),
 }
 
 
@@ -87,15 +96,17 @@ def _with_persons(records: Iterable[Record]) -> list[Record]:
     """The records with whom they are about, as far as their task lets one tell."""
     found = list(records)
     named = {
-        (record.split, record.id): record.answer for record in found if record.task == "face_naming"
+        (record.split, record.id): record.answer
+        for record in found
+        if record.task == FACE_NAMING.name
     }
 
     def person(record: Record) -> str | None:
-        if record.task == "text_qa" and record.id.isdecimal():
+        if record.task == TEXT_QA.name and record.id.isdecimal():
             return f"{record.split} author {int(record.id) // QUESTIONS_PER_AUTHOR}"
-        if record.task == "real_faces":
+        if record.task == REAL_FACES.name:
             return record.answer
-        if record.task in ("captions", "face_naming"):
+        if record.task in (CAPTIONS.name, FACE_NAMING.name):
             return named.get((record.split, record.id))
         return None
 

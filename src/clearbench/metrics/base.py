@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from inspect import getdoc
 from numbers import Real
 from statistics import fmean
 from types import MappingProxyType
 from typing import Any, Literal, Self
 
+from clearbench.data.tasks import DECLARED, Tasks
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics.definitions import HEADLINE, Definition
@@ -23,16 +24,22 @@ Records = Sequence[Record]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluated model: its task scores by key, its records, and those of its gold model."""
+    """One evaluated model: its task scores by key, its records, and those of its gold model.
+
+    `tasks` are all that are declared, of which it may have any.
+    """
 
     scores: Mapping[str, float]
     records: Records
     gold_records: Records
+    tasks: Tasks = field(default_factory=lambda: DECLARED)
 
     def under(self, definition: Definition) -> "Evaluation | None":
         """With the losses that a definition goes by; None where a record can't tell these."""
         read, gold = map(definition.read, (self.records, self.gold_records))
-        return None if read is None or gold is None else Evaluation(self.scores, read, gold)
+        if read is None or gold is None:
+            return None
+        return replace(self, records=read, gold_records=gold)
 
 
 Values = Sequence[float]

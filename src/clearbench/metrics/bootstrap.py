@@ -17,9 +17,11 @@ the last digits are those of the draw, so that it is the same on every machine.
 import math
 import zlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from clearbench.data.tasks import DECLARED, SPLITS, in_headline
+from clearbench.data.tasks import Tasks as Declared
 from clearbench.metrics import metric_of
 from clearbench.metrics.base import Evaluation, Records, Values, order_by_id
 from clearbench.metrics.definitions import DEFINITIONS, Definition
@@ -112,22 +114,27 @@ def effective(counts: Collection[int]) -> float:
     return round(sum(counts) ** 2 / sum(n * n for n in counts), DECIMALS) if counts else 0.0
 
 
-def persons_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, float]:
+def persons_behind(
+    tasks: Tasks, keys: "Mapping[str, NDArray]", declared: Declared = DECLARED
+) -> dict[str, float]:
     """How many persons a score's samples are about, in effect; the fewest of any of its splits.
 
-    By key; a score is absent whose samples are about nobody.
+    By key; a score is absent whose samples are about nobody. Those of a whole model are about the
+    samples of the tasks that are declared to enter the headline.
     """
     counts = {task: _samples_of_persons(records) for task, records in tasks.items()}
-    return _fewest({task: effective(found) for task, found in counts.items()}, keys)
+    return _fewest({task: effective(found) for task, found in counts.items()}, keys, declared)
 
 
-def units_behind(tasks: Tasks, keys: "Mapping[str, NDArray]") -> dict[str, float]:
+def units_behind(
+    tasks: Tasks, keys: "Mapping[str, NDArray]", declared: Declared = DECLARED
+) -> dict[str, float]:
     """How many are drawn for a score, by key: persons, and each sample that is about nobody."""
     alone = {
         task: [1 for record in records if record.person is None] for task, records in tasks.items()
     }
     counts = {task: _samples_of_persons(records) + alone[task] for task, records in tasks.items()}
-    return _fewest({task: effective(found) for task, found in counts.items()}, keys)
+    return _fewest({task: effective(found) for task, found in counts.items()}, keys, declared)
 
 
 def _samples_of_persons(records: Records) -> list[int]:
@@ -136,11 +143,17 @@ def _samples_of_persons(records: Records) -> list[int]:
     return list(found.values())
 
 
-def _fewest(of_task: Mapping[Task, float], keys: "Mapping[str, NDArray]") -> dict[str, float]:
+def _fewest(
+    of_task: Mapping[Task, float], keys: "Mapping[str, NDArray]", declared: Declared
+) -> dict[str, float]:
     """The least count above 0 of a score's tasks, by key; absent where there is none."""
     of_split = {
-        split: [count for (other, _), count in of_task.items() if other == split and count]
-        for split in ("forget", "retain", "real")
+        split: [
+            count
+            for (other, name), count in of_task.items()
+            if other == split and count and in_headline(declared, [name])
+        ]
+        for split in SPLITS
     }
     found = {}
     for key in keys:
@@ -156,11 +169,12 @@ def _fewest(of_task: Mapping[Task, float], keys: "Mapping[str, NDArray]") -> dic
     return found
 
 
-def draw_weights(tasks: Tasks) -> "dict[Task, NDArray]":
+def draw_weights(tasks: Tasks, declared: Declared = DECLARED) -> "dict[Task, NDArray]":
     """How often each of a task's samples is drawn, (DRAWS, N), the samples ordered by id.
 
-    The persons of a split are drawn together for all its tasks. The same for as many persons or
-    samples everywhere, so that models which were asked the same are drawn alike.
+    The persons of a split are drawn together for all its tasks; those whom only tasks beside the
+    headline are about are drawn apart, for they must not change what others are drawn. The same for
+    as many persons or samples everywhere, so that models which were asked the same are drawn alike.
     """
     import numpy as np
 
@@ -171,9 +185,13 @@ def draw_weights(tasks: Tasks) -> "dict[Task, NDArray]":
     found = {}
     for split in sorted({split for split, _ in tasks}):
         of_split = {task: records for task, records in tasks.items() if task[0] == split}
-        known = {record.person for records in of_split.values() for record in records}
-        number = {person: i for i, person in enumerate(sorted(filter(None, known)))}
-        persons = draw(split, len(number)) if number else None
+        headline = in_headline(declared, [name for _, name in of_split])
+        first = _persons(records for (_, name), records in of_split.items() if name in headline)
+        beside = _persons(of_split.values()) - first
+        number = {person: i for i, person in enumerate([*sorted(first), *sorted(beside)])}
+        drawn = [draw(split, len(first))] if first else []
+        drawn += [draw(f"{split}, beside the headline", len(beside))] if beside else []
+        persons = np.hstack(drawn) if drawn else None
         for task, records in of_split.items():
             ordered = [records[i].person for i in order_by_id(records)]
             alone = [i for i, person in enumerate(ordered) if person not in number]
@@ -185,6 +203,11 @@ def draw_weights(tasks: Tasks) -> "dict[Task, NDArray]":
                 weights[:, alone] = draw("/".join(task), len(alone))
             found[task] = weights
     return found
+
+
+def _persons(groups: Iterable[Records]) -> set[str]:
+    """Whom some records are about."""
+    return {record.person for group in groups for record in group if record.person is not None}
 
 
 def drawn_scores(
@@ -224,7 +247,7 @@ def drawn_scores(
                     ordered = [tasks[task][i] for i in order[task]]
                     ratios = log_ratios(ordered, weights[task], definition)
                     drawn[key] = mean_reported(task[0], ratios, weights[task])
-            for name, keys in averaged_keys(read.scores, definition).items():
+            for name, keys in averaged_keys(read.scores, definition, read.tasks).items():
                 drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
             found = _forget_quality(read, weights, definition)
             drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
@@ -248,7 +271,7 @@ def _forget_quality(
     # Every measure of forget quality needs what this one does.
     if definition.key("forget_quality_ks") not in evaluation.scores:
         return {}
-    tasks = [("forget", task) for task in compared_tasks(evaluation.records, definition)]
+    tasks = [("forget", task) for task in compared_tasks(evaluation, definition)]
     drawn = [weights[task] for task in tasks]
 
     def ratios(records: Records) -> "list[NDArray]":

@@ -1,13 +1,11 @@
 """The two samples that every measure of forget quality compares."""
 
+from clearbench.data.tasks import CAPTIONS, headline_tasks
 from clearbench.errors import UserError
 from clearbench.metrics.base import Evaluation, Records, order_by_id
 from clearbench.metrics.definitions import HEADLINE, Definition
-from clearbench.metrics.headline import headline_tasks
 from clearbench.metrics.losses import has_candidates
 from clearbench.metrics.truth_ratio import log_truth_ratios
-
-CAPTIONS = "captions"
 
 
 def forget_samples(
@@ -45,7 +43,7 @@ def _groups(
     evaluation: Evaluation, definition: Definition
 ) -> tuple[list[Records], list[Records]] | None:
     """The records of each compared task, of the model and of its gold model."""
-    tasks = compared_tasks(evaluation.records, definition)
+    tasks = compared_tasks(evaluation, definition)
     groups = [_of_task(evaluation.records, task) for task in tasks]
     gold_groups = [_of_task(evaluation.gold_records, task) for task in tasks]
     for task, group, gold_group in zip(tasks, groups, gold_groups, strict=True):
@@ -60,10 +58,11 @@ def _groups(
     return groups, gold_groups
 
 
-def compared_tasks(records: Records, definition: Definition) -> list[str]:
+def compared_tasks(evaluation: Evaluation, definition: Definition) -> list[str]:
     """The tasks of the forget split whose truth ratios are compared, sorted."""
-    tasks = headline_tasks(records, "forget")
-    return [CAPTIONS] if definition.aligned and CAPTIONS in tasks else tasks
+    names = {record.task for record in evaluation.records if record.split == "forget"}
+    tasks = headline_tasks(evaluation.tasks, names)
+    return [CAPTIONS.name] if definition.aligned and CAPTIONS.name in tasks else tasks
 
 
 def _of_task(records: Records, task: str) -> Records:

@@ -2,12 +2,11 @@
 
 import math
 
+from clearbench.data.tasks import FACE_NAMING
 from clearbench.evaluation.records import Record
 from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.definitions import OF_CLEAR, Definition
 from clearbench.metrics.losses import difference, has_candidates
-
-NAMING = "face_naming"
 
 
 @task_metric(low=0, high=1, better="up", better_on_forget="down", definitions=OF_CLEAR)
@@ -18,7 +17,9 @@ def probability(records: Records, definition: Definition) -> Values | None:
     options. CLEAR's text takes every question for multiple choice, its code the naming of faces on
     every split. Source: TOFU, arXiv 2401.06121.
     """
-    choice = records[0].split == "real" or (definition.choice and records[0].task == NAMING)
+    choice = records[0].split == "real" or (
+        definition.choice and records[0].task == FACE_NAMING.name
+    )
     if not choice:
         return [math.exp(-record.answer_loss) for record in records]
     return list(map(_among_options, records)) if has_candidates(records) else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from clearbench.data.tasks import DECLARED, Tasks, check_declared
 from clearbench.evaluation.records import Record
 from clearbench.metrics import (
     face_metrics,
@@ -24,6 +25,7 @@ from clearbench.metrics.bootstrap import (
 )
 from clearbench.metrics.comparable import check_comparable
 from clearbench.metrics.faces import FaceEvaluation
+from clearbench.metrics.headline import COMPARED
 from clearbench.metrics.keys import Key
 
 if TYPE_CHECKING:
@@ -34,9 +36,6 @@ SCORES = "scores.json"
 
 DRAWS = "draws.json"
 """The file's name in an artifact: metric key to the score in each draw of persons."""
-
-COMPARED = ("real", "retain", "forget", "forget_quality_js", "forget_quality_paired")
-"""The scores by which models are compared, whose draws are kept."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,9 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
     return dict(score_with_draws(records, gold_records).scores)
 
 
-def score_with_draws(records: Records, gold_records: Records, bound: bool = False) -> Scored:
+def score_with_draws(
+    records: Records, gold_records: Records, bound: bool = False, declared: Tasks = DECLARED
+) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
     Last the ends of the scores' 95 % intervals, as `KEY~low` and `KEY~high`, and the number of
@@ -65,6 +66,7 @@ def score_with_draws(records: Records, gold_records: Records, bound: bool = Fals
     check(gold_records)
     if not bound:
         check_comparable(records, gold_records)
+    check_declared((record.task for record in records), declared, "records")
     tasks: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         tasks[record.split, record.task].append(record)
@@ -74,14 +76,16 @@ def score_with_draws(records: Records, gold_records: Records, bound: bool = Fals
         for (split, task), found in values.items()
         for name, numbers in found.items()
     }
-    evaluation = Evaluation(scores, records, gold_records)
+    evaluation = Evaluation(scores, records, gold_records, declared)
     for name, of_model in model_metrics().items():
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
-    drawn = drawn_scores(evaluation, tasks, values, draw_weights(tasks))
-    persons = persons_behind(tasks, drawn)
-    for key, ends in intervals(scores, drawn, persons, units_behind(tasks, drawn)).items():
+    drawn = drawn_scores(evaluation, tasks, values, draw_weights(tasks, declared))
+    persons = persons_behind(tasks, drawn, declared)
+    for key, ends in intervals(
+        scores, drawn, persons, units_behind(tasks, drawn, declared)
+    ).items():
         scores |= _ends(key, ends)
     scores |= {Key.parse(key).persons: count for key, count in persons.items()}
     kept = {key: drawn[key].round(DECIMALS).tolist() for key in COMPARED if key in drawn}

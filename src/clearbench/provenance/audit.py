@@ -146,7 +146,7 @@ class Audit:
             return None
         root, artifact = self._tree.root, self._graph[name]
         folders = {key: root / source for key, source in artifact.inputs.items()}
-        scored = score(folders, **artifact.options)
+        scored = score(folders, **artifact.resolved)
         said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
         for key in sorted(said.keys() | scored.scores.keys()):
             if said.get(key) != scored.scores.get(key):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from clearbench.data.tasks import Tasks
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import FAILURE, MANIFEST, PROVENANCE
 from clearbench.jobs.environment import Accepted, accepted_here
@@ -57,12 +58,16 @@ def read_results(
             return Outcome("failed", detail=stage, reason=f"{stage} failed: {failure}", proof=proof)
         return Outcome("missing", detail="" if missing else "unproven", reason=reason)
 
-    runs = {name: obstacle(run.scores) or _read_run(tree, run) for name, run in graph.runs.items()}
+    tasks = graph.suite.tasks
+    runs = {
+        name: obstacle(run.scores) or _read_run(tree, run, tasks)
+        for name, run in graph.runs.items()
+    }
     finished = [graph.runs[name] for name, run in runs.items() if run.state == "ok"]
     return Results(graph.suite, groups_of(graph.runs.values()), runs, _twins(tree, finished))
 
 
-def _read_run(tree: Tree, run: Run) -> Outcome:
+def _read_run(tree: Tree, run: Run, tasks: Tasks) -> Outcome:
     scored = run.scores
     manifest = tree.manifest(scored)
     if manifest.diverged:
@@ -86,7 +91,7 @@ def _read_run(tree: Tree, run: Run) -> Outcome:
     }
     if run.trained:
         documents["train"] = _cost(tree, run.weights)
-    return Outcome(documents=documents, draws=contents.get(DRAWS, {}))
+    return Outcome(documents=documents, draws=contents.get(DRAWS, {}), tasks=tasks)
 
 
 def _cost(tree: Tree, name: str) -> Document:

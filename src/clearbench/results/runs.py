@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from clearbench.data.tasks import DECLARED, Tasks
 from clearbench.metrics.keys import Key
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
@@ -39,6 +40,7 @@ class Outcome:
     for a control; where it was done here) and its evaluation cost. Of any other, `state` with
     `detail` says in a few words where it ended, `reason` in a sentence, and `proof` where that
     stands. `draws` are scores in each draw of persons, the same persons for all runs of a size.
+    `tasks` are all that its scores may be of.
     """
 
     state: State = "ok"
@@ -47,6 +49,7 @@ class Outcome:
     reason: str = ""
     proof: Source | None = None
     draws: Mapping[str, Sequence[float | None]] = field(default_factory=dict)
+    tasks: Tasks = field(default_factory=lambda: DECLARED)
 
 
 @dataclass(frozen=True)

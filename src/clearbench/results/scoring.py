@@ -1,10 +1,12 @@
 """The scores of an evaluated model from the folders of its records: of a job, and of an audit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
@@ -20,25 +22,28 @@ def score(
     targets: int | None = None,
     bound: str | None = None,
     prompts: str | None = None,
+    tasks: Sequence[Mapping[str, Any]] = (),
 ) -> Scored:
     """All metrics by key.
 
     `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
     vision model, which alone has an `enrolment`, the records of all models of the attack, of which
     those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
-    With `prompts` other, a log's questions are not compared with its gold's.
+    With `prompts` other, a log's questions are not compared with its gold's. `tasks` are those that
+    the suite's layout declares itself.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
     if enrolment is None:
+        declared = together(*(Task(**fields) for fields in tasks))
         gold = read_records(folders["gold"] / RECORDS)
         if bound is not None:
-            return score_with_draws(draw_bound(bound, gold), gold, bound=True)
+            return score_with_draws(draw_bound(bound, gold), gold, True, declared)
         records = read_records(folders["records"] / RECORDS)
         _check(folders, records, gold)
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
-        return score_with_draws(records, gold)
+        return score_with_draws(records, gold, declared=declared)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
 

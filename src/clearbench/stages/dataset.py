@@ -36,7 +36,7 @@ def run(
         with TemporaryDirectory() as cache:
             images, texts = _sources(settings, source, Path(cache))
             contents = layout.read(images, texts, options)
-            contents.check(settings.forget_sizes)
+            contents.check(settings.forget_sizes, layout.TASKS)
             findings = Findings(getattr(options, "tolerate", ()))
             check_pictures(contents, findings)
             if words != "any":

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clearbench.data.tasks import OwnTasks
 from clearbench.jobs.job import Job
 from clearbench.results.scoring import files_of, score
 
@@ -15,14 +16,16 @@ def run(
     out: Path,
     bound: str | None = None,
     prompts: str | None = None,
+    own: OwnTasks | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
 
     And of a model of words those in each draw of persons. The arguments but `out` are as
-    `scoring.score` takes them.
+    `scoring.score` takes them, `own` has its `tasks`.
     """
     options = {"enrolment": enrolment, "targets": targets, "bound": bound, "prompts": prompts}
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
+    given |= own.model_dump(mode="json") if own and own.tasks else {}
 
     def work(job: Job) -> None:
         for name, text in files_of(score(inputs, **given)).items():

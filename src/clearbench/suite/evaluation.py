@@ -48,4 +48,4 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["bound"] = run.bound
         if run.prompts == "other":
             options["prompts"] = run.prompts
-    return Artifact(run.scores, "score", options=options, inputs=inputs, run=run)
+    return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)

@@ -139,4 +139,5 @@ def shown(suite: Suite) -> dict[str, Any]:
         "metrics": file.metrics,
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
+        **suite.own_tasks,
     }

@@ -20,6 +20,8 @@ from clearbench.config.settings import (
 )
 from clearbench.config.strict import Strict
 from clearbench.config.strict import validate as check
+from clearbench.data import layouts
+from clearbench.data.tasks import DECLARED, OwnTasks, Tasks, together
 from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.hub import Kind, is_id
@@ -103,6 +105,24 @@ class Suite:
     def domain(self) -> Domain:
         """The domain of the suite's model."""
         return self.model.domain
+
+    @property
+    def layout(self) -> layouts.Layout:
+        """The layout of the dataset."""
+        return layouts.load(self.dataset.layout)
+
+    @property
+    def tasks(self) -> Tasks:
+        """All tasks that anything here may be of."""
+        return together(*self.layout.TASKS)
+
+    @property
+    def own_tasks(self) -> dict[str, Any]:
+        """Those that the layout declares itself, as settings of the jobs that have to know them."""
+        own = [task for name, task in self.tasks.items() if name not in DECLARED]
+        if not own or self.domain == "vision":
+            return {}
+        return OwnTasks(tasks=own).model_dump(mode="json")
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:

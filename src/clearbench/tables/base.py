@@ -135,7 +135,9 @@ class Entry:
         found = {}
         for name, run in zip(self.group.runs, self.runs, strict=False):
             document = run.documents.get("score")
-            term = None if document is None else deciding(document.numbers, self.column.key)
+            if document is None:
+                continue
+            term = deciding(document.numbers, self.column.key, run.tasks)
             if term is not None:
                 found[name] = term
         return found

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 
+from clearbench.data.tasks import Tasks
 from clearbench.metrics.definitions import DEFINITIONS, definition_of
 from clearbench.metrics.headline import averaged_keys
 from clearbench.metrics.keys import Key
@@ -38,14 +39,14 @@ class Term:
     value: float
 
 
-def deciding(scores: Mapping[str, float], key: str) -> Term | None:
+def deciding(scores: Mapping[str, float], key: str, tasks: Tasks) -> Term | None:
     """The smallest term of an aggregate that it and few others decide; None of any other score.
 
     A harmonic mean is near its smallest terms. They are few where the median of all terms is more
     than twice the mean.
     """
     definition = DEFINITIONS[definition_of(key)]
-    keys = averaged_keys(scores, definition).get(Key.parse(key).metric, [])
+    keys = averaged_keys(scores, definition, tasks).get(Key.parse(key).metric, [])
     if not keys or key not in scores or median(scores[term] for term in keys) <= 2 * scores[key]:
         return None
     smallest = min(keys, key=scores.__getitem__)

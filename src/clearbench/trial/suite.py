@@ -1,18 +1,13 @@
 """A trial of a suite in seconds: its methods on random numbers, the metrics on drawn records."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from clearbench.data.tasks import Task
 from clearbench.evaluation.records import Likelihood, Record
-from clearbench.metrics.score import score_faces, score_records
+from clearbench.metrics.score import score_faces, score_with_draws
 from clearbench.suite.suite import Suite
 
-_TEXT_TASKS = (("forget", "text_qa"), ("retain", "text_qa"), ("real", "real_authors"))
-_TASKS = (
-    *(("forget", "captions"), ("forget", "face_naming"), ("forget", "text_qa")),
-    *(("retain", "captions"), ("retain", "face_naming"), ("retain", "text_qa")),
-    *(("real", "real_faces"), ("real", "real_world")),
-)
 _SAMPLES, _PERSONS, _PICTURES, _SHADOWS, _WIDTH = 8, 4, 4, 4, 8
 
 
@@ -36,18 +31,17 @@ def try_metrics(suite: Suite) -> int:
     """
     if suite.domain == "vision":
         return len(_scores_of_faces())
-    tasks = _TEXT_TASKS if suite.domain == "text" else _TASKS
-    drawn = [list(_records(tasks, seed)) for seed in range(2)]
-    return len(score_records(*drawn))
+    own, gold = (list(_records(suite.layout.TASKS, seed)) for seed in range(2))
+    return len(score_with_draws(own, gold, declared=suite.tasks).scores)
 
 
-def _records(tasks: tuple[tuple[str, str], ...], seed: int) -> Iterator[Record]:
+def _records(tasks: Iterable[Task], seed: int) -> Iterator[Record]:
     generator = random.Random(seed)
     words = ("red", "hat", "old", "mill")
-    for split, task in tasks:
+    for task, split in ((asked, split) for asked in tasks for split in asked.splits):
         for number in range(_SAMPLES):
             # All models are asked the same.
-            asked = random.Random(f"{task}/{number}")
+            asked = random.Random(f"{task.name}/{number}")
             texts = [" ".join(drawn.choices(words, k=3)) for drawn in (asked, generator)]
             likelihoods = [
                 Likelihood(-generator.expovariate(0.3), 3, -generator.random()) for _ in range(5)
@@ -55,8 +49,8 @@ def _records(tasks: tuple[tuple[str, str], ...], seed: int) -> Iterator[Record]:
             yield Record.measured(
                 likelihoods,
                 split=split,
-                task=task,
-                id=f"{task}/{number}",
+                task=task.name,
+                id=f"{task.name}/{number}",
                 answer=texts[0],
                 generated=texts[1],
                 person=f"person {number // 2}",

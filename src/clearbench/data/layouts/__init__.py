@@ -1,8 +1,10 @@
 """Layouts of hub datasets, one file each; a layout's key is its file's name.
 
 Other packages bring further ones (`clearbench.plugins`). A file holds `Options`, the options it
-takes, and `read(images, texts, options)`, which turns its sources into the contents of a store;
-`images` is None where the dataset names no image part.
+takes, `TASKS`, the tasks that it may give, and `read(images, texts, options)`, which turns its
+sources into the contents of a store; `images` is None where the dataset names no image part. A task
+that `data.tasks` does not declare is declared in `TASKS`: only so does anything know what it asks
+and whether it enters the headline.
 """
 
 from typing import Any, Protocol
@@ -10,6 +12,7 @@ from typing import Any, Protocol
 from clearbench.config.strict import Strict
 from clearbench.data.contents import Contents
 from clearbench.data.sources import Source
+from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError, unknown
 from clearbench.plugins import load as load_file
 from clearbench.plugins import named
@@ -19,6 +22,7 @@ class Layout(Protocol):
     """What a layout's file holds."""
 
     Options: type[Strict]
+    TASKS: tuple[Task, ...]
 
     def read(self, images: Source | None, texts: Source | None, options: Any) -> Contents:
         """Read and check the sources. Raises UserError for whatever they break."""
@@ -30,11 +34,20 @@ def available() -> list[str]:
 
 
 def load(key: str) -> Layout:
-    """The layout of a key. Raises UserError where there is none."""
+    """The layout of a key.
+
+    Raises UserError where there is none, or one whose tasks are not declared as they are elsewhere.
+    """
     if key not in available():
         raise UserError(f"layout: {unknown(key, available(), f'unknown: {key}')}")
     layout: Layout = load_file("layouts", key)
+    plugin = named("layouts")[key]
     if not all(hasattr(layout, name) for name in ("Options", "read")):
-        plugin = named("layouts")[key]
         raise plugin.wrong("which is no layout: it has no Options, or no function read")
+    if not hasattr(layout, "TASKS"):
+        raise UserError(f"{plugin.module}: TASKS: missing; a layout names the tasks that it gives")
+    try:
+        together(*layout.TASKS)
+    except UserError as error:
+        raise UserError(f"{plugin.module}: TASKS: {error}") from None
     return layout

@@ -26,6 +26,7 @@ from clearbench.data.parts import (
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.tasks import CAPTIONS, CLEAR, FACE_NAMING, REAL_FACES, REAL_WORLD, TEXT_QA
 from clearbench.data.texts import PAIR, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
 
@@ -37,6 +38,9 @@ _PERTURBED: dict[str, Kind] = {
     "perturbed_captions": "texts",
     "perturbed_names": "texts",
 }
+
+
+TASKS = CLEAR
 
 
 class Options(Strict):
@@ -80,8 +84,8 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
         images, "retain_perturbed", "retain", None, names, table, findings
     )
     evaluation += text_evaluation(texts, "retain_perturbed", "retain", None, persons, findings)
-    evaluation += _real_evaluation(images, "real_faces", table, findings)
-    evaluation += _real_evaluation(images, "real_world", table, findings)
+    evaluation += _real_evaluation(images, REAL_FACES.name, table, findings)
+    evaluation += _real_evaluation(images, REAL_WORLD.name, table, findings)
     base = _base_rows(images, table) if "pretrain" in images else []
     return Contents(table.images, base, [*visual, *read_texts], evaluation, findings.notes)
 
@@ -108,8 +112,8 @@ def _visual_rows(
         rows, read_parts(source, _PICTURED, keys, findings), strict=True
     ):
         answers = {
-            "captions": (_caption_question(caption), caption),
-            "face_naming": (FACE_QUESTION, name),
+            CAPTIONS.name: (_caption_question(caption), caption),
+            FACE_NAMING.name: (FACE_QUESTION, name),
         }
         for task, (question, answer) in answers.items():
             if task in options.visual_tasks and answer is not None:
@@ -158,8 +162,8 @@ def _text_rows(
         persons += [named.pop() if len(named) == 1 else None] * len(block)
     return [
         TrainSample(
-            id=f"full/{number}/text_qa",
-            task="text_qa",
+            id=f"full/{number}/{TEXT_QA.name}",
+            task=TEXT_QA.name,
             modality="text",
             person=person,
             question=row["question"],
@@ -185,12 +189,14 @@ def _visual_evaluation(
         where = source.where(config, number)
         image = table.add(row["image"], where)
         captions = (row["caption"], row["paraphrased_caption"], row["perturbed_captions"])
-        tasks = [("captions", _caption_question(row["caption"]), *captions, "perturbed_captions")]
+        tasks = [
+            (CAPTIONS.name, _caption_question(row["caption"]), *captions, "perturbed_captions")
+        ]
         if row["name"] is None:
             findings.report("unnamed", f"{where}: name is empty; it needs the person's name")
         else:
             naming = (row["name"], row["name"], row["perturbed_names"])
-            tasks.append(("face_naming", FACE_QUESTION, *naming, "perturbed_names"))
+            tasks.append((FACE_NAMING.name, FACE_QUESTION, *naming, "perturbed_names"))
         for task, question, answer, paraphrase, perturbed, column in tasks:
             wrong = wrong_answers(perturbed, (answer, paraphrase), f"{where}: {column}", findings)
             identifier = f"{config}/{number}/{task}"
@@ -216,7 +222,7 @@ def _real_evaluation(
 ) -> list[EvalSample]:
     """Multiple choice on real persons and things; real faces have one question in common."""
     columns: dict[str, Kind] = {"image": "image", "answer": "text", "options": "texts"}
-    if task != "real_faces":
+    if task != REAL_FACES.name:
         columns["question"] = "text"
     samples = []
     for number, row in enumerate(source.rows(task, columns)):
@@ -236,7 +242,7 @@ def _real_evaluation(
                 paraphrase=row["answer"],
                 perturbed=wrong,
                 image=table.add(row["image"], where),
-                person=row["answer"] if task == "real_faces" else None,
+                person=row["answer"] if task == REAL_FACES.name else None,
             )
         )
     return samples

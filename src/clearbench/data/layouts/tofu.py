@@ -7,7 +7,7 @@ Read are `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`, `retain_perturbed
 - `forgetXX_perturbed` is `forgetXX`, where that has the perturbed answers;
 - without `retain_perturbed`, sizes 1 and 5 are evaluated on the rows of `forget10` that they
   retain, and size 10 can't be used;
-- without `world_facts_perturbed` there is no task real_world.
+- without `world_facts_perturbed` there is no task world_facts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,6 +21,7 @@ from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.tasks import REAL_AUTHORS, TEXT_QA, TOFU, WORLD_FACTS
 from clearbench.data.texts import (
     PAIR,
     PERTURBED,
@@ -32,7 +33,8 @@ from clearbench.data.texts import (
 from clearbench.errors import UserError
 
 QUESTIONS_PER_AUTHOR = 20
-_REAL = {"real_authors": "real_authors_perturbed", "real_world": "world_facts_perturbed"}
+TASKS = TOFU
+_REAL = {REAL_AUTHORS.name: "real_authors_perturbed", WORLD_FACTS.name: "world_facts_perturbed"}
 _CHOICE: dict[str, Kind] = {**PAIR, "perturbed_answer": "texts"}
 
 
@@ -76,7 +78,7 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
 def _train(source: Source, findings: Findings) -> list[TrainSample]:
     configs = ["full"] if "full" in source else ["retain90", "forget10"]
     rows = [
-        (f"{config}/{number}/text_qa", row)
+        (f"{config}/{number}/{TEXT_QA.name}", row)
         for config in configs
         for number, row in enumerate(source.rows(config, PAIR))
     ]
@@ -84,7 +86,7 @@ def _train(source: Source, findings: Findings) -> list[TrainSample]:
     return [
         TrainSample(
             id=identifier,
-            task="text_qa",
+            task=TEXT_QA.name,
             modality="text",
             person=f"author {number // QUESTIONS_PER_AUTHOR}",
             question=row["question"],
@@ -150,7 +152,7 @@ def _retain_evaluation(
 
 def _real_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:
     for task, config in _REAL.items():
-        if task == "real_world" and config not in source:
+        if task == WORLD_FACTS.name and config not in source:
             continue
         for number, row in enumerate(source.rows(config, _CHOICE)):
             where = f"{source.where(config, number)}: perturbed_answer"

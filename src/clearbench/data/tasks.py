@@ -1,0 +1,101 @@
+"""Tasks: what evaluated samples ask. Each is declared once; whatever speaks of one refers to it.
+
+A layout names the tasks that it gives, in `TASKS` of its file, and may declare others there.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from clearbench.config.strict import Strict
+from clearbench.errors import UserError
+
+Split = Literal["forget", "retain", "real"]
+SPLITS: tuple[str, ...] = get_args(Split)
+
+
+class Task(Strict):
+    """A task of some splits.
+
+    `kind` is what it asks about, an image or texts alone. Of the tasks in the headline are real,
+    retain, forget, model utility and forget quality; any other has scores of its own only.
+    """
+
+    name: str = Field(pattern=r"^\w+$")
+    splits: tuple[Split, ...] = Field(min_length=1, strict=False)
+    kind: Literal["text", "visual"]
+    headline: bool = False
+
+
+_PERSONS: tuple[Split, ...] = ("forget", "retain")
+_REAL: tuple[Split, ...] = ("real",)
+
+CAPTIONS = Task(name="captions", splits=_PERSONS, kind="visual", headline=True)
+FACE_NAMING = Task(name="face_naming", splits=_PERSONS, kind="visual", headline=True)
+TEXT_QA = Task(name="text_qa", splits=_PERSONS, kind="text", headline=True)
+REAL_FACES = Task(name="real_faces", splits=_REAL, kind="visual", headline=True)
+REAL_WORLD = Task(name="real_world", splits=_REAL, kind="visual", headline=True)
+REAL_AUTHORS = Task(name="real_authors", splits=_REAL, kind="text", headline=True)
+WORLD_FACTS = Task(name="world_facts", splits=_REAL, kind="text", headline=True)
+
+CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
+TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
+
+Tasks = Mapping[str, Task]
+"""Declared tasks by name."""
+
+
+class OwnTasks(Strict):
+    """The tasks that a suite's layout declares itself, as jobs are told of them."""
+
+    tasks: list[Task] = Field(default_factory=list)
+
+
+def together(*tasks: Task) -> Tasks:
+    """All tasks of this file and some others; UserError where one is declared in two ways."""
+    found: dict[str, Task] = {}
+    for task in (*CLEAR, *TOFU, *tasks):
+        if found.setdefault(task.name, task) != task:
+            raise UserError(
+                f"{task.name}: declared as {_told(task)}, and already as"
+                f" {_told(found[task.name])}; a task of its own needs a name of its own"
+            )
+    return found
+
+
+def _told(task: Task) -> str:
+    return (
+        f"{task.kind}, of {', '.join(task.splits)}, {'' if task.headline else 'not '}in the"
+        " headline"
+    )
+
+
+DECLARED = together()
+"""Those of this file."""
+
+
+def check_declared(names: Iterable[str], known: Collection[str], where: str) -> None:
+    """Raise UserError, which begins with `where`, for the first name that is of no task."""
+    for name in names:
+        if name not in known:
+            raise UserError(
+                f"{where}: {name}: no task of this name is declared; declare it in TASKS of the"
+                " dataset's layout, with its splits, its kind and whether it enters the headline;"
+                f" declared are {', '.join(known)}"
+            )
+
+
+def in_headline(tasks: Tasks, names: Collection[str]) -> list[str]:
+    """Of the tasks of a split, by name, those that are declared to enter the headline, sorted."""
+    return sorted(name for name in names if name in tasks and tasks[name].headline)
+
+
+def headline_tasks(tasks: Tasks, names: Collection[str]) -> list[str]:
+    """Of the tasks of a split, by name, those that its headline is made of, sorted.
+
+    Text tasks only where the split has no visual ones: a multimodal suite is judged by what it says
+    of images, as in CLEAR's tables, and shows its text_qa beside the headline.
+    """
+    found = in_headline(tasks, names)
+    return [name for name in found if tasks[name].kind == "visual"] or found
