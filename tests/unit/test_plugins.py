@@ -93,6 +93,10 @@ PACKAGE = {
     ''',
     "src/extras/pairs.py": """
         from clearbench.config.strict import Strict
+        from clearbench.data.tasks import TEXT_QA, Task
+
+        PAIRED = Task(name="paired", splits=("forget", "retain"), kind="text")
+        TASKS = (TEXT_QA, PAIRED)
 
 
         class Options(Strict):
