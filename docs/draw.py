@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from clearbench.metrics.headline import QUALITY
+from clearbench.tables.base import score_column
+from clearbench.tables.headline import COLUMNS
+
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs/table.svg"
 
@@ -18,8 +22,9 @@ def points(readme: str) -> Iterator[tuple[str, str, float, float]]:
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in re.findall(r"^\|.*\|$", readme.partition("\n## Images alone")[0], re.M)
     ]
-    head = next(row for row in rows if "forget quality ↑" in row)
-    retain, quality = head.index("retain ↑"), head.index("forget quality ↑")
+    headers = [score_column(key, COLUMNS[key]).header for key in ("retain", QUALITY)]
+    head = next(row for row in rows if set(headers) <= set(row))
+    retain, quality = map(head.index, headers)
     for method, modality, *rest in rows:
         values = [method, modality, *rest]
         if modality in _COLOURS and re.fullmatch(r"[\d.]+", values[quality]):

@@ -72,3 +72,18 @@ def test_no_other_file_that_handles_scores_takes_a_key_apart_or_puts_one_togethe
     # Of a method's name, whose variants have one as well.
     assert found.pop("tables/beside.py") == {"@"}
     assert not any(found.values()), found
+
+
+def test_the_headline_columns_are_spelled_in_one_place():
+    """Their keys, and what tables call them."""
+    found = {}
+    for path in SOURCES.rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text()))
+        texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+        for text in {"forget_quality_js", "forget quality", "paired"} & texts:
+            found.setdefault(text, []).append(str(path.relative_to(SOURCES)))
+    assert found == {
+        "forget_quality_js": ["metrics/headline.py"],
+        "forget quality": ["tables/headline.py"],
+        "paired": ["tables/headline.py"],
+    }

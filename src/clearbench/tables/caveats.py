@@ -17,7 +17,6 @@ DECIDED_NOTE = (
     f"{DECIDED} Few of its terms decide this mean: half of them or more are above twice its value,"
     " so that it hides them (`tasks` has all). It has no rank. The smallest term"
 )
-FORGET = "forget §"
 FORGET_NOTE = (
     "§ CLEAR's own number, which does not show whether a method forgot: it is low for the original"
     " too, which is sure of what it knows. Read forget quality instead, and `leak`."

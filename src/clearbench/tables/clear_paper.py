@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from clearbench.config.settings import Domain
+from clearbench.metrics.headline import AGGREGATES, PRINTED
 
 SIZE = 10
 """The forget size of all tables, in percent of persons."""
-
-_AGGREGATES = ("real", "retain", "forget")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def _rows(text: str) -> dict[tuple[str, str], tuple[float, ...]]:
 TABLE_1 = PaperTable(
     1,
     "llava-1.5-7b",
-    (*_AGGREGATES, "forget_quality_js"),
+    PRINTED,
     _rows("""
 gold      -       .50  .51  .19 1.00
 original  -       .48  .51  .35  .85
@@ -111,7 +110,7 @@ retain_ft visual 100.0  100.0
 TABLE_3 = PaperTable(
     3,
     "llava-1.5-7b",
-    (*_AGGREGATES, "forget_quality_js"),
+    PRINTED,
     _rows("""
 rmu       text    .31  .01  .02  .75
 rmu       visual  .24  .00  .00  .75
@@ -149,7 +148,7 @@ llmu      both    .47  .48  .33  .84
 TABLE_4 = PaperTable(
     4,
     "llama-2-7b",
-    (*_AGGREGATES, "forget_quality_ks_ln"),
+    (*AGGREGATES, "forget_quality_ks_ln"),
     _rows("""
 original  -         .47    .26    .42  -3.92
 gold      -         .48    .26    .24    0.0
@@ -169,7 +168,7 @@ npo       text      .50    .28    .62 -44.46
 TABLE_4_MISTRAL = PaperTable(
     4,
     "mistral-7b-v0.3",
-    (*_AGGREGATES, "forget_quality_ks_ln"),
+    (*AGGREGATES, "forget_quality_ks_ln"),
     _rows("""
 retain_ft text      .67    .34    .47  -3.87
 llmu      text      .65    .30    .39  -6.69
@@ -206,7 +205,7 @@ twins     visual  50.00  20.34  99.72    .73    .54
 TABLE_6 = PaperTable(
     6,
     "qwen2-vl-2b",
-    (*_AGGREGATES, "forget_quality_js"),
+    PRINTED,
     _rows("""
 gold      -       .27  .66  .05 1.00
 original  -       .27  .65  .40  .97

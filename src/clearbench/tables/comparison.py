@@ -2,17 +2,11 @@
 
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table, definition_notes, make_block, score_columns
-from clearbench.tables.caveats import FORGET, FORGET_NOTE
+from clearbench.tables.caveats import FORGET_NOTE
+from clearbench.tables.headline import COLUMNS, MARKED
 
 DOMAINS = ("multimodal", "text")
-COLUMNS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": FORGET,
-    "forget_quality_js": "forget quality",
-    "forget_quality_paired": "paired",
-    "forget_quality_ks_log10": "log10 p (KS)",
-}
+HEADERS = COLUMNS | MARKED | {"forget_quality_ks_log10": "log10 p (KS)"}
 BOUNDS_NOTE = (
     "Forget quality is closeness to gold of the distribution of truth ratios. The floor is what"
     " random losses of gold's size get, the ceiling what gold itself gets that is drawn anew; the"
@@ -28,7 +22,7 @@ PAIRED_NOTE = (
 
 def build(results: Results) -> Table:
     """Real, retain, forget and forget quality of every method and modality."""
-    columns = score_columns(results, COLUMNS)
+    columns = score_columns(results, HEADERS)
     blocks = [
         make_block(results, size, columns, bounds=True) for size in results.suite.file.forget_sizes
     ]

@@ -1,16 +1,13 @@
 """Table 3 of CLEAR (arXiv 2410.18057): what forgetting text, images or both does to one method."""
 
+from clearbench.metrics.headline import QUALITY
 from clearbench.results.runs import Group, Results
 from clearbench.tables.base import Block, Row, Table, definition_notes, make_entry, score_columns
-from clearbench.tables.caveats import FORGET, FORGET_NOTE
+from clearbench.tables.caveats import FORGET_NOTE
+from clearbench.tables.headline import MARKED, PAPER
 
 DOMAINS = ("multimodal", "text")
-COLUMNS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": FORGET,
-    "forget_quality_js": "quality",
-}
+HEADERS = PAPER | MARKED | {QUALITY: "quality"}
 
 
 def build(results: Results) -> Table:
@@ -29,7 +26,7 @@ def _block(results: Results, size: int) -> Block:
         (modality, column)
         for modality in results.suite.file.modalities
         for column in score_columns(
-            results, {key: f"{modality}: {header}" for key, header in COLUMNS.items()}
+            results, {key: f"{modality}: {header}" for key, header in HEADERS.items()}
         )
     ]
     methods: dict[str, dict[str, Group]] = {}

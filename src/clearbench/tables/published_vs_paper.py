@@ -12,15 +12,10 @@ from clearbench.tables.base import (
     score_columns,
 )
 from clearbench.tables.difference import WITHIN_NOTE, Difference
+from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal", "text")
 VARIANT = "@published"
-HEADERS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": "forget",
-    "forget_quality_js": "forget quality",
-}
 
 
 def build(results: Results) -> Table | None:
@@ -42,7 +37,7 @@ def build(results: Results) -> Table | None:
 
 
 def _block(results: Results, size: int) -> Block:
-    columns = score_columns(results, HEADERS)
+    columns = score_columns(results, PAPER)
     groups = {(group.method, group.modality): group for group in results.of_size(size)}
     rows = []
     for (method, modality), group in groups.items():

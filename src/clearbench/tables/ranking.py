@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from clearbench.metrics import better
+from clearbench.metrics.headline import QUALITY
 from clearbench.results.runs import Group, Results
 from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.tables.ahead import significant
@@ -17,15 +18,9 @@ from clearbench.tables.base import (
     score_column,
 )
 from clearbench.tables.caveats import DECIDED, failing
+from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("multimodal", "text")
-HEADERS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": "forget",
-    "forget_quality_js": "forget quality",
-    "forget_quality_paired": "paired",
-}
 
 
 @dataclass(frozen=True)
@@ -60,7 +55,7 @@ def build(results: Results) -> Table | None:
     """
     if len(results.suite.file.methods) < 2:
         return None
-    columns = [score_column(key, header) for key, header in HEADERS.items()]
+    columns = [score_column(key, header) for key, header in COLUMNS.items()]
     blocks = [
         _block(results, size, modality, columns)
         for size in results.suite.file.forget_sizes
@@ -117,7 +112,7 @@ def _ranked(
 
 def _bounds(results: Results) -> list[str]:
     """The forget quality between which a method lies, a size."""
-    column = Column("forget_quality_js", "")
+    column = Column(QUALITY, "")
     found = []
     for size in results.suite.file.forget_sizes:
         told = {

@@ -5,14 +5,9 @@ from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import MARK, make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_1, TABLE_3
+from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal",)
-HEADERS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": "forget",
-    "forget_quality_js": "forget quality",
-}
 VISUAL_ONLY = ("gd", "npo", "rmu", "sku")
 """Methods whose numbers in Table 1 come from runs that forgot the visual part only."""
 
@@ -23,7 +18,7 @@ def build(results: Results) -> Table | None:
     Rows on both modalities; None where a suite has no cell of both.
     """
     groups = [group for group in results.groups if group.modality in ("-", "both")]
-    blocks = make_beside(results, TABLE_1, HEADERS, OFFICIAL, groups, VISUAL_ONLY)
+    blocks = make_beside(results, TABLE_1, PAPER, OFFICIAL, groups, VISUAL_ONLY)
     if not blocks:
         return None
     doubted = (

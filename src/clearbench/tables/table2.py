@@ -12,6 +12,7 @@ from statistics import fmean
 
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
+from clearbench.metrics.headline import QUALITY
 from clearbench.results.runs import Results
 from clearbench.suite.load import load_suite
 from clearbench.suite.suite import Suite
@@ -28,7 +29,7 @@ PRINTED: Mapping[Domain, float] = {"text": 0.705, "vision": 0.205}
 FORGET = "forget"
 """The measure that the paper ranks by."""
 
-_OF_TEXT = {FORGET: "forget", "forgetting": "forget_quality_js", "retention": "retain"}
+_OF_TEXT = {FORGET: "forget", "forgetting": QUALITY, "retention": "retain"}
 _OF_FACES = {FORGET: "forget_accuracy", "forgetting": "u_lira", "retention": "retain_accuracy"}
 _KEYS: Mapping[Domain, Mapping[str, str]] = {
     "multimodal": _OF_TEXT,

@@ -1,18 +1,15 @@
 """Table 4 of CLEAR (arXiv 2410.18057) beside ours: the methods in the text domain."""
 
 from clearbench.metrics.definitions import TOFU
+from clearbench.metrics.headline import AGGREGATES
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
+from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("text",)
-HEADERS = {
-    "real": "real",
-    "retain": "retain",
-    "forget": "forget",
-    "forget_quality_ks_ln": "ln p (KS)",
-}
+HEADERS = {key: COLUMNS[key] for key in AGGREGATES} | {"forget_quality_ks_ln": "ln p (KS)"}
 
 
 def build(results: Results) -> Table | None:

@@ -5,7 +5,7 @@ from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_6
-from clearbench.tables.table1 import HEADERS
+from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal",)
 
@@ -13,7 +13,7 @@ DOMAINS = ("multimodal",)
 def build(results: Results) -> Table | None:
     """The numbers of Table 1, ours and the paper's of Qwen2-VL; None as there."""
     groups = [group for group in results.groups if group.modality in ("-", "both")]
-    blocks = make_beside(results, TABLE_6, HEADERS, OFFICIAL, groups)
+    blocks = make_beside(results, TABLE_6, PAPER, OFFICIAL, groups)
     if not blocks:
         return None
     notes = [f"Marked (official): {OFFICIAL.meaning}.", *paper_notes(results, TABLE_6)]
