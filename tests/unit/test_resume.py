@@ -96,6 +96,9 @@ class Killer(State):
 class Twice(Method):
     """A method that trains, steps to the other side, and trains by another loss."""
 
+    student_reads = ("forget", "retain")
+    reference_reads = ("retain",)
+
     def loss(self, student, reference):
         return student.forget.token_log_likelihood.mean()
 
