@@ -1,16 +1,16 @@
 # clearbench: data to tables for one suite. Choose it with `--config suite=NAME` (default: mini).
 
+from pathlib import Path
+
 
 include: "rules/common.smk"
-include: "rules/dataset.smk"
-include: "rules/models.smk"
-include: "rules/external.smk"
-include: "rules/shadows.smk"
-include: "rules/unlearn.smk"
-include: "rules/evaluate.smk"
-include: "rules/import.smk"
-include: "rules/score.smk"
-include: "rules/tables.smk"
+
+
+# The order of the others means nothing.
+for rules in sorted(Path(workflow.basedir, "rules").glob("[!_]*.smk")):
+    if rules.stem != "common":
+
+        include: str(rules)
 
 
 localrules:

@@ -85,7 +85,9 @@ def named(kind: Kind) -> dict[str, Plugin]:
             variant = path.parent.name
             key, module = f"{path.stem}@{variant}", f"{package}.{variant}.{path.stem}"
         found[key] = Plugin(kind, key, module)
-    for point in _points():
+    # Stages come from here alone, so that a command need not look what is installed.
+    points = _points() if kind in _GROUPS.values() else ()
+    for point in points:
         if _GROUPS[point.group] == kind:
             plugin = Plugin(kind, point.name, point.module, point.attr or "", _told(point.dist))
             if not _KEY.fullmatch(plugin.key):

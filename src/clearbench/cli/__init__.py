@@ -13,20 +13,12 @@ from io import TextIOWrapper
 import click
 
 from clearbench import parallel
-from clearbench.cli import ask, doctor, fetch, prove, publish, run, stages
+from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, run, stages
 from clearbench.errors import UserError, of_the_site
 from clearbench.jobs.interruption import Interrupted
 
 _SHARED = ("finetune", "unlearn", "evaluate")
 """The stages whose work several processes can share."""
-
-SECTIONS = {
-    "Look": (ask,),
-    "Run": (run, fetch, doctor),
-    "Prove": (prove, publish),
-    "Stages, as the workflow calls them": (stages,),
-}
-"""The groups of the help, and the modules whose commands are in them."""
 
 
 def main() -> None:
@@ -46,7 +38,7 @@ def main() -> None:
     except OSError as error:
         if not of_the_site(error):
             raise
-        of_stage = not {command.name for command in _commands(stages)}.isdisjoint(sys.argv)
+        of_stage = not {command.name for command in _OF_STAGES}.isdisjoint(sys.argv)
         end = "; nothing was published" if of_stage else ""
         _fail(f"{error.filename or 'output'}: {error.strerror}{end}")
     except click.ClickException as error:
@@ -73,19 +65,31 @@ class _Sections(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, self.commands))
-        for title, modules in SECTIONS.items():
+        for title, commands in SECTIONS.items():
             rows = [
                 (f"{command.name:<{width}}", (command.help or "").partition("\n\n")[0])
-                for module in modules
-                for command in _commands(module)
+                for command in commands
                 if not command.hidden
             ]
             with formatter.section(title):
                 formatter.write_dl(rows)
 
 
-def _commands(module: object) -> list[click.Command]:
-    return [command for command in vars(module).values() if isinstance(command, click.Command)]
+def _commands(*modules: object) -> list[click.Command]:
+    values = (value for module in modules for value in vars(module).values())
+    return [value for value in values if isinstance(value, click.Command)]
+
+
+_WRITTEN = _commands(stages)
+_OF_STAGES = [*_WRITTEN, *plain_stages.commands({str(command.name) for command in _WRITTEN})]
+
+SECTIONS = {
+    "Look": _commands(ask),
+    "Run": _commands(run, fetch, doctor),
+    "Prove": _commands(prove, publish),
+    "Stages, as the workflow calls them": _OF_STAGES,
+}
+"""The groups of the help with their commands."""
 
 
 @click.group(
@@ -113,7 +117,5 @@ def cli(context: click.Context, processes: int, launched: bool) -> None:
     parallel.hide_strangers()
 
 
-for _modules in SECTIONS.values():
-    for _module in _modules:
-        for _command in _commands(_module):
-            cli.add_command(_command)
+for _command in (command for commands in SECTIONS.values() for command in commands):
+    cli.add_command(_command)

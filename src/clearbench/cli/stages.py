@@ -1,4 +1,7 @@
-"""The stages of the workflow, as the rules call them."""
+"""The stages of the workflow whose commands know more than what their `run` takes.
+
+The others are in `plain_stages`.
+"""
 
 import json
 from pathlib import Path
@@ -12,7 +15,7 @@ from clearbench.errors import UserError
 from clearbench.suite.runs import LARGEST_SEED
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
-_Folder = click.Path(path_type=Path)
+FOLDER = click.Path(path_type=Path)
 
 
 def _json(text: str) -> dict[str, Any]:
@@ -25,12 +28,13 @@ def _json(text: str) -> dict[str, Any]:
     return data
 
 
-def _settings(kind: type[_Settings], text: str) -> _Settings:
+def read_settings(kind: type[_Settings], text: str) -> _Settings:
+    """The settings of a stage from its option."""
     return validate(kind, _json(text), "--settings")
 
 
 def _folder(name: str, text: str, required: bool = True) -> Any:
-    return click.option(name, type=_Folder, required=required, help=text)
+    return click.option(name, type=FOLDER, required=required, help=text)
 
 
 _settings_option = click.option("--settings", required=True, help="Settings of the stage, as JSON.")
@@ -40,20 +44,6 @@ _base = _folder("--base", "Folder of the base stage.")
 _original = _folder("--original", "Folder of the original model.")
 _seed = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 _forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
-_number = click.option(
-    "--number", type=click.IntRange(min=0), required=True, help="Of the job, from 0."
-)
-
-
-@click.command()
-@_settings_option
-@_out
-def generate(settings: str, out: Path) -> None:
-    """Generate the mini dataset in the layout of the hub."""
-    from clearbench.config.generator import MiniSettings
-    from clearbench.stages import generate as stage
-
-    stage.run(_settings(MiniSettings, settings), out)
 
 
 @click.command()
@@ -72,32 +62,7 @@ def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
     from clearbench.config.files import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(_settings(DatasetSpec, settings), source, out, words)
-
-
-@click.command()
-@_settings_option
-@_dataset
-@_seed
-@_out
-def base(settings: str, dataset: Path, seed: int, out: Path) -> None:
-    """Make the base model, or point to one on the hub."""
-    from clearbench.config.files import BaseSettings
-    from clearbench.stages import base as stage
-
-    stage.run(_settings(BaseSettings, settings), dataset, seed, out)
-
-
-@click.command()
-@_settings_option
-@_base
-@_out
-def external(settings: str, base: Path, out: Path) -> None:
-    """Point to a checkpoint that was made elsewhere, and check that it fits the base."""
-    from clearbench.config.settings import ExternalSettings
-    from clearbench.stages import external as stage
-
-    stage.run(_settings(ExternalSettings, settings), base, out)
+    stage.run(read_settings(DatasetSpec, settings), source, out, words)
 
 
 @click.command()
@@ -121,21 +86,9 @@ def finetune(
     from clearbench.config.settings import FinetuneSettings
     from clearbench.stages import finetune as stage
 
-    stage.run(_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out)
-
-
-@click.command()
-@_settings_option
-@_base
-@_original
-@_dataset
-@_out
-def reference(settings: str, base: Path, original: Path, dataset: Path, out: Path) -> None:
-    """Store what the original says of all training samples, for all cells."""
-    from clearbench.config.settings import ReferenceSettings
-    from clearbench.stages import reference as stage
-
-    stage.run(_settings(ReferenceSettings, settings), base, original, dataset, out)
+    stage.run(
+        read_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out
+    )
 
 
 @click.command()
@@ -166,7 +119,9 @@ def unlearn(
     from clearbench.stages import unlearn as stage
 
     cell = Cell(method, modality, forget_size, seed)
-    stage.run(_settings(UnlearnSettings, settings), cell, base, original, reference, dataset, out)
+    stage.run(
+        read_settings(UnlearnSettings, settings), cell, base, original, reference, dataset, out
+    )
 
 
 @click.command()
@@ -176,7 +131,7 @@ def unlearn(
 @click.option(
     "--model",
     "models",
-    type=_Folder,
+    type=FOLDER,
     multiple=True,
     required=True,
     help="Folder of a model on the base; each further one is laid on the one before.",
@@ -195,55 +150,14 @@ def evaluate(
     from clearbench.config.settings import EvaluateSettings
     from clearbench.stages import evaluate as stage
 
-    stage.run(_settings(EvaluateSettings, settings), forget_size, base, models, dataset, out)
-
-
-@click.command()
-@_settings_option
-@_number
-@_base
-@_dataset
-@_out
-def shadows(settings: str, number: int, base: Path, dataset: Path, out: Path) -> None:
-    """Train some of the models of a vision suite's membership attacks."""
-    from clearbench.config.settings import ShadowSettings
-    from clearbench.stages import shadows as stage
-
-    stage.run(_settings(ShadowSettings, settings), number, base, dataset, out)
-
-
-@click.command()
-@_settings_option
-@_number
-@click.option("--method", required=True, help="A method; see `clearbench methods`.")
-@click.option("--forget-size", type=int, required=True, help="Percent of persons to forget.")
-@_base
-@_folder("--shadows", "Folder of the job's models.")
-@_dataset
-@_out
-def unlearn_shadows(
-    settings: str,
-    number: int,
-    method: str,
-    forget_size: int,
-    base: Path,
-    shadows: Path,
-    dataset: Path,
-    out: Path,
-) -> None:
-    """Unlearn the models of a membership attack, and write what they make of pictures."""
-    from clearbench.config.settings import UnlearnShadowsSettings
-    from clearbench.stages import unlearn_shadows as stage
-
-    given = _settings(UnlearnShadowsSettings, settings)
-    stage.run(given, number, method, forget_size, base, shadows, dataset, out)
+    stage.run(read_settings(EvaluateSettings, settings), forget_size, base, models, dataset, out)
 
 
 @click.command()
 @_folder("--records", "Folder of the evaluated model.", required=False)
 @_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
 @click.option(
-    "--shadows", type=_Folder, multiple=True, help="Folder of an attack's records; all of them."
+    "--shadows", type=FOLDER, multiple=True, help="Folder of an attack's records; all of them."
 )
 @click.option("--enrolment", type=click.IntRange(min=1), help="Pictures that enrol a person.")
 @click.option(

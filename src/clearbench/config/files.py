@@ -137,6 +137,10 @@ class ModelSpec(ModelSource):
     )
     resources: Resources = Resources()
 
+    def need(self, stage: str) -> Need:
+        """What a stage's jobs ask of a cluster: as an unlearning's, where `needs` says nothing."""
+        return self.needs().get(stage, self.resources.unlearn)
+
     def needs(self) -> dict[str, Need]:
         """What the jobs of each stage ask of a cluster."""
         shadowed = self.domain == "vision"

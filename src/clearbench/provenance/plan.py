@@ -118,7 +118,7 @@ class Experience:
         Similar are jobs on the same dataset and base model alone, and with a GPU where this one
         asks for one.
         """
-        need = graph.suite.model.needs()[artifact.stage]
+        need = graph.suite.model.need(artifact.stage)
         mean = self._mean(artifact, Basis.of(graph), need.gpus > 0)
         return mean or Cost(60.0 * need.minutes, 0.0, need.gpus)
 

@@ -52,7 +52,7 @@ class Graph:
         among processes starts one for each.
         """
         artifact = self[name]
-        gpus = self.suite.model.needs()[artifact.stage].gpus
+        gpus = self.suite.model.need(artifact.stage).gpus
         words = ["clearbench"]
         if artifact.stage in SHARED_OUT and gpus > 1:
             words += ["--processes", str(gpus)]

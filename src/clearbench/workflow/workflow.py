@@ -140,7 +140,7 @@ class Workflow:
 
     def resources(self, stage: str) -> dict[str, Any]:
         """The resources of a stage's jobs, as keywords of a rule's `resources`."""
-        need = self.suite.model.needs()[stage]
+        need = self.suite.model.need(stage)
         try:
             submission = self.site.submission(need.gpus, need.gpu_gb)
         except UserError as error:
