@@ -188,7 +188,7 @@ def score(
     from clearbench.data.tasks import OwnTasks
     from clearbench.stages import score as stage
 
-    own = _settings(OwnTasks, settings)
+    own = read_settings(OwnTasks, settings)
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):
