@@ -112,7 +112,7 @@ def shared(datasets, tmp_path_factory):
         said = ReferenceSettings(model=use, batch_size=4)
         reference.run(said, root / "base", root / "original", dataset, root / "reference")
         records = root / "evaluate/gold"
-        evaluate.run(asked, 10, root / "base", root / "gold", None, dataset, records)
+        evaluate.run(asked, 10, root / "base", [root / "gold"], dataset, records)
         return use, root
 
     return made

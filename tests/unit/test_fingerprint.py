@@ -21,8 +21,8 @@ PACKAGE = Path(clearbench.__file__).parent
 class Copy:
     """A copy of the package, fingerprinted by its own code in a process of its own."""
 
-    def __init__(self, folder):
-        self.root = folder / "clearbench"
+    def __init__(self, folder, last):
+        self.root, self.last = folder / "clearbench", last
         shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
 
     def fingerprints(self):
@@ -68,17 +68,24 @@ class Copy:
         assert old in text
         path.write_text(text.replace(old, new, 1))
 
-    def changed(self, before):
-        return {key for key, value in self.fingerprints().items() if before.get(key) != value}
+    def changed(self):
+        """The jobs with another fingerprint than when they were asked for last."""
+        before, self.last = self.last, self.fingerprints()
+        return {key for key, value in self.last.items() if before.get(key) != value}
+
+
+@pytest.fixture(scope="module")
+def unedited(tmp_path_factory):
+    """The fingerprints of the package as it is, wherever a copy of it lies."""
+    return Copy(tmp_path_factory.mktemp("unedited"), {}).fingerprints()
 
 
 @pytest.fixture
-def code(tmp_path):
-    return Copy(tmp_path)
+def code(tmp_path, unedited):
+    return Copy(tmp_path, unedited)
 
 
 def test_comments_docstrings_and_layout_rerun_nothing(code):
-    before = code.fingerprints()
     code.edit(
         "methods/npo.py",
         "    beta: Annotated[float, Field(gt=0)] = 1.0",
@@ -87,77 +94,66 @@ def test_comments_docstrings_and_layout_rerun_nothing(code):
     code.edit("methods/npo.py", '"""Negative preference', '"""Another preference')
     code.edit("methods/npo.py", '"""The softplus', '"""Some softplus')
     code.edit("stages/unlearn.py", '"""Unlearn: one', '"""Unlearn:\n\none')
-    assert code.changed(before) == set()
+    assert code.changed() == set()
 
 
 def test_edits_of_what_only_tells_of_results_rerun_nothing(code):
-    before = code.fingerprints()
     code.edit("jobs/job.py", "unchanged, kept", "the same as before")
     code.edit("errors.py", "class UserError", "WORD = 1\n\n\nclass UserError")
-    assert code.changed(before) == set()
+    assert code.changed() == set()
 
 
 def test_edited_method_reruns_its_own_cells_only(code):
-    before = code.fingerprints()
     code.edit("methods/npo.py", "Field(gt=0)] = 1.0", "Field(gt=0)] = 0.9")
-    assert code.changed(before) == {"npo"}
+    assert code.changed() == {"npo"}
 
 
 def test_new_method_reruns_no_cell_of_another(code):
-    before = code.fingerprints()
     text = (code.root / "methods/ga.py").read_text()
     (code.root / "methods/new.py").write_text(text.replace("GradientAscent", "New"))
-    assert code.changed(before) == {"new"}
+    assert code.changed() == {"new"}
 
 
 def test_edited_layout_reruns_its_own_datasets_only(code):
-    before = code.fingerprints()
     code.edit("data/layouts/clear.py", "class Options", "WORD = 1\n\n\nclass Options")
-    assert code.changed(before) == {"clear"}
+    assert code.changed() == {"clear"}
 
 
 def test_new_metric_reruns_scores_and_tables_and_no_model(code):
-    before = code.fingerprints()
     text = (code.root / "metrics/accuracy.py").read_text()
     (code.root / "metrics/exactness.py").write_text(text.replace("accuracy", "exactness"))
-    assert code.changed(before) == {"score", "tabulate"}
+    assert code.changed() == {"score", "tabulate"}
 
 
 def test_edited_table_reruns_the_tables_only(code):
-    before = code.fingerprints()
     code.edit("tables/cost.py", '"""', 'WORD = 1\n"""')
-    assert code.changed(before) == {"tabulate"}
+    assert code.changed() == {"tabulate"}
 
 
 def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
-    before = code.fingerprints()
     code.edit("models/encoding.py", "len(before) - common", "len(before) - common + 0")
     expected = {"base", "finetune", "evaluate", *methods.available()}
-    assert code.changed(before) == expected
+    assert code.changed() == expected
 
 
 def test_edited_model_of_one_domain_reruns_no_job_of_another(code):
-    before = code.fingerprints()
     code.edit("models/faces.py", "SCALE = 30.0", "SCALE = 31.0")
     attack = {"shadows", "attack on twins"}
-    assert code.changed(before) == {"vision base", "vision finetune", "vision evaluate", *attack}
+    assert code.changed() == {"vision base", "vision finetune", "vision evaluate", *attack}
 
 
 def test_edited_method_reruns_its_own_attack_and_no_model_that_it_is_tried_on(code):
-    before = code.fingerprints()
     code.edit("methods/twins.py", "forgotten + ", "2 * forgotten + ")
-    assert code.changed(before) == {"twins", "attack on twins"}
-    before = code.fingerprints()
+    assert code.changed() == {"twins", "attack on twins"}
     code.edit("methods/ga.py", "-cross_entropy", "-2 * cross_entropy")
-    assert code.changed(before) == {"ga"}
+    assert code.changed() == {"ga"}
 
 
 def test_code_of_a_package_reruns_what_imports_anything_of_it(code):
-    before = code.fingerprints()
     with (code.root / "training/__init__.py").open("a") as file:
         file.write("word = 1\n")
     vision = {"vision base", "vision finetune", "shadows", "attack on twins"}
-    assert code.changed(before) == {"base", "finetune", *vision, *methods.available()}
+    assert code.changed() == {"base", "finetune", *vision, *methods.available()}
 
 
 @pytest.mark.parametrize(
@@ -170,24 +166,21 @@ def test_code_of_a_package_reruns_what_imports_anything_of_it(code):
 def test_code_that_is_imported_late_reruns_what_imports_it(code, imported):
     (code.root / "added.py").write_text("value = 1\n")
     code.edit("data/mini/write.py", '"""\n', f'"""\n{imported}')
-    before = code.fingerprints()
+    assert code.changed() == {"generate"}
     code.edit("added.py", "1", "2")
-    assert code.changed(before) == {"generate"}
+    assert code.changed() == {"generate"}
 
 
 def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_what_they_import(
     code,
 ):
-    before = code.fingerprints()
     code.edit("methods/idk.py", "student.idk", "student.forget")
-    assert code.changed(before) == {"idk"}
-    before = code.fingerprints()
+    assert code.changed() == {"idk"}
     code.edit("methods/published/idk.py", "student.idk", "student.forget")
-    assert code.changed(before) == {"idk@published"}
-    before = code.fingerprints()
+    assert code.changed() == {"idk@published"}
     code.edit("methods/published/base.py", "p - q", "q - p")
     shared = {f"{name}@published" for name in ("kl", "llmu", "npo", "scrub", "sku")}
-    assert code.changed(before) == shared
+    assert code.changed() == shared
 
 
 def test_moved_package_has_the_same_fingerprints(code):

@@ -1,16 +1,15 @@
 """What comes from the hub: fetched once, held against its checksums, read without a network."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from clearbench import hub
+from clearbench.cli import cli
 from clearbench.data.sources import Source
 from clearbench.errors import UserError
 from clearbench.models.build import build_model
@@ -224,7 +223,9 @@ def test_a_cache_on_a_read_only_disk_says_what_to_do(cache, monkeypatch):
     assert expected in message
 
 
-def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path, model_files):
+def test_a_suite_is_fetched_once_and_then_run_without_a_network(
+    cache, server, tmp_path, model_files, monkeypatch
+):
     """Dataset and base through the command line, as on a login node and then on a compute node."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     row = {"model": "some/unlearned", "revision": NEW, "forget_size": 10}
@@ -236,44 +237,37 @@ def test_a_suite_is_fetched_once_and_then_run_without_a_network(server, tmp_path
     ):
         path = tmp_path / f"config/{name}.yaml"
         path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), **changes}))
-    environment = {**os.environ, "HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": server.url}
+    monkeypatch.chdir(tmp_path)
 
-    def run(*words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "clearbench", *words],
-            cwd=tmp_path,
-            env={**environment, **more},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.stdout
 
-    done = run("fetch", "--suite", "paper-llama2")
-    assert done.returncode == 0, done.stderr
-    dataset, model, unlearned = done.stdout.splitlines()
+    dataset, model, unlearned = run("fetch", "--suite", "paper-llama2").splitlines()
     assert dataset.startswith(f"dataset some/texts: commit {OLD}, 14 files, 0.00 GiB, all as the")
     assert model.startswith(f"model some/model: commit {OLD}, ")
     assert unlearned.startswith(f"model some/unlearned: commit {NEW}, ")
 
+    offline(monkeypatch)
+    server.requests.clear()
     read = yaml.safe_load((tmp_path / "config/datasets/tofu.yaml").read_text())
     read.pop("description")
-    done = run(*("dataset", "--settings", json.dumps(read), "--out", "dataset"), HF_HUB_OFFLINE="1")
-    assert done.returncode == 0, done.stderr
+    run("dataset", "--settings", json.dumps(read), "--out", "dataset")
     record = json.loads((tmp_path / "dataset/provenance.json").read_text())
     assert OLD in json.dumps(record["measures"])
     template = yaml.safe_load((ROOT / "config/models/phi-1.5.yaml").read_text())["chat_template"]
     settings = {"model": {"domain": "text", "hub": "some/model", "chat_template": template}}
     words = ("--settings", json.dumps(settings), "--dataset", "dataset", "--out", "base")
-    done = run("base", *words, HF_HUB_OFFLINE="1")
-    assert done.returncode == 0, done.stderr
+    run("base", *words)
     assert json.loads((tmp_path / "base/hub.json").read_text())["revision"] == OLD
     settings = json.dumps({"domain": "text", "model": "some/unlearned", "revision": NEW})
     words = ("--settings", settings, "--base", "base", "--out", "external")
-    done = run("external", *words, HF_HUB_OFFLINE="1")
-    assert done.returncode == 0, done.stderr
+    run("external", *words)
     assert json.loads((tmp_path / "external/hub.json").read_text())["revision"] == NEW
     record = json.loads((tmp_path / "external/provenance.json").read_text())
     assert record["measures"] == {"commit": NEW}
+    assert server.requests == []
 
 
 def test_a_hub_that_is_out_of_reach_is_told_once_and_not_at_every_attempt(monkeypatch, tmp_path):

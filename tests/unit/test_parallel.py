@@ -288,7 +288,8 @@ def summed(rank: int, folder: Path) -> None:
 
 def test_what_no_process_has_a_gradient_of_is_left_alone(tmp_path):
     """A zero would have it decay, and go on by what the optimiser remembers."""
-    torch.multiprocessing.spawn(summed, (tmp_path,), nprocs=2)
+    # Forked, they have imported all that they need.
+    torch.multiprocessing.start_processes(summed, (tmp_path,), nprocs=2, start_method="fork")
     for rank in range(2):
         found = json.loads((tmp_path / str(rank)).read_text())
         assert found == [[3.0, 3.0], [5.0, 5.0], [5.0, 5.0], None]

@@ -44,8 +44,10 @@ def deciding(scores: Mapping[str, float], key: str, tasks: Tasks) -> Term | None
     A harmonic mean is near its smallest terms. They are few where the median of all terms is more
     than twice the mean.
     """
-    definition = DEFINITIONS[definition_of(key)]
-    keys = averaged_keys(scores, definition, tasks).get(Key.parse(key).metric, [])
+    asked = Key.parse(key)
+    if asked.task:
+        return None
+    keys = averaged_keys(scores, DEFINITIONS[definition_of(key)], tasks).get(asked.metric, [])
     if not keys or key not in scores or median(scores[term] for term in keys) <= 2 * scores[key]:
         return None
     smallest = min(keys, key=scores.__getitem__)
