@@ -88,13 +88,17 @@ def _plain(part: Any, definitions: Mapping[str, Any]) -> Any:
         return part
     if "$ref" in part:
         part = {**definitions[part["$ref"].rpartition("/")[2]], **part}
-    found = {}
+    found: Schema = {}
     for key, value in part.items():
         if key == "properties":
             found[key] = {name: _plain(inner, definitions) for name, inner in value.items()}
         elif key == "description":
             # Of a docstring the sentence; a key's own description is one.
             found[key] = value.partition("\n")[0]
+        elif key == "anyOf" and value[1:] == [{"type": "null"}]:
+            # In one, so that an editor tells what is wrong inside.
+            inner = _plain(value[0], definitions)
+            found |= {**inner, "type": [inner["type"], "null"]}
         elif key == "default":
             # An editor would write a mapping out, and its keys have their own.
             found |= {} if isinstance(value, dict) and value else {key: value}
