@@ -2,10 +2,18 @@
 
 from clearbench.metrics.base import Evaluation, model_metric
 from clearbench.metrics.definitions import DEFINITIONS, Definition
-from clearbench.metrics.headline import aggregate
+from clearbench.metrics.headline import aggregate, drawn_aggregate
 
 
-@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+@model_metric(
+    low=0,
+    high=1,
+    better="up",
+    definitions=DEFINITIONS,
+    splits=("real",),
+    mean=True,
+    draw=drawn_aggregate("real"),
+)
 def real(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the real split's headline tasks.
 
@@ -14,7 +22,15 @@ def real(evaluation: Evaluation, definition: Definition) -> float | None:
     return aggregate(evaluation, "real", definition)
 
 
-@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+@model_metric(
+    low=0,
+    high=1,
+    better="up",
+    definitions=DEFINITIONS,
+    splits=("retain",),
+    mean=True,
+    draw=drawn_aggregate("retain"),
+)
 def retain(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the retain split's headline tasks.
 
@@ -23,7 +39,15 @@ def retain(evaluation: Evaluation, definition: Definition) -> float | None:
     return aggregate(evaluation, "retain", definition)
 
 
-@model_metric(low=0, high=1, better="down", definitions=DEFINITIONS)
+@model_metric(
+    low=0,
+    high=1,
+    better="down",
+    definitions=DEFINITIONS,
+    splits=("forget",),
+    mean=True,
+    draw=drawn_aggregate("forget"),
+)
 def forget(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the forget split's headline tasks.
 

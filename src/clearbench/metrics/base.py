@@ -1,19 +1,25 @@
 """What a metric is: a documented function with its range and its better direction."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import getdoc
+from itertools import repeat
 from numbers import Real
 from statistics import fmean
 from types import MappingProxyType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
-from clearbench.data.tasks import DECLARED, Tasks
+from clearbench.data.tasks import DECLARED, SPLITS, Tasks
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
 from clearbench.metrics.definitions import HEADLINE, Definition
 from clearbench.plugins import mistake
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_Found = TypeVar("_Found")
 
 _ROUNDING = 1e-9
 """How far, relative to a bound, rounding may take a value beyond it."""
@@ -40,6 +46,70 @@ class Evaluation:
         if read is None or gold is None:
             return None
         return replace(self, records=read, gold_records=gold)
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """An evaluation whose samples are drawn anew, D times.
+
+    `weights` (D, N) say by split and task how often a draw has each of the task's N samples, which
+    are ordered by id; a gold model's are drawn with the model's own. `scores` are those of tasks by
+    key, (D,).
+    """
+
+    evaluation: Evaluation
+    weights: "Mapping[tuple[str, str], NDArray]"
+    scores: "Mapping[str, NDArray]"
+    _known: dict[Any, Any] = field(default_factory=dict)
+
+    def once(self, compute: "Callable[[Draws, Definition], _Found]", by: Definition) -> "_Found":
+        """What a function makes of the draws, which several metrics share, computed once."""
+        if (compute, by.name) not in self._known:
+            self._known[compute, by.name] = compute(self, by)
+        found: _Found = self._known[compute, by.name]
+        return found
+
+    def each(self) -> Iterator[Evaluation]:
+        """The evaluation of each draw, a sample in it as often as it is drawn."""
+        groups = [
+            _by_task(side) for side in (self.evaluation.records, self.evaluation.gold_records)
+        ]
+        count = len(next(iter(self.weights.values())))
+        for number in range(count):
+            own, gold = (
+                [
+                    record
+                    for task, records in side.items()
+                    for record in _drawn(records, self.weights.get(task), number)
+                ]
+                for side in groups
+            )
+            scores = {key: float(drawn[number]) for key, drawn in self.scores.items()}
+            yield replace(self.evaluation, scores=scores, records=own, gold_records=gold)
+
+
+def _by_task(records: Records) -> dict[tuple[str, str], list[Record]]:
+    """The records of each task, ordered by id."""
+    tasks: dict[tuple[str, str], list[Record]] = {}
+    for place in order_by_id(records):
+        tasks.setdefault((records[place].split, records[place].task), []).append(records[place])
+    return tasks
+
+
+def _drawn(records: Records, weights: "NDArray | None", number: int) -> Iterator[Record]:
+    """A task's records in a draw; all of them, once, where the gold has others than the model."""
+    alike = weights is not None and weights.shape[1] == len(records)
+    times = weights[number] if weights is not None and alike else [1] * len(records)
+    for record, count in zip(records, times, strict=True):
+        yield from repeat(record, int(count))
+
+
+Draw = Callable[[Draws, Definition], "NDArray | None"]
+"""A score in each draw, (D,), NaN where it is undefined; None of one that has no interval."""
+
+
+def not_drawn(draws: Draws, definition: Definition) -> None:
+    """The draws of a score that is to have no interval."""
 
 
 Values = Sequence[float]
@@ -128,14 +198,36 @@ class TaskMetric(Defined):
 class ModelMetric(Defined):
     """A function of a whole evaluation; its key is its name.
 
-    It gives None where the evaluation lacks a task or losses that the metric needs.
+    It gives None where the evaluation lacks a task or losses that the metric needs. `splits` are
+    those whose samples it is about. Of a `mean` of numbers in [0, 1] the interval at 0 and 1 is
+    Wilson's. `draw` gives the score in all draws at once; without it, each draw is computed anew.
     """
+
+    splits: tuple[str, ...] = SPLITS
+    mean: bool = False
+    draw: Draw | None = None
 
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
         read = evaluation.under(self.definition)
         found = None if read is None else self._compute(read)
         return None if found is None else self.check(found)
+
+    def drawn(self, draws: Draws) -> "NDArray | None":
+        """The score in each draw, (D,), of an evaluation under the metric's definition."""
+        import numpy as np
+
+        if self.draw is not None:
+            return self.draw(draws, self.definition)
+        return np.array([self._of_draw(evaluation) for evaluation in draws.each()])
+
+    def _of_draw(self, evaluation: Evaluation) -> float:
+        try:
+            found = self._compute(evaluation)
+        except UserError:
+            # A draw may have no sample of a task that few persons have.
+            return math.nan
+        return math.nan if found is None else float(found)
 
 
 def task_metric(
@@ -158,9 +250,14 @@ def model_metric(
     high: float,
     better: Better,
     definitions: Mapping[str, Definition] = MappingProxyType({}),
+    splits: tuple[str, ...] = SPLITS,
+    mean: bool = False,
+    draw: Draw | None = None,
 ) -> Callable[[Function], ModelMetric]:
     """Make a function of an evaluation a metric; it takes a definition where there are any."""
-    return lambda compute: ModelMetric(compute, low, high, better, definitions, HEADLINE)
+    return lambda compute: ModelMetric(
+        compute, low, high, better, definitions, HEADLINE, splits, mean, draw
+    )
 
 
 def order_by_id(records: Records) -> list[int]:

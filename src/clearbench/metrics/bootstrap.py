@@ -22,19 +22,17 @@ from typing import TYPE_CHECKING
 
 from clearbench.data.tasks import DECLARED, SPLITS, in_headline
 from clearbench.data.tasks import Tasks as Declared
-from clearbench.metrics import metric_of
-from clearbench.metrics.base import Evaluation, Records, Values, order_by_id
-from clearbench.metrics.definitions import DEFINITIONS, Definition
-from clearbench.metrics.drawn_ratios import (
-    aligned_similarities,
-    js_similarities,
-    ks_tests,
-    log_ratios,
-    mean_reported,
-    rank_correlations,
+from clearbench.metrics import metric_of, model_metrics
+from clearbench.metrics.base import (
+    Draws,
+    Evaluation,
+    ModelMetric,
+    Records,
+    Values,
+    order_by_id,
 )
-from clearbench.metrics.forget_samples import compared_tasks
-from clearbench.metrics.headline import averaged_keys
+from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.metrics.drawn_ratios import log_ratios, mean_reported
 from clearbench.metrics.keys import Key
 from clearbench.metrics.wilson import at_end, reach
 
@@ -102,7 +100,9 @@ def widening(persons: float) -> float:
 def _is_share(key: str) -> bool:
     """Whether a score is a mean of numbers in [0, 1], and no comparison of two models."""
     metric = metric_of(key)
-    return (metric.low, metric.high) == (0, 1) and not metric.name.startswith("forget_quality")
+    if isinstance(metric, ModelMetric):
+        return metric.mean
+    return (metric.low, metric.high) == (0, 1)
 
 
 def effective(counts: Collection[int]) -> float:
@@ -161,8 +161,7 @@ def _fewest(
         if parsed.task:
             counts = [count for count in [of_task[parsed.split, parsed.task]] if count]
         else:
-            name = parsed.metric.partition("_quality")[0]
-            splits = ("retain", "real") if name == "model_utility" else (name,)
+            splits = model_metrics()[key].splits
             counts = [count for split in splits for count in of_split[split]]
         if counts:
             found[key] = min(counts)
@@ -220,8 +219,8 @@ def drawn_scores(
 
     `evaluation` has all scores, `tasks` its records by task, `values` the numbers of their samples
     by metric. `weights` (D, N) say how often a draw has each of a task's N samples, which are
-    ordered by id, so that their order in a file does not matter. A score of a whole model that this
-    file does not know is absent, and so is forget_quality_ks, whose logarithm is there.
+    ordered by id, so that their order in a file does not matter. A metric says itself how it is
+    drawn; one that is not, as forget_quality_ks, whose logarithm is, is absent.
     """
     import numpy as np
 
@@ -247,51 +246,11 @@ def drawn_scores(
                     ordered = [tasks[task][i] for i in order[task]]
                     ratios = log_ratios(ordered, weights[task], definition)
                     drawn[key] = mean_reported(task[0], ratios, weights[task])
-            for name, keys in averaged_keys(read.scores, definition, read.tasks).items():
-                drawn[definition.key(name)] = _harmonic_mean([drawn[key] for key in keys])
-            found = _forget_quality(read, weights, definition)
-            drawn |= {key: scores for key, scores in found.items() if key in evaluation.scores}
+            draws = Draws(read, weights, drawn)
+            metrics = [m for m in model_metrics().values() if m.definition is definition]
+            # Means first, and then what compares two models.
+            for metric in sorted(metrics, key=lambda metric: not metric.mean):
+                found = metric.drawn(draws) if metric.name in evaluation.scores else None
+                if found is not None:
+                    drawn[metric.name] = found
     return drawn
-
-
-def _harmonic_mean(terms: "list[NDArray]") -> "NDArray":
-    """The harmonic mean of each draw; 0 where a term is 0."""
-    import numpy as np
-
-    with np.errstate(divide="ignore", over="ignore"):
-        return len(terms) / np.sum([1 / term for term in terms], axis=0)
-
-
-def _forget_quality(
-    evaluation: Evaluation, weights: "Mapping[Task, NDArray]", definition: Definition
-) -> "dict[str, NDArray]":
-    """Forget quality in each draw by key, the gold model's samples drawn with the model's own."""
-    import numpy as np
-
-    # Every measure of forget quality needs what this one does.
-    if definition.key("forget_quality_ks") not in evaluation.scores:
-        return {}
-    tasks = [("forget", task) for task in compared_tasks(evaluation, definition)]
-    drawn = [weights[task] for task in tasks]
-
-    def ratios(records: Records) -> "list[NDArray]":
-        groups = [[record for record in records if (record.split, record.task) == t] for t in tasks]
-        return [
-            log_ratios([group[i] for i in order_by_id(group)], weights[task], definition)
-            for task, group in zip(tasks, groups, strict=True)
-        ]
-
-    own, gold = ratios(evaluation.records), ratios(evaluation.gold_records)
-    together = [np.hstack(parts) for parts in (own, gold, drawn)]
-    statistic, log_p = ks_tests(*together)
-    similarities = aligned_similarities if definition.aligned else js_similarities
-    found = {
-        "forget_quality_js": similarities(*together),
-        "forget_quality_ks_log10": log_p / np.log(10),
-        "forget_quality_ks_ln": log_p,
-        "forget_quality_ks_statistic": statistic,
-    }
-    if definition.key("forget_quality_paired") in evaluation.scores:
-        parts = zip(own, gold, drawn, strict=True)
-        found["forget_quality_paired"] = np.mean([rank_correlations(*p) for p in parts], axis=0)
-    return {definition.key(name): scores for name, scores in found.items()}

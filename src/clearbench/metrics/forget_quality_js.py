@@ -3,17 +3,28 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from clearbench.metrics.base import Evaluation, model_metric
+from clearbench.metrics.base import Draws, Evaluation, model_metric
 from clearbench.metrics.definitions import OF_CLEAR, Definition
-from clearbench.metrics.forget_samples import forget_samples
+from clearbench.metrics.forget_samples import drawn_together, forget_samples
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Two bins to each doubling of R. Every factor of 1.5 or more then moves every sample to another
 # bin and lowers the quality, wherever R lies; finer bins see mostly noise in a hundred samples.
 BINS_PER_DOUBLING = 2
 
 
-@model_metric(low=0, high=1, better="up", definitions=OF_CLEAR)
+def _draw(draws: Draws, definition: Definition) -> "NDArray":
+    from clearbench.metrics.drawn_ratios import aligned_similarities, js_similarities
+
+    similarities = aligned_similarities if definition.aligned else js_similarities
+    return similarities(*draws.once(drawn_together, definition))
+
+
+@model_metric(low=0, high=1, better="up", definitions=OF_CLEAR, splits=("forget",), draw=_draw)
 def forget_quality_js(evaluation: Evaluation, definition: Definition) -> float | None:
     """1 - Jensen-Shannon distance (base 2) between the model's and the gold model's truth ratios.
 

@@ -2,13 +2,26 @@
 
 from collections.abc import Sequence
 from statistics import StatisticsError, correlation, fmean
+from typing import TYPE_CHECKING
 
-from clearbench.metrics.base import Evaluation, model_metric
+from clearbench.metrics.base import Draws, Evaluation, model_metric
 from clearbench.metrics.definitions import OF_LOSSES, Definition
-from clearbench.metrics.forget_samples import forget_groups
+from clearbench.metrics.forget_samples import drawn_groups, forget_groups
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
-@model_metric(low=-1, high=1, better="up", definitions=OF_LOSSES)
+def _draw(draws: Draws, definition: Definition) -> "NDArray":
+    import numpy as np
+
+    from clearbench.metrics.drawn_ratios import rank_correlations
+
+    groups = draws.once(drawn_groups, definition)
+    return np.mean([rank_correlations(*group) for group in groups], axis=0)
+
+
+@model_metric(low=-1, high=1, better="up", definitions=OF_LOSSES, splits=("forget",), draw=_draw)
 def forget_quality_paired(evaluation: Evaluation, definition: Definition) -> float | None:
     """Rank correlation of the model's truth ratios with gold's over the same samples.
 

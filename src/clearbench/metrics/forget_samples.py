@@ -1,11 +1,16 @@
 """The two samples that every measure of forget quality compares."""
 
+from typing import TYPE_CHECKING
+
 from clearbench.data.tasks import CAPTIONS, headline_tasks
 from clearbench.errors import UserError
-from clearbench.metrics.base import Evaluation, Records, order_by_id
+from clearbench.metrics.base import Draws, Evaluation, Records, order_by_id
 from clearbench.metrics.definitions import HEADLINE, Definition
 from clearbench.metrics.losses import has_candidates
 from clearbench.metrics.truth_ratio import log_truth_ratios
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def forget_samples(
@@ -37,6 +42,35 @@ def forget_groups(
         for groups in found
     )
     return list(zip(own, gold, strict=True))
+
+
+def drawn_groups(draws: Draws, definition: Definition) -> "list[tuple[NDArray, NDArray, NDArray]]":
+    """log R of each compared task by its draws: of the model, of its gold, and the weights.
+
+    As `drawn_ratios` takes them.
+    """
+    # Imported here: it loads numpy, which takes longer than looking up all metrics.
+    from clearbench.metrics.drawn_ratios import log_ratios
+
+    evaluation = draws.evaluation
+    found = []
+    for task in compared_tasks(evaluation, definition):
+        weights = draws.weights["forget", task]
+        groups = (_of_task(side, task) for side in (evaluation.records, evaluation.gold_records))
+        own, gold = (
+            log_ratios([group[i] for i in order_by_id(group)], weights, definition)
+            for group in groups
+        )
+        found.append((own, gold, weights))
+    return found
+
+
+def drawn_together(draws: Draws, definition: Definition) -> "tuple[NDArray, NDArray, NDArray]":
+    """The same of all compared tasks together."""
+    import numpy as np
+
+    own, gold, weights = zip(*draws.once(drawn_groups, definition), strict=True)
+    return np.hstack(own), np.hstack(gold), np.hstack(weights)
 
 
 def _groups(

@@ -2,11 +2,15 @@
 
 from collections.abc import Mapping
 from statistics import harmonic_mean
+from typing import TYPE_CHECKING
 
 from clearbench.data.tasks import SPLITS, TEXT_QA, Tasks, headline_tasks
-from clearbench.metrics.base import Evaluation
+from clearbench.metrics.base import Draw, Draws, Evaluation
 from clearbench.metrics.definitions import HEADLINE, Definition
 from clearbench.metrics.keys import Key
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 AGGREGATES = ("real", "retain", "forget")
 """The scores that are one number of a split, named for it, in the order of CLEAR's tables."""
@@ -25,6 +29,20 @@ def aggregate(evaluation: Evaluation, name: str, definition: Definition) -> floa
     """The harmonic mean that an aggregate is under a definition; None where a score lacks."""
     keys = averaged_keys(evaluation.scores, definition, evaluation.tasks).get(name)
     return harmonic_mean([evaluation.scores[key] for key in keys]) if keys else None
+
+
+def drawn_aggregate(name: str) -> Draw:
+    """The draws of an aggregate."""
+
+    def draw(draws: Draws, definition: Definition) -> "NDArray":
+        import numpy as np
+
+        evaluation = draws.evaluation
+        keys = averaged_keys(evaluation.scores, definition, evaluation.tasks)[name]
+        with np.errstate(divide="ignore", over="ignore"):
+            return len(keys) / np.sum([1 / draws.scores[key] for key in keys], axis=0)
+
+    return draw
 
 
 def averaged_keys(

@@ -2,10 +2,18 @@
 
 from clearbench.metrics.base import Evaluation, model_metric
 from clearbench.metrics.definitions import DEFINITIONS, Definition
-from clearbench.metrics.headline import aggregate
+from clearbench.metrics.headline import aggregate, drawn_aggregate
 
 
-@model_metric(low=0, high=1, better="up", definitions=DEFINITIONS)
+@model_metric(
+    low=0,
+    high=1,
+    better="up",
+    definitions=DEFINITIONS,
+    splits=("retain", "real"),
+    mean=True,
+    draw=drawn_aggregate("model_utility"),
+)
 def model_utility(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio of all retain and real headline tasks.
 
