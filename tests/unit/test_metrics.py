@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-import clearbench.metrics
 from clearbench.data.tasks import DECLARED, headline_tasks
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
@@ -19,6 +18,7 @@ from clearbench.metrics.probability import probability
 from clearbench.metrics.rouge_l import rouge_l
 from clearbench.metrics.score import score_records
 from clearbench.metrics.truth_ratio import log_truth_ratios, truth_ratio
+from installed import forgotten, install  # noqa: F401
 
 
 def loss(probability: float) -> float:
@@ -268,58 +268,47 @@ def test_thousands_of_samples_give_finite_scores_even_where_the_p_value_underflo
     assert scores["forget_quality_ks_log10"] == math.log10(LEAST_P)
 
 
-def test_a_metric_is_found_when_its_file_is_dropped_in(tmp_path, drop_in):
-    (tmp_path / "length.py").write_text(
+def test_a_metric_is_found_by_its_file(bring):
+    bring(
+        "length",
         "from clearbench.metrics.base import task_metric\n"
         "@task_metric(low=0, high=9, better='up', better_on_forget='down')\n"
-        "def length(records):\n    '''Samples.'''\n    return [3.0 for _ in records]\n"
+        "def length(records):\n    '''Samples.'''\n    return [3.0 for _ in records]\n",
     )
-    drop_in(tmp_path)
     assert score_records(suite(MULTIMODAL), suite(MULTIMODAL))["forget/captions/length"] == 3
     assert metric_of("forget/captions/length").doc == "Samples."
 
 
-def test_a_metric_that_gives_not_a_number_a_sample_is_told(tmp_path, drop_in):
-    (tmp_path / "length.py").write_text(
+def test_a_metric_that_gives_not_a_number_a_sample_is_told(bring):
+    bring(
+        "length",
         "from clearbench.metrics.base import task_metric\n"
         "@task_metric(low=0, high=9, better='up', better_on_forget='down')\n"
-        "def length(records):\n    return [1.0]\n"
+        "def length(records):\n    return [1.0]\n",
     )
-    drop_in(tmp_path)
     with pytest.raises(UserError, match="length: gives 1 numbers of 3 samples"):
         score_records(suite(MULTIMODAL), suite(MULTIMODAL))
 
 
-def test_a_copied_metric_that_keeps_its_name_is_told(tmp_path, drop_in):
-    (tmp_path / "zz_copied.py").write_text(
+def test_a_copied_metric_that_keeps_its_name_is_told(bring):
+    bring(
+        "zz_copied",
         "from clearbench.metrics.base import task_metric\n"
         "@task_metric(low=0, high=1, better='up', better_on_forget='up')\n"
-        "def accuracy(records):\n    return 1.0\n"
+        "def accuracy(records):\n    return 1.0\n",
     )
-    drop_in(tmp_path)
-    with pytest.raises(UserError, match=r"zz_copied\.py: metric accuracy is defined"):
+    with pytest.raises(UserError, match="metric zz_copied: metric accuracy is defined"):
         task_metrics()
 
 
 @pytest.fixture
-def drop_in(monkeypatch):
-    """Add a folder's files to the metrics for one test."""
+def bring(monkeypatch, tmp_path):
+    """Add a file to the metrics for one test, from a package that is installed beside this one."""
 
-    def add(folder):
-        monkeypatch.setattr(
-            clearbench.metrics, "__path__", [*clearbench.metrics.__path__, str(folder)]
-        )
-        forget_found()
+    def add(name, text):
+        install(monkeypatch, tmp_path, {f"{name}.py": text}, {"metrics": {name: name}})
 
-    def forget_found():
-        task_metrics.cache_clear()
-        model_metrics.cache_clear()
-
-    yield add
-    monkeypatch.undo()
-    forget_found()
-    for name in ("length", "zz_copied"):
-        sys.modules.pop(f"clearbench.metrics.{name}", None)
+    return add
 
 
 def test_a_table_can_ask_any_key_for_its_direction_and_every_metric_says_what_it_is():

@@ -2,14 +2,12 @@
 
 import json
 import re
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-import clearbench.tables
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.evaluation.records import RECORDS
@@ -21,6 +19,7 @@ from clearbench.results.tree import Tree
 from clearbench.stages import tabulate
 from clearbench.suite.graph import TABLES as NAME
 from clearbench.tables import builders
+from installed import forgotten, install  # noqa: F401
 from synthetic import (
     KEYS,
     ROOT,
@@ -465,19 +464,15 @@ def test_scores_give_the_same_bytes_twice(tree):
             assert (tree.out / path.name).read_bytes() == path.read_bytes()
 
 
-def test_a_file_dropped_into_the_folder_is_a_table(tree, tmp_path, monkeypatch):
-    (tmp_path / "mine.py").write_text(
+def test_a_file_with_a_builder_is_a_table(tree, tmp_path, monkeypatch):
+    text = (
         "from clearbench.tables.base import Table, make_block, score_column\n\n\n"
         "def build(results):\n"
         "    return Table('Mine', [make_block(results, 10, [score_column('real', 'real')])], [])\n"
     )
-    monkeypatch.setattr(clearbench.tables, "__path__", [*clearbench.tables.__path__, str(tmp_path)])
-    builders.cache_clear()
-    try:
-        make_tables(tree.build())
-    finally:
-        builders.cache_clear()
-        sys.modules.pop("clearbench.tables.mine", None)
+    folder = tmp_path / "installed"
+    install(monkeypatch, folder, {"mine.py": text}, {"tables": {"mine": "mine"}})
+    make_tables(tree.build())
     assert (tree.out / "mine.md").read_text().startswith("## Mine: suite small")
 
 
