@@ -6,16 +6,18 @@ gives NaN. Ratios are log R, (D, N), or (1, N) where they are the same in each d
 """
 
 import math
+import sys
 from typing import TYPE_CHECKING
 
 from clearbench.metrics.base import Records
 from clearbench.metrics.definitions import Definition
-from clearbench.metrics.forget_quality_js import bin_of
-from clearbench.metrics.forget_quality_ks import LEAST_P
-from clearbench.metrics.truth_ratio import log_truth_ratios
+from clearbench.metrics.truth_ratio import bin_of, log_truth_ratios
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+LEAST_P = sys.float_info.min
+"""Below it a double loses digits and then is 0, whose logarithm no table can hold."""
 
 
 def log_ratios(records: Records, weights: "NDArray", definition: Definition) -> "NDArray":

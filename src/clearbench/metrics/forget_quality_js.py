@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 from clearbench.metrics.base import Draws, Evaluation, model_metric
 from clearbench.metrics.definitions import OF_CLEAR, Definition
+from clearbench.metrics.drawn_ratios import aligned_similarities, js_similarities
 from clearbench.metrics.forget_samples import drawn_together, forget_samples
+from clearbench.metrics.truth_ratio import bin_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Two bins to each doubling of R. Every factor of 1.5 or more then moves every sample to another
-# bin and lowers the quality, wherever R lies; finer bins see mostly noise in a hundred samples.
-BINS_PER_DOUBLING = 2
-
 
 def _draw(draws: Draws, definition: Definition) -> "NDArray":
-    from clearbench.metrics.drawn_ratios import aligned_similarities, js_similarities
-
     similarities = aligned_similarities if definition.aligned else js_similarities
     return similarities(*draws.once(drawn_together, definition))
 
@@ -76,10 +72,3 @@ def js_similarity(sample: Sequence[float], other: Sequence[float]) -> float:
     divergence = math.fsum(terms)
     # Rounding may leave the interval by an ulp.
     return 1 - math.sqrt(min(1.0, max(0.0, divergence)))
-
-
-def bin_of(log_ratio: float) -> float:
-    """The number of the bin that log R falls into; R = 0 and R = ∞ have their own."""
-    if math.isinf(log_ratio):
-        return log_ratio
-    return math.floor(BINS_PER_DOUBLING * log_ratio / math.log(2) + 0.5)

@@ -1,26 +1,21 @@
 """Forget quality by the Kolmogorov-Smirnov test."""
 
 import math
-import sys
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from clearbench.metrics.base import Draws, Evaluation, model_metric, not_drawn
 from clearbench.metrics.definitions import OF_CODE, OF_RATIOS, Definition
+from clearbench.metrics.drawn_ratios import LEAST_P, ks_tests
 from clearbench.metrics.forget_samples import drawn_together, forget_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Below it a double loses digits and then is 0, whose logarithm no table can hold.
-LEAST_P = sys.float_info.min
-
 
 def _tests(draws: Draws, definition: Definition) -> "tuple[NDArray, NDArray]":
     """Statistic and ln p of each draw."""
-    from clearbench.metrics.drawn_ratios import ks_tests
-
     return ks_tests(*draws.once(drawn_together, definition))
 
 

@@ -7,6 +7,12 @@ from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.definitions import HEADLINE, OF_RATIOS, Definition
 from clearbench.metrics.losses import difference, has_candidates
 
+BINS_PER_DOUBLING = 2
+"""Every factor of 1.5 or more then moves every sample to another bin, wherever R lies.
+
+Finer bins see mostly noise in a hundred samples.
+"""
+
 
 def log_truth_ratios(records: Records, definition: Definition = HEADLINE) -> list[float]:
     """log R of each sample, in [-inf, inf]: R = average P(perturbed) / P(paraphrase).
@@ -33,6 +39,13 @@ def reported(split: str, log_ratios: Sequence[float]) -> Values:
     if split == "forget":
         return [math.exp(-abs(ratio)) for ratio in log_ratios]
     return [-math.expm1(min(0.0, ratio)) for ratio in log_ratios]
+
+
+def bin_of(log_ratio: float) -> float:
+    """The number of the bin that log R falls into; R = 0 and R = ∞ have their own."""
+    if math.isinf(log_ratio):
+        return log_ratio
+    return math.floor(BINS_PER_DOUBLING * log_ratio / math.log(2) + 0.5)
 
 
 @task_metric(low=0, high=1, better="up", better_on_forget="up", definitions=OF_RATIOS)
