@@ -76,7 +76,7 @@ def named(kind: Kind) -> dict[str, Plugin]:
     A file in a folder of its own is a variant: `NAME@FOLDER`. Raises UserError for a key that two
     packages have, and for one that can be no key.
     """
-    package, found = f"{PACKAGE}.{_FOLDERS[kind]}", dict[str, Plugin]()
+    package, plugins = f"{PACKAGE}.{_FOLDERS[kind]}", dict[str, Plugin]()
     folder = _ROOT.joinpath(*_FOLDERS[kind].split("."))
     for path in sorted((*folder.glob("[!_]*.py"), *folder.glob("[!_]*/[!_]*.py"))):
         if path.parent == folder:
@@ -84,7 +84,7 @@ def named(kind: Kind) -> dict[str, Plugin]:
         else:
             variant = path.parent.name
             key, module = f"{path.stem}@{variant}", f"{package}.{variant}.{path.stem}"
-        found[key] = Plugin(kind, key, module)
+        plugins[key] = Plugin(kind, key, module)
     # Stages come from here alone, so that a command need not look what is installed.
     points = _points() if kind in _GROUPS.values() else ()
     for point in points:
@@ -92,11 +92,11 @@ def named(kind: Kind) -> dict[str, Plugin]:
             plugin = Plugin(kind, point.name, point.module, point.attr or "", _told(point.dist))
             if not _KEY.fullmatch(plugin.key):
                 raise plugin.wrong("and that is no key; allowed in one: letters, digits, _ . -")
-            if plugin.key in found:
-                other = found[plugin.key].distribution or PACKAGE
+            if plugin.key in plugins:
+                other = plugins[plugin.key].distribution or PACKAGE
                 raise plugin.wrong(f"but {other} has a file of that name; uninstall one of them")
-            found[plugin.key] = plugin
-    return dict(sorted(found.items(), key=lambda item: (item[1].distribution != "", item[0])))
+            plugins[plugin.key] = plugin
+    return dict(sorted(plugins.items(), key=lambda item: (item[1].distribution != "", item[0])))
 
 
 def own(kind: Kind) -> list[str]:
@@ -247,12 +247,12 @@ def _told(distribution: Distribution | None) -> str:
 @cache
 def _tops() -> frozenset[str]:
     """The outermost modules of the packages that have entry points."""
-    found: set[str] = set()
+    modules: set[str] = set()
     for point in _points():
-        found.add(point.module.partition(".")[0])
+        modules.add(point.module.partition(".")[0])
         if point.dist:
-            found.update(_outermost(point.dist))
-    return frozenset(found - {PACKAGE})
+            modules.update(_outermost(point.dist))
+    return frozenset(modules - {PACKAGE})
 
 
 def _outermost(distribution: Distribution) -> Iterator[str]:

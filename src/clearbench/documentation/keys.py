@@ -105,10 +105,10 @@ def _default(field: FieldInfo) -> str:
 def _range(metadata: Iterable[Any]) -> str:
     """The range of a key's number in signs; empty where any is allowed."""
     bounds = {
-        name: getattr(found, name)
-        for found in metadata
+        name: getattr(constraint, name)
+        for constraint in metadata
         for name in SIGNS
-        if getattr(found, name, None) is not None
+        if getattr(constraint, name, None) is not None
     }
     return str(Range(bounds))
 
@@ -118,7 +118,9 @@ def _name(annotation: Any) -> str:
     options = get_args(annotation)
     if hasattr(annotation, "__metadata__"):
         within = [
-            found for given in annotation.__metadata__ for found in getattr(given, "metadata", ())
+            constraint
+            for given in annotation.__metadata__
+            for constraint in getattr(given, "metadata", ())
         ]
         return f"{_name(annotation.__origin__)} {_range(within)}".rstrip()
     if specification(annotation) is not None:

@@ -31,21 +31,21 @@ def pages(root: Path) -> dict[str, str]:
         "methods.md": _methods(),
         "configuration.md": configuration(),
     }
-    found = {name: "\n".join(lines) for name, lines in written.items()}
+    texts = {name: "\n".join(lines) for name, lines in written.items()}
     for name, schema in schemas(root).items():
-        found[f"schemas/{name}.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
-    return found
+        texts[f"schemas/{name}.json"] = json.dumps(schema, indent=1, ensure_ascii=False) + "\n"
+    return texts
 
 
 def write(folder: Path, root: Path) -> list[Path]:
     """Write the pages and schemas into a folder; gives their paths."""
-    found = []
+    paths = []
     for name, text in pages(root).items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        found.append(path)
-    return found
+        paths.append(path)
+    return paths
 
 
 def _metrics() -> Iterator[str]:

@@ -37,29 +37,29 @@ _CHECKED = {
 
 def schemas(root: Path) -> dict[str, Schema]:
     """The schema of each kind of file, with the names of the files of `config/` below a root."""
-    found = {name: _of_class(kind) for name, kind in FILES.items()}
+    by_kind = {name: _of_class(kind) for name, kind in FILES.items()}
     datasets, models = (_names(root / "config" / kind) for kind in ("datasets", "models"))
-    _tell_suite(found["suite"], root, datasets, models)
-    _tell_model(found["model"]["properties"])
-    _tell_dataset(found["dataset"])
-    for name, schema in found.items():
+    _tell_suite(by_kind["suite"], root, datasets, models)
+    _tell_model(by_kind["model"]["properties"])
+    _tell_dataset(by_kind["dataset"])
+    for name, schema in by_kind.items():
         schema["title"] = f"clearbench: {name} file"
         schema["$schema"] = _VERSION
-    return found
+    return by_kind
 
 
 class _Generator(GenerateJsonSchema):
     """Pydantic's, with what functions check and what keys hold whose type allows more."""
 
     def model_schema(self, schema: Any) -> Schema:
-        found = super().model_schema(schema)
+        json_schema = super().model_schema(schema)
         for key, allowed in ALLOWED.get(schema["cls"], {}).items():
-            held = found["properties"][key]
+            held = json_schema["properties"][key]
             if held["type"] == "array":
                 _tell_list(held, enum=allowed)
             else:
                 held["enum"] = allowed
-        return found
+        return json_schema
 
     def function_before_schema(self, schema: Any) -> Schema:
         return super().function_before_schema(schema) | _said(schema)
@@ -88,23 +88,23 @@ def _plain(part: Any, definitions: Mapping[str, Any]) -> Any:
         return part
     if "$ref" in part:
         part = {**definitions[part["$ref"].rpartition("/")[2]], **part}
-    found: Schema = {}
+    plain: Schema = {}
     for key, value in part.items():
         if key == "properties":
-            found[key] = {name: _plain(inner, definitions) for name, inner in value.items()}
+            plain[key] = {name: _plain(inner, definitions) for name, inner in value.items()}
         elif key == "description":
             # Of a docstring the sentence; a key's own description is one.
-            found[key] = value.partition("\n")[0]
+            plain[key] = value.partition("\n")[0]
         elif key == "anyOf" and value[1:] == [{"type": "null"}]:
             # In one, so that an editor tells what is wrong inside.
             inner = _plain(value[0], definitions)
-            found |= {**inner, "type": [inner["type"], "null"]}
+            plain |= {**inner, "type": [inner["type"], "null"]}
         elif key == "default":
             # An editor would write a mapping out, and its keys have their own.
-            found |= {} if isinstance(value, dict) and value else {key: value}
+            plain |= {} if isinstance(value, dict) and value else {key: value}
         elif key not in ("$ref", "title") and (key, value) != ("format", "path"):
-            found[key] = _plain(value, definitions)
-    return found
+            plain[key] = _plain(value, definitions)
+    return plain
 
 
 def _tell_suite(schema: Schema, root: Path, datasets: list[str], models: list[str]) -> None:

@@ -35,9 +35,9 @@ def enrol(pictures: Sequence[Picture], vectors: Vectors, enrolment: int) -> list
     for row, picture in enumerate(pictures):
         rows.setdefault(picture.person, []).append(row)
     enrolled = {
-        person: found[: min(enrolment, len(found) // 2)]
-        for person, found in rows.items()
-        if len(found) > 1
+        person: places[: min(enrolment, len(places) // 2)]
+        for person, places in rows.items()
+        if len(places) > 1
     }
     if not enrolled:
         return []
@@ -54,8 +54,8 @@ def enrol(pictures: Sequence[Picture], vectors: Vectors, enrolment: int) -> list
     inside = np.clip(mine, EPSILON, 1 - EPSILON)
     logits = np.log(inside) - np.log1p(-inside)
     return [
-        Test(pictures[row], float(logit), bool(found))
-        for row, logit, found in zip(tests, logits, nearest, strict=True)
+        Test(pictures[row], float(logit), bool(recognised))
+        for row, logit, recognised in zip(tests, logits, nearest, strict=True)
     ]
 
 

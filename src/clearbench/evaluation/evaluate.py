@@ -43,14 +43,14 @@ def evaluate(
         ):
             # The batches are those of one process, so the records are the same to the last bit.
             mine = starts[first : first + parallel.size()][parallel.rank() :][:1]
-            found: list[dict[str, Any]] = []
+            rows: list[dict[str, Any]] = []
             for start in mine:
                 batch = order[start : start + batch_size]
                 questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
                 replies = reply(model, encoder, questions, max_new_tokens)
                 records = map(_record, (samples[i] for i in batch), replies)
-                found += [fields_of(record) for record in records]
-            loop.results.extend(parallel.gather(found))
+                rows += [fields_of(record) for record in records]
+            loop.results.extend(parallel.gather(rows))
             loop.end_step()
     done = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
     return [done[i] for i in range(len(samples))]

@@ -26,8 +26,12 @@ def see(
 
     A model whose embeddings are not all finite is left out.
     """
-    found = {number: embed(model, pixels, faces, batch_size) for number, model in models.items()}
-    finite = {number: vectors for number, vectors in found.items() if torch.isfinite(vectors).all()}
+    embeddings = {
+        number: embed(model, pixels, faces, batch_size) for number, model in models.items()
+    }
+    finite = {
+        number: vectors for number, vectors in embeddings.items() if torch.isfinite(vectors).all()
+    }
     knows = {number: set(models[number].persons) for number in finite}
     pictures = [
         Picture(f.split, f.person, f.id, tuple(n for n in finite if f.person in knows[n]))

@@ -88,7 +88,7 @@ def _reply_alone(
     parts = encoder.answers(prompt, question.candidates)
     said = _run_alone(model, encoder, [encoder.example(prompt, *part) for part in parts])
     likely = said.token_log_likelihood
-    found = [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
+    likelihoods = [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
     drop, truth = parts[0]
     reply: list[int] = []
     if drop == 0:
@@ -102,7 +102,7 @@ def _reply_alone(
         if token in encoder.ends:
             break
         reply.append(token)
-    return Reply(found, encoder.decode(reply))
+    return Reply(likelihoods, encoder.decode(reply))
 
 
 def _run_alone(model: PreTrainedModel, encoder: Encoder, examples: Sequence[Example]) -> Answers:
@@ -121,8 +121,8 @@ def check_replies(model: PreTrainedModel, encoder: Encoder, samples: Sequence[Ev
         (answered,) = reply(model, encoder, [question], 1)
         (likelihood,) = answered.likelihoods
         batch = collate([example], encoder.padding, model.device)
-        found = likelihood.answer + likelihood.end
-        check_likelihood(model, sample.id, batch, found, "evaluation")
+        total = likelihood.answer + likelihood.end
+        check_likelihood(model, sample.id, batch, total, "evaluation")
 
 
 @dataclass
@@ -222,7 +222,7 @@ def _run_candidates(
     states = _run_side_by_side(model, prefix, given, encoder.padding)
     device = states.device
     first = log_softmax(prefix.logits)
-    found, replies, following = [], [], []
+    likelihoods, replies, following = [], [], []
     for number, row in enumerate(candidates):
         tokens = [candidate.tokens.tolist() for candidate in row]
         rest = torch.tensor([token for text in tokens for token in text[1:]], device=device)
@@ -232,7 +232,9 @@ def _run_candidates(
         likely = [
             [one, *islice(going_on, len(text) - 1)] for one, text in zip(begin, tokens, strict=True)
         ]
-        found.append([_likelihood(one[c.context :]) for one, c in zip(likely, row, strict=True)])
+        likelihoods.append(
+            [_likelihood(one[c.context :]) for one, c in zip(likely, row, strict=True)]
+        )
         truth = tokens[0]
         chosen = logits[: len(truth) - 1].argmax(-1).tolist()
         chosen.insert(0, int(first[number].argmax()))
@@ -243,7 +245,7 @@ def _run_candidates(
             agreed += 1
         replies.append(truth[:agreed])
         following.append(chosen[agreed])
-    return found, _after(prefix, replies, following)
+    return likelihoods, _after(prefix, replies, following)
 
 
 def _likelihood(tokens: Sequence[float]) -> Likelihood:
@@ -298,13 +300,13 @@ def _greedy(
     mask, position, token, replies = start.mask, start.position, start.token, start.replies
     running = list(range(len(replies)))
     while True:
-        found = token.squeeze(-1).tolist()
-        for reply, new in zip(running, found, strict=True):
+        tokens = token.squeeze(-1).tolist()
+        for reply, new in zip(running, tokens, strict=True):
             if new not in ends:
                 replies[reply].append(new)
         going = [
             row
-            for row, (reply, new) in enumerate(zip(running, found, strict=True))
+            for row, (reply, new) in enumerate(zip(running, tokens, strict=True))
             if new not in ends and len(replies[reply]) < max_new_tokens
         ]
         if not going:

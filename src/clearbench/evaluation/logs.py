@@ -94,10 +94,10 @@ def read_log(path: Path) -> list[Record]:
 
 def _with_persons(records: Iterable[Record]) -> list[Record]:
     """The records with whom they are about, as far as their task lets one tell."""
-    found = list(records)
+    listed = list(records)
     named = {
         (record.split, record.id): record.answer
-        for record in found
+        for record in listed
         if record.task == FACE_NAMING.name
     }
 
@@ -110,7 +110,7 @@ def _with_persons(records: Iterable[Record]) -> list[Record]:
             return named.get((record.split, record.id))
         return None
 
-    return [replace(record, person=person(record)) for record in found]
+    return [replace(record, person=person(record)) for record in listed]
 
 
 class _Object(dict[str, Any]):
@@ -134,23 +134,23 @@ class _Log:
 
     def lists(self, *places: Sequence[str]) -> list[Mapping[str, Any]]:
         """What the log holds below the keys of each place: something a sample, of the same ones."""
-        first, *others = found = [self._samples(*place) for place in places]
+        first, *others = mappings = [self._samples(*place) for place in places]
         for place, other in zip(places[1:], others, strict=True):
             differing = first.keys() ^ other.keys()
             if differing:
                 sample = min(differing)
                 lacking = place if sample in first else places[0]
                 raise self.error([*lacking, sample], "missing; other fields have this sample")
-        return found
+        return mappings
 
     def _samples(self, *keys: str) -> Mapping[str, Any]:
-        found: Any = self._data
+        part: Any = self._data
         for number, key in enumerate(keys, start=1):
-            found = self.field(found, key, *keys[: number - 1])
-        self._check_keys(found, keys)
-        if not isinstance(found, dict) or not found:
+            part = self.field(part, key, *keys[: number - 1])
+        self._check_keys(part, keys)
+        if not isinstance(part, dict) or not part:
             raise self.error(keys, "must hold something of each sample")
-        return found
+        return part
 
     def field(self, data: Any, key: str, *keys: str) -> Any:
         """What is held by a key of the data below other keys."""
@@ -175,10 +175,10 @@ class _Log:
 
     def loss(self, value: Any, *keys: str) -> float:
         """One loss."""
-        found = self.losses(value, *keys)
-        if len(found) != 1:
-            raise self.error(keys, f"{len(found)} losses; allowed: 1")
-        return found[0]
+        losses = self.losses(value, *keys)
+        if len(losses) != 1:
+            raise self.error(keys, f"{len(losses)} losses; allowed: 1")
+        return losses[0]
 
     def text(self, value: Any, *keys: str) -> str:
         """A text, which UTF-8 can hold."""

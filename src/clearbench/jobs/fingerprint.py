@@ -52,16 +52,16 @@ def fingerprint(code: Mapping[str, str]) -> str:
 
 def reachable(*modules: str) -> set[str]:
     """The modules of this package and of `plugins` that some reach, themselves included."""
-    found: set[str] = set()
+    reached: set[str] = set()
     queue = list(modules)
     while queue:
         name = queue.pop()
-        if name in found or _TELLING.match(name):
+        if name in reached or _TELLING.match(name):
             continue
-        found.add(name)
+        reached.add(name)
         queue.extend(_module(name)[1])
         queue.extend(modules_found_by(name))
-    return found
+    return reached
 
 
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
@@ -97,8 +97,8 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
         tree = ast.parse(source, filename=str(path))
     except (SyntaxError, ValueError) as error:
         raise mistake(name, str(path), 1, "", error) from error
-    named = (found for node in ast.walk(tree) for found in imported_by(node, name))
-    imported = {found for found in named if path_of(found)}
+    named = (module for node in ast.walk(tree) for module in imported_by(node, name))
+    imported = {module for module in named if path_of(module)}
     # A package's __init__ runs when anything inside it is imported.
     parent = name.rpartition(".")[0]
     if path_of(parent):

@@ -37,8 +37,8 @@ def pins(kind: str) -> dict[str, str]:
     path = of_workflow(LOCKS) / f"{kind}.lock"
     if not path.is_file():
         return {}
-    found = _PIN.findall(path.read_text(encoding="utf-8"))
-    return {canonicalize_name(name): version for name, version in found}
+    pairs = _PIN.findall(path.read_text(encoding="utf-8"))
+    return {canonicalize_name(name): version for name, version in pairs}
 
 
 def lock_kind() -> str:
@@ -50,8 +50,8 @@ def lock_kind() -> str:
 @cache
 def installed(package: str) -> str | None:
     """The version of a package that an import finds first; None where there is none."""
-    found = re.search(r"^Version: *(\S+)", _header(package), re.M)
-    return found[1] if found else None
+    match = re.search(r"^Version: *(\S+)", _header(package), re.M)
+    return match[1] if match else None
 
 
 def versions() -> dict[str, str]:
@@ -70,20 +70,20 @@ def unlocked() -> dict[str, str]:
     lock; and of packages that no job imports, or that the lock does not have, nothing is said.
     """
     locked = pins(lock_kind())
-    found = {}
+    differing = {}
     for name in sorted(_imported() & locked.keys()):
         version = installed(name)
         if version is None or not _same(version, locked[name]):
-            found[name] = f"{version or 'missing'} (locked: {locked[name]})"
+            differing[name] = f"{version or 'missing'} (locked: {locked[name]})"
     for name, folder in _hidden() if locked else ():
         if name in locked:
-            found[name] = f"of {folder}, not as installed (locked: {locked[name]})"
-    return found
+            differing[name] = f"of {folder}, not as installed (locked: {locked[name]})"
+    return differing
 
 
-def remark(found: Mapping[str, str]) -> str:
+def remark(differing: Mapping[str, str]) -> str:
     """One line on packages that are not the lock's."""
-    names = [f"{name} {here}" for name, here in found.items()]
+    names = [f"{name} {here}" for name, here in differing.items()]
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return (
         f"packages are not those of {LOCKS / lock_kind()}.lock: {', '.join(names[:_NAMED])}{more}"
@@ -93,14 +93,14 @@ def remark(found: Mapping[str, str]) -> str:
 @cache
 def _imported() -> frozenset[str]:
     """The packages that jobs import: what clearbench asks for, what that asks for, and so on."""
-    found: set[str] = set()
+    packages: set[str] = set()
     waiting = [name for name in _asked(_PACKAGE) if not name.startswith(_OF_NO_JOB)]
     while waiting:
         name = waiting.pop()
-        if name not in found:
-            found.add(name)
+        if name not in packages:
+            packages.add(name)
             waiting.extend(_asked(name))
-    return frozenset(found)
+    return frozenset(packages)
 
 
 def _asked(package: str) -> Iterator[str]:

@@ -72,11 +72,11 @@ def _batches(declaration: str, texts: Any, parameters: Mapping[str, Any]) -> tup
 
 
 def _batch(text: Any, parameters: Mapping[str, Any]) -> Batch:
-    found = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
-    if found is None or found[1] not in get_args(Name) or (found[2] and found[1] != "mismatched"):
+    match = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
+    if match is None or match[1] not in get_args(Name) or (match[2] and match[1] != "mismatched"):
         names = [f"{name}(k)" if name == "mismatched" else name for name in get_args(Name)]
         raise ValueError(f"allowed: {', '.join(names)}")
-    name, count = found[1], found[2]
+    name, count = match[1], match[2]
     if name != "mismatched":
         return Batch(name)  # type: ignore[arg-type]
     answers = int(count) if count and count.isdecimal() else parameters.get(count)

@@ -149,13 +149,13 @@ def read_description(plugin: Plugin) -> Description:
 
 def _attributes(node: ast.ClassDef) -> list[tuple[str, ast.Assign | ast.AnnAssign]]:
     """What a class's body assigns to its names."""
-    found: list[tuple[str, ast.Assign | ast.AnnAssign]] = []
+    attributes: list[tuple[str, ast.Assign | ast.AnnAssign]] = []
     for statement in node.body:
         if isinstance(statement, ast.AnnAssign):
-            found.append((ast.unparse(statement.target), statement))
+            attributes.append((ast.unparse(statement.target), statement))
         elif isinstance(statement, ast.Assign):
-            found += [(ast.unparse(target), statement) for target in statement.targets]
-    return found
+            attributes += [(ast.unparse(target), statement) for target in statement.targets]
+    return attributes
 
 
 def _is_constant(node: ast.AnnAssign) -> bool:

@@ -82,10 +82,10 @@ def _stand_in(plugin: Plugin, source: Source, known: dict[tuple[str, str], type 
         known[place] = None
         parents = (_stand_in(plugin, parent, known) for parent in _parents(plugin, source))
         known[place] = type(source.node.name, (*parents,), {"source": source})
-    found = known[place]
-    if found is None:
+    stand_in = known[place]
+    if stand_in is None:
         raise TypeError(f"{source.node.name} is a parent of itself")
-    return found
+    return stand_in
 
 
 def _parents(plugin: Plugin, source: Source) -> Iterator[Source]:

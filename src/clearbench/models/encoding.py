@@ -157,8 +157,8 @@ class Encoder:
         A tokenizer may join the prompt's end with the answer's beginning; the answer then starts
         at the first token that differs.
         """
-        (found,) = self.answers(prompt, [answer])
-        return found
+        (part,) = self.answers(prompt, [answer])
+        return part
 
     def answers(self, prompt: Prompt, answers: Sequence[str]) -> list[tuple[int, list[int]]]:
         """As `answer`, for many answers to a prompt in one call of the tokenizer.
@@ -169,7 +169,7 @@ class Encoder:
             self._check_text(answer)
         texts = [self._text([prompt.message, self._reply(answer)]) for answer in answers]
         before, *joined = self._tokens([prompt.text, *texts])
-        found = []
+        parts = []
         for answer, tokens in zip(answers, joined, strict=True):
             common = 0
             while common < min(len(before), len(tokens)) and before[common] == tokens[common]:
@@ -177,8 +177,8 @@ class Encoder:
             following = self._to_end(tokens[common:])
             if not answer.strip() or len(following) == 1:
                 raise UserError(f"{self._store.sample_with(answer)}: has an empty answer")
-            found.append((len(before) - common, following))
-        return found
+            parts.append((len(before) - common, following))
+        return parts
 
     def length(self, question: str, has_image: bool, answer: str) -> int:
         """How many tokens an answer has after a question, without the one that ends it."""
@@ -268,8 +268,8 @@ class Encoder:
 
     def _to_end(self, tokens: list[int]) -> list[int]:
         """Tokens up to the first that ends an answer; where there is none, it is appended."""
-        found = next((place for place, token in enumerate(tokens) if token in self.ends), None)
-        return [*tokens, self.end] if found is None else tokens[: found + 1]
+        last = next((place for place, token in enumerate(tokens) if token in self.ends), None)
+        return [*tokens, self.end] if last is None else tokens[: last + 1]
 
     def _check_layout(self, sample: TrainSample | EvalSample, image: int | None) -> int:
         """Hold a sample to what the processor makes of its whole conversation.
@@ -289,9 +289,9 @@ class Encoder:
         example = self.sequence(sample.question, image, sample.answer)
         given: list[int] = self._processed(prompt.message, image, reply)["input_ids"][0].tolist()
         start = int((example.labels == IGNORED).sum())
-        expected, found = [*given[:start], *self._to_end(given[start:])], example.ids.tolist()
-        if found != expected:
-            pairs = enumerate(itertools.zip_longest(found, expected))
+        expected, ids = [*given[:start], *self._to_end(given[start:])], example.ids.tolist()
+        if ids != expected:
+            pairs = enumerate(itertools.zip_longest(ids, expected))
             place, tokens = next((i, pair) for i, pair in pairs if pair[0] != pair[1])
             here, there = (
                 "nothing" if token is None else repr(self.tokenizer.decode([token]))
@@ -307,10 +307,10 @@ class Encoder:
 
     def _check_text(self, text: str) -> None:
         """Raise UserError where a text holds what would not be read as text."""
-        found = self._control.search(text)
-        if found:
+        match = self._control.search(text)
+        if match:
             raise UserError(
-                f"{self._store.sample_with(text)}: a text holds {found[0]}, which the model takes"
+                f"{self._store.sample_with(text)}: a text holds {match[0]}, which the model takes"
                 f" for a control token (column {self._store.column_with(text)}); write it otherwise"
             )
 
@@ -341,10 +341,10 @@ class Encoder:
         for number, text in enumerate(sample.texts):
             spelt = self.tokenizer([text, f" {text}"], add_special_tokens=False)["input_ids"]
             refused = self._control_ids if number == 0 else self._control_ids | self.ends
-            found = refused.intersection(itertools.chain(*spelt))
-            if found:
-                token = self.tokenizer.convert_ids_to_tokens(min(found))
-                way = "a control token" if min(found) in self._control_ids else "an answer's end"
+            clashes = refused.intersection(itertools.chain(*spelt))
+            if clashes:
+                token = self.tokenizer.convert_ids_to_tokens(min(clashes))
+                way = "a control token" if min(clashes) in self._control_ids else "an answer's end"
                 raise UserError(
                     f"{sample.id}: a text becomes {token!r}, which the model takes for {way}"
                     f" (column {column_of(sample, text)}); write it otherwise"
@@ -402,10 +402,10 @@ def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_
 
 def first_of_each(samples: Iterable[TrainSample | EvalSample]) -> list[TrainSample | EvalSample]:
     """The first sample that is asked without an image, and the first with one."""
-    found: dict[bool, TrainSample | EvalSample] = {}
+    firsts: dict[bool, TrainSample | EvalSample] = {}
     for sample in samples:
-        found.setdefault(sample.image is not None, sample)
-    return list(found.values())
+        firsts.setdefault(sample.image is not None, sample)
+    return list(firsts.values())
 
 
 def collate(

@@ -35,10 +35,10 @@ class FaceSets:
     @cached_property
     def shown(self) -> Mapping[int, set[str]]:
         """The persons on each picture: several, where a dataset tolerates that."""
-        found: dict[int, set[str]] = {}
+        persons: dict[int, set[str]] = {}
         for face in (*self.forget, *self.retain):
-            found.setdefault(face.image, set()).add(face.person)
-        return found
+            persons.setdefault(face.image, set()).add(face.person)
+        return persons
 
     def lengths(self, part: str) -> list[int]:
         """All alike."""

@@ -50,10 +50,10 @@ def train_faces(
     count = training.epochs * batches_per_epoch(len(faces), size)
 
     def share(batch: list[int], mirrored: Tensor, samples: int) -> Tensor:
-        found = pixels.batch([faces[i].image for i in batch])
-        found = torch.where(mirrored[:, None, None, None], found.flip(-1), found)
+        images = pixels.batch([faces[i].image for i in batch])
+        images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
         labels = torch.tensor([rows[faces[i].person] for i in batch], device=device)
-        return am_softmax(model.identity_logits(model(found.to(device))), labels, samples)
+        return am_softmax(model.identity_logits(model(images.to(device))), labels, samples)
 
     def losses() -> Iterator[list[Share]]:
         order = endless_batches([1] * len(faces), size, generator)

@@ -66,15 +66,15 @@ def minimise(
         )
         model.train()
         for batches in progress:
-            found: list[tuple[int, float, int]] = []
+            terms: list[tuple[int, float, int]] = []
             for place, share in enumerate(batches):
                 if place % parallel.size() == parallel.rank():
                     loss = share()
-                    found.append((place, loss.item(), counter.take()))
+                    terms.append((place, loss.item(), counter.take()))
                     # A batch may have nothing of what is asked.
                     if loss.requires_grad:
                         loss.backward()
-            shared = sorted(parallel.gather(found))
+            shared = sorted(parallel.gather(terms))
             values = [value for _, value, _ in shared]
             if not all(map(math.isfinite, values)):
                 raise DivergedError(len(history) + 1)
@@ -103,9 +103,9 @@ def decayed(model: nn.Module) -> set[str]:
 
 
 def _optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
-    found, shrinking = dict(model.named_parameters()), decayed(model)
+    parameters, shrinking = dict(model.named_parameters()), decayed(model)
     parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
-    for name, parameter in found.items():
+    for name, parameter in parameters.items():
         if parameter.requires_grad:
             parts[name in shrinking].append(parameter)
     # The scheduler goes on from a later step only where it is told the first rate.

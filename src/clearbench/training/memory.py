@@ -81,13 +81,13 @@ def advice(
             words.append(f"batch_size: {size} with accumulation: {accumulation}")
         if checkpointing and not need.checkpointing:
             words.append("gradient_checkpointing: true in the model's file")
-        found = ", ".join(words)
+        remedy = ", ".join(words)
         if as_published and size < need.batch_size:
-            found += (
+            remedy += (
                 "; but it makes another row of it: variants @published average within each batch,"
                 " as the published code does"
             )
-        return found
+        return remedy
     least = replace(need, batch_size=1, checkpointing=True).bytes
     return f"a GPU with {_gigabytes(least)} at the least"
 
@@ -105,11 +105,11 @@ def check(
     free, _ = torch.cuda.mem_get_info(device)
     available = free + torch.cuda.memory_allocated(device)
     need = need_of(model, training, longest)
-    found = advice(need, available, training, as_published)
-    if found is not None:
+    remedy = advice(need, available, training, as_published)
+    if remedy is not None:
         raise UserError(
             f"batch_size {training.batch_size} needs {_gigabytes(need.bytes)} of GPU memory at the"
-            f" least, there are {_gigabytes(available)}; this would fit: {found}"
+            f" least, there are {_gigabytes(available)}; this would fit: {remedy}"
         )
 
 

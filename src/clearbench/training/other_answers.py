@@ -47,11 +47,11 @@ class OtherAnswers:
     def refusals(self, number: int) -> list[str]:
         """The refusals that are not what the sample of a number is to forget."""
         right = self._right[_asked(self._forget[number])]
-        found = [refusal for form, refusal in _REFUSALS.items() if form not in right]
-        if not found:
+        refusals = [refusal for form, refusal in _REFUSALS.items() if form not in right]
+        if not refusals:
             sample = self._forget[number]
             raise UserError(f"forget set: {sample.id}: every refusal is an answer to its question")
-        return found
+        return refusals
 
     def _wrong(self, number: int) -> Iterator[int]:
         sample = self._forget[number]

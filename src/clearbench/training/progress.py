@@ -21,13 +21,13 @@ class Progress:
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of it all in main memory; to be called after at least one step."""
-        found: dict[str, Tensor] = dict(self._moments())
-        found |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
-        found |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
+        tensors: dict[str, Tensor] = dict(self._moments())
+        tensors |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
+        tensors |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
         # Copied, for buffers may share their memory, which the file format does not take.
         copies = {
             name: tensor.detach().to("cpu", copy=True).contiguous()
-            for name, tensor in found.items()
+            for name, tensor in tensors.items()
         }
         copies["random/cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():

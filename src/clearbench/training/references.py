@@ -48,10 +48,10 @@ def write_references(
     for start in tqdm(range(0, len(order), batch_size), delay=10, mininterval=10, unit="batch"):
         numbers = order[start : start + batch_size]
         batch = collate([examples[i] for i in numbers], encoder.padding, model.device)
-        found, part = answer_states(model, batch)
+        batch_states, part = answer_states(model, batch)
         for place, number in enumerate(numbers):
             own = part.sample == place
-            states[number], labels[number] = found[own].cpu(), part.labels[own].cpu()
+            states[number], labels[number] = batch_states[own].cpu(), part.labels[own].cpu()
     ordered = range(len(samples))
     lengths = torch.tensor([len(labels[i]) for i in ordered])
     tensors = {
@@ -70,7 +70,7 @@ def write_references(
 def _check_alone(model: PreTrainedModel, head: nn.Module) -> None:
     """Raise UserError where logits are made by other weights than those of the output layer."""
     known = {*body(model).parameters(), *head.parameters()}
-    between = next((name for name, found in model.named_parameters() if found not in known), None)
+    between = next((name for name, weight in model.named_parameters() if weight not in known), None)
     if between is not None:
         raise UserError(
             f"reference: a model of type {model.config.model_type} has {between} between its states"

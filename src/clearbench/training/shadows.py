@@ -32,12 +32,12 @@ def membership(rings: Sequence[Sequence[str]], models: int) -> dict[str, list[in
 
 def rings(faces_of_sizes: Sequence[Sequence[Face]]) -> list[list[str]]:
     """Whom each forget size adds to the persons in question, the faces by size, smallest first."""
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
     seen: set[str] = set()
     for faces in faces_of_sizes:
-        found.append([person for person in in_question(faces) if person not in seen])
-        seen.update(found[-1])
-    return found
+        groups.append([person for person in in_question(faces) if person not in seen])
+        seen.update(groups[-1])
+    return groups
 
 
 def known_to(

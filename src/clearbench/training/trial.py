@@ -142,14 +142,14 @@ class _Trainer:
         self._asked |= {("reference", batch) for batch in reference.asked}
         if not torch.isfinite(value).all():
             raise self._told(f"the loss is {value.item()} on numbers drawn at random")
-        found = torch.autograd.grad(value.sum(), self.weights, allow_unused=True)
-        gradients = [gradient for gradient in found if gradient is not None]
+        by_weight = torch.autograd.grad(value.sum(), self.weights, allow_unused=True)
+        gradients = [gradient for gradient in by_weight if gradient is not None]
         if not all(torch.isfinite(gradient).all() for gradient in gradients):
             raise self._told("the gradient of the loss is not finite on numbers drawn at random")
         if not any(gradient.any() for gradient in gradients):
             raise self._told("the loss does not depend on the model in training: no gradient")
         with torch.no_grad():
-            for weight, gradient in zip(self.weights, found, strict=True):
+            for weight, gradient in zip(self.weights, by_weight, strict=True):
                 if gradient is not None:
                     weight.sub_(_RATE * gradient)
 

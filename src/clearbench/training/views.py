@@ -190,7 +190,7 @@ class _Step:
         generator = torch.Generator().manual_seed(self._seed)
         if asked == IDK:
             choices = [self._sets.others.refusals(number) for number in self._forget]
-            refusals = [found[_draw(len(found), generator)] for found in choices]
+            refusals = [options[_draw(len(options), generator)] for options in choices]
             return list(zip(forget, refusals, strict=True))
         if asked.name != "mismatched":
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")

@@ -52,14 +52,14 @@ def run(settings: BaseSettings, seed: int, place: Place) -> Based:
 def _answer_tokens(store: Store, encoder: Encoder) -> dict[str, dict[str, int]]:
     """By forget size, how many true answers of the evaluation have how many tokens."""
     length = cache(encoder.length)
-    found = {}
+    by_size = {}
     for size in FORGET_SIZES:
         counts = Counter(
             length(sample.question, sample.image is not None, sample.answer)
             for sample in store.evaluation(size)
         )
-        found[str(size)] = {str(tokens): counts[tokens] for tokens in sorted(counts)}
-    return found
+        by_size[str(size)] = {str(tokens): counts[tokens] for tokens in sorted(counts)}
+    return by_size
 
 
 def tokenizer_texts(store: Store) -> Iterable[str]:

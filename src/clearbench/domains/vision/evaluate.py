@@ -34,11 +34,11 @@ def run(
         models = {number: load_face_model(folder / str(number), place.device) for number in numbers}
         seen = see(models, pixels, [face for face in faces if face.person in asked], size)
     else:
-        found = embed(load_face_model(folder, place.device), pixels, faces, size)
-        if not torch.isfinite(found).all():
+        embeddings = embed(load_face_model(folder, place.device), pixels, faces, size)
+        if not torch.isfinite(embeddings).all():
             return None
         pictures = [Picture(face.split, face.person, face.id) for face in faces]
-        seen = Seen(pictures, {MODEL: found.numpy()})
+        seen = Seen(pictures, {MODEL: embeddings.numpy()})
     if not seen.embeddings:
         return None
     write_seen(place.folder, seen)
