@@ -21,19 +21,19 @@ Metric = TaskMetric | ModelMetric | FaceMetric
 @cache
 def task_metrics() -> dict[str, TaskMetric]:
     """The metrics of one task by name, in the order of files and of definitions in a file."""
-    return {name: found for name, found in _defined().items() if isinstance(found, TaskMetric)}
+    return {name: metric for name, metric in _defined().items() if isinstance(metric, TaskMetric)}
 
 
 @cache
 def model_metrics() -> dict[str, ModelMetric]:
     """The metrics of a whole model by name, in the order of files and of definitions in a file."""
-    return {name: found for name, found in _defined().items() if isinstance(found, ModelMetric)}
+    return {name: metric for name, metric in _defined().items() if isinstance(metric, ModelMetric)}
 
 
 @cache
 def face_metrics() -> dict[str, FaceMetric]:
     """The metrics of the vision domain by name, in the order of files and of definitions."""
-    return {name: found for name, found in _defined().items() if isinstance(found, FaceMetric)}
+    return {name: metric for name, metric in _defined().items() if isinstance(metric, FaceMetric)}
 
 
 def is_metric(key: str) -> bool:
@@ -55,11 +55,11 @@ def metric_of(key: str) -> Metric:
     """
     parsed = Key.parse(key)
     whole: dict[str, Metric] = {**model_metrics(), **face_metrics()}
-    found = task_metrics().get(parsed.name) if parsed.task else whole.get(parsed.name)
-    if found is None:
+    metric = task_metrics().get(parsed.name) if parsed.task else whole.get(parsed.name)
+    if metric is None:
         known = ", ".join([*task_metrics(), *whole])
         raise UserError(f"{key}: no metric has this name; there are {known}")
-    return found
+    return metric
 
 
 def of_method(key: str) -> bool:
@@ -77,7 +77,7 @@ def better(key: str) -> Better:
 
 def _defined() -> dict[str, Metric]:
     """The metrics of all files under each definition by name, none that a file imports."""
-    found: dict[str, Metric] = {}
+    by_name: dict[str, Metric] = {}
     for key, plugin in named("metrics").items():
         loaded = load("metrics", key)
         values = [loaded] if plugin.name else list(vars(loaded).values())
@@ -87,8 +87,8 @@ def _defined() -> dict[str, Metric]:
         if plugin.distribution and not metrics:
             raise plugin.wrong("which defines no metric")
         for metric in metrics:
-            if metric.name in found:
+            if metric.name in by_name:
                 raise UserError(f"{plugin.what}: metric {metric.name} is defined in another file")
             variants = [metric] if isinstance(metric, FaceMetric) else metric.variants()
-            found.update({variant.name: variant for variant in variants})
-    return found
+            by_name.update({variant.name: variant for variant in variants})
+    return by_name

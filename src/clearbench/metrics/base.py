@@ -66,8 +66,8 @@ class Draws:
         """What a function makes of the draws, which several metrics share, computed once."""
         if (compute, by.name) not in self._known:
             self._known[compute, by.name] = compute(self, by)
-        found: _Found = self._known[compute, by.name]
-        return found
+        result: _Found = self._known[compute, by.name]
+        return result
 
     def each(self) -> Iterator[Evaluation]:
         """The evaluation of each draw, a sample in it as often as it is drawn."""
@@ -146,8 +146,8 @@ class Defined:
 
     def variants(self) -> list[Self]:
         """The metric under each of its definitions."""
-        found = self.definitions.values() or [self.definition]
-        return [replace(self, definition=definition) for definition in found]
+        definitions = self.definitions.values() or [self.definition]
+        return [replace(self, definition=definition) for definition in definitions]
 
     def _compute(self, data: Any, of: str = "") -> Any:
         given = (data, self.definition) if self.definitions else (data,)
@@ -181,17 +181,17 @@ class TaskMetric(Defined):
         if read is None:
             return None
         of = f" of {records[0].split}/{records[0].task}"
-        found = self._compute(read, of)
-        if found is None:
+        numbers = self._compute(read, of)
+        if numbers is None:
             return None
-        if not isinstance(found, Collection) or len(found) != len(records):
-            given = len(found) if isinstance(found, Collection) else repr(found)
+        if not isinstance(numbers, Collection) or len(numbers) != len(records):
+            given = len(numbers) if isinstance(numbers, Collection) else repr(numbers)
             raise mistake(
                 f"metric {self.name}",
                 *_place(self.compute),
                 f"gives {given} numbers of {len(records)} samples",
             )
-        return [self.check(value, of) for value in found]
+        return [self.check(value, of) for value in numbers]
 
 
 @dataclass(frozen=True)
@@ -210,8 +210,8 @@ class ModelMetric(Defined):
     def __call__(self, evaluation: Evaluation) -> float | None:
         """Compute it."""
         read = evaluation.under(self.definition)
-        found = None if read is None else self._compute(read)
-        return None if found is None else self.check(found)
+        number = None if read is None else self._compute(read)
+        return None if number is None else self.check(number)
 
     def drawn(self, draws: Draws) -> "NDArray | None":
         """The score in each draw, (D,), of an evaluation under the metric's definition."""
@@ -223,11 +223,11 @@ class ModelMetric(Defined):
 
     def _of_draw(self, evaluation: Evaluation) -> float:
         try:
-            found = self._compute(evaluation)
+            number = self._compute(evaluation)
         except UserError:
             # A draw may have no sample of a task that few persons have.
             return math.nan
-        return math.nan if found is None else float(found)
+        return math.nan if number is None else float(number)
 
 
 def task_metric(

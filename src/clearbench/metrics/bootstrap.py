@@ -68,8 +68,8 @@ def intervals(
 
     tail = 50 * (1 - COVERAGE)
     ends = {}
-    for key, found in drawn.items():
-        draws = found[np.isfinite(found)]
+    for key, numbers in drawn.items():
+        draws = numbers[np.isfinite(numbers)]
         wider = widening(persons[key]) if key in persons else 1.0
         if draws.size and wider and _is_share(key) and at_end(scores[key]) and units[key] >= LEAST:
             width = round(reach(units[key]), DECIMALS)
@@ -123,7 +123,7 @@ def persons_behind(
     samples of the tasks that are declared to enter the headline.
     """
     counts = {task: _samples_of_persons(records) for task, records in tasks.items()}
-    return _fewest({task: effective(found) for task, found in counts.items()}, keys, declared)
+    return _fewest({task: effective(samples) for task, samples in counts.items()}, keys, declared)
 
 
 def units_behind(
@@ -134,13 +134,13 @@ def units_behind(
         task: [1 for record in records if record.person is None] for task, records in tasks.items()
     }
     counts = {task: _samples_of_persons(records) + alone[task] for task, records in tasks.items()}
-    return _fewest({task: effective(found) for task, found in counts.items()}, keys, declared)
+    return _fewest({task: effective(samples) for task, samples in counts.items()}, keys, declared)
 
 
 def _samples_of_persons(records: Records) -> list[int]:
     """How many samples each person has."""
-    found = Counter(record.person for record in records if record.person is not None)
-    return list(found.values())
+    samples = Counter(record.person for record in records if record.person is not None)
+    return list(samples.values())
 
 
 def _fewest(
@@ -155,7 +155,7 @@ def _fewest(
         ]
         for split in SPLITS
     }
-    found = {}
+    fewest = {}
     for key in keys:
         parsed = Key.parse(key)
         if parsed.task:
@@ -164,8 +164,8 @@ def _fewest(
             splits = model_metrics()[key].splits
             counts = [count for split in splits for count in of_split[split]]
         if counts:
-            found[key] = min(counts)
-    return found
+            fewest[key] = min(counts)
+    return fewest
 
 
 def draw_weights(tasks: Tasks, declared: Declared = DECLARED) -> "dict[Task, NDArray]":
@@ -181,7 +181,7 @@ def draw_weights(tasks: Tasks, declared: Declared = DECLARED) -> "dict[Task, NDA
         generator = np.random.default_rng(zlib.crc32(purpose.encode()))
         return generator.multinomial(size, [1 / size] * size, size=DRAWS).astype(float)
 
-    found = {}
+    by_task = {}
     for split in sorted({split for split, _ in tasks}):
         of_split = {task: records for task, records in tasks.items() if task[0] == split}
         headline = in_headline(declared, [name for _, name in of_split])
@@ -200,8 +200,8 @@ def draw_weights(tasks: Tasks, declared: Declared = DECLARED) -> "dict[Task, NDA
                 weights[:, about] = persons[:, [number[ordered[i] or ""] for i in about]]
             if alone:
                 weights[:, alone] = draw("/".join(task), len(alone))
-            found[task] = weights
-    return found
+            by_task[task] = weights
+    return by_task
 
 
 def _persons(groups: Iterable[Records]) -> set[str]:
@@ -232,8 +232,8 @@ def drawn_scores(
             str(Key.parse(metric).of_task(*task)): weights[task]
             @ np.asarray(numbers)[order[task]]
             / totals[task]
-            for task, found in values.items()
-            for metric, numbers in found.items()
+            for task, by_metric in values.items()
+            for metric, numbers in by_metric.items()
         }
         for definition in DEFINITIONS.values():
             read = evaluation.under(definition)
@@ -250,7 +250,7 @@ def drawn_scores(
             metrics = [m for m in model_metrics().values() if m.definition is definition]
             # Means first, and then what compares two models.
             for metric in sorted(metrics, key=lambda metric: not metric.mean):
-                found = metric.drawn(draws) if metric.name in evaluation.scores else None
-                if found is not None:
-                    drawn[metric.name] = found
+                scores = metric.drawn(draws) if metric.name in evaluation.scores else None
+                if scores is not None:
+                    drawn[metric.name] = scores
     return drawn

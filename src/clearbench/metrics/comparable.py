@@ -67,12 +67,12 @@ def _said(records: Records) -> list[tuple[object, ...]]:
 
 def _asked(records: Records) -> Mapping[tuple[str, str], list[_Asked]]:
     """What the forget samples were asked, by task and id; those of one id in one order."""
-    found: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
+    questions: dict[tuple[str, str], list[_Asked]] = defaultdict(list)
     for record in records:
         if record.split == "forget":
-            found[record.task, record.id].append(_Asked.of(record))
+            questions[record.task, record.id].append(_Asked.of(record))
     # By what both tell first, for a question may be told by one of them alone.
-    return {key: sorted(asked, key=_by_answer) for key, asked in found.items()}
+    return {key: sorted(asked, key=_by_answer) for key, asked in questions.items()}
 
 
 def _by_answer(asked: _Asked) -> tuple[str, int, str]:

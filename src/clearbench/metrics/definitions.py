@@ -60,8 +60,8 @@ class Definition:
         """The records with the losses that it goes by; None where one can't tell these."""
         if self.end:
             return records
-        found = [record.without_end() for record in records]
-        return None if None in found else [record for record in found if record is not None]
+        endless = [record.without_end() for record in records]
+        return None if None in endless else [record for record in endless if record is not None]
 
 
 HEADLINE = Definition(
@@ -112,23 +112,27 @@ UNICODE = replace(
     " without blanks each is a word",
     words="unicode",
 )
-DEFINITIONS = {found.name: found for found in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE)}
+DEFINITIONS = {
+    definition.name: definition for definition in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE)
+}
 """All of them by name."""
 
-OF_RATIOS = {name: found for name, found in DEFINITIONS.items() if found is not UNICODE}
+OF_RATIOS = {
+    name: definition for name, definition in DEFINITIONS.items() if definition is not UNICODE
+}
 """Those of a metric that goes by truth ratios, and so by no words."""
 
-OF_CODE = {found.name: found for found in (TOFU, OFFICIAL)}
+OF_CODE = {definition.name: definition for definition in (TOFU, OFFICIAL)}
 """Those of published code."""
 
-OF_CLEAR = {found.name: found for found in (HEADLINE, OFFICIAL, ANSWER_ONLY)}
+OF_CLEAR = {definition.name: definition for definition in (HEADLINE, OFFICIAL, ANSWER_ONLY)}
 """Those of a metric that TOFU does not have, or reads as the headline does."""
 
-OF_LOSSES = {found.name: found for found in (HEADLINE, ANSWER_ONLY)}
+OF_LOSSES = {definition.name: definition for definition in (HEADLINE, ANSWER_ONLY)}
 """Those of a metric that all published code reads as the headline does."""
 
 
-OF_WORDS = {found.name: found for found in (HEADLINE, UNICODE)}
+OF_WORDS = {definition.name: definition for definition in (HEADLINE, UNICODE)}
 """Those of a metric that compares words."""
 
 

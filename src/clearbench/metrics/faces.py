@@ -102,9 +102,9 @@ class FaceEvaluation:
                         targets.setdefault(number, []).append(asked)
         whole = {id: logits for id, logits in shadows.items() if all(logits)}
         models = [list(own.values())] if self.targets is None else [*targets.values()]
-        found = [[asked for asked in model if asked.id in whole] for model in models]
-        found = [model for model in found if len({asked.known for asked in model}) == 2]
-        return Attack(whole, found) if found else None
+        attacked = [[asked for asked in model if asked.id in whole] for model in models]
+        attacked = [model for model in attacked if len({asked.known for asked in model}) == 2]
+        return Attack(whole, attacked) if attacked else None
 
 
 FaceFunction = Callable[[FaceEvaluation], float | None]
@@ -157,13 +157,13 @@ def shares(pictures: "Iterable[Picture]", right: Iterable[float], split: str) ->
     Persons count alike and pictures of one do not: those are like each other, so it is the persons
     that an interval may count. Raises UserError where no picture is of the split.
     """
-    found: dict[str, list[float]] = {}
+    by_person: dict[str, list[float]] = {}
     for picture, value in zip(pictures, right, strict=True):
         if picture.split == split:
-            found.setdefault(picture.person, []).append(float(value))
-    if not found:
+            by_person.setdefault(picture.person, []).append(float(value))
+    if not by_person:
         raise UserError(f"no {split} picture: a metric needs one test picture at least")
-    return [fmean(values) for values in found.values()]
+    return [fmean(values) for values in by_person.values()]
 
 
 def told_apart(model: Sequence[Asked], verdicts: Iterable[float]) -> Shares:
@@ -171,12 +171,12 @@ def told_apart(model: Sequence[Asked], verdicts: Iterable[float]) -> Shares:
 
     A verdict above 0 says that it was. A tie is a guess, half right.
     """
-    found: dict[str, dict[str, list[float]]] = {"known": {}, "unknown": {}}
+    groups: dict[str, dict[str, list[float]]] = {"known": {}, "unknown": {}}
     for asked, verdict in zip(model, verdicts, strict=True):
         right = (1 + (verdict > 0) - (verdict < 0)) / 2
-        group = found["known" if asked.known else "unknown"]
+        group = groups["known" if asked.known else "unknown"]
         group.setdefault(asked.person, []).append(right if asked.known else 1 - right)
-    return {name: [fmean(own) for own in group.values()] for name, group in found.items()}
+    return {name: [fmean(own) for own in group.values()] for name, group in groups.items()}
 
 
 def accuracy(targets: Sequence[Shares]) -> float:

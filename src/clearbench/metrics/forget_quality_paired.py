@@ -44,10 +44,10 @@ def rank_correlation(sample: Sequence[float], other: Sequence[float]) -> float:
     if len(sample) < 2:
         return 0.0
     try:
-        found = correlation(_ranks(sample), _ranks(other))
+        rho = correlation(_ranks(sample), _ranks(other))
     except StatisticsError:
         return 0.0
-    return max(-1.0, min(1.0, found))
+    return max(-1.0, min(1.0, rho))
 
 
 def _ranks(values: Sequence[float]) -> list[float]:

@@ -22,11 +22,11 @@ def forget_samples(
     alone, where there are any. None where there is no such task, or one without perturbed answers.
     UserError where the gold model was evaluated on other samples.
     """
-    found = _groups(evaluation, definition)
+    sides = _groups(evaluation, definition)
     return (
         None
-        if found is None
-        else (_together(found[0], definition), _together(found[1], definition))
+        if sides is None
+        else (_together(sides[0], definition), _together(sides[1], definition))
     )
 
 
@@ -34,12 +34,12 @@ def forget_groups(
     evaluation: Evaluation, definition: Definition = HEADLINE
 ) -> list[tuple[list[float], list[float]]] | None:
     """The same of each task apart, the samples of both models in the order of their ids."""
-    found = _groups(evaluation, definition)
-    if found is None:
+    sides = _groups(evaluation, definition)
+    if sides is None:
         return None
     own, gold = (
         [log_truth_ratios([group[i] for i in order_by_id(group)], definition) for group in groups]
-        for groups in found
+        for groups in sides
     )
     return list(zip(own, gold, strict=True))
 
@@ -53,7 +53,7 @@ def drawn_groups(draws: Draws, definition: Definition) -> "list[tuple[NDArray, N
     from clearbench.metrics.drawn_ratios import log_ratios
 
     evaluation = draws.evaluation
-    found = []
+    drawn = []
     for task in compared_tasks(evaluation, definition):
         weights = draws.weights["forget", task]
         groups = (_of_task(side, task) for side in (evaluation.records, evaluation.gold_records))
@@ -61,8 +61,8 @@ def drawn_groups(draws: Draws, definition: Definition) -> "list[tuple[NDArray, N
             log_ratios([group[i] for i in order_by_id(group)], weights, definition)
             for group in groups
         )
-        found.append((own, gold, weights))
-    return found
+        drawn.append((own, gold, weights))
+    return drawn
 
 
 def drawn_together(draws: Draws, definition: Definition) -> "tuple[NDArray, NDArray, NDArray]":

@@ -64,17 +64,17 @@ def averaged_keys(
 
         A term that the definition does not read in its own way is the headline's.
         """
-        found = []
+        of_terms = []
         for task in asked[split]:
             for term in terms:
                 own, plain = (read.key(term, split, task) for read in (definition, HEADLINE))
-                found.append(own if own in scores else plain)
-        return found if all(key in scores for key in found) else []
+                of_terms.append(own if own in scores else plain)
+        return of_terms if all(key in scores for key in of_terms) else []
 
-    found = {split: keys(split, _terms(asked[split], split, definition)) for split in AGGREGATES}
+    averaged = {split: keys(split, _terms(asked[split], split, definition)) for split in AGGREGATES}
     retain, real = (keys(split, TERMS) for split in ("retain", "real"))
-    found["model_utility"] = retain + real if retain and real else []
-    return {name: keys for name, keys in found.items() if keys}
+    averaged["model_utility"] = retain + real if retain and real else []
+    return {name: keys for name, keys in averaged.items() if keys}
 
 
 def _terms(tasks: list[str], split: str, definition: Definition) -> tuple[str, ...]:

@@ -72,8 +72,8 @@ class Key:
 
 @cache
 def _parse(text: str) -> Key:
-    found = _KEY.fullmatch(text)
-    key = found and Key(**{name: part for name, part in found.groupdict().items() if part})
+    match = _KEY.fullmatch(text)
+    key = match and Key(**{name: part for name, part in match.groupdict().items() if part})
     if key is None or str(key) != text:
         raise UserError(f"{text!r}: not a score's key; it is {_GRAMMAR}")
     return key

@@ -73,8 +73,8 @@ def score_with_draws(
     values = {task: _values(group) for task, group in sorted(tasks.items())}
     scores = {
         str(Key.parse(name).of_task(split, task)): fmean(numbers)
-        for (split, task), found in values.items()
-        for name, numbers in found.items()
+        for (split, task), by_metric in values.items()
+        for name, numbers in by_metric.items()
     }
     evaluation = Evaluation(scores, records, gold_records, declared)
     for name, of_model in model_metrics().items():
@@ -98,8 +98,8 @@ def score_with_draws(
 
 def _values(records: Records) -> dict[str, Values]:
     """The numbers of a task's samples by metric, those that it has what they need for."""
-    found = {name: metric.values(records) for name, metric in task_metrics().items()}
-    return {name: numbers for name, numbers in found.items() if numbers is not None}
+    values = {name: metric.values(records) for name, metric in task_metrics().items()}
+    return {name: numbers for name, numbers in values.items() if numbers is not None}
 
 
 def score_faces(
@@ -113,8 +113,8 @@ def score_faces(
     UserError where a split has no test picture.
     """
     evaluation = FaceEvaluation(seen, shadows, enrolment, targets)
-    found = {name: metric(evaluation) for name, metric in face_metrics().items()}
-    scores = {name: value for name, value in found.items() if value is not None}
+    values = {name: metric(evaluation) for name, metric in face_metrics().items()}
+    scores = {name: value for name, value in values.items() if value is not None}
     for name in face_metrics():
         margin = scores.get(f"{name}_margin")
         if margin is not None and name in scores:

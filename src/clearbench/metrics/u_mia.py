@@ -52,8 +52,8 @@ def regression(yes: Sequence[float], no: Sequence[float]) -> tuple[float, float]
     centre, scale = values.mean(), values.std() or 1.0
     scaled = (values - centre) / scale
 
-    def loss(found: np.ndarray) -> tuple[float, np.ndarray]:
-        slope, intercept = found
+    def loss(coefficients: np.ndarray) -> tuple[float, np.ndarray]:
+        slope, intercept = coefficients
         said = slope * scaled + intercept
         excess = weights * (0.5 * (1 + np.tanh(said / 2)) - labels)
         value = weights @ np.logaddexp(0, (1 - 2 * labels) * said) + RIDGE * slope**2 / 2
