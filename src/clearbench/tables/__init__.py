@@ -35,5 +35,5 @@ def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
 
 def table_domains(name: str) -> tuple[Domain, ...]:
     """The domains of whose suites a table is one."""
-    found: tuple[Domain, ...] = getattr(load("tables", name), "DOMAINS", get_args(Domain))
-    return found
+    domains: tuple[Domain, ...] = getattr(load("tables", name), "DOMAINS", get_args(Domain))
+    return domains

@@ -28,12 +28,12 @@ def significant(entries: Sequence[Entry]) -> set[tuple[int, int]]:
     pairs = {
         (i, k): p_value(entries[i], entries[k]) for i, k in combinations(range(len(entries)), 2)
     }
-    found = set()
+    differing = set()
     for done, (pair, p) in enumerate(sorted(pairs.items(), key=lambda item: item[1])):
         if p > LEVEL / (len(pairs) - done):
             break
-        found.add(pair)
-    return found
+        differing.add(pair)
+    return differing
 
 
 def p_value(one: Entry, other: Entry) -> float:
@@ -85,13 +85,13 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:
     if not all(map(len, draws)):
         return []
     between = np.mean([a - b for a, b in zip(draws[::2], draws[1::2], strict=True)], axis=0)
-    found = between[np.isfinite(between)]
+    differences = between[np.isfinite(between)]
     counts = [run.documents["score"].numbers.get(Key.parse(key).persons, MANY) for run in runs]
     persons = min(counts)
-    if len(found) < 2 or persons < LEAST:
+    if len(differences) < 2 or persons < LEAST:
         return []
     # The variance of n drawn persons is (n-1)/n of what it should be.
-    drawn = float(found.var(ddof=1)) * persons / (persons - 1)
+    drawn = float(differences.var(ddof=1)) * persons / (persons - 1)
     at_ends = [
         _variance_at_end(run, key)
         for run, numbers in zip(runs, draws, strict=True)

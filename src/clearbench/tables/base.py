@@ -78,7 +78,7 @@ class Entry:
         The persons are the same for all seeds, so that seeds which agree tell nothing of them.
         """
         over_persons = [self._over_persons(seed) for seed in self._seeds]
-        ends = [found for found in over_persons if found is not None]
+        ends = [interval for interval in over_persons if interval is not None]
         if self.std is None or self.mean is None:
             return ends[0] if ends else None
         half = student(len(self.values) - 1) * self.std / math.sqrt(len(self.values))
@@ -86,11 +86,13 @@ class Entry:
             return self.mean - half, self.mean + half
         numbers = [
             number
-            for number, found in zip(self.values, over_persons, strict=True)
-            if found is not None
+            for number, interval in zip(self.values, over_persons, strict=True)
+            if interval is not None
         ]
         below, above = (
-            fmean(abs(number - found[side]) for number, found in zip(numbers, ends, strict=True))
+            fmean(
+                abs(number - interval[side]) for number, interval in zip(numbers, ends, strict=True)
+            )
             for side in (0, 1)
         )
         return self.mean - math.hypot(half, below), self.mean + math.hypot(half, above)
@@ -111,8 +113,8 @@ class Entry:
     @property
     def sources(self) -> list[Source]:
         """Where each run's number stands, or that the run has none."""
-        found = (self._source(run) for run in self.runs)
-        return [source for source in found if source is not None]
+        sources = (self._source(run) for run in self.runs)
+        return [source for source in sources if source is not None]
 
     @property
     def text(self) -> str:
@@ -132,21 +134,21 @@ class Entry:
         """The smallest term of each run in which few terms decide the number."""
         if self.column.document != "score":
             return {}
-        found = {}
+        terms = {}
         for name, run in zip(self.group.runs, self.runs, strict=False):
             document = run.documents.get("score")
             if document is None:
                 continue
             term = deciding(document.numbers, self.column.key, run.tasks)
             if term is not None:
-                found[name] = term
-        return found
+                terms[name] = term
+        return terms
 
     @property
     def _seeds(self) -> list[int]:
         """The places of the runs that have the number; of the first alone if they share it."""
-        found = [seed for seed, number in enumerate(self.numbers) if number is not None]
-        return found[:1] if self._shared else found
+        seeds = [seed for seed, number in enumerate(self.numbers) if number is not None]
+        return seeds[:1] if self._shared else seeds
 
     def _over_persons(self, seed: int) -> tuple[float, float] | None:
         """The interval over persons of a run's number, where its document has one."""
@@ -242,7 +244,11 @@ def score_columns(results: Results, headers: Mapping[str, str]) -> list[Column]:
 def definition_notes(results: Results) -> list[str]:
     """What the definitions of a suite's columns are, but for the headline's."""
     shown = (DEFINITIONS[name] for name in results.suite.file.metrics)
-    return [f"Marked ({found.name}): {found.meaning}." for found in shown if found is not HEADLINE]
+    return [
+        f"Marked ({definition.name}): {definition.meaning}."
+        for definition in shown
+        if definition is not HEADLINE
+    ]
 
 
 def make_entry(results: Results, group: Group, column: Column) -> Entry:

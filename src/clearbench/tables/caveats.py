@@ -72,5 +72,5 @@ def failing(results: Results, forget_size: int) -> list[Group]:
 def _retain(results: Results, group: Group) -> float | None:
     """The mean retain score of the runs that have one."""
     documents = [results.runs[run].documents.get("score") for run in group.runs]
-    found = [d.numbers["retain"] for d in documents if d is not None and "retain" in d.numbers]
-    return sum(found) / len(found) if found else None
+    scores = [d.numbers["retain"] for d in documents if d is not None and "retain" in d.numbers]
+    return sum(scores) / len(scores) if scores else None

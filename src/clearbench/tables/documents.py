@@ -12,16 +12,16 @@ from clearbench.tables.render import to_csv, to_latex, to_markdown
 def documents(results: Results) -> dict[str, str]:
     """The text of every table file by its name; a table that has no row for a suite has none."""
     remarks = make_remarks(results)
-    found = {}
+    texts = {}
     for name, build in builders(results.suite.domain).items():
         table = build(results)
         if table is None:
             continue
-        found[f"{name}.csv"] = to_csv(table)
-        found[f"{name}.md"] = to_markdown(table, results, remarks)
-        found[f"{name}.tex"] = to_latex(table, results, remarks)
-        found[f"{name}.sources.json"] = _sources(table)
-    return found
+        texts[f"{name}.csv"] = to_csv(table)
+        texts[f"{name}.md"] = to_markdown(table, results, remarks)
+        texts[f"{name}.tex"] = to_latex(table, results, remarks)
+        texts[f"{name}.sources.json"] = _sources(table)
+    return texts
 
 
 def _sources(table: Table) -> str:

@@ -35,13 +35,13 @@ class Overhead(Entry):
         """The ratio of each seed that has all numbers."""
         joint = Entry(self.group, self.column, self.runs).numbers
         together = max if "peak" in self.column.key else math.fsum
-        found: list[float | None] = []
+        overheads: list[float | None] = []
         for both, *single in zip(joint, *(part.numbers for part in self.parts), strict=True):
             # Also none where the single ones took less than is recorded, a thousandth of a second.
             known = [number for number in single if number]
             complete = both is not None and len(known) == len(single)
-            found.append(both / together(known) if both is not None and complete else None)
-        return found
+            overheads.append(both / together(known) if both is not None and complete else None)
+        return overheads
 
     @property
     def sources(self) -> list[Source]:
@@ -76,7 +76,10 @@ def _block(results: Results, size: int, column: Column) -> Block:
     for group in results.of_size(size):
         if not group.control:
             groups.setdefault(group.method, {})[group.modality] = group
-    rows = [Row((method,), _entries(results, found, column)) for method, found in groups.items()]
+    rows = [
+        Row((method,), _entries(results, by_modality, column))
+        for method, by_modality in groups.items()
+    ]
     together = "larger(text, visual)" if "peak" in column.key else "(text + visual)"
     headers = ["method", *SINGLE, JOINT, f"both / {together}"]
     return Block(size, headers, rows, column.header)
@@ -92,11 +95,11 @@ def _entries(results: Results, groups: dict[str, Group], column: Column) -> list
 def ratios(results: Results) -> dict[str, list[float]]:
     """The overheads of all cells that have one, by measure (`measures/flops`, …)."""
     table = build(results)
-    found: dict[str, list[float]] = {column.key: [] for column in MEASURES}
+    overheads: dict[str, list[float]] = {column.key: [] for column in MEASURES}
     for entry in table.entries.values() if table else ():
         if isinstance(entry, Overhead):
-            found[entry.column.key] += entry.values
-    return found
+            overheads[entry.column.key] += entry.values
+    return overheads
 
 
 def weights(results: Results) -> float | None:

@@ -101,19 +101,19 @@ def _ranked(
             return k in last
         return {i, k} in differ and sign * (compared[i] - compared[k]) > 0
 
-    found = []
+    ranked = []
     for i, entry in enumerate(entries):
         others = compared.keys() - {i}
         rank = 1 + sum(ahead(k, i) for k in others) if i in compared else None
         shared = i in compared and any(not ahead(k, i) and not ahead(i, k) for k in others)
-        found.append(Ranked(entry.group, column, entry.runs, rank, shared))
-    return found
+        ranked.append(Ranked(entry.group, column, entry.runs, rank, shared))
+    return ranked
 
 
 def _bounds(results: Results) -> list[str]:
     """The forget quality between which a method lies, a size."""
     column = Column(QUALITY, "")
-    found = []
+    bounds = []
     for size in results.suite.file.forget_sizes:
         told = {
             "another gold" if group.method == SECOND_GOLD else group.method: make_entry(
@@ -123,5 +123,5 @@ def _bounds(results: Results) -> list[str]:
             if group.method == SECOND_GOLD or group.bound
         }
         listed = ", ".join(f"{name} {text}" for name, text in told.items())
-        found.append(f"Forget quality at {size} %: {listed}; other sizes are not comparable.")
-    return found
+        bounds.append(f"Forget quality at {size} %: {listed}; other sizes are not comparable.")
+    return bounds

@@ -133,20 +133,20 @@ def _decided(table: Table) -> list[str]:
 
 def _few(results: Results) -> list[str]:
     """The splits, by forget size, whose intervals are over few persons."""
-    found: dict[tuple[int, str], float] = {}
+    persons: dict[tuple[int, str], float] = {}
     for group in results.groups:
         for document in (results.runs[run].documents.get("score") for run in group.runs):
             for split in ("forget", "retain", "real"):
                 count = document and document.numbers.get(Key(split).persons)
                 if count and count < FEW:
-                    found[group.forget_size, split] = float(count)
+                    persons[group.forget_size, split] = float(count)
     return [
         f"Intervals of {split} scores at {size} % are over {_persons(count)}, fewer than {FEW}:"
         " widened by Student's t, and still hardly to be trusted."
         if count >= LEAST
         else f"At {size} % {split} samples are about {_persons(count)}: {split} scores have no"
         " interval."
-        for (size, split), count in found.items()
+        for (size, split), count in persons.items()
     ]
 
 
@@ -161,15 +161,15 @@ def _persons(count: float) -> str:
 def _cut(results: Results) -> list[str]:
     """The forget sizes at which true answers are longer than greedy ones may be."""
     limit = results.suite.file.evaluate.max_new_tokens
-    found: dict[int, str] = {}
+    sentences: dict[int, str] = {}
     for group in results.groups:
         for document in (results.runs[run].documents.get("evaluate") for run in group.runs):
             numbers = {} if document is None else document.numbers
             count = int(numbers.get("measures/longer_answers", 0))
             if count:
                 of = int(numbers["measures/samples"])
-                found[group.forget_size] = told(group.forget_size, count, of, limit)
-    return list(found.values())
+                sentences[group.forget_size] = told(group.forget_size, count, of, limit)
+    return list(sentences.values())
 
 
 def _grid(block: Block, remarks: Remarks, style: str) -> str:

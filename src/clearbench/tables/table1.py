@@ -34,13 +34,13 @@ def build(results: Results) -> Table | None:
 
 def contradictions() -> str:
     """What the paper's Tables 1 and 3 print of the same methods on both modalities."""
-    found = []
+    disagreements = []
     for (method, modality), values in TABLE_3.rows.items():
         other = TABLE_1.rows.get((method, modality))
         if other not in (None, values):
             both = (" ".join(f"{value:.2f}" for value in row) for row in (other, values))
-            found.append(f"{method} {' / '.join(both)}")
-    listed = ", ".join(found)
+            disagreements.append(f"{method} {' / '.join(both)}")
+    listed = ", ".join(disagreements)
     return (
         "The paper's Tables 1 and 3 disagree on the same setting (real, retain, forget, forget"
         f" quality; Table 1 / Table 3 on both modalities): {listed}."

@@ -113,19 +113,19 @@ def _correlate(domain: Domain, here: Merits, there: Merits) -> list[Correlation]
     # Imported here: it takes longer than all tables together.
     from scipy.stats import spearmanr
 
-    found = []
+    of_measures = []
     for measure in here:
         methods = tuple(method for method in here[measure] if method in there[measure])
         result = spearmanr(*([merits[measure][m] for m in methods] for merits in (here, there)))
         rho, p = float(result.statistic), float(result.pvalue)
-        found.append(Correlation(domain, measure, methods, rho, p))
-    return found
+        of_measures.append(Correlation(domain, measure, methods, rho, p))
+    return of_measures
 
 
 def _merits(results: Results) -> Merits:
     """Means over forget sizes and seeds; UserError where no cell has a number."""
     domain, name = results.suite.domain, results.suite.name
-    found = {}
+    merits = {}
     for measure, key in _KEYS[domain].items():
         values: dict[str, list[float]] = {}
         for group in results.groups:
@@ -136,8 +136,8 @@ def _merits(results: Results) -> Merits:
             raise UserError(
                 f"suite {name}: no cell has {key}; run snakemake --config suite={name} first"
             )
-        found[measure] = {method: fmean(numbers) for method, numbers in values.items()}
-    return found
+        merits[measure] = {method: fmean(numbers) for method, numbers in values.items()}
+    return merits
 
 
 def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) -> Merits:
