@@ -118,7 +118,7 @@ def _log_p(sizes: "NDArray", gaps: "NDArray") -> "NDArray":
     import numpy as np
     from scipy.special import gammaln
 
-    found = np.where(sizes > 0, 0.0, np.nan)
+    log_p = np.where(sizes > 0, 0.0, np.nan)
     apart = (gaps > 0) & (sizes > 0)
     n, h = sizes[apart], gaps[apart]
     rest, log_first = np.zeros_like(n), np.zeros_like(n)
@@ -132,8 +132,8 @@ def _log_p(sizes: "NDArray", gaps: "NDArray") -> "NDArray":
             log_first = log_term
         else:
             rest = np.where(there, np.exp(log_term) * (1 - rest), 0.0)
-    found[apart] = np.minimum(0, math.log(2) + log_first + np.log1p(-rest))
-    return np.maximum(found, math.log(LEAST_P))
+    log_p[apart] = np.minimum(0, math.log(2) + log_first + np.log1p(-rest))
+    return np.maximum(log_p, math.log(LEAST_P))
 
 
 def rank_correlations(ratios: "NDArray", gold: "NDArray", weights: "NDArray") -> "NDArray":
