@@ -6,7 +6,7 @@ Run by the Python of the image in a minute; the code is the checkout's, as in an
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 from clearbench.config.files import BaseSettings
 from clearbench.config.generator import MiniSettings
@@ -19,7 +19,7 @@ from clearbench.config.settings import (
 )
 from clearbench.config.strict import validate
 from clearbench.jobs.artifacts import read_manifest
-from clearbench.jobs.fingerprint import submodules
+from clearbench.plugins import Kind, named
 from clearbench.stages import base, dataset, finetune, generate, unlearn
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
@@ -39,9 +39,9 @@ ONE_STEP: dict[str, Any] = {"epochs": 1, "batch_size": 1000}
 
 def main() -> None:
     """Run the stages up to a cell in a temporary folder."""
-    for package in ("stages", "methods", "metrics", "tables", "data.layouts"):
-        for name in submodules(f"clearbench.{package}"):
-            import_module(name)
+    for kind in get_args(Kind):
+        for plugin in named(kind).values():
+            import_module(plugin.module)
     suite = load_suite("mini", Path(__file__).parents[1])
     cell = Cell("npo", "both", 10, 0)
     use = suite.model.use
