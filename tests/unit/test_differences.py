@@ -52,8 +52,8 @@ def test_changed_code_is_told_by_module():
     code = {"clearbench.config.settings": "0" * 16, "clearbench.added": "0" * 16}
     assert causes(code=code) == [
         Cause("code", "clearbench.added new"),
-        Cause("code", "clearbench.methods.npo gone"),
         Cause("code", "clearbench.config.settings changed"),
+        Cause("code", "clearbench.methods.npo gone"),
     ]
 
 

@@ -9,10 +9,12 @@ from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
+from clearbench.methods.batches import IDK, Batch
 from clearbench.training.face_views import FaceSets
 from clearbench.training.views import Sets
 
 CPU = torch.device("cpu")
+MISMATCHED = Batch("mismatched", 5)
 ANN, BOB = "Ann Ash", "Bob Birch"
 
 
@@ -35,12 +37,11 @@ def rows_about(person, first):
     return found
 
 
-def pairs_of(forget, retain=(), asked=5, seeds=20, **options):
+def pairs_of(forget, retain=(), asked=MISMATCHED, seeds=20, **options):
     """Number of the sample and answer, of many steps of all samples."""
     sets, everyone = Sets(forget, retain, None, CPU, **options), list(range(len(forget)))
-    copies = asked if isinstance(asked, int) else 1
     return [
-        (number // copies, answer)
+        (number // asked.answers, answer)
         for seed in range(seeds)
         for number, (_, answer) in enumerate(
             sets.batches(everyone, [], seed)._step._pairs(asked),
@@ -93,10 +94,10 @@ def test_nothing_but_one_answer_is_an_error():
 
 def test_a_refusal_that_is_the_answer_is_not_what_replaces_it():
     forget = [row(REFUSALS[3].upper(), f"Question {n}?") for n in range(4)]
-    given = {answer for _, answer in pairs_of(forget, asked="idk", seeds=60)}
+    given = {answer for _, answer in pairs_of(forget, asked=IDK, seeds=60)}
     assert given == {*REFUSALS} - {REFUSALS[3]}
     with pytest.raises(UserError, match="row: every refusal is an answer"):
-        pairs_of([row(refusal) for refusal in REFUSALS], asked="idk")
+        pairs_of([row(refusal) for refusal in REFUSALS], asked=IDK)
 
 
 def test_draws_are_those_of_the_seed_and_of_published_code_of_any_answer():
@@ -106,7 +107,7 @@ def test_draws_are_those_of_the_seed_and_of_published_code_of_any_answer():
     assert {answer for _, answer in published} == {"Yes"}
 
 
-@pytest.mark.parametrize("asked", ["idk", 3])
+@pytest.mark.parametrize("asked", [IDK, Batch("mismatched", 3)])
 def test_a_face_is_never_taken_for_one_that_is_on_the_picture(asked):
     def face(person, image):
         return Face(f"full/{image}/face_naming", person, image, "forget")
