@@ -173,7 +173,9 @@ def named_files(page):
         yield str((page.parent / link).resolve().relative_to(ROOT))
 
 
-TOP = {path.name for path in ROOT.iterdir()} - {"results", "build"}
+IGNORED = {line.strip("/*!") for line in (ROOT / ".gitignore").read_text().splitlines()}
+TOP = {path.name for path in ROOT.iterdir()} - IGNORED
+"""What the repository has; what runs leave in a clone is no part of it."""
 MADE = {"slurm/site.yaml"}
 """Files that users make."""
 
