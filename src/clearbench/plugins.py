@@ -14,12 +14,10 @@ from dataclasses import dataclass
 from functools import cache, reduce
 from importlib import import_module
 from importlib.machinery import PathFinder
-from importlib.metadata import Distribution, EntryPoint, distributions
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any, Literal
-
-from packaging.utils import canonicalize_name
 
 import clearbench
 from clearbench.errors import UserError
@@ -232,12 +230,9 @@ def _points() -> tuple[EntryPoint, ...]:
 
     Of a package that lies on it twice, those of the one that imports find.
     """
-    first: dict[str, Distribution] = {}
-    for distribution in distributions():
-        first.setdefault(canonicalize_name(distribution.name or ""), distribution)
-    points = (point for one in first.values() for point in one.entry_points)
-    own = [point for point in points if point.group in _GROUPS]
-    return tuple(sorted(own, key=lambda point: (_told(point.dist), point.group, point.name)))
+    installed = entry_points()
+    points = [point for group in _GROUPS for point in installed.select(group=group)]
+    return tuple(sorted(points, key=lambda point: (_told(point.dist), point.group, point.name)))
 
 
 def _told(distribution: Distribution | None) -> str:

@@ -24,6 +24,7 @@ from clearbench.suite.load import load_suite
 from clearbench.tables.caveats import deciding
 from clearbench.trial.suite import try_metrics
 from synthetic import draw_records
+from workflow.bench import WORLD
 
 ROOT = Path(__file__).resolve().parents[2]
 INVENTED = "births"
@@ -199,16 +200,7 @@ EDITS = {
 def test_a_new_task_of_a_dataset_is_two_files_and_moves_no_old_number(tmp_path):
     generate(
         tmp_path / "world",
-        MiniSettings(
-            persons=100,
-            portraits=1,
-            image_size=32,
-            real_persons=8,
-            real_portraits=2,
-            unpictured_persons=10,
-            strangers=30,
-            things=20,
-        ),
+        MiniSettings(**WORLD),
     )
     source = ROOT / "src/clearbench"
     copy = tmp_path / "src/clearbench"

@@ -115,6 +115,13 @@ class Bench:
         shutil.copytree(self.src, src, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         return replace(self, src=src)
 
+    def files(self) -> dict[Path, bytes]:
+        """All files of the package and the workflow, with what they hold."""
+        parts = (self.src / "clearbench", *(self.folder / name for name in ("rules", "config")))
+        paths = [self.folder / "Snakefile", *(path for part in parts for path in part.rglob("*.*"))]
+        files = (path for path in paths if path.is_file() and path.suffix != ".pyc")
+        return {path: path.read_bytes() for path in files}
+
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that stands once in a file of the package."""
         file = self.src / "clearbench" / path

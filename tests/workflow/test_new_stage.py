@@ -89,17 +89,10 @@ ARTIFACTS = """                run=run,
 """
 
 
-def files(bench):
-    """All files of the package and the workflow, with what they hold."""
-    parts = (bench.src / "clearbench", *(bench.folder / name for name in ("rules", "config")))
-    paths = [bench.folder / "Snakefile", *(path for part in parts for path in part.rglob("*.*"))]
-    return {path: path.read_bytes() for path in paths if path.is_file() and path.suffix != ".pyc"}
-
-
 def test_a_stage_with_a_file_of_a_domain_is_five_files(tmp_path):
     bench = Bench(tmp_path).fill().with_own_code()
     bench.write()
-    before = files(bench)
+    before = bench.files()
     for path, text in NEW.items():
         (bench.folder / path).write_text(text)
     settings = bench.src / "clearbench/config/settings.py"
@@ -108,7 +101,7 @@ def test_a_stage_with_a_file_of_a_domain_is_five_files(tmp_path):
     bench.edit(
         "suite/rows/cells.py", "ReferenceSettings, Unl", "ReferenceSettings, RelearnSettings, Unl"
     )
-    after = files(bench)
+    after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 5
 
     planned = bench.snakemake("-n")

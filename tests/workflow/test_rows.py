@@ -1,9 +1,5 @@
 """A new kind of rows is a file and its name in a list."""
 
-from pathlib import Path
-
-from .bench import ROOT
-
 STACKED = '''"""A method's cell laid on another method's cell."""
 
 from clearbench.suite.rows.controls import gold_records
@@ -36,24 +32,14 @@ def artifacts(suite):
 '''
 
 
-def changed_files(src: Path) -> set[str]:
-    """The files of a copy of the package that the package has not, or has with other content."""
-    package, copy = ROOT / "src/clearbench", src / "clearbench"
-    files = {path.relative_to(copy) for path in copy.rglob("*.py")}
-    return {
-        str(file)
-        for file in files
-        if not (package / file).exists()
-        or (package / file).read_bytes() != (copy / file).read_bytes()
-    }
-
-
 def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
     bench = bench.with_own_code()
+    before = bench.files()
     (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
     bench.edit("suite/rows/__init__.py", "import bounds, ", "import stacked, bounds, ")
     bench.edit("suite/rows/__init__.py", "cells, shadows)\n", "cells, stacked, shadows)\n")
-    assert len(changed_files(bench.src)) == 2
+    after = bench.files()
+    assert len({path for path in after if after[path] != before.get(path)}) == 2
     scores = {
         name: (bench.results() / f"score/{name}/scores.json").read_bytes()
         for name in ("retain_ft/text/forget10/seed0", "npo/text/forget10/seed0")

@@ -16,9 +16,7 @@ from clearbench import parallel
 from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, run, stages
 from clearbench.errors import UserError, of_the_site
 from clearbench.jobs.interruption import Interrupted
-
-_SHARED = ("finetune", "unlearn", "evaluate")
-"""The stages whose work several processes can share."""
+from clearbench.suite.artifact import SHARED_OUT
 
 
 def main() -> None:
@@ -102,14 +100,14 @@ SECTIONS = {
     type=click.IntRange(min=1),
     default=1,
     metavar="N",
-    help=f"Share a job ({', '.join(_SHARED)}) among processes, a GPU each.",
+    help=f"Share a job ({', '.join(SHARED_OUT)}) among processes, a GPU each.",
 )
 @click.option(parallel.LAUNCHED, "launched", is_flag=True, hidden=True)
 @click.pass_context
 def cli(context: click.Context, processes: int, launched: bool) -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
-    if processes > 1 and context.invoked_subcommand not in _SHARED:
-        raise click.UsageError(f"--processes: for {', '.join(_SHARED)} alone")
+    if processes > 1 and context.invoked_subcommand not in SHARED_OUT:
+        raise click.UsageError(f"--processes: for {', '.join(SHARED_OUT)} alone")
     if launched:
         parallel.join(processes)
     elif processes > 1:

@@ -11,21 +11,9 @@ from typing import Any
 
 import click
 
-from clearbench.cli.stages import FOLDER, read_settings
+from clearbench.cli.stages import FOLDER, TOLD, read_settings
 from clearbench.plugins import Plugin, import_origin, load, named, path_of
 from clearbench.suite.runs import LARGEST_SEED
-
-_TOLD = {
-    "settings": "Settings of the stage, as JSON.",
-    "out": "Artifact folder to make.",
-    "dataset": "Folder of the dataset stage.",
-    "base": "Folder of the base stage.",
-    "original": "Folder of the original model.",
-    "shadows": "Folder of the job's models.",
-    "number": "Of the job, from 0.",
-    "method": "A method; see `clearbench methods`.",
-    "forget_size": "Percent of persons to forget.",
-}
 
 
 def commands(written: Collection[str]) -> list[click.Command]:
@@ -75,7 +63,7 @@ def _help(tree: ast.Module) -> str:
 def _option(name: str, kind: str) -> click.Option:
     optional = kind.endswith(" | None")
     of = {"Path": FOLDER, "int": click.IntRange(min=0)}.get(kind.removesuffix(" | None"))
-    given: dict[str, Any] = {"type": of, "required": not optional, "help": _TOLD.get(name)}
+    given: dict[str, Any] = {"type": of, "required": not optional, "help": TOLD.get(name)}
     if name == "seed":
         seeds = click.IntRange(0, LARGEST_SEED)
         given = {"type": seeds, "default": 0, "show_default": True}

@@ -17,6 +17,19 @@ from clearbench.suite.runs import LARGEST_SEED
 _Settings = TypeVar("_Settings", bound=BaseModel)
 FOLDER = click.Path(path_type=Path)
 
+TOLD = {
+    "settings": "Settings of the stage, as JSON.",
+    "out": "Artifact folder to make.",
+    "dataset": "Folder of the dataset stage.",
+    "base": "Folder of the base stage.",
+    "original": "Folder of the original model.",
+    "shadows": "Folder of the job's models.",
+    "number": "Of the job, from 0.",
+    "method": "A method; see `clearbench methods`.",
+    "forget_size": "Percent of persons to forget.",
+}
+"""What the options are that several stages have."""
+
 
 def _json(text: str) -> dict[str, Any]:
     try:
@@ -37,13 +50,17 @@ def _folder(name: str, text: str, required: bool = True) -> Any:
     return click.option(name, type=FOLDER, required=required, help=text)
 
 
-_settings_option = click.option("--settings", required=True, help="Settings of the stage, as JSON.")
-_out = _folder("--out", "Artifact folder to make.")
-_dataset = _folder("--dataset", "Folder of the dataset stage.")
-_base = _folder("--base", "Folder of the base stage.")
-_original = _folder("--original", "Folder of the original model.")
+def _named_folder(name: str) -> Any:
+    return _folder(f"--{name}", TOLD[name])
+
+
+_settings_option = click.option("--settings", required=True, help=TOLD["settings"])
+_out = _named_folder("out")
+_dataset = _named_folder("dataset")
+_base = _named_folder("base")
+_original = _named_folder("original")
 _seed = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
-_forget_size = click.option("--forget-size", type=int, help="Percent of persons to forget.")
+_forget_size = click.option("--forget-size", type=int, help=TOLD["forget_size"])
 
 
 @click.command()
@@ -93,7 +110,7 @@ def finetune(
 
 @click.command()
 @_settings_option
-@click.option("--method", required=True, help="A method; see `clearbench methods`.")
+@click.option("--method", required=True, help=TOLD["method"])
 @click.option("--modality", type=click.Choice(["text", "visual", "both"]), required=True)
 @_forget_size
 @_seed

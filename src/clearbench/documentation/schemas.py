@@ -17,6 +17,7 @@ from clearbench.config.settings import Unlearning
 from clearbench.config.strict import Day, Expression
 from clearbench.data import layouts
 from clearbench.documentation.keys import ALLOWED, FILES
+from clearbench.suite.checks import ROW_NAME
 from clearbench.suite.load import suite_names
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
@@ -27,7 +28,6 @@ Schema = dict[str, Any]
 _VERSION = "http://json-schema.org/draft-07/schema#"
 _TYPES = {"int": "integer", "float": "number", "bool": "boolean", "str": "string"}
 _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", "le": "maximum"}
-_ROW_NAME = "^[A-Za-z0-9_][A-Za-z0-9_.-]*$"
 _CHECKED = {
     get_args(Day)[1].func: {"format": "date", "pattern": r"^\d{4}-\d\d-\d\d$"},
     get_args(Expression)[1].func: {"format": "regex"},
@@ -115,7 +115,7 @@ def _tell_suite(schema: Schema, root: Path, datasets: list[str], models: list[st
     suites = [{"enum": suite_names(root)}, {"pattern": r"\.ya?ml$"}]
     _tell_list(keys["single_domain"], anyOf=suites)
     known = methods.available()
-    free = {"not": {"enum": [*known, *taken()]}, "pattern": _ROW_NAME}
+    free = {"not": {"enum": [*known, *taken()]}, "pattern": f"^{ROW_NAME.pattern}$"}
     for kind in ("imported", "external"):
         keys[kind]["propertyNames"] = free
     keys["methods"].update(

@@ -1,19 +1,26 @@
 """One number a split."""
 
-from clearbench.metrics.base import Evaluation, model_metric
+from collections.abc import Callable
+
+from clearbench.metrics.base import Better, Evaluation, Function, ModelMetric, model_metric
 from clearbench.metrics.definitions import DEFINITIONS, Definition
 from clearbench.metrics.headline import aggregate, drawn_aggregate
 
 
-@model_metric(
-    low=0,
-    high=1,
-    better="up",
-    definitions=DEFINITIONS,
-    splits=("real",),
-    mean=True,
-    draw=drawn_aggregate("real"),
-)
+def _of_split(split: str, better: Better) -> Callable[[Function], ModelMetric]:
+    """Make the aggregate of a split a metric."""
+    return model_metric(
+        low=0,
+        high=1,
+        better=better,
+        definitions=DEFINITIONS,
+        splits=(split,),
+        mean=True,
+        draw=drawn_aggregate(split),
+    )
+
+
+@_of_split("real", better="up")
 def real(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the real split's headline tasks.
 
@@ -22,15 +29,7 @@ def real(evaluation: Evaluation, definition: Definition) -> float | None:
     return aggregate(evaluation, "real", definition)
 
 
-@model_metric(
-    low=0,
-    high=1,
-    better="up",
-    definitions=DEFINITIONS,
-    splits=("retain",),
-    mean=True,
-    draw=drawn_aggregate("retain"),
-)
+@_of_split("retain", better="up")
 def retain(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the retain split's headline tasks.
 
@@ -39,15 +38,7 @@ def retain(evaluation: Evaluation, definition: Definition) -> float | None:
     return aggregate(evaluation, "retain", definition)
 
 
-@model_metric(
-    low=0,
-    high=1,
-    better="down",
-    definitions=DEFINITIONS,
-    splits=("forget",),
-    mean=True,
-    draw=drawn_aggregate("forget"),
-)
+@_of_split("forget", better="down")
 def forget(evaluation: Evaluation, definition: Definition) -> float | None:
     """Harmonic mean of rouge_l, probability and truth_ratio over the forget split's headline tasks.
 

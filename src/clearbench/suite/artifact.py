@@ -7,6 +7,9 @@ from typing import Any
 
 from clearbench.suite.runs import Run
 
+SHARED_OUT = ("finetune", "unlearn", "evaluate")
+"""The stages whose work several processes of a job can share."""
+
 
 @dataclass(frozen=True)
 class Artifact:

@@ -17,7 +17,7 @@ from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
 from clearbench.suite.suite import Suite, SuiteFile
 
-ROW_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:

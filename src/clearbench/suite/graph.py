@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.jobs.artifacts import folders
-from clearbench.suite.artifact import Artifact
+from clearbench.suite.artifact import SHARED_OUT, Artifact
 from clearbench.suite.evaluation import evaluated, scored
 from clearbench.suite.rows import artifacts_of, runs_of
 from clearbench.suite.rows.shadows import attack_on
@@ -15,8 +15,6 @@ from clearbench.suite.runs import Run, records_of
 from clearbench.suite.suite import Suite
 
 TABLES = "tables"
-SHARED_OUT = ("finetune", "unlearn", "evaluate")
-"""The stages whose work several processes of a job can share."""
 
 
 class Graph:
@@ -97,10 +95,8 @@ class Graph:
             # Other records are a log's or, of a bound, a gold's.
             if run.records == records_of(run.name):
                 yield evaluated(self.suite, run.records, run.stack, run.forget_size, run)
-        faces = self.suite.file.faces
         for run in self.runs.values():
-            attack = {} if faces is None else attack_on(run, faces.jobs)
-            yield scored(self.suite, run, attack)
+            yield scored(self.suite, run, attack_on(self.suite, run))
         yield self._tables()
 
     def _data(self) -> Iterator[Artifact]:

@@ -7,9 +7,7 @@ from typing import Any
 
 from clearbench.config.files import DatasetSpec, ModelSpec, read_spec
 from clearbench.config.plain_yaml import read_yaml
-from clearbench.config.settings import (
-    Domain,
-)
+from clearbench.config.settings import Domain
 from clearbench.config.strict import validate as check
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES

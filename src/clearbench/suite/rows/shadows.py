@@ -57,16 +57,17 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
                 )
 
 
-def attack_on(run: Run, jobs: int) -> dict[str, str]:
+def attack_on(suite: Suite, run: Run) -> dict[str, str]:
     """The records of the models that a run is attacked by, as inputs of its scores.
 
-    The models that attack a cell have unlearned by its method.
+    The models that attack a cell have unlearned by its method. None in suites of words.
     """
+    faces = suite.file.faces
     return {
         trained(number): records_of(trained(number))
         if run.cell is None
         else _unlearned(run.row, run.forget_size, number)
-        for number in range(jobs)
+        for number in range(faces.jobs if faces else 0)
     }
 
 
