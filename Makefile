@@ -61,6 +61,7 @@ tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(BIN)/clearbench show --suite $@
+	$(if $(filter mini,$@),@$(BIN)/python docs/compare.py results/mini/tables/comparison.md)
 	$(if $(filter mini,$@),@echo "Next: make mini-vision asks the same of an image model alone.")
 
 test: install ## run all tests but those on a cluster

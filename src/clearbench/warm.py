@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
 
+from clearbench.kernels import CHOICE, PINNED
+
 VARIABLE = "CLEARBENCH_WARM"
 """The environment variable that names the socket; empty counts as unset."""
 
@@ -43,12 +45,14 @@ def warm_process() -> Iterator[str]:
 
     A new one answers once it has imported all it can, and then makes the file of that name.
     """
+    from clearbench.config.site import choose_kernels
+
     offered = os.environ.get(VARIABLE, "")
     if Path(offered).is_socket():
         yield offered
         return
     with TemporaryDirectory(prefix="clearbench-", dir=_folder_of_sockets()) as folder:
-        address = str(Path(folder) / "socket")
+        address = str(Path(folder) / choose_kernels())
         # Its own session, so that Ctrl-C reaches it through the calls alone. It ends with its
         # standard input, hence with this process, however that ends.
         server = subprocess.Popen(
@@ -67,7 +71,7 @@ def warm_process() -> Iterator[str]:
 def _folder_of_sockets() -> str:
     """The folder for temporary files, or a shorter one: the address of a socket has 107 bytes."""
     usual = gettempdir()
-    fits = len(os.fsencode(usual)) + len("/clearbench-12345678/socket") <= _LONGEST_ADDRESS
+    fits = len(os.fsencode(usual)) + len("/clearbench-12345678/pinned") <= _LONGEST_ADDRESS
     return usual if fits else "/tmp"
 
 
@@ -80,6 +84,9 @@ def delegate() -> int | None:
     address = os.environ.get(VARIABLE)
     several = any(word.startswith("--processes") for word in sys.argv)
     if not address or several or "APPTAINER_CONTAINER" in os.environ:
+        return None
+    # The libraries there have chosen their kernels.
+    if Path(address).name != (os.environ.get(CHOICE) or PINNED):
         return None
     call = {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ), "path": sys.path}
     request = json.dumps(call).encode()

@@ -4,11 +4,16 @@ import json
 
 from clearbench.jobs.environment import image_digest
 from workflow.bench import TRAINING
+from workflow.same_bytes import check_bytes
 
 
 def test_a_cluster_gives_the_tables_of_a_local_run_byte_by_byte(finished, local):
     assert "comparison.md" in local.tables()
     assert finished.tables() == local.tables()
+
+
+def test_jobs_in_the_image_give_the_bytes_of_every_processor_seen_before(finished):
+    check_bytes(finished, "language")
 
 
 def test_every_job_ran_in_the_image_by_slurm_and_says_so(finished, cluster):

@@ -6,8 +6,8 @@ import pytest
 import torch
 from test_record import RECORD
 
+from clearbench import kernels
 from clearbench.errors import UserError
-from clearbench.jobs import machine as module
 from clearbench.jobs.job import Job
 from clearbench.jobs.machine import machine
 from clearbench.models.device import prepare_device
@@ -62,7 +62,7 @@ def test_a_record_tells_processor_instructions_threads_and_kernels(monkeypatch):
 )
 def test_a_processor_is_told_of_either_make(monkeypatch, tmp_path, text, name, instructions):
     (tmp_path / "cpuinfo").write_text(text)
-    monkeypatch.setattr(module, "_PROCESSOR", tmp_path / "cpuinfo")
+    monkeypatch.setattr(kernels, "_PROCESSOR", tmp_path / "cpuinfo")
     found = machine()
     assert (found["processor"], found["instructions"]) == (name, instructions)
 

@@ -95,7 +95,7 @@ def test_a_job_beside_the_warm_process_that_is_killed_says_so(tmp_path):
         "from clearbench.cli import serve\n"
         "serve.serve(sys.argv[1], lambda: os.kill(os.getpid(), signal.SIGKILL))\n"
     )
-    address = str(tmp_path / "socket")
+    address = str(tmp_path / "pinned")
     if len(address) > warm._LONGEST_ADDRESS:
         pytest.skip("the folder of the tests is too long for a socket")
     source = {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(folder)}

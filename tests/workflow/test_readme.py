@@ -175,10 +175,26 @@ def test_printed_commands_that_are_cheap_work_after_a_run(checkout):
     assert "invalidated" in done.output, done.output
 
 
+def script(name):
+    """A script of docs/ as a module."""
+    spec = spec_from_file_location(name, ROOT / f"docs/{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_make_mini_says_whether_its_table_is_the_printed_one():
+    compare = script("compare").compare
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    table = "## Comparison\n\n" + "\n".join(script("compare").rows(readme)) + "\n\n[1] a remark\n"
+    assert compare(readme, table) == "This is the README's table, byte for byte."
+    other = re.sub(r"^(\| npo .* visual .*)\d \|$", r"\1x |", table, flags=re.M)
+    assert compare(readme, other).startswith("This is not the README's table: 1 of ")
+    assert "docs/compare.py results/mini/tables/" in (ROOT / "Makefile").read_text()
+
+
 def test_the_picture_is_that_of_the_printed_table():
-    found = spec_from_file_location("draw", ROOT / "docs/draw.py")
-    module = module_from_spec(found)
-    found.loader.exec_module(module)
+    module = script("draw")
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert (ROOT / "docs/table.svg").read_text(encoding="utf-8") == module.draw(text), (
         "make picture"

@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from .bench import FACES, Bench
+from .same_bytes import check_bytes
 from .test_reruns import rerun
 
 CELL = "rmu/visual/forget10/seed0"
@@ -50,6 +51,10 @@ def test_every_row_has_its_numbers_and_tables_of_words_are_not_made(seen):
     assert list(paper["mean"]) == [0.5]
     names = {path.stem for path in (seen.results() / "tables").glob("*.md")}
     assert names == {"table5", "tasks", "cost"}
+
+
+def test_the_bytes_are_those_of_every_processor_seen_before(seen):
+    check_bytes(seen, "vision")
 
 
 @pytest.mark.parametrize("gold", ["gold", "gold (seed 1)"])

@@ -12,8 +12,9 @@ from io import TextIOWrapper
 
 import click
 
-from clearbench import parallel
+from clearbench import kernels, parallel
 from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, run, stages
+from clearbench.config.site import choose_kernels
 from clearbench.errors import UserError, of_the_site
 from clearbench.jobs.interruption import Interrupted
 from clearbench.suite.artifact import SHARED_OUT
@@ -106,6 +107,8 @@ SECTIONS = {
 @click.pass_context
 def cli(context: click.Context, processes: int, launched: bool) -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
+    if choose_kernels() == kernels.PINNED:
+        kernels.pin()
     if processes > 1 and context.invoked_subcommand not in SHARED_OUT:
         raise click.UsageError(f"--processes: for {', '.join(SHARED_OUT)} alone")
     if launched:

@@ -130,13 +130,17 @@ def _audit_all(proof: Any, as_json: bool) -> None:
     cells = proof.cells()
     broken = {f"{table} {cell}": link for (table, cell), link in cells.items() if link}
     files = [] if broken else proof.files()
+    mixed = proof.mixed_hardware()
     if as_json:
-        click.echo(json.dumps({"cells": len(cells), "broken": broken, "files": files}, indent=1))
+        told = {"cells": len(cells), "broken": broken, "files": files, "mixed_hardware": mixed}
+        click.echo(json.dumps(told, indent=1))
     else:
         for name, link in broken.items():
             click.echo(f"{name}: {link}")
         for line in files:
             click.echo(line)
+        if mixed:
+            click.echo(mixed)
         ending = f"{len(broken)} broken" if broken else "all hold"
         click.echo(f"{len(cells)} cells, {ending}", err=bool(broken or files))
     if broken or files:

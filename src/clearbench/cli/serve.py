@@ -1,6 +1,7 @@
 """The warm process: it imports torch and its relatives once, and forks a job for every call.
 
-`python -m clearbench.cli.serve SOCKET`, which `clearbench.warm` starts beside a command.
+`python -m clearbench.cli.serve SOCKET`, which `clearbench.warm` starts beside a command. The socket
+is named for the kernels that the libraries were imported with, see `clearbench.kernels`.
 """
 
 import contextlib
@@ -14,7 +15,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
+
+from clearbench import kernels
 
 _IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
 """What stages import only where they use it, at the price of seconds."""
@@ -91,6 +95,9 @@ def _import_libraries() -> None:
     from clearbench.plugins import PACKAGE, named
 
     stages = [plugin.module for plugin in named("stages").values()]
+    # Before anything can compute with it.
+    importlib.import_module("torch")
+    kernels.answer_mkl()
     for name in (*stages, *_IMPORTED_LATE):
         importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
@@ -106,5 +113,7 @@ def _run_call() -> None:
 
 
 if __name__ == "__main__":
+    if Path(sys.argv[1]).name == kernels.PINNED:
+        kernels.pin()
     _import_libraries()
     serve(sys.argv[1], _run_call)

@@ -11,6 +11,7 @@ from clearbench.config.checkout import of_workflow
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import File, Positive, Strict, validate
 from clearbench.errors import UserError
+from clearbench.kernels import CHOICE, PINNED, Kernels, chosen
 
 SITE = Path("slurm/site.yaml")
 """The site file in the workflow."""
@@ -41,6 +42,10 @@ class Site(Strict):
     binds: list[File] = Field(
         default_factory=list,
         description="folders outside this one that jobs read: data, a hub's cache",
+    )
+    kernels: Kernels = Field(
+        PINNED,
+        description="pinned for the same bytes on every x86-64 processor, native for the fastest",
     )
 
     def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str]:
@@ -100,3 +105,12 @@ def load_site(path: Path | None = None) -> Site:
 def enter(site: Site) -> None:
     """Set up this process so that the containers of its jobs have what they need."""
     os.environ.update(site.container_environment(os.environ))
+
+
+def choose_kernels() -> Kernels:
+    """The kernels that the environment asks for, else the site; kept in the environment.
+
+    Raises UserError where either says something else than `pinned` or `native`.
+    """
+    os.environ[CHOICE] = choice = chosen() or load_site().kernels
+    return choice

@@ -31,6 +31,9 @@ from clearbench.plugins import (
 )
 
 _TELLING = re.compile(rf"{PACKAGE}\.(jobs|errors|plugins)(\.|$)")
+_KERNELS = f"{PACKAGE}.kernels"
+"""What every job computes with, imported by its stage or not."""
+
 _DIGITS = 16
 """Hexadecimal digits of a module's hash: 64 bits, for a few hundred files."""
 
@@ -41,7 +44,7 @@ def code_of(stage: str, settings: Mapping[str, Any]) -> dict[str, str]:
     Raises ModuleNotFoundError for a stage, method or layout that does not exist, UserError for a
     file that is not Python.
     """
-    return dict(_digests((module_of("stages", stage), *_named(stage, settings))))
+    return dict(_digests((module_of("stages", stage), _KERNELS, *_named(stage, settings))))
 
 
 def fingerprint(code: Mapping[str, str]) -> str:

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from clearbench import kernels
 from clearbench.parallel import threads
 
-_PROCESSOR = Path("/proc/cpuinfo")
-_INSTRUCTIONS = re.compile(r"avx\w*|amx\w*|fma\w*|f16c|sse4\w*|asimd\w*|sve\w*|bf16|i8mm|vnni")
+_DRIVER = Path("/proc/driver/nvidia/version")
 _CHOICES = re.compile(
     r"ATEN_CPU_CAPABILITY|MKL_\w+|(ONEDNN|DNNL)_\w+|OPENBLAS_\w+|BLIS_\w+|NPY_\w+|KMP_\w+|OMP_\w+"
     r"|CUBLAS_\w+|CUDNN_\w+|NVIDIA_TF32_OVERRIDE|TORCH_\w+|PYTORCH_\w+"
@@ -23,10 +23,10 @@ def machine() -> dict[str, Any]:
     """Host, processor, GPU, and the kernels that the libraries choose for these.
 
     `processor` is its name, `instructions` are its vector instructions, `threads` is how many the
-    job computes with; `kernels` are torch's (where the stage has loaded it) and the variables that
-    choose some.
+    job computes with; `kernels` are whether they are pinned, torch's where the stage has loaded it,
+    and the variables that choose some; of a GPU also its driver and how its kernels were chosen.
     """
-    name, instructions = _processor()
+    name, instructions = kernels.processor()
     return {
         "host": socket.gethostname(),
         "platform": platform.platform(),
@@ -39,29 +39,32 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _processor() -> tuple[str, list[str]]:
-    """The name of the processor and its vector instructions, sorted; none where none are told."""
-    try:
-        text = _PROCESSOR.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        text = ""
-    fields = dict(re.findall(r"^([^\t:]+?)\s*: *(.*)$", text, re.MULTILINE))
-    arm = " ".join(fields[key] for key in ("CPU implementer", "CPU part") if key in fields)
-    name = fields.get("model name") or arm or platform.processor() or platform.machine()
-    flags = (fields.get("flags") or fields.get("Features") or "").split()
-    return name, sorted(flag for flag in set(flags) if _INSTRUCTIONS.fullmatch(flag))
-
-
 def _kernels() -> dict[str, str]:
-    kernels = {key: value for key, value in os.environ.items() if _CHOICES.fullmatch(key)}
+    chosen = {key: value for key, value in os.environ.items() if _CHOICES.fullmatch(key)}
     # How many threads stands beside it.
-    kernels.pop("OMP_NUM_THREADS", None)
+    chosen.pop("OMP_NUM_THREADS", None)
+    chosen["kernels"] = kernels.in_force()
     torch = sys.modules.get("torch")
     if torch is not None:
-        kernels["torch"] = torch.backends.cpu.get_cpu_capability()
+        chosen["torch"] = torch.backends.cpu.get_cpu_capability()
         if _gpu() is not None:
-            kernels["cuda"] = f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}"
-    return dict(sorted(kernels.items()))
+            chosen |= {
+                "cuda": f"{torch.version.cuda}, cuDNN {torch.backends.cudnn.version()}",
+                "driver": _driver(),
+                "deterministic": str(torch.are_deterministic_algorithms_enabled()),
+                "float32": torch.get_float32_matmul_precision(),
+            }
+    return dict(sorted(chosen.items()))
+
+
+def _driver() -> str:
+    """The version of NVIDIA's driver; empty where it is not told."""
+    try:
+        told = _DRIVER.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    version = re.search(r"\d+(\.\d+)+", told)
+    return version[0] if version else ""
 
 
 def _gpu() -> str | None:

@@ -11,8 +11,9 @@ from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
 from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.results.currency import failure_now, recipe_now
+from clearbench.results.hardware import mixed
 from clearbench.results.read import read_results
-from clearbench.results.runs import Group, groups_of
+from clearbench.results.runs import Group, Results, groups_of
 from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
@@ -75,10 +76,17 @@ class Audit:
                 faults.append(f"{TABLES}/{name}, line {line}: not what the scores give")
         return faults
 
+    def mixed_hardware(self) -> str | None:
+        """Which stages' jobs may differ by what they ran on; None where none may."""
+        return mixed(self._results.hardware)
+
+    @cached_property
+    def _results(self) -> Results:
+        return read_results(self._graph, self._tree, self.broken_link, self._environments)
+
     @cached_property
     def _recomputed(self) -> dict[str, str]:
-        results = read_results(self._graph, self._tree, self.broken_link, self._environments)
-        return documents(results)
+        return documents(self._results)
 
     def _published(self, name: str) -> str:
         path = self._tree.root / TABLES / name

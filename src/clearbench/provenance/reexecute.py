@@ -12,6 +12,7 @@ from clearbench.errors import UserError
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import MANIFEST
 from clearbench.jobs.record import read_record
+from clearbench.kernels import CHOICE, PINNED
 from clearbench.parallel import THREADS, threads
 from clearbench.provenance.conditions import changed_conditions
 from clearbench.results.tree import Tree
@@ -25,8 +26,9 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
 
     So are those of the method's own attack, where there is one. Gives, job by job, a line and
     whether the manifest came out the same; a line on one that did not says what was different then.
-    Each runs with as many threads as then. Raises UserError for an unknown run, one that is not
-    there, one made in another image than this process runs in, and a job that fails.
+    Each runs with as many threads as then, and with kernels pinned or not as then. Raises UserError
+    for an unknown run, one that is not there, one made in another image than this process runs in,
+    and a job that fails.
     """
     if run not in graph.runs:
         raise UserError(f"{run}: no run of suite {graph.suite.name}")
@@ -44,10 +46,11 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
             out = Path(scratch) / name
             words = graph.command(name, tree.root, out)
             count = then.facts.get("threads", threads())
+            kernels = then.facts.get("kernels", {}).get("kernels", PINNED)
             done = subprocess.run(
                 [sys.executable, "-m", *words],
-                # Sums of another number of threads are rounded otherwise.
-                env={**os.environ, THREADS: str(count)},
+                # Sums of another number of threads, or by other kernels, are rounded otherwise.
+                env={**os.environ, THREADS: str(count), CHOICE: kernels.partition(":")[0]},
                 capture_output=True,
                 text=True,
                 check=False,

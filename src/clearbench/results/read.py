@@ -12,6 +12,7 @@ from clearbench.jobs.environment import Accepted, accepted_here
 from clearbench.jobs.record import digest
 from clearbench.metrics.score import DRAWS, SCORES
 from clearbench.results.currency import assess, failure_now
+from clearbench.results.hardware import hardware
 from clearbench.results.runs import Document, DocumentName, Outcome, Results, Source, groups_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
@@ -64,7 +65,14 @@ def read_results(
         for name, run in graph.runs.items()
     }
     finished = [graph.runs[name] for name, run in runs.items() if run.state == "ok"]
-    return Results(graph.suite, groups_of(graph.runs.values()), runs, _twins(tree, finished))
+    made = {a.name: a for run in finished for a in graph.ancestors(run.scores)}
+    return Results(
+        graph.suite,
+        groups_of(graph.runs.values()),
+        runs,
+        _twins(tree, finished),
+        hardware(made.values(), tree),
+    )
 
 
 def _read_run(tree: Tree, run: Run, tasks: Tasks) -> Outcome:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from clearbench.data.tasks import DECLARED, Tasks
 from clearbench.metrics.keys import Key
+from clearbench.results.hardware import Hardware
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
 
@@ -76,12 +77,14 @@ class Results:
     """All runs of a suite by name, finished or not.
 
     `twins` are the runs, two or more each, whose records or weights are the same bit by bit.
+    `hardware` is what the jobs of those that finished computed on.
     """
 
     suite: Suite
     groups: tuple[Group, ...]
     runs: Mapping[str, Outcome]
     twins: tuple[tuple[str, ...], ...]
+    hardware: Hardware = field(default_factory=dict)
 
     def of_size(self, forget_size: int, bounds: bool = False) -> list[Group]:
         """The groups of a forget size: the controls, then the cells in the suite's order.

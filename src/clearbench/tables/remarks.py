@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from clearbench.results.hardware import mixed
 from clearbench.results.runs import Results
 from clearbench.tables.caveats import FAILED, failing
 
@@ -19,7 +20,7 @@ class Remarks:
 
 
 def make_remarks(results: Results) -> Remarks:
-    """Bit-identical runs, broken models, then runs without a number, by reason."""
+    """Bit-identical runs, broken models, then runs without a number, by reason; mixed hardware."""
     reasons: dict[str, list[str]] = defaultdict(list)
     for name, run in results.runs.items():
         if run.state != "ok":
@@ -39,7 +40,8 @@ def make_remarks(results: Results) -> Remarks:
         texts.append(f"[{number}] {reason}: {listed(names)}")
         for name in names:
             marks[name].append(f"[{number}]")
-    return Remarks(texts, marks)
+    of_hardware = mixed(results.hardware)
+    return Remarks([*texts, *([of_hardware] if of_hardware else [])], marks)
 
 
 def listed(runs: list[str]) -> str:

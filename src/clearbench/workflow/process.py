@@ -7,7 +7,7 @@ from typing import Any
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
 from clearbench.cluster.slurm import grant
-from clearbench.config.site import SITE, Site, enter
+from clearbench.config.site import SITE, Site, choose_kernels, enter
 from clearbench.errors import UserError
 from clearbench.jobs.checkout import CHECKOUT, checkout
 from clearbench.jobs.environment import PROMISE, SLURM, image_digest
@@ -30,6 +30,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
         os.environ[SLURM] = json.dumps(grant(snakemake.execution_settings.attempt))
+    choose_kernels()
     if not in_image(snakemake):
         return
     if not site.image.is_file():
