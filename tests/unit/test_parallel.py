@@ -28,6 +28,7 @@ from clearbench.config.settings import (
 from clearbench.data.store import write_store
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.state import VARIABLE
+from clearbench.kernels import in_force, possible
 from clearbench.stages import base
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, png
@@ -122,6 +123,8 @@ def close(one: Path, two: Path) -> None:
 def test_two_processes_train_the_adapter_of_one(original):
     close(original / "1", original / "2")
     one, two = (facts(original / number) for number in ("1", "2"))
+    kernels = [job["kernels"]["kernels"] for job in (one, two)]
+    assert kernels == 2 * ["pinned" if possible() else in_force()]
     assert (one["processes"], two["processes"]) == (1, 2)
     for key in ("steps", "first_loss", "last_loss", "flops"):
         assert one["measures"][key] == pytest.approx(two["measures"][key], abs=1e-5)
