@@ -57,9 +57,10 @@ def finished(cluster) -> ClusterBench:
 
 @pytest.fixture(scope="session")
 def local(cluster) -> ClusterBench:
-    """The same suite in the same image, on this machine without SLURM."""
+    """The same suite on this machine, without SLURM and the image, beside a warm process."""
     bench = ClusterBench(cluster.folder.parent / "local", cluster=cluster).fill()
-    done = bench.snakemake("--cores", "2", "--software-deployment-method", "apptainer")
+    warm = ("python", "-m", "clearbench.warm")
+    done = bench.run(*warm, "snakemake", "--cores", "2", "--config", "suite=suite")
     assert done.status == 0, done.output
     return bench
 
