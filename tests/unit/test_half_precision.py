@@ -1,6 +1,7 @@
 """Evaluation in half precision sees all that an adapter does, however little it changes weights."""
 
 import copy
+from functools import cache
 
 import pytest
 import torch
@@ -15,7 +16,23 @@ from tiny_models import BUILDS, LORA_TARGETS, new_tokenizer
 
 CPU = torch.device("cpu")
 WIDE = {"hidden_size": 256, "intermediate_size": 512, "max_position_embeddings": 64}
-IDS = torch.randint(10, 300, (16, 32), generator=torch.Generator().manual_seed(1))
+IDS = torch.randint(10, 300, (8, 32), generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Bases, and what full training makes of them, by what they are made of; only to be read."""
+
+    @cache
+    def of(architecture, tied, frozen):
+        folder = tmp_path_factory.mktemp(architecture) / "model"
+        if frozen is None:
+            base_of(architecture, folder, tie_word_embeddings=tied)
+            return folder, loss(load_model(folder, [], "text", "float32", CPU))
+        base, _ = of(architecture, tied, None)
+        return folder, full(base, [], folder, frozen)
+
+    return lambda architecture, frozen=None, tied=True: of(architecture, tied, frozen)
 
 
 def loss(model) -> float:
@@ -36,9 +53,11 @@ def base_of(architecture, folder, **settings):
     save_checkpoint(model, folder)
 
 
-def adapter(base, stack, folder, steps, targets=LORA_TARGETS, **kind) -> None:
+def adapter(base, stack, folder, steps, targets=LORA_TARGETS, seed=0, **kind) -> None:
     """A few steps of ascent in single precision, at a rate of the paper's."""
     model = load_model(base, stack, "text", "float32", CPU)
+    # The same start whatever was made before.
+    torch.manual_seed(seed)
     config = LoraConfig(r=8, lora_alpha=32, target_modules=targets, **kind)
     trained = get_peft_model(model, config)
     parameters = [p for p in trained.parameters() if p.requires_grad]
@@ -63,14 +82,12 @@ def effects(base, *stacks):
 @pytest.mark.parametrize("architecture", ["llama", "phi"])
 @pytest.mark.parametrize("kind", [{}, {"use_dora": True}])
 def test_an_adapter_changes_the_loss_in_half_precision_by_what_it_does_in_single(
-    tmp_path, architecture, kind
+    made, tmp_path, architecture, kind
 ):
     """Of a stack of two: each one's own part."""
-    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
-    base_of(architecture, base)
-    torch.manual_seed(0)
+    (base, _), first, second = made(architecture), tmp_path / "first", tmp_path / "second"
     adapter(base, [], first, 5, **kind)
-    adapter(base, [first], second, 5, **kind)
+    adapter(base, [first], second, 5, seed=1, **kind)
     for exact, found in effects(base, [], [first], [first, second]):
         assert exact > 3e-3
         assert found == pytest.approx(exact, rel=0.15)
@@ -103,9 +120,8 @@ def test_weights_that_two_hold_are_added_before_they_are_rounded():
     assert torch.allclose(precise.weight, layer.weight, atol=1e-4, rtol=0)
 
 
-def test_all_weights_trained_above_an_adapter_start_from_it_and_are_saved_whole(tmp_path):
-    base, first, full = (tmp_path / name for name in ("base", "first", "full"))
-    base_of("llama", base)
+def test_all_weights_trained_above_an_adapter_start_from_it_and_are_saved_whole(made, tmp_path):
+    (base, _), first, full = made("llama"), tmp_path / "first", tmp_path / "full"
     adapter(base, [], first, 5)
     model = load_model(base, [first], "text", "bfloat16", CPU)
     exact = load_model(base, [first], "text", "float32", CPU)
@@ -145,13 +161,12 @@ def full(base, stack, folder, frozen="", steps=5) -> float:
 @pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
 @pytest.mark.parametrize("frozen", ["", "lm_head|model.embed_tokens", r".*norm|.*q_proj"])
 def test_all_weights_change_the_loss_in_half_precision_by_what_they_do_in_training(
-    tmp_path, architecture, tied, frozen
+    made, tmp_path, architecture, tied, frozen
 ):
     """Trained once, and once more from there."""
-    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
-    base_of(architecture, base, tie_word_embeddings=tied)
-    exact = [loss(load_model(base, [], "text", "float32", CPU))]
-    exact += [full(base, [], first, frozen), full(base, [first], second, frozen)]
+    (base, of_base), (first, of_first) = (made(architecture, how, tied) for how in (None, frozen))
+    second = tmp_path / "second"
+    exact = [of_base, of_first, full(base, [first], second, frozen)]
     models = [load_model(base, stack, "text", "bfloat16", CPU) for stack in ([], [first], [second])]
     assert {model.config.dtype for model in models} == {torch.bfloat16}
     found = list(map(loss, models))
@@ -164,12 +179,10 @@ def test_all_weights_change_the_loss_in_half_precision_by_what_they_do_in_traini
 @pytest.mark.parametrize("architecture", ["llama", "phi", "qwen2"])
 @pytest.mark.parametrize("targets", [LORA_TARGETS, r".*\.(down_proj|fc2)"], ids=["all", "some"])
 def test_an_adapter_on_weights_that_were_trained_changes_what_they_say_by_its_own_part(
-    tmp_path, architecture, targets
+    made, tmp_path, architecture, targets
 ):
     """Of layers with biases, too; a layer that it does not lie on keeps what it was trained to."""
-    base, first, second = (tmp_path / name for name in ("base", "first", "second"))
-    base_of(architecture, base)
-    full(base, [], first)
+    (base, _), (first, _), second = made(architecture), made(architecture, ""), tmp_path / "second"
     adapter(base, [first], second, 5, targets)
     for exact, found in effects(base, [], [first], [first, second]):
         assert exact > 1e-3
@@ -178,9 +191,8 @@ def test_an_adapter_on_weights_that_were_trained_changes_what_they_say_by_its_ow
 
 @pytest.mark.parametrize("saved", [["lm_head"], ["lm_head", "norm"]], ids=str)
 @pytest.mark.parametrize("bias", ["none", "all", "lora_only"])
-def test_what_an_adapter_brings_whole_is_as_precise(tmp_path, saved, bias):
-    base, first = tmp_path / "base", tmp_path / "first"
-    base_of("qwen2", base, tie_word_embeddings=False)
+def test_what_an_adapter_brings_whole_is_as_precise(made, tmp_path, saved, bias):
+    (base, _), first = made("qwen2", None, False), tmp_path / "first"
     adapter(base, [], first, 5, bias=bias, modules_to_save=saved)
     ((exact, found),) = effects(base, [], [first])
     assert exact > 3e-3
@@ -208,11 +220,9 @@ def test_layers_that_are_no_linear_ones_are_as_precise(tmp_path):
 
 @pytest.mark.parametrize("architecture", ["llama", "phi", "qwen2"])
 @pytest.mark.parametrize("frozen", ["", r"model.embed_tokens|.*norm"])
-def test_training_starts_from_all_that_the_original_was_trained_to(tmp_path, architecture, frozen):
+def test_training_starts_from_all_that_the_original_was_trained_to(made, architecture, frozen):
     """The student runs its weights as precisely as the reference does, in every pass."""
-    base, first = tmp_path / "base", tmp_path / "first"
-    base_of(architecture, base)
-    full(base, [], first, frozen)
+    (base, _), (first, _) = made(architecture), made(architecture, frozen)
     original = load_model(base, [first], "text", "bfloat16", CPU)
     student = prepare_training(
         load_model(base, [first], "text", "bfloat16", CPU), "full", Lora(), frozen
@@ -224,10 +234,9 @@ def test_training_starts_from_all_that_the_original_was_trained_to(tmp_path, arc
     assert all(p.grad is not None for p in student.parameters() if p.requires_grad)
 
 
-def test_weights_are_saved_without_a_change_to_the_model(tmp_path):
-    base, first, again = (tmp_path / name for name in ("base", "first", "again"))
-    base_of("qwen2", base)
-    full(base, [], first, "model.embed_tokens|.*norm")
+def test_weights_are_saved_without_a_change_to_the_model(made, tmp_path):
+    (base, _), (first, _) = made("qwen2"), made("qwen2", r"model.embed_tokens|.*norm")
+    again = tmp_path / "again"
     model = load_model(base, [first], "text", "bfloat16", CPU)
     before = loss(model)
     save_checkpoint(model, again)
