@@ -60,12 +60,17 @@ def chosen() -> Kernels | None:
     raise UserError(f"{CHOICE}: {text!r}; allowed: {PINNED}, {NATIVE}, or nothing")
 
 
-def pin() -> None:
-    """Let this process and its children compute with pinned kernels, where the processor has them.
+def choose(kernels: Kernels) -> None:
+    """Let this process and its children compute with such kernels.
 
-    For the libraries that are not imported yet: they read the environment when they are.
+    For the libraries that are not imported yet: they read the environment when they are. Where the
+    processor lacks what kernels are pinned to, nothing is pinned.
     """
-    if not possible():
+    if kernels == NATIVE and _pinned_by_variables():
+        # A process that was pinned has started this one.
+        for name in _PINS:
+            del os.environ[name]
+    if kernels == NATIVE or not possible():
         return
     for name in filter(_CHOOSING.fullmatch, list(os.environ)):
         del os.environ[name]

@@ -21,8 +21,7 @@ COMPUTE = """
 import hashlib, json, sys
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
-if choose_kernels() == kernels.PINNED:
-    kernels.pin()
+kernels.choose(choose_kernels())
 import numpy as np, torch
 from clearbench.models.device import prepare_device
 prepare_device(1)
@@ -72,6 +71,10 @@ def test_pinned_kernels_are_the_same_whatever_the_shell_says_and_native_ones_are
     assert among_others == pinned
     assert pinned["kernels"]["kernels"] == "pinned"
     assert pinned["kernels"]["torch"] == "AVX2"
+    # What a pinned process hands on to one that is to be native does not pin it.
+    handed_on = compute(**kernels._PINS, CLEARBENCH_KERNELS="native")
+    assert handed_on["kernels"]["kernels"] == "native"
+    assert not kernels._PINS.keys() & handed_on["kernels"].keys()
     native = compute(**STRANGE, CLEARBENCH_KERNELS="native")
     assert native["kernels"]["kernels"] == "native"
     assert native["kernels"].items() >= STRANGE.items()
@@ -94,7 +97,7 @@ def test_a_processor_without_the_instructions_is_left_alone_and_says_so(monkeypa
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     kernels.possible.cache_clear()
     try:
-        kernels.pin()
+        kernels.choose("pinned")
         assert os.environ["MKL_CBWR"] == "COMPATIBLE"
         assert kernels.in_force() == "native: pins are for x86-64 processors with avx2 and fma"
     finally:

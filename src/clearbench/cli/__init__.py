@@ -107,8 +107,7 @@ SECTIONS = {
 @click.pass_context
 def cli(context: click.Context, processes: int, launched: bool) -> None:
     """Multimodal machine unlearning: the CLEAR benchmark from data to tables."""
-    if choose_kernels() == kernels.PINNED:
-        kernels.pin()
+    kernels.choose(choose_kernels())
     if processes > 1 and context.invoked_subcommand not in SHARED_OUT:
         raise click.UsageError(f"--processes: for {', '.join(SHARED_OUT)} alone")
     if launched:

@@ -113,7 +113,7 @@ def _run_call() -> None:
 
 
 if __name__ == "__main__":
-    if Path(sys.argv[1]).name == kernels.PINNED:
-        kernels.pin()
+    name = Path(sys.argv[1]).name
+    kernels.choose(kernels.PINNED if name == kernels.PINNED else kernels.NATIVE)
     _import_libraries()
     serve(sys.argv[1], _run_call)
