@@ -13,8 +13,11 @@ import platform
 import re
 import sys
 from functools import cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
 from clearbench.errors import UserError
 
@@ -75,15 +78,41 @@ def choose(kernels: Kernels) -> None:
     for name in filter(_CHOOSING.fullmatch, list(os.environ)):
         del os.environ[name]
     os.environ.update(_PINS)
+    if "torch" in sys.modules:
+        _answer_mkl()
+    else:
+        sys.meta_path.insert(0, _AtTorch())
 
 
-def answer_mkl() -> None:
-    """Let MKL take any processor for Intel's, where kernels are pinned.
+class _AtTorch(MetaPathFinder):
+    """Answers MKL as soon as torch is imported, by whatever, and before anything computes."""
 
-    For the time between the import of torch and its first operation. Where memory cannot be written
-    to, or torch was built with another MKL, it says so, and so does the record.
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        """The spec of torch, whose import ends with the answer; None for all other modules."""
+        if fullname != "torch":
+            return None
+        # Some only ask whether there is a torch, and never use what they are given.
+        others = (finder for finder in sys.meta_path if finder is not self)
+        specs = (finder.find_spec(fullname, path, target) for finder in others)
+        spec = next(filter(None, specs), None)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def exec_module(module: ModuleType) -> None:
+                execute(module)
+                _answer_mkl()
+
+            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+        return spec
+
+
+def _answer_mkl() -> None:
+    """Let MKL take any processor for Intel's, before it has asked.
+
+    Where memory cannot be written to, or torch was built with another MKL, it says so, and so does
+    the record.
     """
-    if not _pinned_by_variables() or _answered():
+    if _answered():
         return
     libc = ctypes.CDLL(None, use_errno=True)
     for address in _addresses():

@@ -4,16 +4,20 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch  # noqa: F401 - what is told of MKL is told of a torch that is loaded
+from test_record import RECORD
 
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
 from clearbench.errors import UserError
-from clearbench.results.hardware import mixed
+from clearbench.results.hardware import hardware, mixed
 from clearbench.results.runs import Results
+from clearbench.suite.artifact import Artifact
 from clearbench.suite.load import load_suite
 from clearbench.tables.remarks import make_remarks
 
@@ -22,7 +26,8 @@ import hashlib, json, sys
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
 kernels.choose(choose_kernels())
-import numpy as np, torch
+import numpy as np, transformers, torch
+at_once = kernels.in_force()
 from clearbench.models.device import prepare_device
 prepare_device(1)
 parts = []
@@ -35,7 +40,9 @@ y = np.random.default_rng(1).random((64, 64)) + 0.1
 parts += map(torch.from_numpy, (y @ y, np.exp(y), np.log(y), np.linalg.svd(y)[1]))
 digests = [hashlib.sha256(part.contiguous().numpy().tobytes()).hexdigest() for part in parts]
 from clearbench.jobs.machine import machine
-print(json.dumps({"digests": digests, "kernels": machine()["kernels"]}))
+told = machine()["kernels"]
+assert told["kernels"] == at_once
+print(json.dumps({"digests": digests, "kernels": told}))
 """
 """A process that computes as a job does; prints digests and what a record would tell."""
 
@@ -86,7 +93,7 @@ def test_a_record_says_where_mkl_could_not_be_told(monkeypatch, capsys):
     for name, value in kernels._PINS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(kernels, "_addresses", lambda: ())
-    kernels.answer_mkl()
+    kernels._answer_mkl()
     assert kernels.in_force().startswith("native: MKL cannot be told")
     assert "kernels are not pinned: native: MKL" in capsys.readouterr().err
 
@@ -131,6 +138,31 @@ def test_another_word_is_refused_with_what_is_allowed(monkeypatch):
     with pytest.raises(UserError) as error:
         choose_kernels()
     assert str(error.value) == "CLEARBENCH_KERNELS: 'fast'; allowed: pinned, native, or nothing"
+
+
+PINNED = {"kernels": {"kernels": "pinned", "torch": "AVX2"}, "processor": "One"}
+NATIVE = {**PINNED, "kernels": {"kernels": "native"}, "instructions": ["avx2"]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "differ"),
+    [
+        ({}, {"processor": "Two"}, False),
+        ({}, {"threads": 2}, True),
+        ({}, {"gpu": "H100"}, True),
+        ({"gpu": "H100"}, {"gpu": "H100", "processor": "Two"}, False),
+        ({}, NATIVE, True),
+        # Whether a job has loaded torch is no difference.
+        (NATIVE, {**NATIVE, "kernels": {"kernels": "native", "torch": "AVX2"}}, False),
+        (NATIVE, {**NATIVE, "processor": "Two"}, True),
+        (NATIVE, {**NATIVE, "instructions": ["avx2", "avx512f"]}, True),
+    ],
+)
+def test_hardware_is_mixed_where_bytes_may_differ(one, other, differ):
+    facts = {"a": {**PINNED, **one}, "b": {**PINNED, **other}}
+    artifacts = [Artifact(name, "unlearn", {}, {}) for name in facts]
+    tree = SimpleNamespace(record=lambda name: replace(RECORD, facts=facts[name]))
+    assert bool(mixed(hardware(artifacts, tree))) is differ
 
 
 def test_tables_say_of_which_stages_the_hardware_was_mixed():

@@ -10,7 +10,7 @@ from clearbench import kernels
 from .bench import COLD
 from .same_bytes import check_bytes, digests_of
 
-CELL = "npo/text/forget10/seed0"
+CELL = "npo/both/forget10/seed0"
 
 
 def facts(bench, name):
@@ -35,7 +35,7 @@ def test_every_record_says_that_kernels_were_pinned_and_a_call_by_itself_gives_t
 
 @pytest.mark.skipif(not kernels.possible(), reason="nothing is pinned on this processor")
 def test_a_site_may_free_the_kernels_and_tables_and_audit_tell_of_the_mixture(bench):
-    cells = ("--where", "row=npo", "--where", "modality=text")
+    cells = ("--where", "row=npo", "--where", "modality=both")
     done = bench.clearbench("invalidate", *cells, "--reason", "a test")
     assert done.status == 0, done.output
     (bench.folder / "slurm").mkdir()
@@ -44,7 +44,7 @@ def test_a_site_may_free_the_kernels_and_tables_and_audit_tell_of_the_mixture(be
     assert done.status == 0, done.output
     kinds = {name: facts(bench, name)["kernels"]["kernels"] for name in bench.records()}
     assert kinds[f"unlearn/{CELL}"] == kinds[f"evaluate/{CELL}"] == "native"
-    assert kinds["base"] == kinds["unlearn/npo/both/forget10/seed0"] == "pinned"
+    assert kinds["base"] == kinds["unlearn/npo/text/forget10/seed0"] == "pinned"
     table = (bench.results() / "tables/comparison.md").read_text()
     (line,) = re.findall(r"^- (mixed hardware, .*)$", table, re.M)
     assert "unlearn (1 on " in line

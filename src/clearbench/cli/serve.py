@@ -95,9 +95,6 @@ def _import_libraries() -> None:
     from clearbench.plugins import PACKAGE, named
 
     stages = [plugin.module for plugin in named("stages").values()]
-    # Before anything can compute with it.
-    importlib.import_module("torch")
-    kernels.answer_mkl()
     for name in (*stages, *_IMPORTED_LATE):
         importlib.import_module(name)
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:

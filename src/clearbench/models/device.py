@@ -4,19 +4,18 @@ import os
 
 import torch
 
-from clearbench import kernels, parallel
+from clearbench import parallel
 from clearbench.parallel import threads
 
 
 def prepare_device(seed: int) -> torch.device:
-    """Seed torch, fix kernels, threads and algorithms, and give the device: a GPU if there is one.
+    """Seed torch, fix threads and algorithms, and give the device: a GPU where there is one.
 
     Each of several processes of a job on a machine has the GPU of its own number.
 
     One thread a job unless OMP_NUM_THREADS says otherwise: the same number of threads gives the
     same bytes, on any number of cores.
     """
-    kernels.answer_mkl()
     torch.manual_seed(seed)
     torch.set_num_threads(threads())
     if torch.cuda.is_available():

@@ -12,7 +12,7 @@ from clearbench.errors import UserError
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import MANIFEST
 from clearbench.jobs.record import read_record
-from clearbench.kernels import CHOICE, PINNED
+from clearbench.kernels import CHOICE, NATIVE
 from clearbench.parallel import THREADS, threads
 from clearbench.provenance.conditions import changed_conditions
 from clearbench.results.tree import Tree
@@ -46,7 +46,7 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
             out = Path(scratch) / name
             words = graph.command(name, tree.root, out)
             count = then.facts.get("threads", threads())
-            kernels = then.facts.get("kernels", {}).get("kernels", PINNED)
+            kernels = then.facts.get("kernels", {}).get("kernels", NATIVE)
             done = subprocess.run(
                 [sys.executable, "-m", *words],
                 # Sums of another number of threads, or by other kernels, are rounded otherwise.

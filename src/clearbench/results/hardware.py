@@ -36,10 +36,12 @@ def mixed(jobs: Hardware) -> str | None:
 
 
 def _kind(facts: Mapping[str, Any]) -> str:
-    """What the bytes of a job go by beside its recipe: a GPU, pinned kernels, or a processor."""
-    kernels = facts.get("kernels", {})
+    """What the bytes of a job go by beside its recipe: a GPU; or threads, and what computes."""
     if facts.get("gpu"):
         return str(facts["gpu"])
-    if kernels.get("kernels") == PINNED:
-        return "processors with pinned kernels"
-    return " ".join(filter(None, (facts.get("processor"), kernels.get("torch"))))
+    threads = facts.get("threads", 1)
+    several = f", {threads} threads" if threads > 1 else ""
+    if facts.get("kernels", {}).get("kernels") == PINNED:
+        return f"processors with pinned kernels{several}"
+    wide = any(name.startswith("avx512") for name in facts.get("instructions", ()))
+    return f"{facts.get('processor')}{' with AVX-512' if wide else ''}{several}"
