@@ -92,7 +92,7 @@ def run(
         text=True,
         check=False,
         # Processes that wait for each other would do so for ever.
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -258,7 +258,7 @@ def test_two_processes_that_were_killed_go_on_where_they_were(root, original):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as job:
-        until = time.monotonic() + 120
+        until = time.monotonic() + 600
         while not list(root.glob("killed/.2.state/*.safetensors")):
             assert time.monotonic() < until
             assert job.poll() is None
