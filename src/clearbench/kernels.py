@@ -13,7 +13,6 @@ import platform
 import re
 import sys
 from functools import cache
-from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -84,8 +83,8 @@ def choose(kernels: Kernels) -> None:
         sys.meta_path.insert(0, _AtTorch())
 
 
-class _AtTorch(MetaPathFinder):
-    """Answers MKL as soon as torch is imported, by whatever, and before anything computes."""
+class _AtTorch:
+    """A finder that answers MKL as soon as torch is imported, by whatever, before it computes."""
 
     def find_spec(self, fullname: str, path: Any, target: Any = None) -> ModuleSpec | None:
         """The spec of torch, whose import ends with the answer; None for all other modules."""

@@ -15,10 +15,10 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from clearbench import kernels
+from clearbench.config.site import choose_kernels
 
 _IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
 """What stages import only where they use it, at the price of seconds."""
@@ -110,7 +110,6 @@ def _run_call() -> None:
 
 
 if __name__ == "__main__":
-    name = Path(sys.argv[1]).name
-    kernels.choose(kernels.PINNED if name == kernels.PINNED else kernels.NATIVE)
+    kernels.choose(choose_kernels())
     _import_libraries()
     serve(sys.argv[1], _run_call)
