@@ -29,12 +29,13 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
     CELL is a run as npo/text/forget10/seed0, FILE a file or folder of the results tree; without
     either, the suite's cells are counted by cause.
     """
-    from clearbench.provenance.why import explain, summarise
-    from clearbench.results.currency import assess
+    from clearbench.provenance.why import explain, origin_of, summarise
+    from clearbench.results.siblings import look_ahead
 
     suite = _suite_of(target, results, suite)
     graph, tree, environments = open_suite(suite, results)
-    statuses = assess(graph, tree, environments)
+    prospect = look_ahead(graph, tree, environments)
+    statuses, origins = prospect.now, prospect.origins
     chosen = list(statuses)
     if target is not None:
         chosen = [
@@ -47,17 +48,19 @@ def why(target: str | None, suite: str, results: Path, as_json: bool) -> None:
                 "causes": [vars(cause) for cause in statuses[name].causes],
                 "waits": list(statuses[name].waits),
                 "unlocked": dict(statuses[name].unlocked),
+                "taken_over": origin_of(statuses[name], tree),
+                "to_take_over": origins.get(name),
             }
             for name in chosen
         }
         click.echo(json.dumps(data, indent=1))
         return
     if target is None:
-        lines = summarise(graph, statuses)
+        lines = summarise(graph, statuses, tree, origins)
     else:
         last = statuses[chosen[-1]]
         click.echo(f"{last.artifact.name}: {'current' if last.current else 'not current'}")
-        lines = explain((statuses[name] for name in chosen), tree)
+        lines = explain((statuses[name] for name in chosen), tree, origins)
     for line in lines:
         click.echo(line)
 

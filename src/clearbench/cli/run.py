@@ -33,25 +33,29 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
         report,
         report_long,
     )
-    from clearbench.results.currency import assess
+    from clearbench.provenance.why import from_elsewhere
+    from clearbench.results.siblings import look_ahead
     from clearbench.results.tree import Tree
 
     graph, tree, environments = open_suite(suite, results)
     graph.suite.check_sources()
-    statuses = assess(graph, tree, environments)
+    prospect = look_ahead(graph, tree, environments)
+    statuses = prospect.then
     others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
     stages, estimates = make_plan(graph, statuses, Experience([tree, *others]))
     workers = workers or os.cpu_count() or 1
     seconds = finishing_time(graph, estimates, workers)
-    answers = long_answers(graph, tree, statuses["base"].current)
+    answers = long_answers(graph, prospect.tree, statuses["base"].current)
     if as_json:
         longer = None if answers is None else {size: count for size, (count, _) in answers.items()}
         given = [vars(stage) for stage in stages]
-        data = {"stages": given, "seconds": seconds, "longer_answers": longer}
+        data = {"stages": given, "taken_over": prospect.origins, "seconds": seconds}
+        data["longer_answers"] = longer
         click.echo(json.dumps(data, indent=1, default=vars))
         return
     limit = graph.suite.file.evaluate.max_new_tokens
-    for line in (*report(stages, seconds, workers), *report_long(answers, limit)):
+    taken = from_elsewhere(prospect.origins, "would be taken")
+    for line in (*report(stages, seconds, workers), *taken, *report_long(answers, limit)):
         click.echo(line)
 
 

@@ -289,10 +289,11 @@ def _remove(folder: Path) -> None:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def held(folder: Path, wait: bool = True) -> Iterator[bool]:
     """Hold an artifact while it is made: another job that is to make the same waits here.
 
-    A file system without locks is no error; Snakemake alone then keeps two jobs apart.
+    Gives whether it is held: not where another job makes it and this one is not to `wait`. A file
+    system without locks is no error; Snakemake alone then keeps two jobs apart.
     """
     path = folder.with_name(f".{folder.name}.lock")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -301,6 +302,9 @@ def held(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if not wait:
+                    yield False
+                    return
                 print(f"{folder}: another job makes it; waiting for its end", file=sys.stderr)
                 fcntl.flock(file, fcntl.LOCK_EX)
             except OSError:
@@ -309,7 +313,7 @@ def held(folder: Path) -> Iterator[None]:
             if not _is_at(path, file.fileno()):
                 continue
             try:
-                yield
+                yield True
             finally:
                 path.unlink(missing_ok=True)
             return

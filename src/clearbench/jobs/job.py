@@ -37,7 +37,14 @@ from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.interruption import Interruption
-from clearbench.jobs.record import Recipe, Record, digest, read_record, restore_manifest
+from clearbench.jobs.record import (
+    Recipe,
+    Record,
+    digest,
+    read_record,
+    restore_manifest,
+    whole_manifest,
+)
 from clearbench.jobs.state import State, save_interval
 from clearbench.parallel import threads
 
@@ -170,7 +177,7 @@ class Job:
 
     def _begin(self) -> Recipe:
         self._started = datetime.now(UTC)
-        self._invalidations = _invalidations(self.out)
+        self._invalidations = invalidations_of(self.out)
         self.inputs = {name: read_manifest(path) for name, path in self._paths.items()}
         edges = {name: path / MANIFEST for name, path in self._paths.items()} | self._reads
         recipe = Recipe(
@@ -226,13 +233,7 @@ class Job:
         here = Accepted(frozenset({recipe.lock}), frozenset({recipe.image}), recipe.unlocked)
         if differences(record.recipe, recipe, here):
             return None
-        facts = record.facts
-        told = Manifest(self._stage, {}, facts["status"], facts["step"])
-        try:
-            text = manifest_text(take_stock(folder, told, record.times))
-        except FileNotFoundError:
-            return None
-        return text if digest(text.encode()) == record.manifest else None
+        return whole_manifest(record, folder)
 
     def _finish(self, recipe: Recipe) -> None:
         """Complete what is to be published: permissions, manifest, record."""
@@ -282,7 +283,7 @@ class Job:
                 (self.out / FAILURE).unlink(missing_ok=True)
 
 
-def _invalidations(folder: Path) -> list[dict[str, str]]:
+def invalidations_of(folder: Path) -> list[dict[str, str]]:
     """Why an artifact was marked as untrusted, the latest last; failed attempts pass it on."""
     invalidations: list[dict[str, str]] = []
     # Without a record there is no history to carry on.

@@ -15,6 +15,7 @@ from clearbench.jobs.artifacts import (
     FileEntry,
     Manifest,
     manifest_text,
+    take_stock,
     write_manifest,
 )
 from clearbench.jobs.fingerprint import fingerprint
@@ -152,6 +153,17 @@ def read_record(folder: Path) -> Record:
         raise UserError(f"{path}: missing; nothing tells how the artifact was made") from None
     except OSError as error:
         raise Unreadable(path, error) from None
+
+
+def whole_manifest(record: Record, folder: Path) -> str | None:
+    """The manifest of what a record tells of, if a folder holds every byte of it; else None."""
+    facts = record.facts
+    told = Manifest(record.recipe.stage, {}, facts["status"], facts["step"])
+    try:
+        text = manifest_text(take_stock(folder, told, record.times))
+    except FileNotFoundError:
+        return None
+    return text if digest(text.encode()) == record.manifest else None
 
 
 def restore_manifest(folder: Path) -> None:

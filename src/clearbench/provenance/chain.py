@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from clearbench.errors import UserError
+from clearbench.jobs.takeover import TAKEN_OVER
 from clearbench.metrics.score import SCORES
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
@@ -19,6 +20,7 @@ _TOLD = (
     "dirty",
     "commit_unknown",
     "command",
+    TAKEN_OVER,
 )
 
 
@@ -122,6 +124,8 @@ def _details(child: dict[str, Any]) -> Iterator[str]:
         f"{child['started']}, {child['seconds']} s on {machine}"
         f", lock {_short(child['lock'])}, image {_short(child['image'])}"
     )
+    for taken in child[TAKEN_OVER] or ():
+        yield f"taken over from {taken['from']} (record {_short(taken['record'])}), {taken['at']}"
 
 
 def _short(digest: str | None) -> str:

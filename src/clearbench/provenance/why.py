@@ -2,8 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
+from clearbench.errors import UserError
 from clearbench.jobs.differences import Cause
+from clearbench.jobs.takeover import TAKEN_OVER
 from clearbench.results.currency import Status
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
@@ -12,15 +15,22 @@ _NAMED_CELLS = 3
 _GRAVEST = {"failed": 0, "damaged": 1, "invalidated": 2, "missing": 3}
 
 
-def explain(statuses: Iterable[Status], tree: Tree) -> Iterator[str]:
+def explain(
+    statuses: Iterable[Status], tree: Tree, origins: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[str]:
     """Lines on each artifact that is not current: its causes, or what it waits for.
 
-    And on each that is, but was made with other packages than the lock's.
+    And on each that is, but was made with other packages than the lock's, or was taken over;
+    `origins` are the folders from where a run would take others over.
     """
     for status in statuses:
-        if status.current and status.unlocked:
+        origin = origin_of(status, tree)
+        if status.current and (status.unlocked or origin):
             yield status.artifact.name
+        if status.current and status.unlocked:
             yield f"  not proven: {_packages(status)}"
+        if status.current and origin:
+            yield f"  taken over from {origin}"
         if status.current:
             continue
         yield status.artifact.name
@@ -28,10 +38,43 @@ def explain(statuses: Iterable[Status], tree: Tree) -> Iterator[str]:
             yield f"  {cause.kind}: {cause.text}{_maker(status, cause, tree)}"
         for name in status.waits:
             yield f"  waits for {name}"
+        if status.artifact.name in origins:
+            yield f"  a run takes it over from {origins[status.artifact.name]}"
 
 
-def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
-    """Lines on a whole suite: how many cells are current, the others by cause."""
+def origin_of(status: Status, tree: Tree) -> str | None:
+    """From where an artifact was taken over, if it was, as `mini/base` in the results folder."""
+    try:
+        taken = tree.record(status.artifact.name).facts.get(TAKEN_OVER)
+    except UserError:
+        return None
+    return str(taken[-1]["from"]) if taken else None
+
+
+def from_elsewhere(origins: Mapping[str, str], taken: str) -> Iterator[str]:
+    """A line for each results tree that artifacts come from; `taken` says whether they do yet.
+
+    `origins` has for each artifact its source, as `mini/base` in the results folder.
+    """
+    kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    for name, origin in origins.items():
+        kinds[origin.partition("/")[0]][name.partition("/")[0]] += 1
+    for suite, counts in kinds.items():
+        number, told = counts.total(), ", ".join(f"{n} {kind}" for kind, n in counts.items())
+        word = "artifact" if number == 1 else "artifacts"
+        yield f"{number} {word} {taken} over from {suite} ({told})"
+
+
+def summarise(
+    graph: Graph,
+    statuses: Mapping[str, Status],
+    tree: Tree,
+    origins: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[str]:
+    """Lines on a whole suite: how many cells are current, the others by cause.
+
+    And how many artifacts were taken over, or would be from `origins`.
+    """
     of_cause: dict[str, list[str]] = defaultdict(list)
     current = 0
     for run in graph.cells.values():
@@ -51,6 +94,9 @@ def summarise(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:
     yield from (f"  {line}" for line in others if line not in of_cause)
     unproven = Counter(_packages(status) for status in statuses.values() if status.unlocked)
     yield from (f"{count} artifacts not proven: {line}" for line, count in unproven.items())
+    taken = {name: origin_of(status, tree) for name, status in statuses.items() if status.current}
+    yield from from_elsewhere({name: origin for name, origin in taken.items() if origin}, "taken")
+    yield from from_elsewhere(origins, "would be taken")
 
 
 def not_current(graph: Graph, statuses: Mapping[str, Status]) -> Iterator[str]:

@@ -37,14 +37,21 @@ def assess(graph: Graph, tree: Tree, environments: Accepted) -> dict[str, Status
     """The status of every artifact of a suite by name, in the flow's order."""
     statuses: dict[str, Status] = {}
     for artifact in graph:
-        folder = tree.root / artifact.name
-        if folder.exists() and not folder.is_dir():
-            raise UserError(f"{folder}: a file, where an artifact has its folder; move it away")
-        waits = tuple(name for name in artifact.inputs.values() if not statuses[name].current)
-        causes = tuple(_causes(artifact, tree, environments))
-        statuses[artifact.name] = Status(artifact, causes, waits, _unlocked(artifact.name, tree))
+        statuses[artifact.name] = status_of(artifact, tree, environments, statuses)
     tree.remember()
     return statuses
+
+
+def status_of(
+    artifact: Artifact, tree: Tree, environments: Accepted, before: Mapping[str, Status]
+) -> Status:
+    """The status of an artifact; `before` are those of its inputs."""
+    folder = tree.folder(artifact.name)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file, where an artifact has its folder; move it away")
+    waits = tuple(name for name in artifact.inputs.values() if not before[name].current)
+    causes = tuple(_causes(artifact, tree, environments))
+    return Status(artifact, causes, waits, _unlocked(artifact.name, tree))
 
 
 def _unlocked(name: str, tree: Tree) -> Mapping[str, str]:

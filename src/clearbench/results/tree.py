@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,18 +28,26 @@ A time of modification can be set to anything, by archives as by people, and tel
 
 
 class Tree:
-    """The artifacts below a suite's results, by name; what is read is kept."""
+    """The artifacts below a suite's results, by name; what is read is kept.
 
-    def __init__(self, root: Path):
+    Those of `elsewhere` lie in other folders: the tree as it would be, had it taken these over.
+    """
+
+    def __init__(self, root: Path, elsewhere: Mapping[str, Path] | None = None):
         self.root = root
+        self._elsewhere = {} if elsewhere is None else elsewhere
         self._bytes = cache(self._read)
         self._parsed = cache(parse_record)
         self._folder_digest = cache(lambda path: folder_digest(path, self._sha256))
         self._checked: dict[str, list[int | str]] | None = None
 
+    def folder(self, name: str) -> Path:
+        """Where an artifact lies."""
+        return self._elsewhere.get(name, self.root / name)
+
     def manifest(self, name: str) -> Manifest:
         """An artifact's manifest; UserError where it is missing or not one."""
-        path = self.root / name / MANIFEST
+        path = self.folder(name) / MANIFEST
         text = self._manifest(name)
         if text is None:
             raise UserError(f"{path}: missing; the stage that makes it has not finished")
@@ -51,7 +60,7 @@ class Tree:
 
     def record(self, name: str) -> Record:
         """An artifact's provenance record; UserError where it is missing, damaged or edited."""
-        path = self.root / name / PROVENANCE
+        path = self.folder(name) / PROVENANCE
         text = self._bytes(path)
         if text is None:
             raise UserError(f"{path}: missing; nothing tells how the artifact was made")
@@ -61,24 +70,24 @@ class Tree:
         """An artifact's record, if it is of the manifest that lies here; else UserError as well."""
         record = self.record(name)
         if self.manifest_digest(name) != record.manifest:
-            path = self.root / name / MANIFEST
+            path = self.folder(name) / MANIFEST
             raise UserError(f"{path}: not the one that the job wrote")
         return record
 
     def record_digest(self, name: str) -> str | None:
         """The sha256 of an artifact's provenance record, or None without one."""
-        text = self._bytes(self.root / name / PROVENANCE)
+        text = self._bytes(self.folder(name) / PROVENANCE)
         return None if text is None else digest(text)
 
     def failure(self, name: str) -> Failure | None:
         """What the last job of an artifact left that failed, or None."""
-        path = self.root / name / FAILURE
+        path = self.folder(name) / FAILURE
         text = self._bytes(path)
         return None if text is None else parse_failure(text, path)
 
     def invalidation(self, name: str) -> str | None:
         """Why an artifact is marked as untrusted, or None."""
-        mark = self._json(self.root / name / INVALID)
+        mark = self._json(self.folder(name) / INVALID)
         return str(mark["reason"]) if mark else None
 
     def inputs(self, artifact: Artifact) -> dict[str, str | None]:
@@ -91,7 +100,7 @@ class Tree:
 
     def broken_link(self, artifact: Artifact) -> str | None:
         """Why an artifact is not proven by its record and its inputs as they are; None if it is."""
-        path = self.root / artifact.name
+        path = self.folder(artifact.name)
         try:
             record = self.own_record(artifact.name)
         except UserError as error:
@@ -109,7 +118,7 @@ class Tree:
         """
         record = self.record(name)
         for file, entry in self.manifest(name).files.items():
-            path = self.root / name / file
+            path = self.folder(name) / file
             try:
                 stat = path.stat()
             except (FileNotFoundError, NotADirectoryError):
@@ -169,8 +178,8 @@ class Tree:
 
     def _manifest(self, name: str) -> bytes | None:
         """An artifact's manifest, also while Snakemake has removed it to start a job on it."""
-        text = self._bytes(self.root / name / MANIFEST)
-        if text is not None or self._bytes(self.root / name / PROVENANCE) is None:
+        text = self._bytes(self.folder(name) / MANIFEST)
+        if text is not None or self._bytes(self.folder(name) / PROVENANCE) is None:
             return text
         with contextlib.suppress(UserError):
             told = self.record(name).manifest_text

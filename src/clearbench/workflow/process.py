@@ -18,6 +18,12 @@ def in_image(snakemake: Any) -> bool:
     return DeploymentMethod.APPTAINER in snakemake.deployment_settings.deployment_method
 
 
+def starts_jobs(snakemake: Any) -> bool:
+    """Whether jobs are run, and not only looked at, counted, drawn or touched."""
+    executing = snakemake.executor_plugin is not None
+    return executing and not (snakemake.dryrun or snakemake.touch)
+
+
 def set_up(snakemake: Any, site: Site) -> None:
     """Tell this process, and so its jobs, which image, commit and SLURM job they are of.
 

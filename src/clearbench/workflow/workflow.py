@@ -20,8 +20,7 @@ from clearbench.jobs.checkout import checkout
 from clearbench.jobs.environment import accepted
 from clearbench.jobs.record import restore_manifest
 from clearbench.provenance.why import brief
-from clearbench.results.currency import Status, assess
-from clearbench.results.tree import Tree
+from clearbench.results.currency import Status
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.load import load_suite, suites_of
@@ -30,7 +29,8 @@ from clearbench.tables.table2 import single_domain_suites
 from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
 from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
-from clearbench.workflow.process import in_image, set_up, silence
+from clearbench.workflow.process import in_image, set_up, silence, starts_jobs
+from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
 from clearbench.workflow.trying import try_out
 
@@ -54,7 +54,8 @@ class Workflow:
         self.root = Path(self._chosen["results"]) / self.suite.name
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
-        self._decided: dict[str, Status] | None = None
+        self._decided: Mapping[str, Status] | None = None
+        self._held = False
         for path in self._paths:
             check_path(path)
         for folder in (self.root, *self.root.parents):
@@ -181,7 +182,9 @@ class Workflow:
 
     def hold(self) -> None:
         """Hold the results tree until this process ends; WorkflowError where another does."""
-        self._holder = hold(self.root)
+        if not self._held:
+            self._holder = hold(self.root)
+            self._held = True
 
     def stop(self) -> None:
         """Spare a run that failed Snakemake's warning of incomplete files, of which there are none.
@@ -194,7 +197,7 @@ class Workflow:
         """Try the methods and metrics that this run would use; WorkflowError for a mistake."""
         try_out(self.suite.path, self._decide().values())
 
-    def _decide(self) -> dict[str, Status]:
+    def _decide(self) -> Mapping[str, Status]:
         """Find out, once a process, what is current, and tell; Snakemake goes by it from then on.
 
         Nothing in the processes of single jobs, which do not decide. Known only when Snakemake asks
@@ -207,7 +210,7 @@ class Workflow:
                 raise told(error) from None
         return self._decided
 
-    def _assess(self) -> dict[str, Status]:
+    def _assess(self) -> Mapping[str, Status]:
         silence(self._snakemake)
         set_up(self._snakemake, self.site)
         if self._snakemake.non_local_exec:
@@ -220,10 +223,12 @@ class Workflow:
             with suppress(OSError):
                 restore_manifest(self.root / artifact.name)
         environments = accepted(self.site.image, self._in_image)
-        statuses = assess(self.graph, Tree(self.root), environments)
+        asked = asked_for(self.graph, self.root, self._snakemake.dag)
+        holding = self.hold if starts_jobs(self._snakemake) else None
+        statuses, taken = take_over(self.graph, self.root, environments, asked, holding)
         if not self._snakemake.dryrun:
             self._forget_failures(statuses)
-        for line in (*brief(statuses.values()), *self._remarks(statuses)):
+        for line in (*taken, *brief(statuses.values()), *self._remarks(statuses)):
             print(f"clearbench: {line}", file=sys.stderr)
         return statuses
 

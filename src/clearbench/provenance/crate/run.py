@@ -11,6 +11,7 @@ from urllib.parse import quote
 from clearbench.digests import sha256
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.record import Record
+from clearbench.jobs.takeover import TAKEN_OVER
 from clearbench.provenance.crate.entities import TERMS, Entities
 from clearbench.provenance.crate.workflow import config_files, given, output, step, tool
 from clearbench.results.tree import Tree
@@ -148,6 +149,7 @@ class RunDescription:
         return self._entities.folder(
             path,
             name=artifact.name,
+            description=_origin(self._tree.record(artifact.name)),
             # A part must be in the crate.
             hasPart=[*files, *beside] if copied else beside,
             mentions=[] if copied else files,
@@ -227,6 +229,15 @@ class RunDescription:
             unitCode=_BYTE,
             value=record.facts["peak_memory_bytes"],
         )
+
+
+def _origin(record: Record) -> str | None:
+    """That an artifact was taken over from the results of another suite, if it was."""
+    taken = record.facts.get(TAKEN_OVER)
+    if not taken:
+        return None
+    times = (f"{one['from']}, whose record has the sha256 {one['record']}" for one in taken)
+    return f"Not made by this run: taken over from {'; then from '.join(times)}."
 
 
 def _with_files(folder: Any) -> list[Any]:
