@@ -331,7 +331,7 @@ def test_scores_made_with_other_packages_than_the_locks_count_here_alone_and_pro
     statuses = look(tree, environments=here)
     assert statuses[SCORED].current
     told = "not proven: made with other packages than the lock's: scipy 1.0 (locked: 1.2)"
-    assert f"1 artifacts {told}" in list(summarise(tree.graph, statuses))
+    assert f"1 artifacts {told}" in list(summarise(tree.graph, statuses, Tree(tree.root)))
     assert list(explain([statuses[SCORED]], Tree(tree.root))) == [SCORED, f"  {told}"]
     for environments in (there, here):
         link = Audit(tree.graph, Tree(tree.root), environments).broken_link(SCORED)

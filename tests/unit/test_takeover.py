@@ -136,8 +136,11 @@ def test_it_takes_no_room_on_the_disk_and_is_proven_by_what_lies_here(first, sec
         (told,) = record.facts["taken_over"]
         assert told["from"] == f"first/{name}"
         assert told["record"] == sha256(first.root / name / PROVENANCE)
-        kept = {key: value for key, value in record.facts.items() if key != "taken_over"}
-        assert kept == before.facts
+        # To be pasted into a shell, also where the other tree is gone.
+        assert record.facts["command"] == second.graph.command(name, second.root)
+        own = {"taken_over", "command"}
+        assert record.facts.keys() - before.facts.keys() == {"taken_over"}
+        assert all(record.facts[key] == before.facts[key] for key in before.facts.keys() - own)
         # Another's manifest or record would change with that of the one that it is shared with.
         for file in (MANIFEST, PROVENANCE):
             assert (second.root / name / file).stat().st_nlink == 1

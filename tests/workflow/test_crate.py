@@ -18,10 +18,11 @@ from rocrate.rocrate import ROCrate
 from rocrate_validator import services
 from rocrate_validator.models import ValidationSettings
 
-from clearbench.digests import folder_digest
+from clearbench.digests import folder_digest, sha256
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import PROVENANCE
 from clearbench.jobs.job import Job
+from clearbench.results.siblings import look_ahead, take_all
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
@@ -48,9 +49,9 @@ BIOSCHEMAS = {
 CELL = "npo/both/forget10/seed0"
 
 
-def export(bench, out, *options):
+def export(bench, out, *options, suite="suite"):
     """Run the command where the workflow lies."""
-    call = [sys.executable, "-m", "clearbench", "export-crate", "suite", "--out", out, *options]
+    call = [sys.executable, "-m", "clearbench", "export-crate", suite, "--out", out, *options]
     return subprocess.run(
         call, cwd=bench.folder, env=bench.environment, capture_output=True, text=True, check=False
     )
@@ -369,4 +370,27 @@ def test_data_from_elsewhere_an_image_and_a_diverged_cell_are_told(
         job = found[f"#job/{stage}/{cell}"]
         assert job["actionStatus"] == "http://schema.org/FailedActionStatus"
         assert job["error"] == "diverged at optimiser step 3"
+    assert issues(tmp_path / "crate") == []
+
+
+def test_what_another_suite_has_made_is_told_as_that(fresh, tmp_path, monkeypatch, issues):
+    fresh.write()
+    fresh.write("other", methods={"npo": {}})
+    monkeypatch.chdir(fresh.folder)
+    results = fresh.folder / "results"
+    make_all(load_suite("suite", fresh.folder), results)
+    other = load_suite("other", fresh.folder)
+    prospect = look_ahead(Graph(other), Tree(results / "other"), environment.accepted_here())
+    assert set(dict(take_all(Graph(other), prospect)).values()) == {None}
+    make_all(other, results)
+    done = export(fresh, tmp_path / "crate", "--with-data", suite="other")
+    assert done.returncode == 0, done.stderr
+    found = entities(tmp_path / "crate")
+    record = sha256(results / "suite/base" / PROVENANCE)
+    assert found["results/other/base/"]["description"] == (
+        f"Not made by this run: taken over from suite/base, whose record has the sha256 {record}."
+    )
+    told = {name for name in prospect.sources if "description" in found[f"results/other/{name}/"]}
+    assert told == prospect.sources.keys()
+    assert "description" not in found["results/other/tables/"]
     assert issues(tmp_path / "crate") == []

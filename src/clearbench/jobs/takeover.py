@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,14 +31,20 @@ TAKEN_OVER = "taken_over"
 
 
 def take_over(
-    source: Path, record: Record, out: Path, paths: Mapping[str, Path], origin: Mapping[str, str]
+    source: Path,
+    record: Record,
+    out: Path,
+    paths: Mapping[str, Path],
+    command: Sequence[str],
+    origin: Mapping[str, str],
 ) -> None:
     """Publish what lies in `source` and is told by its `record` as the artifact `out`.
 
     Files are hard links, or copies where there can be none, and each is read to be whole. The
-    record comes along, with the `paths` of the inputs here, the times of the files here, and
-    `origin`. Raises UserError or OSError, and has changed nothing, where another job makes the
-    artifact, or the source is not what the record tells or is by now marked as untrusted.
+    record comes along, with what is of this place: the `paths` of the inputs, the `command` that
+    makes it, the times of the files; and with `origin`. Raises UserError or OSError, and has
+    changed nothing, where another job makes the artifact, or the source is not what the record
+    tells or is by now marked as untrusted.
     """
     with held(out, wait=False) as ours:
         if not ours:
@@ -52,6 +58,7 @@ def take_over(
             _fill(part, source, record)
             facts = {
                 **record.facts,
+                "command": [*command],
                 "invalidations": _merged(record.facts["invalidations"], invalidations_of(out)),
                 TAKEN_OVER: [*record.facts.get(TAKEN_OVER, ()), {**origin, "at": _now()}],
             }

@@ -95,7 +95,8 @@ def take_all(graph: Graph, prospect: Prospect) -> Iterator[tuple[str, str | None
         trouble = None
         try:
             paths = {**inputs, **reads, **artifact.outside}
-            take_over(source, ahead.record(name), root / name, paths, origin)
+            command = graph.command(name, root)
+            take_over(source, ahead.record(name), root / name, paths, command, origin)
         except UserError as error:
             trouble = str(error)
         except OSError as error:
