@@ -79,7 +79,7 @@ def choose(kernels: Kernels) -> None:
     os.environ.update(_PINS)
     if "torch" in sys.modules:
         _answer_mkl()
-    else:
+    elif not any(isinstance(finder, _AtTorch) for finder in sys.meta_path):
         sys.meta_path.insert(0, _AtTorch())
 
 
