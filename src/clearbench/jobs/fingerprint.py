@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from clearbench.jobs.syntax import canonical
+from clearbench.jobs.syntax import canonical_tree
 from clearbench.plugins import (
     PACKAGE,
     imported_by,
@@ -100,11 +100,11 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
         tree = ast.parse(source, filename=str(path))
     except (SyntaxError, ValueError) as error:
         raise mistake(name, str(path), 1, "", error) from error
-    named = (module for node in ast.walk(tree) for module in imported_by(node, name))
+    named = {module for node in ast.walk(tree) for module in imported_by(node, name)}
     imported = {module for module in named if path_of(module)}
     # A package's __init__ runs when anything inside it is imported.
     parent = name.rpartition(".")[0]
     if path_of(parent):
         imported.add(parent)
-    digest = hashlib.sha256(canonical(source, str(path)).encode()).hexdigest()
+    digest = hashlib.sha256(canonical_tree(tree).encode()).hexdigest()
     return digest[:_DIGITS], frozenset(imported)

@@ -7,6 +7,7 @@ that adds one moves no hash.
 
 import ast
 import json
+from functools import cache
 from typing import Any
 
 
@@ -15,28 +16,39 @@ def canonical(source: bytes, filename: str = "<source>") -> str:
 
     Raises SyntaxError for what is not Python.
     """
-    return json.dumps(_plain(ast.parse(source, filename)), separators=(",", ":"))
+    return canonical_tree(ast.parse(source, filename))
+
+
+def canonical_tree(tree: ast.Module) -> str:
+    """As `canonical`, of a source that has been parsed."""
+    return json.dumps(_plain(tree), separators=(",", ":"))
 
 
 def _plain(node: Any) -> Any:
     """A node, a list of nodes or a plain value, as JSON has it."""
     if isinstance(node, list):
         return [_plain(item) for item in node if not _idle(item)]
+    if not isinstance(node, ast.AST):
+        return node
     if isinstance(node, ast.Constant):
         return ["Constant", type(node.value).__name__, _literal(node.value)]
     if isinstance(node, ast.JoinedStr):
         return ["JoinedStr", _pieces(node.values)]
-    if not isinstance(node, ast.AST):
-        return node
-    fields = ((name, _plain(getattr(node, name, None))) for name in sorted(node._fields))
+    fields = ((name, _plain(getattr(node, name, None))) for name in _in_order(node._fields))
     said = ([name, value] for name, value in fields if not _nothing(name, value))
     return [type(node).__name__, *said]
 
 
+@cache
+def _in_order(names: tuple[str, ...]) -> list[str]:
+    return sorted(names)
+
+
 def _nothing(name: str, value: Any) -> bool:
     """Whether a field holds what it does where the source says nothing."""
-    empty_format = name == "format_spec" and value == ["JoinedStr", []]
-    return value is None or value == [] or (type(value) is int and value == 0) or empty_format
+    if value is None or value == [] or (type(value) is int and value == 0):
+        return True
+    return name == "format_spec" and value == ["JoinedStr", []]
 
 
 def _idle(node: Any) -> bool:
