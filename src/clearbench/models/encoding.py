@@ -44,6 +44,11 @@ class Example:
     ids: Tensor
     labels: Tensor
 
+    @cached_property
+    def answer_tokens(self) -> int:
+        """The number of tokens with a label."""
+        return int((self.labels != IGNORED).sum())
+
 
 _REWRITING = re.compile(
     r"\b(replace|r?split|splitlines|r?partition|[lr]?strip|upper|lower|title|capitalize|truncate"
@@ -53,7 +58,7 @@ _REWRITING = re.compile(
 
 
 class Encoder:
-    """Encodes prompts and answers; each prompt is encoded once and kept.
+    """Encodes prompts and answers; each prompt and each training sequence is encoded once and kept.
 
     Prompts are what the processor gives for the conversation. An answer goes on as the processor
     goes on with it, to the first token that ends an answer; what a template writes after that is
@@ -78,6 +83,7 @@ class Encoder:
         self.end: int = min(self.ends) if own is None else own
         """The token that ends an answer whose template writes none."""
         self._prompts: dict[tuple[str, int | None], Prompt] = {}
+        self._sequences: dict[tuple[str, int | None, str], Example] = {}
 
     def check(
         self, samples: Iterable[TrainSample | EvalSample], positions: int | None = None
@@ -188,8 +194,11 @@ class Encoder:
 
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
         """A training sequence: prompt, answer and end of text, the last two with labels."""
-        prompt = self.prompt(question, image)
-        return self.example(prompt, *self.answer(prompt, answer))
+        key = (question, image, answer)
+        if key not in self._sequences:
+            prompt = self.prompt(question, image)
+            self._sequences[key] = self.example(prompt, *self.answer(prompt, answer))
+        return self._sequences[key]
 
     def example(self, prompt: Prompt, drop: int, tokens: Sequence[int]) -> Example:
         """The sequence of a prompt without its last tokens, and those that follow, with labels."""
@@ -288,7 +297,7 @@ class Encoder:
             )
         example = self.sequence(sample.question, image, sample.answer)
         given: list[int] = self._processed(prompt.message, image, reply)["input_ids"][0].tolist()
-        start = int((example.labels == IGNORED).sum())
+        start = len(example.ids) - example.answer_tokens
         expected, ids = [*given[:start], *self._to_end(given[start:])], example.ids.tolist()
         if ids != expected:
             pairs = enumerate(itertools.zip_longest(ids, expected))

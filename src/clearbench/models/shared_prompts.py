@@ -15,7 +15,6 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 from transformers.cache_utils import get_layer_types_and_kwargs
 
-from clearbench.models.answers import IGNORED
 from clearbench.models.encoding import Example, merge_inputs
 
 PADDING = -1
@@ -179,4 +178,4 @@ class _Row:
 
 def _start(example: Example) -> int:
     """How many tokens come before the answer."""
-    return int((example.labels == IGNORED).sum())
+    return len(example.ids) - example.answer_tokens

@@ -10,7 +10,7 @@ from torch import Tensor
 from clearbench.config.settings import Training
 from clearbench.data.store import TrainSample
 from clearbench.jobs.state import State
-from clearbench.models.answers import IGNORED, Totals, cross_entropy
+from clearbench.models.answers import Totals, cross_entropy
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answers_of
@@ -35,7 +35,6 @@ def finetune(
     generator = torch.Generator().manual_seed(seed)
     size = training.batch_size * training.accumulation
     count = training.epochs * batches_per_epoch(len(examples), size)
-    tokens = [int((example.labels != IGNORED).sum()) for example in examples]
 
     def share(batch: list[int], step: Totals) -> Tensor:
         tensors = collate([examples[i] for i in batch], encoder.padding, device)
@@ -45,7 +44,7 @@ def finetune(
 
     def losses() -> Iterator[list[Share]]:
         for samples in itertools.islice(endless_batches(lengths, size, generator), count):
-            step = Totals(len(samples), sum(tokens[i] for i in samples))
+            step = Totals(len(samples), sum(examples[i].answer_tokens for i in samples))
             batches = parts(len(samples), training.batch_size)
             yield [partial(share, samples[batch], step) for batch in batches]
 

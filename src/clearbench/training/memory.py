@@ -14,7 +14,6 @@ import torch
 
 from clearbench.config.settings import Training
 from clearbench.errors import UserError
-from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Example
 from clearbench.models.forward import unwrapped
@@ -135,7 +134,7 @@ def need_of(model: Model, training: Training, longest: Iterable[Example]) -> Nee
         vocabulary=config.vocab_size,
         batch_size=training.batch_size,
         tokens=len(sample.ids),
-        answer_tokens=int((sample.labels != IGNORED).sum()),
+        answer_tokens=sample.answer_tokens,
         checkpointing=bool(inner.is_activation_checkpointing),
     )
 

@@ -1,16 +1,22 @@
 """The two models that a loss compares, each as it answers the batches of a step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
 from peft import PeftModel
+from peft.tuners.tuners_utils import BaseTunerLayer
+from peft.utils.other import AuxiliaryTrainingWrapper
 from torch import Tensor, nn
 
 from clearbench.methods.base import Method
 from clearbench.methods.batches import Batch
 from clearbench.models.answers import Answers
 from clearbench.training.sets import Batches, ForgetAndRetain
+
+_ADAPTED = (BaseTunerLayer, AuxiliaryTrainingWrapper)
+"""The modules of PEFT that run with an adapter, or without one."""
 
 
 class Student:
@@ -55,17 +61,16 @@ class Reference:
         self._sets = sets
         self._run = _Run(sets, method)
         self._loaded: nn.Module | None = None
+        # Found once: PEFT looks for them, in all modules, whenever it switches them.
+        self._modules = list(student.modules())
+        self._adapted = [m for m in self._modules if isinstance(m, _ADAPTED)]
 
     @torch.no_grad()
     def answers(self, batches: Batches, asked: Sequence[Batch]) -> list[Answers]:
         """The original on batches of the same questions, without a gradient."""
         if isinstance(self._student, PeftModel):
-            training = self._student.training
-            # The original is asked, not trained: without the dropout that the base may have.
-            self._student.eval()
-            with self._student.disable_adapter():
+            with self._without_adapter():
                 said = self._run(self._student, batches, asked)
-            self._student.train(training)
         else:
             said = self._run(self.model, batches, asked)
         for answers in said:
@@ -94,9 +99,28 @@ class Reference:
     def _project(self, project: Callable[[], Tensor]) -> Tensor:
         """A projection that few methods ask for, made when they do as if it were made at once."""
         if isinstance(self._student, PeftModel):
-            with self._student.disable_adapter():
+            with self._without_adapter():
                 return project()
         return project()
+
+    @contextmanager
+    def _without_adapter(self) -> Iterator[None]:
+        """While it lasts, the student is the original, without the dropout that the base may have.
+
+        The original is asked, not trained.
+        """
+        training = [module for module in self._modules if module.training]
+        for module in training:
+            module.training = False
+        for layer in self._adapted:
+            layer.enable_adapters(False)
+        try:
+            yield
+        finally:
+            for layer in self._adapted:
+                layer.enable_adapters(True)
+            for module in training:
+                module.training = True
 
 
 class _Run:

@@ -10,7 +10,7 @@ from torch import Tensor
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
 from clearbench.methods.batches import FORGET, IDK, OWN_ANSWERS, RETAIN, Batch
-from clearbench.models.answers import IGNORED, Answers, Totals
+from clearbench.models.answers import Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
 from clearbench.models.forward import answers_of, answers_of_shared, unwrapped
@@ -156,8 +156,7 @@ class _Step:
     def totals(self, asked: Batch) -> Totals:
         """How many samples and answer tokens there are of what is asked."""
         examples = self.examples(asked)
-        tokens = sum(int((example.labels != IGNORED).sum()) for example in examples)
-        return Totals(len(examples), tokens)
+        return Totals(len(examples), sum(example.answer_tokens for example in examples))
 
     def samples(self, asked: Batch) -> list[TrainSample]:
         """The samples of a set: of `FORGET` or `RETAIN`."""
