@@ -18,6 +18,8 @@ def prepare_device(seed: int) -> torch.device:
     """
     torch.manual_seed(seed)
     torch.set_num_threads(threads())
+    # A tokenizer has threads of its own, which take longer to wake than a text to encode.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if torch.cuda.is_available():
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True, warn_only=True)
