@@ -17,7 +17,7 @@ wildcard_constraints:
     row=r"[\w.-]+(@\w+)?",
     modality="text|visual|both",
     size=r"\d\d",
-    seed=r"\d+",
+    seed=r"\d+(\.\d+)*",
     stack=r"\d+",
     imported=r"[\w.-]+/(model|gold)",
     external=r"[\w.-]+",

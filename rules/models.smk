@@ -1,33 +1,33 @@
-# The models that all cells share: base, original and the golds; and what the original says.
+# The models that cells share: bases, originals and golds; and what originals say.
 
 
 rule base:
     input:
-        unpack(suite.inputs("base")),
+        unpack(suite.inputs("base/seed{seed}")),
     output:
-        suite.output("base"),
+        suite.output("base/seed{seed}"),
     log:
-        suite.log("base"),
+        suite.log("base/seed{seed}"),
     resources:
         **suite.resources("base"),
     params:
-        command=suite.command("base"),
+        command=suite.command("base/seed{seed}"),
     shell:
         "{params.command} 2>&1 | tee -- {log:q} >&2"
 
 
 rule original:
     input:
-        unpack(suite.inputs("original")),
+        unpack(suite.inputs("original/seed{seed}")),
     output:
-        suite.output("original"),
+        suite.output("original/seed{seed}"),
     log:
-        suite.log("original"),
+        suite.log("original/seed{seed}"),
     priority: 10
     resources:
         **suite.resources("finetune"),
     params:
-        command=suite.command("original"),
+        command=suite.command("original/seed{seed}"),
     shell:
         "{params.command} 2>&1 | tee -- {log:q} >&2"
 
@@ -52,15 +52,15 @@ if suite.has("reference"):
 
     rule reference:
         input:
-            unpack(suite.inputs("reference")),
+            unpack(suite.inputs("reference/seed{seed}")),
         output:
-            suite.output("reference"),
+            suite.output("reference/seed{seed}"),
         log:
-            suite.log("reference"),
+            suite.log("reference/seed{seed}"),
         priority: 10
         resources:
             **suite.resources("reference"),
         params:
-            command=suite.command("reference"),
+            command=suite.command("reference/seed{seed}"),
         shell:
             "{params.command} 2>&1 | tee -- {log:q} >&2"

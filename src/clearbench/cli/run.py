@@ -45,7 +45,7 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
     stages, estimates = make_plan(graph, statuses, Experience([tree, *others]))
     workers = workers or os.cpu_count() or 1
     seconds = finishing_time(graph, estimates, workers)
-    answers = long_answers(graph, prospect.tree, statuses["base"].current)
+    answers = long_answers(graph, prospect.tree, statuses[graph.bases[0]].current)
     if as_json:
         longer = None if answers is None else {size: count for size, (count, _) in answers.items()}
         given = [vars(stage) for stage in stages]

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from clearbench.config.strict import validate
 from clearbench.errors import UserError
-from clearbench.suite.runs import LARGEST_SEED
+from clearbench.suite.seeds import LARGEST_SEED
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 FOLDER = click.Path(path_type=Path)
@@ -188,6 +188,11 @@ def evaluate(
     type=click.Choice(["other"]),
     help="Of logs whose questions are the same in other words: they are not compared.",
 )
+@click.option(
+    "--bases",
+    type=click.Choice(["other"]),
+    help="Of two golds, each of a seed with a base of its own.",
+)
 @click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
 @_out
 def score(
@@ -198,6 +203,7 @@ def score(
     targets: int | None,
     bound: str | None,
     prompts: str | None,
+    bases: str | None,
     settings: str,
     out: Path,
 ) -> None:
@@ -213,7 +219,7 @@ def score(
     given = {"records": records, "gold": gold}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound, prompts, own)
+    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, own)
 
 
 @click.command()

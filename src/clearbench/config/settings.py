@@ -61,6 +61,13 @@ class Unlearning(Training):
     weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
 
 
+class Repeats(Strict):
+    """How often what a seed makes is made again with other seeds, for the table `noise` alone."""
+
+    finetune: Positive = Field(1, description="originals, each with its golds, of a base")
+    unlearn: Positive = Field(1, description="cells of a kind that start from one original")
+
+
 class Evaluating(Strict):
     """How models are evaluated."""
 

@@ -1,6 +1,6 @@
 """Origin: how records came about, as the provenance beside them tells."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,11 +40,13 @@ class Origin:
         }
         return cls("external" in stages, way)
 
-    def difference(self, other: "Origin") -> tuple[str, str, str] | None:
-        """The first thing that two were asked by otherwise, and the two values of it."""
+    def difference(
+        self, other: "Origin", free: Collection[str] = ()
+    ) -> tuple[str, str, str] | None:
+        """The first thing, none of the `free`, that two were asked by otherwise, and its values."""
         for key in {**self.way, **other.way} if self.way and other.way else ():
             ours, theirs = self.way.get(key, "none"), other.way.get(key, "none")
-            if ours != theirs:
+            if ours != theirs and key not in free:
                 return key, ours, theirs
         return None
 

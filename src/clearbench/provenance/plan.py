@@ -174,18 +174,19 @@ class Basis:
     @classmethod
     def of(cls, graph: Graph) -> "Basis":
         """The basis of a suite."""
-        return cls(graph[_DATA].resolved, graph[_BASE].resolved["model"])
+        return cls(graph[_DATA].resolved, graph[graph.bases[0]].resolved["model"])
 
 
-_DATA, _BASE = "dataset", "base"
+_DATA = "dataset"
 
 
 def _basis_of(tree: Tree) -> Basis:
     settings = {}
-    for name in (_DATA, _BASE):
+    # The bases of all seeds are alike.
+    for name in (_DATA, *(f"base/{path.name}" for path in tree.root.glob("base/*"))):
         with contextlib.suppress(UserError):
-            settings[name] = tree.record(name).recipe.settings
-    return Basis(settings.get(_DATA), settings.get(_BASE, {}).get("model"))
+            settings[name.partition("/")[0]] = tree.record(name).recipe.settings
+    return Basis(settings.get(_DATA), settings.get("base", {}).get("model"))
 
 
 def _kinds(
@@ -301,13 +302,15 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
 def long_answers(graph: Graph, tree: Tree, current: bool) -> dict[int, tuple[int, int]] | None:
     """How many true answers are longer than greedy ones may be, and of how many, by forget size.
 
-    The base's record tells, whose job has data and tokenizer; None before there is a `current` one.
+    A base's record tells, whose job has data and tokenizer; None before the first is `current`.
     A vision suite has no answers.
     """
     file = graph.suite.file
     if graph.suite.domain == "vision":
         return {}
-    known = tree.record(_BASE).facts["measures"].get("answer_tokens") if current else None
+    known = None
+    if current:
+        known = tree.record(graph.bases[0]).facts["measures"].get("answer_tokens")
     if known is None:
         return None
     return {

@@ -16,7 +16,7 @@ from clearbench.results.hardware import hardware
 from clearbench.results.runs import Document, DocumentName, Outcome, Results, Source, groups_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
-from clearbench.suite.runs import Run
+from clearbench.suite.runs import Run, having_records
 
 
 def read_results(
@@ -118,9 +118,7 @@ def _twins(tree: Tree, runs: list[Run]) -> tuple[tuple[str, ...], ...]:
     Both are compared: where evaluation is not bit-exact, equal weights give unequal records.
     """
     same: dict[tuple[str, ...], list[str]] = {}
-    for run in runs:
-        if run.bound is not None:
-            continue
+    for run in having_records(runs):
         records = tree.manifest(run.records).files
         unlearned = tree.manifest(run.weights).files if run.cell else {}
         for files in (

@@ -105,10 +105,14 @@ class Results:
 
 
 def groups_of(runs: Iterable[Run]) -> tuple[Group, ...]:
-    """The lines of the tables in the order of the runs, those of several seeds one line."""
+    """The lines of the tables in the order of the runs, those of several seeds one line.
+
+    Repeats are in none.
+    """
     averaged: dict[str, list[Run]] = {}
     for run in runs:
-        averaged.setdefault(run.group, []).append(run)
+        if not run.repeat:
+            averaged.setdefault(run.group, []).append(run)
     return tuple(
         Group(
             name,

@@ -1,7 +1,7 @@
 """The scores of an evaluated model from the folders of its records: of a job, and of an audit."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ def score(
     targets: int | None = None,
     bound: str | None = None,
     prompts: str | None = None,
+    bases: str | None = None,
     tasks: Sequence[Mapping[str, Any]] = (),
 ) -> Scored:
     """All metrics by key.
@@ -29,8 +30,8 @@ def score(
     `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
     vision model, which alone has an `enrolment`, the records of all models of the attack, of which
     those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
-    With `prompts` other, a log's questions are not compared with its gold's. `tasks` are those that
-    the suite's layout declares itself.
+    With `prompts` other, a log's questions are not compared with its gold's; with `bases` other, the
+    two are golds of different seeds. `tasks` are those that the suite's layout declares itself.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
@@ -40,7 +41,7 @@ def score(
         if bound is not None:
             return score_with_draws(draw_bound(bound, gold), gold, True, declared)
         records = read_records(folders["records"] / RECORDS)
-        _check(folders, records, gold)
+        _check(folders, records, gold, {"base"} if bases == "other" else set())
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
         return score_with_draws(records, gold, declared=declared)
@@ -51,8 +52,13 @@ def score(
     return Scored(score_faces(read_seen(folders["records"]), shadows, enrolment, targets))
 
 
-def _check(folders: Mapping[str, Path], records: Records, gold: Records) -> None:
-    """Raise UserError where a model may not be compared with a gold, by how both came about."""
+def _check(
+    folders: Mapping[str, Path], records: Records, gold: Records, free: Collection[str]
+) -> None:
+    """Raise UserError where a model may not be compared with a gold, by how both came about.
+
+    What is `free` may differ.
+    """
     own, other = (Origin.of(folders[name]) for name in ("records", "gold"))
     if own.elsewhere and is_itself(records, gold):
         raise UserError(
@@ -60,7 +66,7 @@ def _check(folders: Mapping[str, Path], records: Records, gold: Records) -> None
             f" {folders['gold']}, to the last digit: a model from elsewhere is not judged against"
             " itself; its gold is another model, which never saw the forget set"
         )
-    difference = own.difference(other)
+    difference = own.difference(other, free)
     if difference is not None:
         what, ours, theirs = difference
         raise UserError(

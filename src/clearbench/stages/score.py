@@ -16,6 +16,7 @@ def run(
     out: Path,
     bound: str | None = None,
     prompts: str | None = None,
+    bases: str | None = None,
     own: OwnTasks | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
@@ -23,7 +24,13 @@ def run(
     And of a model of words those in each draw of persons. The arguments but `out` are as
     `scoring.score` takes them, `own` has its `tasks`.
     """
-    options = {"enrolment": enrolment, "targets": targets, "bound": bound, "prompts": prompts}
+    options = {
+        "enrolment": enrolment,
+        "targets": targets,
+        "bound": bound,
+        "prompts": prompts,
+        "bases": bases,
+    }
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     given |= own.model_dump(mode="json") if own and own.tasks else {}
 

@@ -9,9 +9,14 @@ from clearbench.suite.suite import Suite
 
 
 def evaluated(
-    suite: Suite, name: str, stack: tuple[str, ...], forget_size: int, run: Run | None = None
+    suite: Suite,
+    name: str,
+    base: str,
+    stack: tuple[str, ...],
+    forget_size: int,
+    run: Run | None = None,
 ) -> Artifact:
-    """The records of the models of a stack, the first laid on the base, on the tasks of a size."""
+    """The records of the models of a stack, the first laid on a base, on the tasks of a size."""
     settings = EvaluateSettings(
         model=suite.model.use,
         evaluation=suite.file.evaluate,
@@ -24,7 +29,7 @@ def evaluated(
         "evaluate",
         settings.model_dump(),
         {"forget_size": forget_size},
-        {"base": "base", **models, "dataset": "dataset"},
+        {"base": base, **models, "dataset": "dataset"},
         run=run,
     )
 
@@ -38,7 +43,7 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
         inputs |= attack
         options["enrolment"] = faces.enrolment
         # Where a model is attacked that was made as the attack's are.
-        if run.weights == "original" or run.cell is not None:
+        if run.weights.startswith("original/") or run.cell is not None:
             options["targets"] = faces.shadows
     else:
         assert run.gold is not None
@@ -48,4 +53,6 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["bound"] = run.bound
         if run.prompts == "other":
             options["prompts"] = run.prompts
+        if run.bases == "other":
+            options["bases"] = run.bases
     return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)

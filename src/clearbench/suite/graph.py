@@ -11,7 +11,7 @@ from clearbench.suite.artifact import SHARED_OUT, Artifact
 from clearbench.suite.evaluation import evaluated, scored
 from clearbench.suite.rows import artifacts_of, runs_of
 from clearbench.suite.rows.shadows import attack_on
-from clearbench.suite.runs import Run, records_of
+from clearbench.suite.runs import Run, having_records
 from clearbench.suite.suite import Suite
 
 TABLES = "tables"
@@ -42,6 +42,11 @@ class Graph:
     def cells(self) -> dict[str, Run]:
         """The runs that are cells, by name, in the order of the tables."""
         return {name: run for name, run in self.runs.items() if run.cell is not None}
+
+    @cached_property
+    def bases(self) -> list[str]:
+        """The bases that fine-tunings start from, those of the seeds in their order first."""
+        return [artifact.name for artifact in self if artifact.stage == "base"]
 
     def command(self, name: str, root: Path, out: Path | None = None) -> list[str]:
         """The words that make an artifact from the results below `root`: of its rule, and again.
@@ -91,10 +96,11 @@ class Graph:
     def _all(self) -> Iterator[Artifact]:
         yield from self._data()
         yield from artifacts_of(self.suite)
-        for run in self.runs.values():
-            # Other records are a log's or, of a bound, a gold's.
-            if run.records == records_of(run.name):
-                yield evaluated(self.suite, run.records, run.stack, run.forget_size, run)
+        for run in having_records(self.runs.values()):
+            # Other groups' records are their logs.
+            if run.base is not None:
+                size = run.forget_size
+                yield evaluated(self.suite, run.records, run.base, run.stack, size, run)
         for run in self.runs.values():
             yield scored(self.suite, run, attack_on(self.suite, run))
         yield self._tables()
@@ -132,6 +138,8 @@ def shown(suite: Suite) -> dict[str, Any]:
         "modalities": file.modalities,
         "forget_sizes": file.forget_sizes,
         "seeds": file.seeds,
+        "originals": file.originals,
+        "repeats": file.repeats.model_dump(),
         "metrics": file.metrics,
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},

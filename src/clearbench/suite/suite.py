@@ -15,6 +15,7 @@ from clearbench.config.settings import (
     Faces,
     Finetuning,
     Imported,
+    Repeats,
     Training,
     Unlearning,
 )
@@ -52,7 +53,17 @@ class SuiteFile(Strict):
         min_length=1, description="what is forgotten, of: text, visual, both"
     )
     forget_sizes: list[int] = Field(min_length=1, description="percent of persons")
-    seeds: list[int] = Field(min_length=1, description="of unlearning; each is a cell of its own")
+    seeds: list[int] = Field(
+        min_length=1,
+        description="each has its own base, where that is trained here, its own original and golds,"
+        " and its own cells; rows average over them",
+    )
+    originals: Literal["own", "shared"] = Field(
+        "own",
+        description="shared: all seeds start from the original of the first, as in CLEAR, and"
+        " differ in unlearning alone",
+    )
+    repeats: Repeats = Repeats()
     retain_modality: str = Field(
         "same", description="what is retained while forgetting: the forgotten modality, or both"
     )
@@ -105,6 +116,11 @@ class Suite:
     def domain(self) -> Domain:
         """The domain of the suite's model."""
         return self.model.domain
+
+    @property
+    def draws_base(self) -> bool:
+        """Whether bases depend on a seed: trained here, or with a projection of faces drawn."""
+        return self.model.build is not None or self.domain == "vision"
 
     @property
     def layout(self) -> layouts.Layout:

@@ -40,22 +40,22 @@ def p_value(one: Entry, other: Entry) -> float:
     """The two-sided p-value of the mean difference of two models that were asked the same.
 
     Over the seeds that both have. Its variance is that between seeds, of their differences, and
-    that between persons, of the difference in each draw of persons, the same persons for both;
-    either alone where the other is not known. Student's t, with degrees of freedom by Welch and
-    Satterthwaite. 1 where neither is known, of a single person, and where no seed is in common;
-    where both are 0, 0 or, without a difference, 1.
+    that between persons, of the difference in each draw of persons, the same persons for both,
+    where it is known. Student's t, with degrees of freedom by Welch and Satterthwaite. 1 where fewer than
+    two seeds are in common, which tell nothing of another run; where both variances are 0, 0 or,
+    without a difference, 1.
     """
     # Imported here: it loads numpy, which takes longer than looking up all tables.
     from scipy.special import stdtr
 
     numbers = enumerate(zip(one.numbers, other.numbers, strict=True))
     differences = {seed: a - b for seed, (a, b) in numbers if a is not None and b is not None}
-    if not differences:
+    if len(differences) < 2:
         return 1.0
-    mean = fmean(differences.values())
-    parts = [*_seeds(list(differences.values())), *_persons(one, other, list(differences))]
-    if not parts:
-        return 1.0
+    values = list(differences.values())
+    mean = fmean(values)
+    between = _Part(variance(values) / len(values), len(values) - 1)
+    parts = [between, *_persons(one, other, list(differences))]
     total = sum(part.variance for part in parts)
     if not total:
         return float(mean == 0)
@@ -68,11 +68,6 @@ class _Part(NamedTuple):
 
     variance: float
     degrees: float
-
-
-def _seeds(differences: list[float]) -> list[_Part]:
-    count = len(differences)
-    return [_Part(variance(differences) / count, count - 1)] if count > 1 else []
 
 
 def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[_Part]:

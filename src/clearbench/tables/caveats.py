@@ -26,7 +26,7 @@ KEPT = 0.5
 
 FAILED = (
     f"retain below {KEPT:.0%} of the original's: how near a broken model comes to gold tells"
-    " nothing; ranked last"
+    " nothing"
 )
 
 

@@ -34,7 +34,7 @@ class Ranked(Entry):
     def text(self) -> str:
         """As `0.512 [0.490, 0.533] 3=`; a method without a number has no rank.
 
-        Nor has one whose number few terms decide.
+        Nor has one whose number few terms decide, which is marked, nor any of one seed.
         """
         if self.mean is None:
             return super().text
@@ -42,8 +42,9 @@ class Ranked(Entry):
         ends = (
             f" [{', '.join(format(end, shown) for end in self.interval)}]" if self.interval else ""
         )
-        rank = DECIDED if self.rank is None else f"{self.rank}{'=' if self.shared else ''}"
-        return f"{self.mean:{shown}}{ends} {rank}"
+        rank = "" if self.rank is None else f" {self.rank}{'=' if self.shared else ''}"
+        mark = f" {DECIDED}" if self.deciding else ""
+        return f"{self.mean:{shown}}{ends}{rank}{mark}"
 
 
 def build(results: Results) -> Table | None:
@@ -51,7 +52,7 @@ def build(results: Results) -> Table | None:
 
     A method's rank is one more than the number of methods that are better by more than the noise,
     so that two within each other's noise may share one. By what was forgotten, models that retain
-    too little come after all others. None where there is one method alone.
+    too little come after all others. One seed ranks nothing. None where there is one method alone.
     """
     if len(results.suite.file.methods) < 2:
         return None
@@ -61,14 +62,17 @@ def build(results: Results) -> Table | None:
         for size in results.suite.file.forget_sizes
         for modality in results.suite.file.modalities
     ]
-    notes = [
-        "In brackets the 95 % interval: over persons, each with all its samples (bootstrap; at 0"
-        " and 1 Wilson's), and of several seeds over those too (Student's t). A rank counts the"
-        " methods that are ahead by more than the noise; = marks ranks with others within it."
-        " Compared is each pair of methods on the same drawn persons and seeds (5 %, corrected for"
-        " all pairs of the column by Holm).",
-        *_bounds(results),
-    ]
+    over_persons = "over persons, each with all its samples (bootstrap; at 0 and 1 Wilson's)"
+    note = f"In brackets the 95 % interval {over_persons}; it tells nothing of another run."
+    if len(results.suite.file.seeds) > 1:
+        note = (
+            f"In brackets the 95 % interval: over seeds (Student's t), and {over_persons}. A rank"
+            " counts the methods that are ahead by more than the noise; = marks ranks with others"
+            " within it. Compared is each pair of methods on the same drawn persons and seeds (5 %,"
+            " corrected for all pairs of the column by Holm). By what was forgotten, models that"
+            " retain too little are ranked last."
+        )
+    notes = [note, *_bounds(results)]
     return Table("Ranking", blocks, notes)
 
 
@@ -87,6 +91,8 @@ def _ranked(
     results: Results, groups: Sequence[Group], column: Column, broken: set[str]
 ) -> list[Ranked]:
     entries = [make_entry(results, group, column) for group in groups]
+    if len(results.suite.file.seeds) < 2:
+        return [Ranked(entry.group, column, entry.runs, None, False) for entry in entries]
     means = {i: entry.mean for i, entry in enumerate(entries) if not entry.deciding}
     compared = {i: mean for i, mean in means.items() if mean is not None}
     places = list(compared)

@@ -9,6 +9,7 @@ from clearbench.evaluation.limit import told
 from clearbench.metrics.bootstrap import FEW, LEAST
 from clearbench.metrics.keys import Key
 from clearbench.results.runs import Results
+from clearbench.suite.suite import Suite
 from clearbench.tables.base import Block, Row, Table
 from clearbench.tables.caveats import DECIDED_NOTE
 from clearbench.tables.remarks import Remarks, listed
@@ -75,8 +76,8 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table, results: Results, remarks: Remarks) -> str:
-    """A heading and an aligned grid a block, then the notes."""
-    parts = []
+    """What its seeds are worth, a heading and an aligned grid a block, then the notes."""
+    parts = [head(results.suite)]
     for block in table.blocks:
         parts.append(f"## {_title(table, block, results)}")
         parts.append(_grid(block, remarks, "pipe"))
@@ -85,8 +86,8 @@ def to_markdown(table: Table, results: Results, remarks: Remarks) -> str:
 
 
 def to_latex(table: Table, results: Results, remarks: Remarks) -> str:
-    """A `table` environment a block (it needs the package booktabs), then the notes."""
-    parts = ["% \\usepackage{booktabs}"]
+    """What its seeds are worth, a `table` environment a block (of booktabs), then the notes."""
+    parts = ["% \\usepackage{booktabs}", f"\\noindent {_escape(head(results.suite))}\\par"]
     for block in table.blocks:
         caption = _escape(_title(table, block, results))
         grid = _symbols(_grid(block, remarks, "latex_booktabs"))
@@ -101,6 +102,28 @@ def to_latex(table: Table, results: Results, remarks: Remarks) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def head(suite: Suite) -> str:
+    """What a reader must know first: what the numbers' seeds tell of another run."""
+    file = suite.file
+    if len(file.seeds) == 1:
+        return (
+            f"One seed ({file.seeds[0]}): how far another run would lie from these numbers is not"
+            " known, so nothing is ranked. Intervals are over the persons asked about, of this run"
+            " alone."
+        )
+    spread = (
+        f"Mean ± sample standard deviation over {len(file.seeds)} seeds"
+        f" ({', '.join(map(str, file.seeds))})"
+    )
+    if file.originals == "shared":
+        return (
+            f"{spread} of unlearning alone: all start from one original (`originals: shared`), so"
+            " what another one would change is not in it."
+        )
+    own = "base, original and gold" if suite.draws_base else "original and gold"
+    return f"{spread}, each with its own {own}."
+
+
 def _title(table: Table, block: Block, results: Results) -> str:
     suite = results.suite
     title = (
@@ -111,14 +134,9 @@ def _title(table: Table, block: Block, results: Results) -> str:
 
 
 def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
-    seeds = results.suite.file.seeds
-    spread = f"One seed ({seeds[0]}), so no spread."
-    if len(seeds) > 1:
-        listed = ", ".join(map(str, seeds))
-        spread = f"Mean ± sample standard deviation over {len(seeds)} seeds ({listed})."
     others = [group.note for group in results.groups if group.note]
     caveats = [*_decided(table), *_few(results), *_cut(results)]
-    return [spread, *table.notes, *caveats, *others, *remarks.texts]
+    return [*table.notes, *caveats, *others, *remarks.texts]
 
 
 def _decided(table: Table) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.rows import bounds, cells, controls, external, imported, shadows
+from clearbench.suite.rows import bounds, cells, controls, external, imported, repeats, shadows
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
 
@@ -28,7 +28,7 @@ class Kind(Protocol):
         """What their weights are made by, each after those that it is made from."""
 
 
-KINDS: tuple[Kind, ...] = (controls, bounds, imported, external, cells, shadows)
+KINDS: tuple[Kind, ...] = (controls, bounds, imported, external, cells, repeats, shadows)
 
 
 def taken() -> list[str]:

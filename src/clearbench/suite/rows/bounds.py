@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from clearbench.evaluation.bounds import BOUNDS
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import Run, gold_run, records_of
+from clearbench.suite.runs import Run, records_of
+from clearbench.suite.seeds import paths
 from clearbench.suite.suite import Suite
 
 TAKEN = tuple(BOUNDS)
@@ -12,21 +13,24 @@ TAKEN = tuple(BOUNDS)
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The floor and the ceiling, of models of words."""
+    tunings = dict.fromkeys(path.tuning for path in paths(suite))
     for bound, meaning in BOUNDS.items() if suite.domain != "vision" else ():
-        name = f"{bound}/forget{forget_size:02d}"
-        gold = gold_run(forget_size)
-        yield Run(
-            name,
-            f"{bound}: {meaning}",
-            "drawn",
-            forget_size,
-            group=name,
-            stack=(gold,),
-            records=records_of(gold),
-            gold=records_of(gold),
-            trained=False,
-            bound=bound,
-        )
+        group = f"{bound}/forget{forget_size:02d}"
+        for tuning in tunings:
+            gold = tuning.gold(forget_size)
+            yield Run(
+                f"{group}/{tuning.name}",
+                f"{bound}: {meaning}",
+                "drawn",
+                forget_size,
+                group=group,
+                base=tuning.base,
+                stack=(gold,),
+                records=records_of(gold),
+                gold=records_of(gold),
+                trained=False,
+                bound=bound,
+            )
 
 
 def artifacts(suite: Suite) -> Iterator[Artifact]:

@@ -1,6 +1,7 @@
 """Cells: a row's method on a modality at a forget size with a seed."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import product
 
 from clearbench import methods
@@ -8,52 +9,65 @@ from clearbench.config.settings import Cell, ReferenceSettings, UnlearnSettings
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.rows.controls import gold_records
 from clearbench.suite.runs import Run, records_of
+from clearbench.suite.seeds import Path, paths, tunings
 from clearbench.suite.suite import Suite
 
 TAKEN: tuple[str, ...] = ()
 
 REFERENCE = "reference"
-"""What the original says of all samples, where a suite stores it and methods read it."""
+"""What an original says of all samples, where a suite stores it and methods read it."""
 
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The cells of a size, those of all seeds one group."""
+    yield from of_paths(suite, paths(suite), forget_size)
+
+
+def of_paths(
+    suite: Suite, paths: list[Path], forget_size: int, repeat: bool = False
+) -> Iterator[Run]:
+    """The cells of some paths at a forget size."""
     file = suite.file
-    for row, modality, seed in product(file.methods, file.modalities, file.seeds):
+    for row, modality, path in product(file.methods, file.modalities, paths):
         group = f"{row}/{modality}/forget{forget_size:02d}"
-        name = f"{group}/seed{seed}"
+        name = f"{group}/{path.name}"
         yield Run(
             name,
             row,
             modality,
             forget_size,
             group=group,
-            stack=("original", f"unlearn/{name}"),
+            base=path.tuning.base,
+            stack=(path.tuning.original, f"unlearn/{name}"),
             records=records_of(name),
-            gold=gold_records(suite, forget_size),
-            cell=Cell(suite.method(row), modality, forget_size, seed),
+            gold=gold_records(suite, path.tuning, forget_size),
+            cell=Cell(suite.method(row), modality, forget_size, path.seed),
+            repeat=repeat,
         )
 
 
 def artifacts(suite: Suite) -> Iterator[Artifact]:
-    """What the original says of all samples, where cells read it; then the cells."""
-    inputs = {"base": "base", "original": "original", "dataset": "dataset"}
+    """What originals say of all samples, where cells read it; then the cells."""
     if any(_reads_reference(suite, row) for row in suite.file.methods):
         settings = ReferenceSettings(
             model=suite.model.use, batch_size=suite.file.evaluate.batch_size
-        )
-        yield Artifact(REFERENCE, REFERENCE, settings.model_dump(), inputs=inputs)
+        ).model_dump()
+        for tuning in tunings(suite):
+            inputs = {"base": tuning.base, "original": tuning.original, "dataset": "dataset"}
+            yield Artifact(_reference(tuning.original), REFERENCE, settings, inputs=inputs)
     for size in suite.file.forget_sizes:
-        for run in runs(suite, size):
-            read = {REFERENCE: REFERENCE} if _reads_reference(suite, run.row) else {}
-            yield Artifact(
-                run.weights,
-                "unlearn",
-                unlearning(suite, run.row).model_dump(),
-                vars(run.cell),
-                {**inputs, **read},
-                run=run,
-            )
+        yield from map(partial(unlearned, suite), runs(suite, size))
+
+
+def unlearned(suite: Suite, run: Run) -> Artifact:
+    """The weights of a cell."""
+    base, original = run.base, run.stack[0]
+    assert base is not None
+    inputs = {"base": base, "original": original, "dataset": "dataset"}
+    if _reads_reference(suite, run.row):
+        inputs[REFERENCE] = _reference(original)
+    settings = unlearning(suite, run.row).model_dump()
+    return Artifact(run.weights, "unlearn", settings, vars(run.cell), inputs, run=run)
 
 
 def unlearning(suite: Suite, row: str) -> UnlearnSettings:
@@ -73,3 +87,8 @@ def unlearning(suite: Suite, row: str) -> UnlearnSettings:
 def _reads_reference(suite: Suite, row: str) -> bool:
     stored = suite.file.reference == "stored"
     return stored and methods.describe(suite.method(row)).takes_stored_reference
+
+
+def _reference(original: str) -> str:
+    """What an original says of all samples."""
+    return f"{REFERENCE}/{original.partition('/')[2]}"

@@ -1,50 +1,84 @@
-"""What every table needs to be read: the original, and the golds of two seeds."""
+"""What every table needs to be read: the original, the gold, and how near golds come to each other.
+
+Of each seed that has its own.
+"""
 
 from collections.abc import Iterator
+from itertools import combinations
 
 from clearbench.config.files import BaseSettings
 from clearbench.config.settings import FinetuneSettings
 from clearbench.jobs.artifacts import folders
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import GOLD_SEEDS, Run, gold_run, records_of
+from clearbench.suite.runs import Run, records_of
+from clearbench.suite.seeds import Tuning, golds, paths, tunings
 from clearbench.suite.suite import Suite
 
-TAKEN = ("original", "gold")
+TAKEN = ("original", "gold", "second_gold")
 
 NO_MODALITY = "-"
 """The modality of a control row, which forgot nothing."""
 
-SECOND_GOLD = f"gold (seed {GOLD_SEEDS[1]})"
+SECOND_GOLD = "second gold"
 """The row of the noise ceiling."""
 
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
-    """The original, whose tasks differ between sizes, and the golds."""
-    golds = [gold_run(forget_size, seed) for seed in GOLD_SEEDS]
-    rows = [
-        ("original", f"original/forget{forget_size:02d}", "original"),
-        ("gold", golds[0], golds[0]),
-        (SECOND_GOLD, golds[1], golds[1]),
-    ]
-    for row, name, weights in rows:
+    """The original, whose tasks differ between sizes, the gold, and golds compared with others."""
+    yield from of_tunings(suite, [path.tuning for path in paths(suite)], forget_size)
+    own = {path.tuning for path in paths(suite)}
+    for first, second in combinations(golds(suite), 2):
+        weights = second.gold(forget_size)
+        # Two golds of faces are not compared, so that another one only tells the noise of one seed.
+        if suite.domain == "vision" and second in own:
+            continue
         yield Run(
-            name,
-            row,
+            f"second_gold/forget{forget_size:02d}/{second.name}-{first.name}",
+            SECOND_GOLD,
             NO_MODALITY,
             forget_size,
-            group=name,
+            group=f"second_gold/forget{forget_size:02d}",
+            base=second.base,
             stack=(weights,),
-            records=records_of(name),
-            gold=gold_records(suite, forget_size),
+            records=records_of(weights),
+            gold=gold_records(suite, first, forget_size),
+            trained=second not in own,
+            bases="same" if second.base == first.base else "other",
         )
 
 
+def of_tunings(
+    suite: Suite, tunings: list[Tuning], forget_size: int, repeat: bool = False
+) -> Iterator[Run]:
+    """The originals and the golds of some fine-tunings."""
+    for row in ("original", "gold"):
+        group = f"{row}/forget{forget_size:02d}"
+        for tuning in dict.fromkeys(tunings):
+            name = f"{group}/{tuning.name}"
+            yield Run(
+                name,
+                row,
+                NO_MODALITY,
+                forget_size,
+                group=group,
+                base=tuning.base,
+                stack=(tuning.original if row == "original" else tuning.gold(forget_size),),
+                records=records_of(name),
+                gold=gold_records(suite, tuning, forget_size),
+                repeat=repeat,
+            )
+
+
 def artifacts(suite: Suite) -> Iterator[Artifact]:
-    """The models that all cells share: base, original and golds."""
+    """The models that cells share: bases, originals and golds."""
     file, model = suite.file, suite.model
     base = BaseSettings(model=model.source, training=file.base).model_dump()
     outside = folders(hub=model.hub)
-    yield Artifact("base", "base", base, {"seed": 0}, {"dataset": "dataset"}, (), outside)
+    dataset = {"dataset": "dataset"}
+    used, compared = tunings(suite), golds(suite)
+    both = list(dict.fromkeys((*used, *compared)))
+    for name, seed in {tuning.base: tuning.base_seed for tuning in both}.items():
+        yield Artifact(name, "base", base, {"seed": seed}, dataset, (), outside)
     finetuning = FinetuneSettings(
         model=model.use,
         training=file.finetune,
@@ -52,15 +86,17 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
         persons=suite.persons,
     )
     training = finetuning.model_dump()
-    inputs = {"base": "base", "dataset": "dataset"}
-    options = {"part": "full", "forget_size": None, "seed": 0}
-    yield Artifact("original", "finetune", training, options, inputs)
+    for tuning in used:
+        options = {"part": "full", "forget_size": None, "seed": tuning.seed}
+        inputs = {"base": tuning.base, **dataset}
+        yield Artifact(tuning.original, "finetune", training, options, inputs)
     for size in file.forget_sizes:
-        for seed in GOLD_SEEDS:
-            options = {"part": "retain", "forget_size": size, "seed": seed}
-            yield Artifact(gold_run(size, seed), "finetune", training, options, inputs)
+        for tuning in both:
+            options = {"part": "retain", "forget_size": size, "seed": tuning.seed}
+            inputs = {"base": tuning.base, **dataset}
+            yield Artifact(tuning.gold(size), "finetune", training, options, inputs)
 
 
-def gold_records(suite: Suite, forget_size: int) -> str | None:
+def gold_records(suite: Suite, tuning: Tuning, forget_size: int) -> str | None:
     """What models of words are compared with; those of faces are attacked instead."""
-    return None if suite.domain == "vision" else records_of(gold_run(forget_size))
+    return None if suite.domain == "vision" else records_of(tuning.gold(forget_size))

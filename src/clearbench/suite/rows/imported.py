@@ -21,6 +21,7 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
                 "imported",
                 forget_size,
                 group=f"imported/{name}",
+                base=None,
                 stack=(_log(name, "model"),),
                 records=_log(name, "model"),
                 gold=_log(name, "gold"),

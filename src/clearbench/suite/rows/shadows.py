@@ -7,6 +7,7 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.evaluation import evaluated
 from clearbench.suite.rows.cells import unlearning
 from clearbench.suite.runs import Run, records_of
+from clearbench.suite.seeds import paths
 from clearbench.suite.suite import Suite
 
 TAKEN = ("shadows",)
@@ -20,8 +21,8 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
 def artifacts(suite: Suite) -> Iterator[Artifact]:
     """The models and their records, and the records of the same models after each row's method.
 
-    One set of models serves all methods, forget sizes and seeds; it is unlearned by each method
-    at each size.
+    One set of models, on the first seed's base, serves all methods, forget sizes and seeds; it is
+    unlearned by each method at each size.
     """
     file, faces = suite.file, suite.file.faces
     if faces is None:
@@ -34,12 +35,13 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
         population=faces.population,
         forget_sizes=sorted(file.forget_sizes),
     ).model_dump()
-    inputs = {"base": "base", "dataset": "dataset"}
+    base = paths(suite)[0].tuning.base
+    inputs = {"base": base, "dataset": "dataset"}
     for number in range(faces.jobs):
         yield Artifact(trained(number), "shadows", settings, {"number": number}, inputs)
         # Of the largest size: the smaller forget sets lie in it.
         largest = max(file.forget_sizes)
-        yield evaluated(suite, records_of(trained(number)), (trained(number),), largest)
+        yield evaluated(suite, records_of(trained(number)), base, (trained(number),), largest)
     for row in file.methods:
         unlearned = UnlearnShadowsSettings(
             **unlearning(suite, row).model_dump(),
