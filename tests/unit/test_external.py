@@ -46,9 +46,9 @@ def to_make(tree, graph=None):
 
 def test_a_row_is_made_from_its_base_and_compared_with_the_gold_of_its_size(tree):
     graph = tree.graph
-    assert graph[ROW].inputs == {"base": "base"}
+    assert graph[ROW].inputs == {"base": "base/seed0"}
     assert graph[f"evaluate/{ROW}"].inputs == {
-        "base": "base",
+        "base": "base/seed0",
         "model/0": ROW,
         "dataset": "dataset",
     }
@@ -59,7 +59,7 @@ def test_an_adapter_can_lie_on_the_original(tmp_path):
     row = {"model": "theirs", "forget_size": 10, "on": "original"}
     graph = Graph(small(tmp_path, external={"theirs": row}))
     inputs = graph[f"evaluate/{ROW}"].inputs
-    assert (inputs["model/0"], inputs["model/1"]) == ("original", ROW)
+    assert (inputs["model/0"], inputs["model/1"]) == ("original/seed0", ROW)
 
 
 def test_a_row_is_in_the_tables_and_says_that_it_was_made_elsewhere(tree):

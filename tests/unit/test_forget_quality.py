@@ -171,9 +171,9 @@ CELL = ("comparison", "floor/forget10:forget_quality_js")
 
 def test_the_audit_draws_a_bound_again_and_finds_an_edited_one(tree):
     assert audit(tree)[CELL] is None
-    path = tree.root / "score/floor/forget10" / SCORES
+    path = tree.root / "score/floor/forget10/seed0" / SCORES
     path.write_text(path.read_text().replace("0.", "0.9", 1))
-    assert "score/floor/forget10" in audit(tree)[CELL]
+    assert "score/floor/forget10/seed0" in audit(tree)[CELL]
 
 
 def test_the_audit_finds_edited_draws(tree):
@@ -195,6 +195,6 @@ def test_a_bound_is_scored_by_the_command_that_its_record_tells(tree, tmp_path):
     out = tmp_path / "again"
     words = ["score", "--gold", str(records), "--bound", "floor", "--out", str(out)]
     cli(words, standalone_mode=False)
-    made = tree.root / "score/floor/forget10"
+    made = tree.root / "score/floor/forget10/seed0"
     assert (out / SCORES).read_bytes() == (made / SCORES).read_bytes()
     assert (out / DRAWS).read_bytes() == (made / DRAWS).read_bytes()

@@ -516,7 +516,8 @@ def test_a_cell_may_be_gold_to_the_last_digit_and_a_model_from_elsewhere_may_not
     with pytest.raises(UserError, match=r"evaluate/external/mine: .*not judged against itself"):
         score({"records": evaluated.root / "evaluate/external/mine", "gold": gold})
     other = evaluated.root / "evaluate/gold/forget10/seed1"
-    found = score({"records": evaluated.root / "evaluate/external/mine", "gold": other}).scores
+    folders = {"records": evaluated.root / "evaluate/external/mine", "gold": other}
+    found = score(folders, bases="other").scores
     assert found["forget_quality_js"] < 1
 
 
@@ -529,7 +530,7 @@ OTHER = Made(files={"rows.txt": "other"})
         ({"evaluate": {"max_new_tokens": 8}}, {}, r"max_new_tokens \(8\) than .* \(64\)"),
         ({"evaluate": {"batch_size": 8}}, {}, None),
         ({}, {"dataset": OTHER}, "dataset"),
-        ({}, {"base": OTHER}, "base"),
+        ({}, {"base/seed0": OTHER}, "base"),
     ],
 )
 def test_a_gold_that_was_evaluated_in_another_way_is_refused(

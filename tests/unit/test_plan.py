@@ -95,7 +95,7 @@ def known(tmp_path):
     )
     tree = SyntheticTree(suite, tmp_path / "results")
     measured = "unlearn/npo/text/forget10/seed0"
-    for name in ("generate", "dataset", "base", "original", measured):
+    for name in ("generate", "dataset", "base/seed0", "original/seed0", measured):
         tree.put(name, MEASURED)
     return Experience([Tree(tree.root)]), tree.graph
 
@@ -132,7 +132,7 @@ def test_a_suite_of_the_paper_is_told_by_one_cell(tmp_path):
     suite = load_suite("paper-llava", ROOT)
     tree = SyntheticTree(suite, tmp_path)
     run = "npo/visual/forget05/seed42"
-    shared = ("dataset", "base", "original", "reference")
+    shared = ("dataset", "base/seed0", "original/seed0", "reference/seed0")
     for name in (*shared, f"unlearn/{run}", f"evaluate/{run}"):
         tree.put(name, MEASURED)
     experience = Experience([Tree(tree.root)])
@@ -223,7 +223,13 @@ OF_A_CELL = 3 + 0
 def test_the_original_and_one_cell_tell_what_the_models_of_an_attack_take(tmp_path, name, work):
     suite = write_suite(tmp_path, **FACES)
     tree = SyntheticTree(suite, tmp_path / "results")
-    for made in ("generate", "dataset", "base", "original", "unlearn/ga/visual/forget10/seed0"):
+    for made in (
+        "generate",
+        "dataset",
+        "base/seed0",
+        "original/seed0",
+        "unlearn/ga/visual/forget10/seed0",
+    ):
         tree.put(made, MEASURED)
     cost = estimate(Experience([Tree(tree.root)]), tree.graph, name)
     assert cost.seconds == pytest.approx(30 + 100 * work)
@@ -233,7 +239,7 @@ def test_the_original_and_one_cell_tell_what_the_models_of_an_attack_take(tmp_pa
 def test_jobs_of_an_attack_tell_the_others_of_it(tmp_path):
     suite = write_suite(tmp_path, **FACES)
     tree = SyntheticTree(suite, tmp_path / "results")
-    for made in ("generate", "dataset", "base", "original", "shadows/0"):
+    for made in ("generate", "dataset", "base/seed0", "original/seed0", "shadows/0"):
         tree.put(made, Made(seconds=500.0, measures={"training_seconds": 400.0}))
     tree.put("unlearn_shadows/ga/forget01/0", MEASURED)
     experience = Experience([Tree(tree.root)])
@@ -261,7 +267,7 @@ def test_the_plan_tells_answers_that_are_longer_than_the_limit(tmp_path, limit, 
     tree = SyntheticTree(suite, tmp_path / "results")
     for name in ("generate", "dataset"):
         tree.put(name)
-    tree.put("base", Made(measures={"steps": 3, "answer_tokens": LENGTHS}))
+    tree.put("base/seed0", Made(measures={"steps": 3, "answer_tokens": LENGTHS}))
     answers = long_answers(tree.graph, Tree(tree.root), True)
     assert answers == found
     said = list(report_long(answers, limit))

@@ -70,10 +70,10 @@ def test_several_gpus_start_a_process_each_inside_the_one_job(mini):
         return Graph(mini.suite).command(name, Path("results/mini"))
 
     cell = "unlearn/ga/text/forget10/seed0"
-    assert words("original")[:2] == ["clearbench", "finetune"]
+    assert words("original/seed0")[:2] == ["clearbench", "finetune"]
     assert words(cell)[:2] == ["clearbench", "unlearn"]
     two = {"domain": "text", "hub": "some/model", "resources": {"unlearn": {"gpus": 2}}}
     mini.suite = replace(mini.suite, model=validate(ModelSpec, two, "test"))
     assert words(cell)[:4] == ["clearbench", "--processes", "2", "unlearn"]
-    assert words("original")[:2] == ["clearbench", "finetune"]
+    assert words("original/seed0")[:2] == ["clearbench", "finetune"]
     assert mini.resources("unlearn")["gres"] == "gpu:2"

@@ -30,7 +30,7 @@ from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from clearbench.tables.ahead import p_value, significant
 from clearbench.tables.base import make_entry, score_column
-from synthetic import Made, SyntheticTree, draw_scores, write_suite
+from synthetic import LeftOut, Made, SyntheticTree, draw_scores, write_suite
 
 HEADLINE = ("real", "retain", "forget", "forget_quality_js")
 
@@ -405,10 +405,10 @@ def test_a_method_that_diverged_has_no_rank_and_takes_none(tree):
 
 
 class Drawn(SyntheticTree):
-    """A results tree of one seed, with the records of each method's run as they are given."""
+    """A results tree of two seeds, with the records of each method's runs as they are given."""
 
     def __init__(self, folder, given, **changes):
-        suite = {"methods": {name: {} for name in given}, "modalities": ["text"], "seeds": [0]}
+        suite = {"methods": {name: {} for name in given}, "modalities": ["text"], "seeds": [0, 1]}
         suite = write_suite(folder, **{**suite, **changes})
         super().__init__(suite, folder / "results/small", records=True)
         self._given = given
@@ -438,7 +438,9 @@ def test_models_are_compared_on_the_same_drawn_persons(tmp_path):
     given = {"ga": sample, "gd": shifted(sample, 0.1)}
     tree = Drawn(tmp_path, given).build()
     one, other = entries_of(tree, given, "retain")
-    assert one.interval == ends(score_records(sample, tree.records("gold")), "retain")
+    alone = ends(score_records(sample, tree.records("gold")), "retain")
+    # The seeds agree to the last digit, so all noise is that of persons.
+    assert one.interval == pytest.approx(alone, rel=1e-12)
     assert one.interval[0] < other.interval[1] < one.interval[1]
     assert p_value(one, other) < 1e-3
     assert p_value(one, one) == 1
@@ -468,11 +470,40 @@ def test_a_lead_is_held_against_the_number_of_comparisons(tmp_path):
 
 def test_two_models_of_many_seeds_are_compared_seed_by_seed_and_on_the_same_persons(tmp_path):
     sample = about_persons(records(0, 80), 4, True)
-    tree = Drawn(tmp_path, {"ga": sample, "gd": shifted(sample, 0.1)}, seeds=[0, 1]).build()
+    tree = Drawn(tmp_path, {"ga": sample, "gd": shifted(sample, 0.1)}, seeds=[0, 1, 2]).build()
     one, other = entries_of(tree, ["ga", "gd"], "retain")
     # The seeds agree to the last digit, so all noise is that of persons.
-    single = [replace(entry, runs=entry.runs[:1]) for entry in (one, other)]
-    assert p_value(one, other) == pytest.approx(p_value(*single), rel=1e-6)
+    two = [replace(entry, runs=entry.runs[:2]) for entry in (one, other)]
+    assert p_value(one, other) == pytest.approx(p_value(*two), rel=1e-6)
+
+
+def test_one_seed_tells_nothing_of_another_run_so_nothing_is_ranked(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    tree = Drawn(tmp_path, {"ga": sample, "gd": shifted(sample, 3.0)}, seeds=[0]).build()
+    one, other = entries_of(tree, ["ga", "gd"], "retain")
+    assert one.interval[0] > other.interval[1]
+    assert p_value(one, other) == 1
+    lines = decided(tree, "ranking").splitlines()
+    rows = [line for line in lines if line.startswith(("| ga", "| gd"))]
+    cells = [cell.strip() for row in rows for cell in row.split("|")[2:-1]]
+    assert len(cells) == 10
+    shown = re.compile(r"-?\d\.\d{3}( \[-?[\d.]+, -?[\d.]+\])?( ‡)?")
+    assert [cell for cell in cells if not shown.fullmatch(cell)] == []
+    said = "One seed (0): how far another run would lie from these numbers is not known"
+    tables = sorted((tree.root / TABLES).glob("*.md"))
+    assert len(tables) > 8
+    for table in tables:
+        assert table.read_text().startswith(said), table.name
+        assert said in table.with_suffix(".tex").read_text().partition("\\begin{table}")[0]
+
+
+def test_where_one_of_several_seeds_is_there_nothing_is_ranked_yet(tmp_path):
+    sample = about_persons(records(0, 80), 4, True)
+    tree = Drawn(tmp_path, {"ga": sample, "gd": shifted(sample, 3.0)})
+    tree.build({"unlearn/ga/text/forget10/seed1": LeftOut(), TABLES: LeftOut()})
+    one, other = entries_of(tree, ["ga", "gd"], "retain")
+    assert one.mean != other.mean
+    assert p_value(one, other) == 1
 
 
 def decided(tree, name="comparison"):
@@ -556,6 +587,7 @@ def test_all_of_three_persons_are_not_ahead_of_none_of_them_for_sure(tmp_path, s
 def test_of_a_single_person_nobody_is_ahead(tmp_path):
     """Neither another person nor another seed tells of any noise, so nothing is known of it."""
     models = {name: with_persons(records(seed, 80), 1) for seed, name in enumerate(("ga", "gd"))}
-    one, other = entries_of(Drawn(tmp_path, models).build(), ["ga", "gd"], "retain")
+    tree = Drawn(tmp_path, models, seeds=[0]).build()
+    one, other = entries_of(tree, ["ga", "gd"], "retain")
     assert one.mean != other.mean
     assert p_value(one, other) == 1

@@ -77,13 +77,17 @@ def notes(tree, table="comparison"):
     return [text for text in (tree.out / f"{table}.md").read_text().splitlines() if text[:1] == "-"]
 
 
+def head(tree, table="comparison"):
+    return (tree.out / f"{table}.md").read_text().splitlines()[0]
+
+
 def seeds_of(method, modality, size="forget10"):
     return [f"{method}/{modality}/{size}/seed{seed}" for seed in (0, 1, 2)]
 
 
 def test_every_table_is_written_in_every_format(tree):
     frames = make_tables(tree.build())
-    others = {"overhead", "ranking", "table1", "table3", "table6", "published_vs_paper"}
+    others = {"noise", "overhead", "ranking", "table1", "table3", "table6", "published_vs_paper"}
     assert set(builders("multimodal")) == TABLES | others
     endings = ("csv", "md", "tex", "sources.json")
     files = {f"{name}.{ending}" for name in TABLES for ending in endings}
@@ -103,7 +107,10 @@ def test_mean_and_deviation_over_seeds_are_those_of_numpy(tree):
     numbers = [draw_scores(run)["real"] for run in seeds_of("ga", "text")]
     shown = f"{np.mean(numbers):.3f} ± {np.std(numbers, ddof=1):.3f}"
     assert row(tree, "ga", "text")[0] == shown
-    assert "- Mean ± sample standard deviation over 3 seeds (0, 1, 2)." in notes(tree)
+    assert head(tree) == (
+        "Mean ± sample standard deviation over 3 seeds (0, 1, 2), each with its own base, original"
+        " and gold."
+    )
 
 
 def test_one_run_shows_no_deviation(tmp_path):
@@ -113,18 +120,21 @@ def test_one_run_shows_no_deviation(tmp_path):
     assert np.isnan(found.std)
     text = (tree.out / "comparison.md").read_text()
     assert "±" not in text
-    assert "- One seed (4), so no spread." in notes(tree)
+    assert head(tree).startswith("One seed (4): how far another run would lie")
 
 
 def test_controls_come_first(tree):
     frames = make_tables(tree.build())
-    controls, methods = ["original", "gold", "gold (seed 1)"], ["retain_ft", "ga"]
+    controls, methods = ["original", "gold", "second gold"], ["retain_ft", "ga"]
     bounds = ["floor: random losses", "ceiling: gold drawn anew"]
     for name, frame in frames.items():
         between = bounds if name == "comparison" else []
         assert list(frame.method.unique()) == [*controls, *between, *methods]
-    second = line(frames["comparison"], "gold (seed 1)")
-    assert second.mean == draw_scores("gold/forget10/seed1")["real"]
+    second = line(frames["comparison"], "second gold")
+    pairs = [f"second_gold/forget10/seed{b}-seed{a}" for a, b in ((0, 1), (0, 2), (1, 2))]
+    assert second.mean == pytest.approx(np.mean([draw_scores(pair)["real"] for pair in pairs]))
+    gold = line(frames["comparison"], "gold")
+    assert gold.mean == np.mean([draw_scores(f"gold/forget10/seed{s}")["real"] for s in range(3)])
 
 
 def test_a_diverged_cell_shows_its_step(tree):
@@ -244,17 +254,23 @@ def test_data_made_again_leave_no_number_of_the_old_ones(tree):
     tree.build().put("dataset", Made(files={"data/rows.txt": "other rows"}))
     frame = make_tables(tree, partial=True)["comparison"]
     assert set(frame.status) == {"missing"}
-    (remark,) = (note for note in notes(tree) if note.startswith("- ["))
-    assert "made from another dataset than the one here: original/forget10, " in remark
+    remark, *_ = (note for note in notes(tree) if note.startswith("- ["))
+    assert "made from another dataset than the one here: original/forget10/seed0, " in remark
 
 
 def test_a_failure_above_all_cells_is_told_in_one_remark(tree):
-    frames = make_tables(tree.build({"original": Failed("no data")}), partial=True)
+    frames = make_tables(tree.build({"original/seed0": Failed("no data")}), partial=True)
     assert line(frames["comparison"], "gold").status == "ok"
-    assert line(frames["comparison"], "ga", "text").status == "failed"
+    # The other seeds have originals of their own.
+    found = line(frames["comparison"], "ga", "text")
+    assert (found.status, found.n) == ("partial", 2)
     (remark,) = (note for note in notes(tree) if "failed" in note)
-    assert remark.startswith("- [1] original failed: RuntimeError: no data: original/forget10, ")
-    assert remark.endswith(" and 7 more")
+    assert remark.startswith(
+        "- [1] original failed: RuntimeError: no data: original/forget10/seed0, "
+    )
+    assert remark.endswith(
+        "retain_ft/visual/forget10/seed0, ga/text/forget10/seed0, ga/visual/forget10/seed0"
+    )
 
 
 def test_missing_scores_stop_the_tables_unless_they_may_be_partial(tree):
@@ -284,13 +300,13 @@ def test_partial_tables_are_not_taken_for_whole_ones(tree):
 
 
 def test_identical_outputs_are_flagged(tree):
-    alike = {"original/forget10", "ga/text/forget10/seed0"}
+    alike = {"original/forget10/seed0", "ga/text/forget10/seed0"}
     twins = {"ga/visual/forget10/seed1", "retain_ft/visual/forget10/seed1"}
     states = {f"evaluate/{run}": Made(files={RECORDS: "the original's"}) for run in alike}
     states |= {f"unlearn/{run}": Made(files={"model.safetensors": "same"}) for run in twins}
     make_tables(tree.build(states))
     said = notes(tree)
-    assert "- [1] bit-identical outputs: original/forget10, ga/text/forget10/seed0" in said
+    assert "- [1] bit-identical outputs: original/forget10/seed0, ga/text/forget10/seed0" in said
     listed = "retain_ft/visual/forget10/seed1, ga/visual/forget10/seed1"
     assert f"- [2] bit-identical outputs: {listed}" in said
     text = (tree.out / "comparison.md").read_text()
@@ -302,8 +318,8 @@ def test_identical_outputs_are_flagged(tree):
 def test_true_answers_that_are_longer_than_greedy_ones_are_told(tmp_path, count, told):
     suite = write_suite(tmp_path, seeds=[0], forget_sizes=[1, 10], evaluate={"max_new_tokens": 7})
     measured = Made(measures={"samples": 20, "longer_answers": count})
-    states = {f"evaluate/{run}/forget10": measured for run in ("original",)}
-    states["evaluate/ga/text/forget10/seed0"] = measured
+    runs = ("original/forget10/seed0", "ga/text/forget10/seed0")
+    states = {f"evaluate/{run}": measured for run in runs}
     tree = SyntheticTree(suite, tmp_path / "results/small").build(states)
     for name in ("comparison.md", "tasks.md", "comparison.tex"):
         text = (tree.root / NAME / name).read_text()
@@ -344,7 +360,7 @@ def read(tree, path, key):
 def test_costs_are_read_from_the_records_of_the_runs(tree):
     cost = {"samples_per_second": 8.0, "stored_bytes": 2**21, "note": "words are no figures"}
     states = {f"unlearn/{run}": Made(measures=cost) for run in seeds_of("ga", "text")}
-    states["original"] = Made(measures={"stored_bytes": 2**20})
+    states |= {f"original/seed{seed}": Made(measures={"stored_bytes": 2**20}) for seed in range(3)}
     frame = make_tables(tree.build(states))["cost"]
     assert line(frame, "ga", "text", "train/measures/stored_bytes").mean == 2**21
     assert line(frame, "original", metric="train/measures/samples_per_second").status == "absent"

@@ -188,7 +188,7 @@ def test_a_cell_shows_its_chain_down_to_the_data(finished):
     done = finished.clearbench("audit", "--cell", f"{CELL}:retain")
     assert done.status == 0
     assert done.output.startswith(f"{CELL}:retain = {score['retain']!r}\n")
-    for name in ("generate", "dataset", "base", "original", GOLD, f"unlearn/{CELL}"):
+    for name in ("generate", "dataset", "base/seed0", "original/seed0", GOLD, f"unlearn/{CELL}"):
         assert f": {name}  ok" in done.output
 
     done = finished.clearbench("audit", "--json", "--cell", f"{CELL}:retain")

@@ -120,7 +120,7 @@ def test_an_author_and_all_data_can_be_in_it_and_it_is_still_valid(finished, tmp
     done = export(finished, out, "--with-data", "--author", "Ada Lovelace", "--orcid", orcid)
     assert done.returncode == 0, done.stderr
     found = entities(out)
-    assert found["./"]["author"] == found["#job/base"]["agent"] == {"@id": orcid}
+    assert found["./"]["author"] == found["#job/base/seed0"]["agent"] == {"@id": orcid}
     for path in finished.results().glob("*/**/*.safetensors"):
         assert (out / path.relative_to(finished.folder)).read_bytes() == path.read_bytes()
     assert not [name for name in found if name.startswith("#results/")]
@@ -222,7 +222,13 @@ def test_from_a_table_one_walks_to_the_dataset_by_following_actions(crate):
         return found
 
     entity = loaded.get("results/suite/tables/comparison.csv")
-    for name in (f"score/{CELL}", f"evaluate/{CELL}", f"unlearn/{CELL}", "original", "dataset"):
+    for name in (
+        f"score/{CELL}",
+        f"evaluate/{CELL}",
+        f"unlearn/{CELL}",
+        "original/seed0",
+        "dataset",
+    ):
         entity = source(entity, name)
     assert source(entity, "generate")["name"] == "generate"
 
@@ -262,7 +268,7 @@ def retune(bench):
 
 
 def distrust(bench):
-    (bench.results() / "base/invalid.json").write_text(json.dumps({"reason": "wrong disk"}))
+    (bench.results() / "base/seed0/invalid.json").write_text(json.dumps({"reason": "wrong disk"}))
 
 
 @pytest.mark.parametrize(
@@ -272,7 +278,7 @@ def distrust(bench):
         (lose, f"evaluate/{CELL}", "it was not made yet"),
         (swap, f"evaluate/{CELL}", "made from another model/1 than the one here"),
         (retune, "unlearn/retain_ft/text/forget10/seed0", "training.lr: 0.001 → 0.0005"),
-        (distrust, "base", "marked as untrusted (wrong disk)"),
+        (distrust, "base/seed0", "marked as untrusted (wrong disk)"),
     ],
     ids=["tampered", "missing", "swapped", "other settings", "untrusted"],
 )
@@ -365,7 +371,7 @@ def test_data_from_elsewhere_an_image_and_a_diverged_cell_are_told(
     assert done.returncode == 0, done.stderr
     found = entities(tmp_path / "crate")
     assert {"@id": f"#outside/{folder_digest(data)}"} in found["#job/dataset"]["object"]
-    assert found[found["#job/base"]["containerImage"]["@id"]]["sha256"] == "ab" * 32
+    assert found[found["#job/base/seed0"]["containerImage"]["@id"]]["sha256"] == "ab" * 32
     for stage in ("unlearn", "evaluate", "score"):
         job = found[f"#job/{stage}/{cell}"]
         assert job["actionStatus"] == "http://schema.org/FailedActionStatus"

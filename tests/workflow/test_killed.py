@@ -42,12 +42,12 @@ def is_job(process, stage):
 
 def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finished):
     fresh.write()
-    with run_to_the_middle(fresh, part_folder(fresh.results() / "base")) as snakemake:
+    with run_to_the_middle(fresh, part_folder(fresh.results() / "base/seed0")) as snakemake:
         processes = psutil.Process(snakemake.pid).children(recursive=True)
         (job,) = (process for process in processes if is_job(process, "base"))
         job.kill()
         assert snakemake.wait() != 0
-    assert not (fresh.results() / "base").exists()
+    assert not (fresh.results() / "base/seed0").exists()
 
     done = fresh.snakemake()
     assert done.status == 0, done.output

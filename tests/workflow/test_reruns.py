@@ -21,7 +21,7 @@ from clearbench.suite.load import load_suite
 NPO = {f"{stage}/npo/*" for stage in ("unlearn", "evaluate", "score")}
 CELL = "npo/text/forget10/seed0"
 ADAPTER = f"unlearn/{CELL}/adapter_model.safetensors"
-MODELS = {"base", "original", "gold/*", "unlearn/*", "evaluate/*", "score/*", "tables"}
+MODELS = {"base/*", "original/*", "gold/*", "unlearn/*", "evaluate/*", "score/*", "tables"}
 EVERYTHING = {"generate", "dataset", *MODELS}
 
 
@@ -205,11 +205,11 @@ def comment_lock(bench):
         (delete(f"score/{CELL}/scores.json"), {f"score/{CELL}"}),
         (delete(f"evaluate/{CELL}/provenance.json"), {f"evaluate/{CELL}", "tables"}),
         (corrupt(ADAPTER), {f"unlearn/{CELL}", "tables"}),
-        (corrupt("original/model.safetensors"), {"original", "tables"}),
+        (corrupt("original/seed0/model.safetensors"), {"original/seed0", "tables"}),
         (set_lock, EVERYTHING),
         (comment_lock, set()),
         # It comes out the same.
-        (delete("original"), {"original", "tables"}),
+        (delete("original/seed0"), {"original/seed0", "tables"}),
     ],
     ids=lambda value: getattr(value, "__name__", None),
 )

@@ -18,7 +18,7 @@ def runs(suite, forget_size):
         "text",
         forget_size,
         group=name,
-        stack=("original", *cells),
+        stack=("original/seed0", *cells),
         records=records_of(name),
         gold=gold_records(suite, forget_size),
         trained=False,

@@ -31,7 +31,7 @@ def test_every_table_is_there_in_every_format(finished):
 
 def test_every_row_has_its_numbers(finished):
     cells = [(method, modality) for method in ("retain_ft", "npo") for modality in ("text", "both")]
-    controls = [(name, "-") for name in ("original", "gold", "gold (seed 1)")]
+    controls = [(name, "-") for name in ("original", "gold", "second gold")]
     drawn = [("floor: random losses", "drawn"), ("ceiling: gold drawn anew", "drawn")]
     for name in TABLES:
         frame = finished.table(name)

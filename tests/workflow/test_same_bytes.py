@@ -44,7 +44,7 @@ def test_a_site_may_free_the_kernels_and_tables_and_audit_tell_of_the_mixture(be
     assert done.status == 0, done.output
     kinds = {name: facts(bench, name)["kernels"]["kernels"] for name in bench.records()}
     assert kinds[f"unlearn/{CELL}"] == kinds[f"evaluate/{CELL}"] == "native"
-    assert kinds["base"] == kinds["unlearn/npo/text/forget10/seed0"] == "pinned"
+    assert kinds["base/seed0"] == kinds["unlearn/npo/text/forget10/seed0"] == "pinned"
     table = (bench.results() / "tables/comparison.md").read_text()
     (line,) = re.findall(r"^- (mixed hardware, .*)$", table, re.M)
     assert "unlearn (1 on " in line

@@ -61,7 +61,7 @@ def test_a_changed_input_is_told_with_the_job_that_made_it(bench):
     assert done.status == 0, done.output
     output = bench.clearbench("why", f"results/suite/unlearn/{CELL}").output
     (line,) = (line for line in output.splitlines() if "input:" in line)
-    made = json.loads(bench.records()["original"])["started"]
+    made = json.loads(bench.records()["original/seed0"])["started"]
     digests = r"[0-9a-f]{12} → [0-9a-f]{12}"
     assert re.fullmatch(
         rf"  input: original: {digests}, original as made at {re.escape(made)}", line

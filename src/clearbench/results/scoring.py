@@ -30,8 +30,8 @@ def score(
     `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
     vision model, which alone has an `enrolment`, the records of all models of the attack, of which
     those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
-    With `prompts` other, a log's questions are not compared with its gold's; with `bases` other, the
-    two are golds of different seeds. `tasks` are those that the suite's layout declares itself.
+    With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
+    the two are golds of different seeds. `tasks` are those that the suite's layout declares itself.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """

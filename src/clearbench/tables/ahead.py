@@ -41,9 +41,9 @@ def p_value(one: Entry, other: Entry) -> float:
 
     Over the seeds that both have. Its variance is that between seeds, of their differences, and
     that between persons, of the difference in each draw of persons, the same persons for both,
-    where it is known. Student's t, with degrees of freedom by Welch and Satterthwaite. 1 where fewer than
-    two seeds are in common, which tell nothing of another run; where both variances are 0, 0 or,
-    without a difference, 1.
+    where it is known. Student's t, with degrees of freedom by Welch and Satterthwaite. 1 where
+    fewer than two seeds are in common, which tell nothing of another run; where both variances are
+    0, 0 or, without a difference, 1.
     """
     # Imported here: it loads numpy, which takes longer than looking up all tables.
     from scipy.special import stdtr
