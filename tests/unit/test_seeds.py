@@ -5,7 +5,7 @@ import pytest
 from clearbench.errors import UserError
 from clearbench.results.scoring import score
 from clearbench.suite.graph import Graph
-from clearbench.suite.seeds import LARGEST_SEED
+from clearbench.suite.runs import LARGEST_SEED
 from synthetic import SyntheticTree, write_suite
 
 CELL = "ga/text/forget10"

@@ -446,7 +446,7 @@ def test_models_are_compared_on_the_same_drawn_persons(tmp_path):
     assert p_value(one, one) == 1
     assert significant([one, other]) == {(0, 1)}
     rows = (tree.root / TABLES / "ranking.md").read_text().splitlines()
-    found = {r.split("|")[1].strip(): r.split("|")[3].split()[-1] for r in rows if "| g" in r[:4]}
+    found = {r.split()[1]: r.split("|")[3].split()[-1] for r in rows if "| g" in r[:4]}
     assert found == {"ga": "1", "gd": "2"}
 
 
@@ -491,7 +491,7 @@ def test_one_seed_tells_nothing_of_another_run_so_nothing_is_ranked(tmp_path):
     assert [cell for cell in cells if not shown.fullmatch(cell)] == []
     said = "One seed (0): how far another run would lie from these numbers is not known"
     tables = sorted((tree.root / TABLES).glob("*.md"))
-    assert len(tables) > 8
+    assert len(tables) > 6
     for table in tables:
         assert table.read_text().startswith(said), table.name
         assert said in table.with_suffix(".tex").read_text().partition("\\begin{table}")[0]
@@ -516,7 +516,7 @@ def test_a_mean_that_one_term_decides_says_which_and_has_no_rank(tmp_path):
     tree = Drawn(tmp_path, {"ga": mute, "gd": sample}).build()
     text = decided(tree)
     (row,) = (line for line in text.splitlines() if line.startswith("| ga"))
-    assert row.split("|")[5].strip() == "0.000 ‡"
+    assert row.split("|")[5].strip() == "0.000 ± 0.000 ‡"
     assert "forget/captions/rouge_l of ga/text/forget10/seed0 (0.000)" in text
     (ranked,) = (line for line in decided(tree, "ranking").splitlines() if line[:4] == "| ga")
     assert ranked.split("|")[4].split()[0] == "0.000"
@@ -533,7 +533,7 @@ def test_a_mean_of_which_all_terms_are_small_is_not_marked(tmp_path):
     ]
     tree = Drawn(tmp_path, {"ga": gone, "gd": sample}).build()
     (row,) = (line for line in decided(tree).splitlines() if line.startswith("| ga"))
-    assert row.split("|")[4].strip() == "0.000"
+    assert row.split("|")[4].strip() == "0.000 ± 0.000"
 
 
 def test_a_broken_model_is_marked_and_ranked_last_by_forgetting(tmp_path):
@@ -556,7 +556,8 @@ def test_a_broken_model_is_marked_and_ranked_last_by_forgetting(tmp_path):
             found[line[2:4]] = [c.split()[-1] for c in line.split("|")[5:7]]
     assert found == {"ga": ["2", "2"], "gd": ["1", "1"]}
     (mark,) = re.findall(r"^- (\[\d\]) retain below 50% of the original's.*: ga/text", text, re.M)
-    assert re.findall(r"^\| (g\w) .*?(\[\d\])", decided(tree), re.M)[-1] == ("ga", mark)
+    marked = [line[:4] for line in decided(tree).splitlines() if line[:1] == "|" and mark in line]
+    assert marked == ["| ga"]
 
 
 def test_few_persons_are_told_in_the_table(tmp_path):
@@ -571,7 +572,7 @@ def at_end(right):
     return [replace(r, generated=r.answer if right else "no") for r in sample]
 
 
-@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]])
+@pytest.mark.parametrize("seeds", [[0, 1], [0, 1, 2]])
 def test_all_of_three_persons_are_not_ahead_of_none_of_them_for_sure(tmp_path, seeds):
     tree = Drawn(tmp_path, {"ga": at_end(1.0), "gd": at_end(0.0)}, seeds=seeds).build()
     one, other = entries_of(tree, ["ga", "gd"], "retain")

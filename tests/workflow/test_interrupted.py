@@ -181,8 +181,8 @@ def test_a_full_disk_ends_each_job_in_one_line_and_costs_no_result(fresh, finish
     names = [
         "generate",
         "dataset",
-        "base",
-        "original",
+        "base/seed0",
+        "original/seed0",
         "gold/forget10/seed0",
         *(f"{stage}/npo/both/forget10/seed0" for stage in ("unlearn", "evaluate", "score")),
         "tables",

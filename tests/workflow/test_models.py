@@ -24,8 +24,8 @@ def test_adapters_and_full_weights_can_be_stacked(bench):
     assert set(of_models(bench.table()).status) == {"ok"}
     assert "base" not in done.jobs
     kinds = {
-        "base": FULL,
-        "original": ADAPTER,
+        "base/seed0": FULL,
+        "original/seed0": ADAPTER,
         "gold/forget10/seed0": ADAPTER,
         "unlearn/retain_ft/text/forget10/seed0": FULL,
         "unlearn/npo/text/forget10/seed0": ADAPTER,

@@ -4,6 +4,7 @@ STACKED = '''"""A method's cell laid on another method's cell."""
 
 from clearbench.suite.rows.controls import gold_records
 from clearbench.suite.runs import Run, records_of
+from clearbench.suite.seeds import paths
 
 TAKEN = ("stacked",)
 
@@ -11,6 +12,7 @@ TAKEN = ("stacked",)
 def runs(suite, forget_size):
     """One row a size."""
     name = f"stacked/forget{forget_size}"
+    start = paths(suite)[0].tuning
     cells = [f"unlearn/{row}/text/forget{forget_size}/seed0" for row in ("retain_ft", "npo")]
     yield Run(
         name,
@@ -18,9 +20,10 @@ def runs(suite, forget_size):
         "text",
         forget_size,
         group=name,
-        stack=("original/seed0", *cells),
+        base=start.base,
+        stack=(start.original, *cells),
         records=records_of(name),
-        gold=gold_records(suite, forget_size),
+        gold=gold_records(suite, start, forget_size),
         trained=False,
         note="stacked: two adapters, one on the other.",
     )
@@ -37,7 +40,7 @@ def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
     before = bench.files()
     (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
     bench.edit("suite/rows/__init__.py", "import bounds, ", "import stacked, bounds, ")
-    bench.edit("suite/rows/__init__.py", "cells, shadows)\n", "cells, stacked, shadows)\n")
+    bench.edit("suite/rows/__init__.py", "cells, repeats, ", "cells, stacked, repeats, ")
     after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 2
     scores = {

@@ -13,7 +13,7 @@ import click
 
 from clearbench.cli.stages import FOLDER, TOLD, read_settings
 from clearbench.plugins import Plugin, import_origin, load, named, path_of
-from clearbench.suite.seeds import LARGEST_SEED
+from clearbench.suite.runs import LARGEST_SEED
 
 
 def commands(written: Collection[str]) -> list[click.Command]:

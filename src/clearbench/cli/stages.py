@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from clearbench.config.strict import validate
 from clearbench.errors import UserError
-from clearbench.suite.seeds import LARGEST_SEED
+from clearbench.suite.runs import LARGEST_SEED
 
 _Settings = TypeVar("_Settings", bound=BaseModel)
 FOLDER = click.Path(path_type=Path)

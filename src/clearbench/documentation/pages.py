@@ -76,14 +76,16 @@ def _metrics() -> Iterator[str]:
         " of them count (Kish 1965): 2.2 where one has 200 and 19 have 5. A score of 0 or 1 is the"
         " same in every draw: its interval is Wilson's, of n persons 3.84/(n + 3.84) wide (0.49 of"
         " 4, 0.16 of 20). An interval may not hold what another training would give: that is for"
-        " seeds to tell. Of several seeds a table's interval is ± √(a² + b²): a over the seeds by"
+        " seeds to tell, each of which has its own base (where it is trained here), original and"
+        " gold. Of several seeds a table's interval is ± √(a² + b²): a over the seeds by"
         " Student's t, b the mean of theirs over persons, who are the same for all seeds."
     )
     yield (
         "\n`ranking` compares each pair of methods on the same drawn persons (`draws.json` beside"
         " the scores) and the same seeds: Student's t of the difference, its variance the one"
         " between persons and the one between seeds together, degrees of freedom by Welch and"
-        " Satterthwaite, at 5 %, corrected for all pairs of a column by Holm's method. A harmonic"
+        " Satterthwaite, at 5 %, corrected for all pairs of a column by Holm's method. One seed"
+        " tells nothing of another run, and ranks nothing. A harmonic"
         " mean that few of its terms decide (the median of them is more than twice the mean) is"
         " marked ‡ and has no rank. By forgetting, methods with less than half of the original's"
         " `retain` come last."

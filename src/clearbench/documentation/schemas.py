@@ -20,7 +20,7 @@ from clearbench.documentation.keys import ALLOWED, FILES
 from clearbench.suite.checks import ROW_NAME
 from clearbench.suite.load import suite_names
 from clearbench.suite.rows import taken
-from clearbench.suite.seeds import LARGEST_SEED
+from clearbench.suite.runs import LARGEST_SEED
 
 Schema = dict[str, Any]
 

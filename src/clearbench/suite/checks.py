@@ -14,7 +14,7 @@ from clearbench.config.settings import (
 from clearbench.errors import UserError, unknown
 from clearbench.hub import is_id
 from clearbench.suite.rows import taken
-from clearbench.suite.seeds import LARGEST_SEED
+from clearbench.suite.runs import LARGEST_SEED
 from clearbench.suite.suite import Suite, SuiteFile
 
 ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

@@ -6,6 +6,9 @@ from typing import Literal
 
 from clearbench.config.settings import Cell
 
+LARGEST_SEED = 2**32 - 1
+"""What every generator of random numbers takes."""
+
 
 @dataclass(frozen=True)
 class Run:

@@ -7,10 +7,8 @@ cells start from them. With `originals: shared` all seeds are of unlearning alon
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from clearbench.suite.runs import LARGEST_SEED
 from clearbench.suite.suite import Suite
-
-LARGEST_SEED = 2**32 - 1
-"""What every generator of random numbers takes."""
 
 _APART = 10_000
 """How far the seed of a repeat lies from the one before it."""
