@@ -98,7 +98,7 @@ def flip(path):
     path.write_bytes(data)
 
 
-def weights(suite, name="base"):
+def weights(suite, name="base/seed0"):
     (path,) = (suite.root / name).glob("*.safetensors")
     return path
 
@@ -198,7 +198,7 @@ def rename(folder, name):
     ],
 )
 def test_what_is_not_whole_not_proven_or_of_another_recipe_is_not_taken(first, second, change):
-    change(first, first.root / "base")
+    change(first, first.root / "base/seed0")
     assert set(look(second).sources) == {"generate", "dataset"}
     take(second)
     assert current(second) == {"generate", "dataset"}
@@ -213,8 +213,8 @@ def test_what_was_made_in_an_image_that_does_not_count_here_is_not_taken(
 
 
 def test_what_was_made_with_packages_as_they_are_here_proves_nothing_for_another(first, second):
-    reseal(first.root / "base", unlocked={"torch": "9.9"})
-    assert "base" not in look(second, here(unlocked={"torch": "9.9"})).sources
+    reseal(first.root / "base/seed0", unlocked={"torch": "9.9"})
+    assert "base/seed0" not in look(second, here(unlocked={"torch": "9.9"})).sources
 
 
 @pytest.mark.parametrize("whole", [True, False])
@@ -224,12 +224,12 @@ def test_what_is_marked_as_untrusted_here_is_made_anew(first, second, whole):
     note = json.dumps({"reason": "wrong disk", "at": "", "by": ""})
     if not whole:
         # A job that was to make it again was killed, or its files were removed.
-        shutil.rmtree(second.root / "base")
-        (second.root / "base").mkdir()
-    (second.root / "base" / INVALID).write_text(note)
+        shutil.rmtree(second.root / "base/seed0")
+        (second.root / "base/seed0").mkdir()
+    (second.root / "base/seed0" / INVALID).write_text(note)
     prospect = look(second)
     assert prospect.sources == {}
-    assert prospect.then["original"].waits == ("base",)
+    assert prospect.then["original/seed0"].waits == ("base/seed0",)
 
 
 def test_what_diverged_has_a_result_too(first, second, tmp_path):
@@ -271,15 +271,15 @@ def test_of_several_the_latest_is_taken_and_where_its_job_ran(first, second, tmp
         write_suite(tmp_path, "third", methods=FEW, **EDGES), tmp_path / "results/third"
     )
     assert set(look(third).origins.values()) == {f"first/{name}" for name in look(third).sources}
-    reseal(second.root / "base", started="2027-01-01T00:00:00+00:00")
+    reseal(second.root / "base/seed0", started="2027-01-01T00:00:00+00:00")
     assert look(third).origins["base"] == "second/base"
     # Where the better one is broken, another will do.
-    (second.root / "base" / INVALID).write_text('{"reason": "late"}')
+    (second.root / "base/seed0" / INVALID).write_text('{"reason": "late"}')
     assert look(third).origins["base"] == "first/base"
     # Each record says from where, the latest last.
-    (second.root / "base" / INVALID).unlink()
+    (second.root / "base/seed0" / INVALID).unlink()
     take(third)
-    told = [one["from"] for one in read_record(third.root / "base").facts["taken_over"]]
+    told = [one["from"] for one in read_record(third.root / "base/seed0").facts["taken_over"]]
     assert told == ["first/base", "second/base"]
 
 
@@ -304,10 +304,10 @@ def test_what_changes_while_it_is_taken_is_left_with_all_that_is_made_from_it(fi
 
 def test_what_another_job_makes_at_the_time_is_left_to_it(first, second):
     prospect = look(second)
-    with held(second.root / "base"):
+    with held(second.root / "base/seed0"):
         outcomes = dict(take_all(second.graph, prospect))
     assert outcomes == {"generate": None, "dataset": None, "base": "another job makes it"}
-    assert not (second.root / "base").exists()
+    assert not (second.root / "base/seed0").exists()
     assert not held_part(second, "base").exists()
     take(second)
     assert current(second) == shared(first, second)
@@ -380,7 +380,7 @@ def test_it_replaces_what_failed_or_was_begun_and_keeps_what_is_not_its_own(firs
     (held_part(second, "original")).mkdir()
     assert {"dataset", "base", "original"} <= take(second).keys()
     assert current(second) == shared(first, second)
-    assert not (second.root / "base" / FAILURE).exists()
+    assert not (second.root / "base/seed0" / FAILURE).exists()
     assert (old / "notes.txt").read_text() == "mine"
     assert read_record(old).facts["invalidations"] == [{"reason": "then"}]
     assert not state_folder(second.root / "original").exists()
@@ -406,7 +406,7 @@ def test_what_may_not_be_read_is_no_error_and_is_not_taken(first, second, monkey
     allowed = getattr(Path, reading)
 
     def refuse(path, **options):
-        if path.parent == first.root / "base":
+        if path.parent == first.root / "base/seed0":
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return allowed(path, **options)
 
