@@ -29,7 +29,7 @@ from clearbench.workflow.taking_over import asked_for
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
 
 CELL = "unlearn/npo/text/forget10/seed0"
-EDGES = {"modalities": ["text"], "seeds": [0]}
+EDGES = {"modalities": ["text"], "seeds": [0], "originals": "shared"}
 FEW, MORE = {"npo": {}}, {"npo": {}, "ga": {}}
 
 
@@ -190,7 +190,7 @@ def rename(folder, name):
         lambda first, base: (base / PROVENANCE).write_text(
             (base / PROVENANCE).read_text().replace('"host": "', '"host": "x')
         ),
-        lambda first, base: rename(base, ".base.part"),
+        lambda first, base: rename(base, ".seed0.part"),
     ],
     ids=[
         *("damaged", "file gone", "no record", "empty record", "no object", "other manifest"),
@@ -260,8 +260,8 @@ def test_a_row_that_gets_another_name_is_not_made_again(first, tmp_path):
 def test_other_bytes_of_an_input_here_make_what_is_below_another(first, second):
     """On a GPU the same recipe may give other bytes."""
     second.build({name: LeftOut() for name in second.graph.artifacts if "/" in name})
-    second.put("base", Made({"model.safetensors": "rounded otherwise"}))
-    second.put("original", LeftOut())
+    second.put("base/seed0", Made({"model.safetensors": "rounded otherwise"}))
+    second.put("original/seed0", LeftOut())
     assert look(second).sources == {}
 
 
@@ -272,20 +272,20 @@ def test_of_several_the_latest_is_taken_and_where_its_job_ran(first, second, tmp
     )
     assert set(look(third).origins.values()) == {f"first/{name}" for name in look(third).sources}
     reseal(second.root / "base/seed0", started="2027-01-01T00:00:00+00:00")
-    assert look(third).origins["base"] == "second/base"
+    assert look(third).origins["base/seed0"] == "second/base/seed0"
     # Where the better one is broken, another will do.
     (second.root / "base/seed0" / INVALID).write_text('{"reason": "late"}')
-    assert look(third).origins["base"] == "first/base"
+    assert look(third).origins["base/seed0"] == "first/base/seed0"
     # Each record says from where, the latest last.
     (second.root / "base/seed0" / INVALID).unlink()
     take(third)
     told = [one["from"] for one in read_record(third.root / "base/seed0").facts["taken_over"]]
-    assert told == ["first/base", "second/base"]
+    assert told == ["first/base/seed0", "second/base/seed0"]
 
 
 def test_what_changes_while_it_is_taken_is_left_with_all_that_is_made_from_it(first, second):
     prospect = look(second)
-    path = weights(first, "original")
+    path = weights(first, "original/seed0")
     before = path.read_bytes()
     path.unlink()
     path.write_bytes(before[:-1] + b"?")
@@ -293,7 +293,7 @@ def test_what_changes_while_it_is_taken_is_left_with_all_that_is_made_from_it(fi
     outcomes = dict(take_all(second.graph, prospect))
     troubles = {name: trouble for name, trouble in outcomes.items() if trouble}
     assert troubles == {
-        "original": "damaged, or just replaced",
+        "original/seed0": "damaged, or just replaced",
         "evaluate/gold/forget10/seed0": "marked as untrusted",
     }
     left = {artifact.name for artifact in second.graph.descendants(*troubles)}
@@ -306,9 +306,9 @@ def test_what_another_job_makes_at_the_time_is_left_to_it(first, second):
     prospect = look(second)
     with held(second.root / "base/seed0"):
         outcomes = dict(take_all(second.graph, prospect))
-    assert outcomes == {"generate": None, "dataset": None, "base": "another job makes it"}
+    assert outcomes == {"generate": None, "dataset": None, "base/seed0": "another job makes it"}
     assert not (second.root / "base/seed0").exists()
-    assert not held_part(second, "base").exists()
+    assert not held_part(second, "base/seed0").exists()
     take(second)
     assert current(second) == shared(first, second)
 
@@ -334,13 +334,13 @@ def test_permissions_and_files_of_others_are_not_shared(first, second, monkeypat
     path.chmod(0o600)
     take(second)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert weights(second).stat().st_mode == weights(second, "original").stat().st_mode
+    assert weights(second).stat().st_mode == weights(second, "original/seed0").stat().st_mode
     assert path.stat().st_nlink == 1
-    assert weights(second, "original").stat().st_nlink == 2
+    assert weights(second, "original/seed0").stat().st_nlink == 2
     shutil.rmtree(second.root)
     monkeypatch.setattr(takeover.os, "geteuid", lambda: 4711)
     take(second)
-    assert weights(second, "original").stat().st_nlink == 1
+    assert weights(second, "original/seed0").stat().st_nlink == 1
 
 
 def test_a_disk_that_takes_no_more_is_told_and_nothing_is_half_there(first, second, monkeypatch):
@@ -371,31 +371,31 @@ def test_what_cannot_be_put_in_its_place_waits_for_the_job(first, second, monkey
 
 
 def test_it_replaces_what_failed_or_was_begun_and_keeps_what_is_not_its_own(first, second):
-    second.build({"base": Failed("out of memory")})
+    second.build({"base/seed0": Failed("out of memory")})
     old = second.root / "dataset"
     reseal(old, settings={"layout": "another"}, invalidations=[{"reason": "then"}])
     (old / "notes.txt").write_text("mine")
-    state_folder(second.root / "original").mkdir(parents=True)
-    (state_folder(second.root / "original") / "key.safetensors").write_text("")
-    (held_part(second, "original")).mkdir()
-    assert {"dataset", "base", "original"} <= take(second).keys()
+    state_folder(second.root / "original/seed0").mkdir(parents=True)
+    (state_folder(second.root / "original/seed0") / "key.safetensors").write_text("")
+    (held_part(second, "original/seed0")).mkdir()
+    assert {"dataset", "base/seed0", "original/seed0"} <= take(second).keys()
     assert current(second) == shared(first, second)
     assert not (second.root / "base/seed0" / FAILURE).exists()
     assert (old / "notes.txt").read_text() == "mine"
     assert read_record(old).facts["invalidations"] == [{"reason": "then"}]
-    assert not state_folder(second.root / "original").exists()
+    assert not state_folder(second.root / "original/seed0").exists()
 
 
 def test_a_tree_or_an_artifact_on_another_disk_is_found(first, second, tmp_path):
     elsewhere = tmp_path / "disk"
     elsewhere.mkdir()
-    (first.root / "original").rename(elsewhere / "original")
-    (first.root / "original").symlink_to(elsewhere / "original")
+    (first.root / "original/seed0").rename(elsewhere / "original")
+    (first.root / "original/seed0").symlink_to(elsewhere / "original")
     first.root.rename(elsewhere / "first")
     first.root.symlink_to(elsewhere / "first")
     # A link that leads in a circle ends no search.
     (elsewhere / "first/loop").symlink_to(elsewhere / "first")
-    assert look(second).origins["original"] == "first/original"
+    assert look(second).origins["original/seed0"] == "first/original/seed0"
     assert take(second).keys() == shared(first, second)
     shutil.rmtree(elsewhere)
     assert current(second) == shared(first, second)
@@ -469,20 +469,20 @@ def test_plan_and_why_tell_what_would_be_taken_over_and_what_was(first, second, 
     assert {one["stage"] for one in data["stages"]} == {"unlearn", "evaluate", "score", "tables"}
     assert would in told("why")
     lines = told("why", "npo/text/forget10/seed0").splitlines()
-    at = lines.index("base")
+    at = lines.index("base/seed0")
     assert lines[at + 1 : at + 4] == [
         "  missing: not made yet",
         "  waits for dataset",
-        "  a run takes it over from first/base",
+        "  a run takes it over from first/base/seed0",
     ]
-    assert json.loads(told("why", "--json"))["base"]["to_take_over"] == "first/base"
+    assert json.loads(told("why", "--json"))["base/seed0"]["to_take_over"] == "first/base/seed0"
 
     take(second)
     assert f"{len(wanted)} artifacts taken over from first ({kinds}" in told("why")
     lines = told("why", "npo/text/forget10/seed0").splitlines()
-    assert lines[lines.index("base") + 1] == "  taken over from first/base"
-    found = json.loads(told("why", "--json"))["base"]
-    assert (found["taken_over"], found["to_take_over"]) == ("first/base", None)
+    assert lines[lines.index("base/seed0") + 1] == "  taken over from first/base/seed0"
+    found = json.loads(told("why", "--json"))["base/seed0"]
+    assert (found["taken_over"], found["to_take_over"]) == ("first/base/seed0", None)
     assert "taken over" not in told("plan")
 
 
