@@ -23,7 +23,11 @@ def test_a_suite_makes_only_what_another_lacks_and_holds_without_it(bench):
     done = bench.clearbench("run", CELL, suite=SUITE)
     assert (done.status, done.jobs) == (0, []), done.output
     assert " artifacts taken over from suite (" in done.output
-    assert {f"score/{CELL}", "base/seed0"} <= bench.records(SUITE).keys() < planned["taken_over"].keys()
+    assert (
+        {f"score/{CELL}", "base/seed0"}
+        <= bench.records(SUITE).keys()
+        < planned["taken_over"].keys()
+    )
 
     done = bench.snakemake(suite=SUITE)
     assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables", "unlearn"]), done.output
