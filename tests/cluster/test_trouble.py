@@ -77,7 +77,7 @@ def test_whatever_becomes_of_jobs_the_tables_are_the_same(troubled, cluster, loc
     for name in CELLS:
         given = slurm(bench, cell(name))
         assert (given["attempt"], given["memory"], given["time_limit"]) == (2, "6000M", "4:00")
-    assert slurm(bench, "original")["attempt"] == 1
+    assert slurm(bench, "original/seed0")["attempt"] == 1
 
 
 def test_an_interrupted_run_cancels_its_jobs_and_goes_on_later(troubled, cluster, local):
