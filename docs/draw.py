@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from clearbench.metrics.headline import QUALITY
@@ -16,7 +17,18 @@ _SIDE, _LEFT, _TOP = 360, 60, 30
 _COLOURS = {"text": "#1b7a43", "visual": "#b3541e", "both": "#3a4fa0", "-": "#222222"}
 
 
-def points(readme: str) -> Iterator[tuple[str, str, float, float]]:
+class Value(NamedTuple):
+    """A mean, and its standard deviation over seeds; 0 of one seed."""
+
+    mean: float
+    deviation: float
+
+    def __str__(self) -> str:
+        """As the table has it."""
+        return f"{self.mean} ± {self.deviation}" if self.deviation else f"{self.mean}"
+
+
+def points(readme: str) -> Iterator[tuple[str, str, Value, Value]]:
     """Method, modality, retain and forget quality of each row of the README's first table."""
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")]
@@ -27,14 +39,15 @@ def points(readme: str) -> Iterator[tuple[str, str, float, float]]:
     retain, quality = map(head.index, headers)
     for method, modality, *rest in rows:
         values = [method, modality, *rest]
-        if modality in _COLOURS and re.fullmatch(r"[\d.]+", values[quality]):
-            # Behind a number may stand a mark.
-            kept = values[retain].partition(" ")[0]
-            yield method, modality, float(kept), float(values[quality])
+        if modality in _COLOURS:
+            yield method, modality, _value(values[retain]), _value(values[quality])
 
 
 def draw(readme: str) -> str:
-    """The picture as SVG: retain to the right, forget quality upwards, both from 0 to 1."""
+    """The picture as SVG: retain to the right, forget quality upwards, both from 0 to 1.
+
+    The bars are standard deviations over seeds.
+    """
     size = (_LEFT + _SIDE + 150, _TOP + _SIDE + 50)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size[0]} {size[1]}"'
@@ -52,14 +65,20 @@ def draw(readme: str) -> str:
         parts.append(_text(_LEFT - 8, _y(tick) + 4, f"{tick:g}", "end"))
     for method, modality, retain, quality in points(readme):
         control = modality == "-"
+        (x, y), colour = (_x(retain.mean), _y(quality.mean)), _COLOURS[modality]
+        across, up = _SIDE * retain.deviation, _SIDE * quality.deviation
+        parts.append(
+            f'<path d="M{x - across:.1f} {y:.1f}h{2 * across:.1f}M{x:.1f} {y - up:.1f}v{2 * up:.1f}"'
+            f' stroke="{colour}" stroke-opacity="0.35"/>'
+        )
         radius = 6 if control else 4
         label = f"{method}, {modality}: retain {retain}, forget quality {quality}"
         parts.append(
-            f'<circle cx="{_x(retain):.1f}" cy="{_y(quality):.1f}" r="{radius}"'
-            f' fill="{_COLOURS[modality]}"><title>{escape(label)}</title></circle>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}"'
+            f' fill="{colour}"><title>{escape(label)}</title></circle>'
         )
         if control or modality == "both":
-            parts.append(_text(_x(retain) + radius + 2, _y(quality) + 4, method, "start"))
+            parts.append(_text(x + radius + 2, y + 4, method, "start"))
     legend = {"text": "texts", "visual": "images", "both": "both (named)", "-": "control"}
     for number, (modality, word) in enumerate(legend.items()):
         y = _TOP + 14 + 18 * number
@@ -67,6 +86,14 @@ def draw(readme: str) -> str:
         parts.append(f'<circle cx="{x}" cy="{y}" r="4" fill="{_COLOURS[modality]}"/>')
         parts.append(_text(x + 8, y + 4, word, "start"))
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _value(cell: str) -> Value:
+    """The number of a cell as `0.438 ± 0.052 ‡`; behind it may stand a mark."""
+    numbers = re.match(r"([\d.]+)(?: ± ([\d.]+))?", cell)
+    if numbers is None:
+        raise ValueError(f"README.md: {cell!r} is no number")
+    return Value(float(numbers[1]), float(numbers[2] or 0))
 
 
 def _x(value: float) -> float:
