@@ -25,7 +25,7 @@ INSTALLED := $(VENV)/.installed-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).
 # What builds the documentation is no part of the lock: it changes no result.
 DOCUMENTED := $(VENV)/.documented-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).lock envs/docs.lock | cksum | cut -d' ' -f1)
 PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.md containers/README.md envs/README.md results/README.md
-SUITES := mini mini-full mini-published mini-vision tofu
+SUITES := mini mini-full mini-noise mini-published mini-vision tofu
 
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -54,7 +54,8 @@ $(BIN)/python:
 	done; echo "make: no Python 3.11 or later among: $(PYTHON)" >&2; exit 1
 
 mini: ## run the default suite to its tables: minutes, no GPU
-mini-full: ## run mini at three forget sizes with three seeds
+mini-full: ## run mini at three forget sizes
+mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs

@@ -68,8 +68,8 @@ def draw(readme: str) -> str:
         (x, y), colour = (_x(retain.mean), _y(quality.mean)), _COLOURS[modality]
         across, up = _SIDE * retain.deviation, _SIDE * quality.deviation
         parts.append(
-            f'<path d="M{x - across:.1f} {y:.1f}h{2 * across:.1f}M{x:.1f} {y - up:.1f}v{2 * up:.1f}"'
-            f' stroke="{colour}" stroke-opacity="0.35"/>'
+            f'<path d="M{x - across:.1f} {y:.1f}h{2 * across:.1f}'
+            f'M{x:.1f} {y - up:.1f}v{2 * up:.1f}" stroke="{colour}" stroke-opacity="0.35"/>'
         )
         radius = 6 if control else 4
         label = f"{method}, {modality}: retain {retain}, forget quality {quality}"
