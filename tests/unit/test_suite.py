@@ -1,6 +1,7 @@
 """Suite files: a mistake is one line that names the file, the key and what is allowed."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import validate
 from clearbench.errors import UserError
 from clearbench.results.runs import groups_of
-from clearbench.suite.graph import Graph
+from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.load import load_suite
 from clearbench.suite.rows import runs_of
 from clearbench.suite.suite import SuiteFile, Unlearning
@@ -304,10 +305,23 @@ def told(root, name="small"):
     return message
 
 
-def test_mini_full_is_mini_at_more_sizes_and_seeds():
+def test_mini_full_is_mini_at_more_sizes():
     small, full = (load_suite(name, ROOT).file.model_dump() for name in ("mini", "mini-full"))
     changed = {key for key, value in small.items() if full[key] != value}
-    assert changed == {"description", "forget_sizes", "seeds"}
+    assert changed == {"description", "forget_sizes"}
+
+
+def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
+    mini, noise = (Graph(load_suite(name, ROOT)) for name in ("mini", "mini-noise"))
+    again = {run.name for run in noise.runs.values() if run.repeat}
+    assert {artifact.run.name for artifact in noise if artifact.run} - mini.runs.keys() == again
+    shared = [artifact for artifact in noise if artifact.name in mini and artifact.name != TABLES]
+    assert len(shared) > 60
+    for artifact in shared:
+        assert (artifact.resolved, artifact.inputs) == (
+            mini[artifact.name].resolved,
+            mini[artifact.name].inputs,
+        )
 
 
 @pytest.mark.parametrize("name", SUITES)
@@ -316,7 +330,8 @@ def test_every_suite_of_the_repository_is_valid(name):
     file = suite.file
     assert suite.name == name
     counts = [len(part) for part in (file.methods, file.modalities, file.forget_sizes, file.seeds)]
-    assert len(Graph(suite).cells) == counts[0] * counts[1] * counts[2] * counts[3]
+    times = file.repeats.finetune * file.repeats.unlearn
+    assert len(Graph(suite).cells) == math.prod(counts) * times
 
 
 @pytest.mark.parametrize(("folder", "kind"), [("models", ModelSpec), ("datasets", DatasetSpec)])
