@@ -16,7 +16,7 @@ from clearbench.tables.table2 import (
     printed_correlations,
     row_correlations,
 )
-from synthetic import ROOT
+from synthetic import ROOT, SyntheticTree, write_suite
 
 
 def results(name, scores):
@@ -146,3 +146,20 @@ def test_a_suite_without_others_says_what_to_write(monkeypatch):
     done = CliRunner().invoke(cli, ["carry-over", "tofu"])
     assert isinstance(done.exception, UserError)
     assert "single_domain: empty; name suites of text or vision models" in str(done.exception)
+
+
+def test_a_suite_of_one_seed_is_said_to_tell_nothing_of_another_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    own = {"methods": {name: {} for name in ("ga", "gd", "kl")}}
+    words = write_suite(
+        tmp_path, "words", model="tiny-llama", modalities=["text"], seeds=[0], **own
+    )
+    named = {"modalities": ["both"], "single_domain": [str(words.path)]}
+    images = write_suite(tmp_path, "images", seeds=[0, 1], **named, **own)
+    for suite in (words, images):
+        SyntheticTree(suite, tmp_path / "results" / suite.name).build()
+    asked = ["carry-over", str(images.path), "--results", str(tmp_path / "results")]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 0, done.output
+    assert "Suite words: One seed (0): how far another run would lie" in done.output
+    assert "Suite images:" not in done.output

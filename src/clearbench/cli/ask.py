@@ -67,6 +67,7 @@ def carry_over(suite: str, results: Path) -> None:
     from clearbench.suite.graph import Graph
     from clearbench.suite.load import load_suite
     from clearbench.tables.clear_paper import TABLE_1, TABLE_3
+    from clearbench.tables.render import head
     from clearbench.tables.table2 import (
         FORGET,
         PRINTED,
@@ -94,6 +95,9 @@ def carry_over(suite: str, results: Path) -> None:
             rows.append((other.suite.name, domain, measured.measure, *ours, *theirs))
     headers = ["suite", "domain", "measure", "ρ (Spearman)", "p", "methods"]
     headers += ["ρ of Table 1", "ρ of Table 3", "ρ of Table 2's rows", "ρ it prints"]
+    for ranked in (here, *there):
+        if len(ranked.suite.file.seeds) == 1:
+            click.echo(f"Suite {ranked.suite.name}: {head(ranked.suite)}\n")
     click.echo(f"## Table 2: rank correlation with suite {compared.name}\n")
     click.echo(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True))
     click.echo(
