@@ -14,11 +14,12 @@ from clearbench.evaluation.records import RECORDS
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.metrics.score import SCORES
 from clearbench.results.read import read_results
-from clearbench.results.runs import groups_of
+from clearbench.results.runs import Document, Group, Outcome, groups_of
 from clearbench.results.tree import Tree
 from clearbench.stages import tabulate
 from clearbench.suite.graph import TABLES as NAME
 from clearbench.tables import builders
+from clearbench.tables.base import Entry, score_column
 from installed import forgotten, install  # noqa: F401
 from synthetic import (
     KEYS,
@@ -502,3 +503,20 @@ def test_a_thousand_cells_are_tabulated(tmp_path):
     frame = make_tables(tree)["comparison"]
     assert len(frame) == 6 * len(groups_of(tree.graph.runs.values()))
     assert frame[frame.metric == "real"].n.sum() == len(tree.runs)
+
+
+@pytest.mark.parametrize(
+    ("method", "numbers", "text"),
+    [
+        # The shadow models of a method are those of all seeds: one number, however often it stands.
+        ("scrub", [0.625, 0.625, 0.625], "0.625"),
+        # Each gold is attacked itself.
+        ("gold", [0.5, 0.5, 0.8], "0.600 ± 0.173"),
+    ],
+)
+def test_what_seeds_share_has_no_deviation_and_what_they_do_not_has_one(method, numbers, text):
+    documents = [Document("scores.json", {"u_lira": number}) for number in numbers]
+    runs = tuple(Outcome(documents={"score": document}) for document in documents)
+    group = Group(method, method, "visual", 10, tuple(f"{method}/{n}" for n in range(3)))
+    entry = Entry(group, score_column("u_lira", "U-LIRA"), runs)
+    assert (entry.text, entry.status) == (text, "ok")

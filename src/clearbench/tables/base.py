@@ -160,7 +160,10 @@ class Entry:
 
     @property
     def _shared(self) -> bool:
-        return self.column.document == "score" and of_method(self.column.key)
+        """Whether the runs have one number in common; each gold is attacked itself."""
+        if self.column.document != "score" or not of_method(self.column.key):
+            return False
+        return len({number for number in self.numbers if number is not None}) == 1
 
     def _number(self, run: Outcome) -> float | None:
         document = run.documents.get(self.column.document)
