@@ -49,8 +49,17 @@ def test_the_example_runs_to_a_row_of_its_own(checkout):
     name = (checkout.folder / path).stem
     done = checkout.snakemake(suite=name)
     assert done.status == 0, done.output
+    assert re.search(r"^about \d+ (s|min) left$", done.output, re.M), done.output
     frame = checkout.table(suite=name)
     assert set(frame[frame.method == method].status) == {"ok"}
+    # Each seed has a gold of its own base, and each pair of these is compared.
+    seeds = suite["seeds"]
+    assert {"base/seed0", "base/seed1", "base/seed2"} <= checkout.records(name).keys()
+    second = frame[frame.method == "second gold"]
+    assert set(second.n) == {len(seeds)} == {3}
+    assert checkout.clearbench("audit", suite=name).status == 0
+    noise = checkout.table("noise", suite=name)
+    assert {"all methods", "original", method} <= set(noise.method)
 
 
 PAGES = [

@@ -30,6 +30,7 @@ from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
 from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
 from clearbench.workflow.process import in_image, set_up, silence, starts_jobs
+from clearbench.workflow.remaining import Remaining
 from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
 from clearbench.workflow.trying import try_out
@@ -230,6 +231,10 @@ class Workflow:
             self._forget_failures(statuses)
         for line in (*taken, *brief(statuses.values()), *self._remarks(statuses)):
             print(f"clearbench: {line}", file=sys.stderr)
+        if holding is not None:
+            wanted = [s.artifact for s in statuses.values() if not s.current]
+            ahead = [a for a in wanted if asked is None or a.name in asked]
+            logger.addFilter(Remaining(ahead, self.root))
         return statuses
 
     def _forget_failures(self, statuses: Mapping[str, Status]) -> None:
