@@ -8,6 +8,7 @@ rule base:
         suite.output("base/seed{seed}"),
     log:
         suite.log("base/seed{seed}"),
+    priority: 12
     resources:
         **suite.resources("base"),
     params:
