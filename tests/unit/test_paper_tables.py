@@ -148,7 +148,7 @@ def test_at_a_size_that_the_paper_has_not_ours_stand_alone(tmp_path, sizes, mode
         text = (tree.root / TABLES / f"{name}.md").read_text()
         assert "- The paper forgets 10 % of the persons only: at 5 % ours stand alone." in text
         assert ("difference" in text) == ("Paper: Table" in text) == (10 in sizes)
-        rows = re.findall(r"^\| gd( †)?", text.split("\n\n")[1], re.M)
+        rows = re.findall(r"^\| gd( †)?", text.split("\n\n")[2], re.M)
         assert rows == [""]
 
 

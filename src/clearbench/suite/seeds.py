@@ -44,7 +44,7 @@ class Tuning:
 class Path:
     """A seed of a suite, or a repeat: what its cells start from, and the seed of their unlearning.
 
-    `name` is the last part of what cells are called: `seed0`, and of repeats `seed0.1.0`, the first
+    `name` is the last part of what cells are called: `seed0`, and of repeats `seed2.1.0`, the first
     fine-tuning after the seed's own, and its first unlearning.
     """
 
