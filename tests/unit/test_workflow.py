@@ -2,16 +2,18 @@
 
 import re
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import yaml
-from snakemake.cli import parse_config
+from snakemake.cli import get_argument_parser, parse_config
 from snakemake.exceptions import WorkflowError
 
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.suite.load import load_suite
 from clearbench.workflow import Workflow
+from clearbench.workflow.process import unlimit
 from synthetic import ROOT, rules_see
 
 
@@ -119,3 +121,14 @@ def test_a_folder_of_a_dataset_or_model_that_is_not_there_is_told(checkout, kind
     (checkout / "config/suite.yaml").write_text(yaml.safe_dump(suite))
     with pytest.raises(UserError, match=rf"^config/{kind}.yaml: ../gone: no such folder, and no"):
         load_suite("suite", checkout).check_sources()
+
+
+@pytest.mark.parametrize(
+    ("words", "left"), [([], None), (["--max-jobs-per-timespan", "50/1m"], (50, 60))]
+)
+def test_only_snakemakes_own_limit_of_starts_is_lifted(words, left):
+    asked = get_argument_parser().parse_args(words).max_jobs_per_timespan
+    settings = SimpleNamespace(max_jobs_per_timespan=asked)
+    unlimit(SimpleNamespace(scheduling_settings=settings))
+    limit = settings.max_jobs_per_timespan
+    assert (limit and (limit.max_jobs, limit.timespan)) == left

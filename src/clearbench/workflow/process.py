@@ -49,6 +49,21 @@ def set_up(snakemake: Any, site: Site) -> None:
     enter(site)
 
 
+_STARTS = (100, 1)
+"""Snakemake's own limit of starts: so many jobs in so many seconds."""
+
+
+def unlimit(snakemake: Any) -> None:
+    """Lift Snakemake's limit of starts, unless the user has set another one.
+
+    Under a limit each look for jobs plans one more look a second later, and so does each job that
+    ends: after 300 jobs it looks 300 times a second, and chooses anew among all that are ready.
+    """
+    limit = snakemake.scheduling_settings.max_jobs_per_timespan
+    if limit is not None and (limit.max_jobs, limit.timespan) == _STARTS:
+        snakemake.scheduling_settings.max_jobs_per_timespan = None
+
+
 def silence(snakemake: Any) -> None:
     """Let neither Snakemake's own notes nor the times of files decide anything."""
     # The notes go by the image's path, and whether there was one at all.

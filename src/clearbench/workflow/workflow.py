@@ -29,7 +29,7 @@ from clearbench.tables.table2 import single_domain_suites
 from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
 from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
-from clearbench.workflow.process import in_image, set_up, silence, starts_jobs
+from clearbench.workflow.process import in_image, set_up, silence, starts_jobs, unlimit
 from clearbench.workflow.remaining import Remaining
 from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
@@ -213,6 +213,7 @@ class Workflow:
 
     def _assess(self) -> Mapping[str, Status]:
         silence(self._snakemake)
+        unlimit(self._snakemake)
         set_up(self._snakemake, self.site)
         if self._snakemake.non_local_exec:
             check_elsewhere(self._paths, self._chosen)
