@@ -392,9 +392,10 @@ def test_what_another_suite_has_made_is_told_as_that(fresh, tmp_path, monkeypatc
     done = export(fresh, tmp_path / "crate", "--with-data", suite="other")
     assert done.returncode == 0, done.stderr
     found = entities(tmp_path / "crate")
-    record = sha256(results / "suite/base" / PROVENANCE)
-    assert found["results/other/base/"]["description"] == (
-        f"Not made by this run: taken over from suite/base, whose record has the sha256 {record}."
+    record = sha256(results / "suite/base/seed0" / PROVENANCE)
+    assert found["results/other/base/seed0/"]["description"] == (
+        "Not made by this run: taken over from suite/base/seed0, whose record has the sha256"
+        f" {record}."
     )
     told = {name for name in prospect.sources if "description" in found[f"results/other/{name}/"]}
     assert told == prospect.sources.keys()

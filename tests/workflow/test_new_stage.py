@@ -77,14 +77,13 @@ class RelearnSettings(Strict):
     model: ModelUse
     steps: Positive = 10
 '''
-ARTIFACTS = """                run=run,
-            )
-            yield Artifact(
-                f"relearn/{run.name}",
+CELL = "            yield unlearned(suite, run)\n"
+ARTIFACTS = f"""{CELL}            yield Artifact(
+                f"relearn/{{run.name}}",
                 "relearn",
                 RelearnSettings(model=suite.model.use).model_dump(),
-                {"seed": run.cell.seed},
-                {**inputs, "unlearned": run.weights},
+                {{"seed": run.cell.seed}},
+                {{**unlearned(suite, run).inputs, "unlearned": run.weights}},
             )
 """
 
@@ -97,7 +96,7 @@ def test_a_stage_with_a_file_of_a_domain_is_five_files(tmp_path):
         (bench.folder / path).write_text(text)
     settings = bench.src / "clearbench/config/settings.py"
     settings.write_text(settings.read_text() + SETTINGS)
-    bench.edit("suite/rows/cells.py", "                run=run,\n            )\n", ARTIFACTS)
+    bench.edit("suite/rows/cells.py", CELL, ARTIFACTS)
     bench.edit(
         "suite/rows/cells.py", "ReferenceSettings, Unl", "ReferenceSettings, RelearnSettings, Unl"
     )

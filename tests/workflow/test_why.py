@@ -57,7 +57,7 @@ def test_a_cell_or_a_file_of_it_tells_its_cause_and_what_waits(changed, target):
 
 def test_a_changed_input_is_told_with_the_job_that_made_it(bench):
     bench.write(finetune={"epochs": 2, "batch_size": 32, "lr": 2.0e-3})
-    done = bench.snakemake("results/suite/original/manifest.json")
+    done = bench.snakemake("results/suite/original/seed0/manifest.json")
     assert done.status == 0, done.output
     output = bench.clearbench("why", f"results/suite/unlearn/{CELL}").output
     (line,) = (line for line in output.splitlines() if "input:" in line)

@@ -1,7 +1,6 @@
 """Cells: a row's method on a modality at a forget size with a seed."""
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import product
 
 from clearbench import methods
@@ -56,7 +55,8 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
             inputs = {"base": tuning.base, "original": tuning.original, "dataset": "dataset"}
             yield Artifact(_reference(tuning.original), REFERENCE, settings, inputs=inputs)
     for size in suite.file.forget_sizes:
-        yield from map(partial(unlearned, suite), runs(suite, size))
+        for run in runs(suite, size):
+            yield unlearned(suite, run)
 
 
 def unlearned(suite: Suite, run: Run) -> Artifact:
