@@ -302,14 +302,18 @@ def test_partial_tables_are_not_taken_for_whole_ones(tree):
 
 def test_identical_outputs_are_flagged(tree):
     alike = {"original/forget10/seed0", "ga/text/forget10/seed0"}
-    twins = {"ga/visual/forget10/seed1", "retain_ft/visual/forget10/seed1"}
+    twins = {f"{row}/visual/forget10/seed1" for row in ("ga", "retain_ft")}
+    again = {f"{row}/visual/forget10/seed2" for row in ("ga", "retain_ft")}
     states = {f"evaluate/{run}": Made(files={RECORDS: "the original's"}) for run in alike}
     states |= {f"unlearn/{run}": Made(files={"model.safetensors": "same"}) for run in twins}
+    states |= {f"unlearn/{run}": Made(files={"model.safetensors": "too"}) for run in again}
     make_tables(tree.build(states))
     said = notes(tree)
     assert "- [1] bit-identical outputs: original/forget10/seed0, ga/text/forget10/seed0" in said
     listed = "retain_ft/visual/forget10/seed1, ga/visual/forget10/seed1"
-    assert f"- [2] bit-identical outputs: {listed}" in said
+    # The same two rows, so one remark.
+    others = listed.replace("seed1", "seed2")
+    assert f"- [2] bit-identical outputs: {listed}; {others}" in said
     text = (tree.out / "comparison.md").read_text()
     marked = ["original [1]", "ga [1]", "retain_ft [2]", "ga [2]"]
     assert sorted(re.findall(r"^\| (\S+ \[\d\])", text, re.M)) == sorted(marked)

@@ -1,8 +1,9 @@
 """Remarks: what a reader must know of single runs, numbered, below every table."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from clearbench.results.hardware import mixed
 from clearbench.results.runs import Results
@@ -25,26 +26,33 @@ def make_remarks(results: Results) -> Remarks:
     for name, run in results.runs.items():
         if run.state != "ok":
             reasons[run.reason].append(name)
-    remarks = [("bit-identical outputs", list(runs)) for runs in results.twins]
+    # Rows that are the same with each seed are told once.
+    groups = {run: group.name for group in results.groups for run in group.runs}
+    alike: dict[tuple[str, ...], list[tuple[str, ...]]] = defaultdict(list)
+    for runs in results.twins:
+        alike[tuple(groups.get(run, run) for run in runs)].append(runs)
+    remarks: list[tuple[str, list[tuple[str, ...]]]] = [
+        ("bit-identical outputs", twins) for twins in alike.values()
+    ]
     broken = [
         run
         for size in results.suite.file.forget_sizes
         for group in failing(results, size)
         for run in group.runs
     ]
-    remarks += [(FAILED, broken)] if broken else []
-    remarks += reasons.items()
+    remarks += [(FAILED, [tuple(broken)])] if broken else []
+    remarks += [(reason, [tuple(names)]) for reason, names in reasons.items()]
     texts: list[str] = []
     marks: dict[str, list[str]] = defaultdict(list)
-    for number, (reason, names) in enumerate(remarks, start=1):
-        texts.append(f"[{number}] {reason}: {listed(names)}")
-        for name in names:
+    for number, (reason, together) in enumerate(remarks, start=1):
+        texts.append(f"[{number}] {reason}: {'; '.join(map(listed, together))}")
+        for name in chain.from_iterable(together):
             marks[name].append(f"[{number}]")
     of_hardware = mixed(results.hardware)
     return Remarks([*texts, *([of_hardware] if of_hardware else [])], marks)
 
 
-def listed(runs: list[str]) -> str:
+def listed(runs: Sequence[str]) -> str:
     """The names of some runs, not of all where they are many."""
     names, more = ", ".join(runs[:NAMED_RUNS]), len(runs) - NAMED_RUNS
     return f"{names} and {more} more" if more > 0 else names
