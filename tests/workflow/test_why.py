@@ -64,7 +64,7 @@ def test_a_changed_input_is_told_with_the_job_that_made_it(bench):
     made = json.loads(bench.records()["original/seed0"])["started"]
     digests = r"[0-9a-f]{12} → [0-9a-f]{12}"
     assert re.fullmatch(
-        rf"  input: original: {digests}, original as made at {re.escape(made)}", line
+        rf"  input: original: {digests}, original/seed0 as made at {re.escape(made)}", line
     )
 
 
