@@ -10,13 +10,14 @@ HEADERS = COLUMNS | MARKED | {"forget_quality_ks_log10": "log10 p (KS)"}
 BOUNDS_NOTE = (
     "Forget quality is closeness to gold of the distribution of truth ratios. The floor is what"
     " random losses of gold's size get, the ceiling what gold itself gets that is drawn anew; the"
-    " second gold is what another training gets. All three, and the p-value, depend on the number"
-    " of samples: 1, 5 and 10 % are not comparable, and each has its own floor and ceiling."
+    " second gold is what another training of everything gets. All three, and the p-value, depend"
+    " on the number of samples: 1, 5 and 10 % are not comparable, and each has its own floor and"
+    " ceiling."
 )
 PAIRED_NOTE = (
     "Paired is the rank correlation of truth ratios with gold's over the same samples: 0 for"
     " nonsense, which may well pass for forget quality, and for the ceiling, which has other"
-    " samples; what can be reached is the second gold's."
+    " samples. Golds of two bases hardly agree; a cell shares its gold's base, and may come nearer."
 )
 
 
