@@ -2,14 +2,18 @@
 
 import json
 import random
+from pathlib import Path
 from statistics import fmean, variance
 
 import pandas as pd
 import pytest
 
+from clearbench.jobs.environment import accepted
+from clearbench.provenance.audit import Audit
+from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from clearbench.tables.noise import components
-from synthetic import SyntheticTree, draw_scores, write_suite
+from synthetic import ROOT, SyntheticTree, draw_scores, write_suite
 
 ONE = 1 / 1.959964
 
@@ -135,3 +139,18 @@ def test_what_varies_together_is_told_together_and_what_does_not_is_named(
 def test_one_seed_alone_has_no_table_of_noise(tmp_path):
     tree = Scored(tmp_path, lambda run: 0.5, seeds=[0]).build()
     assert not (tree.root / TABLES / "noise.csv").exists()
+
+
+def test_an_audit_proves_the_noise_of_each_row_and_of_all_methods(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    tree = Scored(tmp_path, lambda run: 0.5, seeds=[0, 1], repeats={"unlearn": 2}).build()
+    here = accepted(Path("no.sif"), False)
+    cells = Audit(tree.graph, Tree(tree.root), here, fast=True).cells()
+    assert ("noise", "all/forget10:real/noise/unlearning") in cells
+    assert set(cells.values()) == {None}
+    # A repeat is in `noise` alone.
+    (tree.root / "score/ga/text/forget10/seed0.0.1/provenance.json").write_text("{}")
+    cells = Audit(tree.graph, Tree(tree.root), here, fast=True).cells()
+    broken = {name for (table, name), link in cells.items() if link and table == "noise"}
+    assert {"all/forget10:real/noise/unlearning", "ga/text/forget10:real/noise/persons"} <= broken
+    assert not any(link for (table, _), link in cells.items() if table == "comparison")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections import defaultdict
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -18,9 +19,14 @@ from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.tables.documents import documents
+from clearbench.tables.noise import together_at
 
 _KEY = 4
 """The first columns of a table's CSV name the cell: method, modality, forget size, metric."""
+
+
+NOISE = "noise"
+"""The table whose rows have repeats."""
 
 
 class Audit:
@@ -52,15 +58,15 @@ class Audit:
             given = _lines(self._recomputed[f"{table}.csv"])
             said = _lines(self._published(f"{table}.csv"))
             for (key, line), name in zip(given.items(), names, strict=True):
-                group = name.rpartition(":")[0]
-                link = self.first_broken(group)
+                runs = self._runs(table, name.rpartition(":")[0])
+                link = self.first_broken(runs)
                 if link is None and said.get(key) != line:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
-                links[table, name] = link or self.tables_broken(group)
+                links[table, name] = link or self.tables_broken(runs)
             for key in said.keys() - given.keys():
                 group = self._groups.get(key[:3])
                 name = f"{group.name if group else '/'.join(key[:3])}:{key[3]}"
-                link = self.first_broken(group.name) if group else None
+                link = self.first_broken(group.runs) if group else None
                 links[table, name] = link or f"{TABLES}/{table}.csv: no score gives it"
         return links
 
@@ -104,12 +110,23 @@ class Audit:
         return {(group.method, group.modality, str(group.forget_size)): group for group in groups}
 
     @cached_property
-    def _runs(self) -> dict[str, tuple[str, ...]]:
-        return {group.name: group.runs for group in self._groups.values()}
+    def _rows(self) -> dict[tuple[str, str], tuple[str, ...]]:
+        """The runs of each row of `noise`, which repeats are in, and of each other row."""
+        rows: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for run in self._graph.runs.values():
+            rows[NOISE, run.group].append(run.name)
+            if run.cell is not None:
+                rows[NOISE, together_at(run.forget_size)].append(run.name)
+            if not run.repeat:
+                rows["", run.group].append(run.name)
+        return {row: tuple(runs) for row, runs in rows.items()}
 
-    def _first_broken(self, group: str) -> str | None:
-        """The first broken link below the scores of a row."""
-        for run in self._runs[group]:
+    def _runs(self, table: str, row: str) -> tuple[str, ...]:
+        return self._rows[table if table == NOISE else "", row]
+
+    def _first_broken(self, runs: tuple[str, ...]) -> str | None:
+        """The first broken link below the scores of a row's runs."""
+        for run in runs:
             for artifact in self._graph.ancestors(self._graph.runs[run].scores):
                 link = self.broken_link(artifact.name)
                 if link is not None:
@@ -167,11 +184,11 @@ class Audit:
                 return f"{name}/{DRAWS}: {key} is not what its records give"
         return None
 
-    def _tables_broken(self, group: str) -> str | None:
-        """Whether the tables are not proven to be made from the scores of a row, by this code."""
+    def _tables_broken(self, runs: tuple[str, ...]) -> str | None:
+        """Whether the tables are not proven to be made from the scores of runs, by this code."""
         if isinstance(self._tables_record, str):
             return self._tables_record
-        for run in self._runs[group]:
+        for run in runs:
             name = self._graph.runs[run].scores
             if self._tables_record.recipe.inputs.get(name) != self._tree.manifest_digest(name):
                 return f"{TABLES}: made from another {name} than the one here"
