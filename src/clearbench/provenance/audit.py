@@ -2,7 +2,6 @@
 
 import csv
 import json
-from collections import defaultdict
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -18,15 +17,11 @@ from clearbench.results.runs import Group, Results, groups_of
 from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES, Graph
-from clearbench.tables.documents import documents
-from clearbench.tables.noise import together_at
+from clearbench.tables.base import Table
+from clearbench.tables.documents import tables_of, texts_of
 
 _KEY = 4
 """The first columns of a table's CSV name the cell: method, modality, forget size, metric."""
-
-
-NOISE = "noise"
-"""The table whose rows have repeats."""
 
 
 class Audit:
@@ -53,12 +48,12 @@ class Audit:
         The first broken link in the flow's order, or None for a cell that holds.
         """
         links: dict[tuple[str, str], str | None] = {}
-        for table in sorted(name[:-4] for name in self._recomputed if name.endswith(".csv")):
-            names = json.loads(self._recomputed[f"{table}.sources.json"])
+        for table, built in sorted(self._tables.items()):
             given = _lines(self._recomputed[f"{table}.csv"])
             said = _lines(self._published(f"{table}.csv"))
-            for (key, line), name in zip(given.items(), names, strict=True):
-                runs = self._runs(table, name.rpartition(":")[0])
+            entries = built.entries.items()
+            for (key, line), (name, entry) in zip(given.items(), entries, strict=True):
+                runs = entry.group.runs
                 link = self.first_broken(runs)
                 if link is None and said.get(key) != line:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"
@@ -91,8 +86,12 @@ class Audit:
         return read_results(self._graph, self._tree, self.broken_link, self._environments)
 
     @cached_property
+    def _tables(self) -> dict[str, Table]:
+        return tables_of(self._results)
+
+    @cached_property
     def _recomputed(self) -> dict[str, str]:
-        return documents(self._results)
+        return texts_of(self._results, self._tables)
 
     def _published(self, name: str) -> str:
         path = self._tree.root / TABLES / name
@@ -108,21 +107,6 @@ class Audit:
         """The rows of the tables by the columns that name them."""
         groups = groups_of(self._graph.runs.values())
         return {(group.method, group.modality, str(group.forget_size)): group for group in groups}
-
-    @cached_property
-    def _rows(self) -> dict[tuple[str, str], tuple[str, ...]]:
-        """The runs of each row of `noise`, which repeats are in, and of each other row."""
-        rows: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for run in self._graph.runs.values():
-            rows[NOISE, run.group].append(run.name)
-            if run.cell is not None:
-                rows[NOISE, together_at(run.forget_size)].append(run.name)
-            if not run.repeat:
-                rows["", run.group].append(run.name)
-        return {row: tuple(runs) for row, runs in rows.items()}
-
-    def _runs(self, table: str, row: str) -> tuple[str, ...]:
-        return self._rows[table if table == NOISE else "", row]
 
     def _first_broken(self, runs: tuple[str, ...]) -> str | None:
         """The first broken link below the scores of a row's runs."""

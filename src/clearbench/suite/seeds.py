@@ -78,6 +78,11 @@ def repeats(suite: Suite) -> list[Path]:
     ]
 
 
+def own_tunings(suite: Suite) -> list[Tuning]:
+    """The fine-tunings of the seeds: one each, or one that all share."""
+    return list(dict.fromkeys(path.tuning for path in paths(suite)))
+
+
 def tunings(suite: Suite) -> list[Tuning]:
     """All fine-tunings that cells start from."""
     return list(dict.fromkeys(path.tuning for path in (*paths(suite), *repeats(suite))))
@@ -88,7 +93,7 @@ def golds(suite: Suite) -> list[Tuning]:
 
     Those of the seeds; of one alone, and where seeds share one, that of another seed as well.
     """
-    own = list(dict.fromkeys(path.tuning for path in paths(suite)))
+    own = own_tunings(suite)
     if len(own) > 1:
         return own
     first = suite.file.seeds[0]

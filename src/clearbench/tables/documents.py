@@ -1,6 +1,7 @@
 """The files of all tables: every format of each, and where its numbers stand."""
 
 import json
+from collections.abc import Mapping
 
 from clearbench.results.runs import Results
 from clearbench.tables import builders
@@ -9,14 +10,22 @@ from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import to_csv, to_latex, to_markdown
 
 
+def tables_of(results: Results) -> dict[str, Table]:
+    """The tables of a suite by their names, those that have a row for it."""
+    built = {name: build(results) for name, build in builders(results.suite.domain).items()}
+    return {name: table for name, table in built.items() if table is not None}
+
+
 def documents(results: Results) -> dict[str, str]:
-    """The text of every table file by its name; a table that has no row for a suite has none."""
+    """The text of every table file by its name."""
+    return texts_of(results, tables_of(results))
+
+
+def texts_of(results: Results, tables: Mapping[str, Table]) -> dict[str, str]:
+    """The same of tables that have been built."""
     remarks = make_remarks(results)
     texts = {}
-    for name, build in builders(results.suite.domain).items():
-        table = build(results)
-        if table is None:
-            continue
+    for name, table in tables.items():
         texts[f"{name}.csv"] = to_csv(table)
         texts[f"{name}.md"] = to_markdown(table, results, remarks)
         texts[f"{name}.tex"] = to_latex(table, results, remarks)

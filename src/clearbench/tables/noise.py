@@ -97,11 +97,6 @@ def build(results: Results) -> Table | None:
     return Table("Noise", blocks, notes)
 
 
-def together_at(size: int) -> str:
-    """The name of the row of all methods together at a forget size."""
-    return f"all/forget{size:02d}"
-
-
 def _levels(cells: Sequence[Run]) -> dict[str, int]:
     """The parts that the runs tell apart, by their headers, as places in LEVELS.
 
@@ -139,7 +134,7 @@ def _block(
             names += [run.name for run in alike]
     parts = {part for variances in of_methods for part in variances}
     mean = {part: fmean(v[part] for v in of_methods if part in v) for part in parts}
-    together = Group(together_at(size), ALL, "-", size, ())
+    together = Group(f"all/forget{size:02d}", ALL, "-", size, ())
     rows.append(_row(results, together, names, column, levels, mean))
     return Block(size, ["method", "modality", *levels, PERSONS], rows, column.header)
 

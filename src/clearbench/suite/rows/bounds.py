@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from clearbench.evaluation.bounds import BOUNDS
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.runs import Run, records_of
-from clearbench.suite.seeds import paths
+from clearbench.suite.seeds import own_tunings
 from clearbench.suite.suite import Suite
 
 TAKEN = tuple(BOUNDS)
@@ -13,10 +13,9 @@ TAKEN = tuple(BOUNDS)
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The floor and the ceiling, of models of words."""
-    tunings = dict.fromkeys(path.tuning for path in paths(suite))
     for bound, meaning in BOUNDS.items() if suite.domain != "vision" else ():
         group = f"{bound}/forget{forget_size:02d}"
-        for tuning in tunings:
+        for tuning in own_tunings(suite):
             gold = tuning.gold(forget_size)
             yield Run(
                 f"{group}/{tuning.name}",

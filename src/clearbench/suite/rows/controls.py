@@ -11,7 +11,7 @@ from clearbench.config.settings import FinetuneSettings
 from clearbench.jobs.artifacts import folders
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.runs import Run, records_of
-from clearbench.suite.seeds import Tuning, golds, paths, tunings
+from clearbench.suite.seeds import Tuning, golds, own_tunings, tunings
 from clearbench.suite.suite import Suite
 
 TAKEN = ("original", "gold", "second_gold")
@@ -25,8 +25,8 @@ SECOND_GOLD = "second gold"
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The original, whose tasks differ between sizes, the gold, and golds compared with others."""
-    yield from of_tunings(suite, [path.tuning for path in paths(suite)], forget_size)
-    own = {path.tuning for path in paths(suite)}
+    own = own_tunings(suite)
+    yield from of_tunings(suite, own, forget_size)
     for first, second in combinations(golds(suite), 2):
         weights = second.gold(forget_size)
         # Two golds of faces are not compared, so that another one only tells the noise of one seed.
@@ -53,7 +53,7 @@ def of_tunings(
     """The originals and the golds of some fine-tunings."""
     for row in ("original", "gold"):
         group = f"{row}/forget{forget_size:02d}"
-        for tuning in dict.fromkeys(tunings):
+        for tuning in tunings:
             name = f"{group}/{tuning.name}"
             yield Run(
                 name,

@@ -6,7 +6,7 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.rows.cells import of_paths, unlearned
 from clearbench.suite.rows.controls import of_tunings
 from clearbench.suite.runs import Run
-from clearbench.suite.seeds import paths, repeats
+from clearbench.suite.seeds import own_tunings, repeats, tunings
 from clearbench.suite.suite import Suite
 
 TAKEN: tuple[str, ...] = ()
@@ -14,11 +14,10 @@ TAKEN: tuple[str, ...] = ()
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The originals, golds and cells of a size that a suite's `repeats` add."""
-    own = {path.tuning for path in paths(suite)}
-    further = repeats(suite)
-    tunings = [path.tuning for path in further if path.tuning not in own]
-    yield from of_tunings(suite, tunings, forget_size, repeat=True)
-    yield from of_paths(suite, further, forget_size, repeat=True)
+    own = own_tunings(suite)
+    further = [tuning for tuning in tunings(suite) if tuning not in own]
+    yield from of_tunings(suite, further, forget_size, repeat=True)
+    yield from of_paths(suite, repeats(suite), forget_size, repeat=True)
 
 
 def artifacts(suite: Suite) -> Iterator[Artifact]:
