@@ -35,16 +35,19 @@ def run_to_the_middle(bench, part):
         yield snakemake
 
 
-def is_job(process, stage):
+def makes(process, artifact):
+    """Whether a process is the job of an artifact, e.g. `base/seed0`."""
     words = process.cmdline()
-    return stage in words and any(word.endswith("/clearbench") for word in words)
+    return any(word.endswith("/clearbench") for word in words) and any(
+        word.endswith(f"/{artifact}") for word in words
+    )
 
 
 def test_a_run_with_a_killed_job_ends_elsewhere_in_the_same_bytes(fresh, finished):
     fresh.write()
     with run_to_the_middle(fresh, part_folder(fresh.results() / "base/seed0")) as snakemake:
         processes = psutil.Process(snakemake.pid).children(recursive=True)
-        (job,) = (process for process in processes if is_job(process, "base"))
+        (job,) = (process for process in processes if makes(process, "base/seed0"))
         job.kill()
         assert snakemake.wait() != 0
     assert not (fresh.results() / "base/seed0").exists()

@@ -4,6 +4,8 @@ import signal
 import subprocess
 import time
 
+from clearbench.jobs.artifacts import part_folder
+
 from .bench import Bench
 
 
@@ -24,7 +26,7 @@ def start(bench, part):
 
 def test_a_second_run_says_who_holds_the_results_and_changes_nothing(fresh, tmp_path):
     fresh.write()
-    first = start(fresh, fresh.results() / ".base.part")
+    first = start(fresh, part_folder(fresh.results() / "base/seed0"))
     try:
         # The same tree from another working directory, where Snakemake's own lock does not reach.
         (tmp_path / "other").mkdir()
