@@ -34,20 +34,26 @@ def _plain(node: Any) -> Any:
         return ["Constant", type(node.value).__name__, _literal(node.value)]
     if isinstance(node, ast.JoinedStr):
         return ["JoinedStr", _pieces(node.values)]
-    fields = ((name, _plain(getattr(node, name, None))) for name in _in_order(node._fields))
-    said = ([name, value] for name, value in fields if not _nothing(name, value))
-    return [type(node).__name__, *said]
+    plain: list[Any] = [type(node).__name__]
+    # Hot: each job reads all the code that it reaches.
+    for name in _fields(type(node)):
+        value = getattr(node, name, None)
+        if value is not None:
+            value = _plain(value)
+            if not _nothing(name, value):
+                plain.append([name, value])
+    return plain
 
 
 @cache
-def _in_order(names: tuple[str, ...]) -> list[str]:
-    return sorted(names)
+def _fields(kind: type[ast.AST]) -> list[str]:
+    return sorted(kind._fields)
 
 
 def _nothing(name: str, value: Any) -> bool:
     """Whether a field holds what it does where the source says nothing."""
-    if value is None or value == [] or (type(value) is int and value == 0):
-        return True
+    if not value:
+        return value == [] or type(value) is int
     return name == "format_spec" and value == ["JoinedStr", []]
 
 

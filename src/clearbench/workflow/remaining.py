@@ -33,11 +33,20 @@ class Remaining(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if getattr(record, "event", None) == LogEvent.PROGRESS:
-            seconds = self.left(time.time())
-            if seconds:
+            left = self.told()
+            if left:
                 # Of a kind that `--quiet progress` leaves out as well.
-                logger.info(_told(seconds), extra={"event": LogEvent.RESOURCES_INFO})
+                logger.info(left, extra={"event": LogEvent.RESOURCES_INFO})
         return True
+
+    def told(self) -> str:
+        """About how long is left, as text; empty where nothing is left, or nothing is known."""
+        seconds = self.left(time.time())
+        if not seconds:
+            return ""
+        if seconds >= 90:
+            return f"about {seconds / 60:.0f} min left"
+        return f"about {seconds:.0f} s left"
 
     def left(self, now: float) -> float | None:
         """About how many seconds are left; None as long as no job has finished."""
@@ -53,7 +62,3 @@ class Remaining(logging.Filter):
             return None
         ahead = [fmean(self._seconds.get(rule) or finished) for rule in self._waiting.values()]
         return (now - self._began) * sum(ahead) / sum(finished)
-
-
-def _told(seconds: float) -> str:
-    return f"about {seconds / 60:.0f} min left" if seconds >= 90 else f"about {seconds:.0f} s left"

@@ -1,5 +1,6 @@
 """A suite as the rules see it."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -29,6 +30,7 @@ from clearbench.tables.table2 import single_domain_suites
 from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
 from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
+from clearbench.workflow.one_line import OneLine
 from clearbench.workflow.process import in_image, set_up, silence, starts_jobs, unlimit
 from clearbench.workflow.remaining import Remaining
 from clearbench.workflow.taking_over import asked_for, take_over
@@ -235,8 +237,20 @@ class Workflow:
         if holding is not None:
             wanted = [s.artifact for s in statuses.values() if not s.current]
             ahead = [a for a in wanted if asked is None or a.name in asked]
-            logger.addFilter(Remaining(ahead, self.root))
+            self._tell(Remaining(ahead, self.root))
         return statuses
+
+    def _tell(self, remaining: Remaining) -> None:
+        """Tell how far the run is: on a terminal in one line, unless more is asked for."""
+        output = self._snakemake.output_settings
+        asked = output.verbose or output.printshellcmds
+        # Jobs of a cluster have numbers there, which are told with each.
+        if not sys.stderr.isatty() or asked or self._snakemake.non_local_exec:
+            logger.addFilter(remaining)
+            return
+        # Bars of several jobs at once would write over the line, and over each other.
+        os.environ.setdefault("TQDM_DISABLE", "1")
+        logger.addFilter(OneLine(remaining, sys.stderr))
 
     def _forget_failures(self, statuses: Mapping[str, Status]) -> None:
         """Remove what tells of failures, where what failed is no longer asked for."""
