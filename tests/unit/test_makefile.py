@@ -20,6 +20,18 @@ def test_what_make_would_run_is_shell(target):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("look", ["-n", "--dry-run", "--dryrun --quiet"])
+def test_a_look_at_a_suite_shows_no_table_that_is_not_there(look):
+    words = ["make", "--dry-run", "--directory", str(ROOT), "mini"]
+    run = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    looking = [*words, f"SNAKEMAKE_FLAGS={look}"]
+    shown = subprocess.run(looking, capture_output=True, text=True, check=True).stdout
+    assert "clearbench show" in run
+    assert "snakemake --config" not in shown
+    assert "snakemake" in shown
+    assert "show" not in shown
+
+
 def test_what_is_installed_goes_by_the_lock_and_not_by_its_time(tmp_path):
     shutil.copytree(ROOT / "envs", tmp_path / "envs")
     for name in ("Makefile", "pyproject.toml"):
