@@ -153,6 +153,7 @@ def unlearn(
     required=True,
     help="Folder of a model on the base; each further one is laid on the one before.",
 )
+@click.option("--strengths", help="Factors of what the last model changes, as `0.5,2`; each apart.")
 @_dataset
 @_out
 def evaluate(
@@ -160,6 +161,7 @@ def evaluate(
     forget_size: int,
     base: Path,
     models: tuple[Path, ...],
+    strengths: str | None,
     dataset: Path,
     out: Path,
 ) -> None:
@@ -167,7 +169,8 @@ def evaluate(
     from clearbench.config.settings import EvaluateSettings
     from clearbench.stages import evaluate as stage
 
-    stage.run(read_settings(EvaluateSettings, settings), forget_size, base, models, dataset, out)
+    read = read_settings(EvaluateSettings, settings)
+    stage.run(read, forget_size, base, models, strengths, dataset, out)
 
 
 @click.command()
@@ -193,6 +196,7 @@ def evaluate(
     type=click.Choice(["other"]),
     help="Of two golds, each of a seed with a base of its own.",
 )
+@click.option("--strength", type=float, help="Of records at several strengths, those at this one.")
 @click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
 @_out
 def score(
@@ -204,6 +208,7 @@ def score(
     bound: str | None,
     prompts: str | None,
     bases: str | None,
+    strength: float | None,
     settings: str,
     out: Path,
 ) -> None:
@@ -219,7 +224,7 @@ def score(
     given = {"records": records, "gold": gold}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, own)
+    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, own)
 
 
 @click.command()

@@ -117,6 +117,11 @@ def parse_record(fields: dict[str, Any]) -> Record:
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})
 
 
+def records_at(folder: Path, strength: float | None = None) -> Path:
+    """The records in an artifact; where these are of several strengths, those at one."""
+    return (folder if strength is None else folder / f"{strength:g}") / RECORDS
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records as JSON Lines."""
     with path.open("w", encoding="utf-8") as file:

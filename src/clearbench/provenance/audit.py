@@ -53,7 +53,7 @@ class Audit:
             said = _lines(self._published(f"{table}.csv"))
             entries = built.entries.items()
             for (key, line), (name, entry) in zip(given.items(), entries, strict=True):
-                runs = entry.group.runs
+                runs = entry.behind
                 link = self.first_broken(runs)
                 if link is None and said.get(key) != line:
                     link = f"{TABLES}/{table}.csv: {_differs(said.get(key), line)}"

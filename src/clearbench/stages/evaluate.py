@@ -16,18 +16,22 @@ def run(
     forget_size: int,
     base: Path,
     models: Sequence[Path],
+    strengths: str | None,
     dataset: Path,
     out: Path,
 ) -> None:
     """Write the records of a stack of models, each laid on the one before, the first on the base.
 
     A gold is one; a cell, or whatever was done to a model after it was trained, lies on others.
+    With `strengths`, numbers with commas between them, the last model is laid on with its change
+    scaled by each, and the records of each have a folder of its name.
     """
     domain = domains.load(settings.model.domain, "evaluate")
+    scales = None if strengths is None else [float(word) for word in strengths.split(",")]
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        measures = domain.run(settings, forget_size, base, models, place)
+        measures = domain.run(settings, forget_size, base, models, scales, place)
         if measures is None:
             job.diverged(None)
             return
@@ -37,4 +41,5 @@ def run(
 
     stack = {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, **stack, "dataset": dataset}
-    Job("evaluate", out, inputs, {**settings.model_dump(), "forget_size": forget_size}).run(work)
+    options = {"forget_size": forget_size} | ({} if strengths is None else {"strengths": strengths})
+    Job("evaluate", out, inputs, {**settings.model_dump(), **options}).run(work)

@@ -17,6 +17,7 @@ def run(
     bound: str | None = None,
     prompts: str | None = None,
     bases: str | None = None,
+    strength: float | None = None,
     own: OwnTasks | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
@@ -30,6 +31,7 @@ def run(
         "bound": bound,
         "prompts": prompts,
         "bases": bases,
+        "strength": strength,
     }
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     given |= own.model_dump(mode="json") if own and own.tasks else {}

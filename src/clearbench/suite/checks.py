@@ -123,6 +123,11 @@ def check_fit(suite: Suite) -> None:
             f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
         )
     _check_faces(suite)
+    if file.strengths and suite.domain == "vision":
+        raise UserError(
+            f"{path}: strengths: {file.model} is a vision model, which is attacked as it is; leave"
+            " them out"
+        )
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:

@@ -1,5 +1,6 @@
 """How runs are evaluated and scored: the same for all kinds of rows."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from clearbench.config.settings import EvaluateSettings
@@ -23,15 +24,22 @@ def evaluated(
         holdout=suite.holdout,
         persons=suite.persons,
     )
+    scaled = run is not None and run.strength is not None
+    strengths = {"strengths": told(suite.file.scaled)} if scaled else {}
     models = {f"model/{number}": weights for number, weights in enumerate(stack)}
     return Artifact(
         name,
         "evaluate",
         settings.model_dump(),
-        {"forget_size": forget_size},
+        {"forget_size": forget_size, **strengths},
         {"base": base, **models, "dataset": "dataset"},
         run=run,
     )
+
+
+def told(strengths: Iterable[float]) -> str:
+    """Strengths as one word of a command line."""
+    return ",".join(f"{strength:g}" for strength in strengths)
 
 
 def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
@@ -53,6 +61,8 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["bound"] = run.bound
         if run.prompts == "other":
             options["prompts"] = run.prompts
+        if run.strength is not None:
+            options["strength"] = run.strength
         if run.bases == "other":
             options["bases"] = run.bases
     return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)

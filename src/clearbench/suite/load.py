@@ -49,6 +49,7 @@ def load_suite(name: str, root: Path) -> Suite:
     file = check(SuiteFile, read_yaml(path), str(path))
     check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
     check_list(path, "seeds", file.seeds, None)
+    check_list(path, "strengths", file.strengths, None)
     check_seeds(path, file.seeds)
     named = [name for name in file.single_domain if not name.endswith(_ENDINGS)]
     check_list(path, "single_domain", named, suite_names(root))

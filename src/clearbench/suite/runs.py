@@ -19,9 +19,10 @@ class Run:
     the last is its own. `records` are what it says, compared with those of `gold`, but for faces.
     One that another group evaluated has records alone, which stand for the weights too.
     `trained` says whether the weights were made here for this row, `note` what tables tell below of
-    it. A `repeat` is in no row, and tells the noise alone. The records of a `bound` are drawn from
-    those named. `prompts` are other where its gold was asked in
-    other words, `bases` where a gold is compared with one of another base.
+    it. A `repeat` is in no row, and tells the noise alone. With a `strength` it is a cell's model
+    whose last layer is scaled by it: a point of the cell's curve, in no row either. The records of
+    a `bound` are drawn from those named. `prompts` are other where its gold was asked in other
+    words, `bases` where a gold is compared with one of another base.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Run:
     cell: Cell | None = None
     trained: bool = True
     repeat: bool = False
+    strength: float | None = None
     bound: str | None = None
     prompts: Literal["same", "other"] = "same"
     bases: Literal["same", "other"] = "same"

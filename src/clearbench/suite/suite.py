@@ -3,7 +3,7 @@
 import filecmp
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -35,6 +35,10 @@ No key of a suite, for where copies lie is a matter of the machine.
 """
 
 
+Strength = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""A factor of an update."""
+
+
 class SuiteFile(Strict):
     """The keys of a suite file."""
 
@@ -64,6 +68,11 @@ class SuiteFile(Strict):
         " differ in unlearning alone",
     )
     repeats: Repeats = Repeats()
+    strengths: list[Strength] = Field(
+        default_factory=list,
+        description="each cell is evaluated with its update scaled by each of these as well; 1 is"
+        " the cell itself, and 0 its original, which are evaluated anyway",
+    )
     retain_modality: str = Field(
         "same", description="what is retained while forgetting: the forgotten modality, or both"
     )
@@ -100,6 +109,11 @@ class SuiteFile(Strict):
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
+
+    @property
+    def scaled(self) -> list[float]:
+        """The strengths that are evaluated beside the cells, ascending."""
+        return sorted(set(self.strengths) - {0.0, 1.0})
 
 
 @dataclass(frozen=True)

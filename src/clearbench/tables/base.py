@@ -111,6 +111,11 @@ class Entry:
         return next((state for state in worst if state in states), "absent")
 
     @property
+    def behind(self) -> tuple[str, ...]:
+        """The names of the runs that the number is made of."""
+        return self.group.runs
+
+    @property
     def sources(self) -> list[Source]:
         """Where each run's number stands, or that the run has none."""
         sources = (self._source(run) for run in self.runs)

@@ -8,6 +8,7 @@ import torch
 from clearbench.config.settings import EvaluateSettings
 from clearbench.data.faces import in_question, read_faces
 from clearbench.domains.place import Place
+from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import MODEL, Picture, Seen, write_seen
 from clearbench.evaluation.faces import embed, see
 from clearbench.models.faces import Pixels, load_face_model, load_image_processor
@@ -18,12 +19,15 @@ def run(
     forget_size: int,
     base: Path,
     stack: Sequence[Path],
+    strengths: Sequence[float] | None,
     place: Place,
 ) -> dict[str, int] | None:
     """The embedding of every picture; by the models of an attack, of the persons in question.
 
     Gives how many there are; None where there is none, or one that is not finite.
     """
+    if strengths is not None:
+        raise UserError("strengths: a vision model is attacked as it is; leave them out")
     folder, size = stack[-1], settings.evaluation.batch_size
     faces = read_faces(place.store, forget_size, settings.holdout or 0, settings.persons)
     pixels = Pixels(load_image_processor(base), place.store)

@@ -9,7 +9,16 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.rows import bounds, cells, controls, external, imported, repeats, shadows
+from clearbench.suite.rows import (
+    bounds,
+    cells,
+    controls,
+    external,
+    imported,
+    repeats,
+    shadows,
+    strengths,
+)
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
 
@@ -28,7 +37,7 @@ class Kind(Protocol):
         """What their weights are made by, each after those that it is made from."""
 
 
-KINDS: tuple[Kind, ...] = (controls, bounds, imported, external, cells, repeats, shadows)
+KINDS: tuple[Kind, ...] = (controls, bounds, imported, external, cells, strengths, repeats, shadows)
 
 
 def taken() -> list[str]:
