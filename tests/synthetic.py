@@ -214,21 +214,33 @@ class SyntheticTree:
         run = name.partition("/")[2]
         if stage == "evaluate":
             text = f"records of {run}\n"
-            if self._records:
-                text = "".join(json.dumps(fields_of(record)) + "\n" for record in self.records(run))
-            return {RECORDS: text}
+            strengths = str(artifact.options.get("strengths", ""))
+            if strengths:
+                return {
+                    f"{strength}/{RECORDS}": self._lines(f"{run}/{strength}")
+                    if self._records
+                    else text
+                    for strength in strengths.split(",")
+                }
+            return {RECORDS: self._lines(run) if self._records else text}
         if stage == "score":
             if not self._records:
                 return {SCORES: json.dumps(draw_scores(run), indent=1) + "\n"}
             gold = self.records(artifact.inputs["gold"].partition("/")[2])
             bound = artifact.options.get("bound")
-            own = draw_bound(bound, gold) if bound else self.records(run)
+            asked = artifact.inputs.get("records", "").partition("/")[2]
+            if "strength" in artifact.options:
+                asked += f"/{artifact.options['strength']:g}"
+            own = draw_bound(bound, gold) if bound else self.records(asked)
             return files_of(score_with_draws(own, gold))
         if stage == "tabulate":
             return documents(read_results(self.graph, Tree(self.root)))
         weights = {"unlearn": "adapter_model.safetensors", "base": "model.safetensors"}
         weights["finetune"] = weights["base"]
         return {weights.get(stage, "data/rows.txt"): f"{stage} {name}\n"}
+
+    def _lines(self, run: str) -> str:
+        return "".join(json.dumps(fields_of(record)) + "\n" for record in self.records(run))
 
     def _forget(self, name: str) -> None:
         self._manifests.pop(name, None)

@@ -6,7 +6,8 @@ from peft import LoraConfig, get_peft_model
 
 from clearbench.errors import UserError
 from clearbench.models.build import build_model
-from clearbench.models.checkpoint import load_model, save_checkpoint
+from clearbench.models.checkpoint import save_checkpoint
+from clearbench.models.scaled import load_scaled
 from unit.test_checkpoints import BUILDS, CPU, domain_of, lora_of, new_tokenizer, same, weights
 
 
@@ -28,7 +29,7 @@ def made(request, tmp_path_factory):
 def loaded(made, *stack, strength=1.0, precision="float32"):
     folder, domain = made
     layers = [folder / name for name in stack]
-    return load_model(folder / "base", layers, domain, precision, CPU, strength=strength)
+    return load_scaled(folder / "base", layers, domain, precision, CPU, strength)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "full"])
@@ -72,6 +73,6 @@ def test_what_is_no_low_rank_update_has_no_strength(tmp_path):
     config = LoraConfig(target_modules=["q_proj"], modules_to_save=["norm"])
     model = build_model(BUILDS["llama"], domain, tokenizer, 0)
     save_checkpoint(get_peft_model(model, config), whole)
-    load_model(base, [whole], domain, "float32", CPU)
-    with pytest.raises(UserError, match="only low-rank updates have strengths"):
-        load_model(base, [whole], domain, "float32", CPU, strength=0.5)
+    load_scaled(base, [whole], domain, "float32", CPU, 1.0)
+    with pytest.raises(UserError, match="has whole weights beside its updates"):
+        load_scaled(base, [whole], domain, "float32", CPU, 0.5)

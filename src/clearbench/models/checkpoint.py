@@ -16,7 +16,6 @@ from typing import Any
 import torch
 import transformers
 from peft import LoraConfig, PeftConfig, PeftModel, get_peft_model
-from peft.tuners.lora import LoraLayer
 from peft.tuners.tuners_utils import BaseTunerLayer
 from peft.utils import INCLUDE_LINEAR_LAYERS_SHORTHAND
 from peft.utils.other import AuxiliaryTrainingWrapper
@@ -63,7 +62,7 @@ _UNREADABLE = (
 _QUANTISED = ("quantize_config.json", "quant_config.json")
 """How older GPTQ and AWQ say that weights are quantised; others say it in `config.json`."""
 
-_META, _CPU = torch.device("meta"), torch.device("cpu")
+_META = torch.device("meta")
 """Where tensors have names and shapes, and no numbers."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -206,16 +205,14 @@ def load_model(
     precision: str,
     device: torch.device,
     attention: str = "sdpa",
-    strength: float = 1.0,
 ) -> PreTrainedModel:
     """A model in evaluation mode: the base with the checkpoints of `stack` laid on it in order.
 
     Full weights replace what lies below them; adapters are merged into what lies below them, in
     single precision. What half precision can't tell of either is kept (`narrow`); of the base
-    alone it is rounded away. What the last checkpoint changes is scaled by `strength`: at 0 the
-    model is the one below, at 1 the last one, bit by bit. On the device `meta`, no weights are
-    read. Raises UserError where a checkpoint can't be read, lacks weights of its model, or is an
-    adapter that makes another model once it is merged.
+    alone it is rounded away. On the
+    device `meta`, no weights are read. Raises UserError where a checkpoint can't be read, lacks
+    weights of its model, or is an adapter that makes another model once it is merged.
     """
     if attention == "flash_attention_2" and not is_flash_attn_2_available():
         raise UserError(
@@ -249,29 +246,16 @@ def load_model(
     lacking = sorted({*said["missing_keys"], *(name for name, *_ in said["mismatched_keys"])})
     if lacking:
         raise UserError(f"model {source}: lacks, or has in another shape, {_some(lacking)}")
-    if strength != 1 and not adapters:
-        _interpolate(model, load_model(base, stack[:-1], domain, "float32", _CPU), strength)
     if half and device != _META:
         narrow(model, read_as)
     model = placed(model, device).eval()
     for adapter in adapters:
-        model = _merged(model, adapter, strength if adapter == adapters[-1] else 1.0)
+        model = _merged(model, adapter)
     return placed(model, device).eval()
 
 
-@torch.no_grad()
-def _interpolate(model: PreTrainedModel, below: PreTrainedModel, strength: float) -> None:
-    """Scale by `strength` how a model's weights differ from those of the one that it was made of.
-
-    At 0 and 1 the weights are those of one of the two, bit by bit.
-    """
-    weights = dict(below.named_parameters())
-    for name, weight in model.named_parameters():
-        weight.copy_(torch.lerp(weights[name].to(weight), weight, strength))
-
-
-def _merged(model: PreTrainedModel, adapter: Path, strength: float) -> PreTrainedModel:
-    """The model with an adapter, scaled by `strength`, merged into its weights."""
+def _merged(model: PreTrainedModel, adapter: Path) -> PreTrainedModel:
+    """The model with an adapter merged into its weights."""
     try:
         config = PeftConfig.from_pretrained(str(adapter))
         config.inference_mode = True
@@ -289,7 +273,6 @@ def _merged(model: PreTrainedModel, adapter: Path, strength: float) -> PreTraine
         strange = sorted({*said.missing_keys, *said.unexpected_keys})
         if strange:
             raise ValueError(f"not of this model: {_some(strange)}")
-        _scale(laid, strength)
         said_apart = None if assign else _logits(laid.eval(), half)
         merged: PreTrainedModel = laid.merge_and_unload()
         if half and not assign:
@@ -306,17 +289,6 @@ def _merged(model: PreTrainedModel, adapter: Path, strength: float) -> PreTraine
                 " (tied embeddings) can't be merged, save that model whole"
             )
     return merged
-
-
-def _scale(laid: PeftModel, strength: float) -> None:
-    """Scale an adapter. Raises ValueError where it has parts that are no low-rank updates."""
-    if strength == 1:
-        return
-    for module in laid.modules():
-        if isinstance(module, LoraLayer):
-            module.scale_layer(strength)
-        elif isinstance(module, BaseTunerLayer | AuxiliaryTrainingWrapper):
-            raise ValueError(f"{type(module).__name__}: only low-rank updates have strengths")
 
 
 def _widen_adapted(laid: PeftModel) -> None:

@@ -10,8 +10,9 @@ from clearbench.evaluation.evaluate import check_room
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import records_at, write_records
-from clearbench.models.checkpoint import load_model, positions_of
+from clearbench.models.checkpoint import positions_of
 from clearbench.models.encoding import load_encoder
+from clearbench.models.scaled import load_scaled
 
 
 def run(
@@ -34,14 +35,8 @@ def run(
     evaluated = 0
     for strength in [None] if strengths is None else strengths:
         # Anew for each: one model in memory, and none that was merged and taken apart again.
-        model = load_model(
-            base,
-            stack,
-            use.domain,
-            use.precision,
-            place.device,
-            strength=1.0 if strength is None else strength,
-        )
+        scale = 1.0 if strength is None else strength
+        model = load_scaled(base, stack, use.domain, use.precision, place.device, scale)
         check_replies(model, encoder, samples)
         if not evaluated:
             place.state.start("evaluation")

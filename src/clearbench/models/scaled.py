@@ -1,0 +1,69 @@
+"""A model whose last layer is scaled: θ₀ + α·(θ - θ₀), with θ₀ the model below it.
+
+Apart from `checkpoint`, for it is evaluated alone: nothing that trains a model reaches this.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from transformers import PreTrainedModel
+
+from clearbench.config.settings import Domain
+from clearbench.errors import UserError
+from clearbench.models.checkpoint import load_model, placed
+from clearbench.models.precise_linear import narrow
+
+_CONFIG = "adapter_config.json"
+_WEIGHTS = "adapter_model.safetensors"
+_CPU = torch.device("cpu")
+
+
+def load_scaled(
+    base: Path,
+    stack: Sequence[Path],
+    domain: Domain,
+    precision: str,
+    device: torch.device,
+    strength: float,
+) -> PreTrainedModel:
+    """As `load_model`, with what the last checkpoint changes scaled by `strength`.
+
+    At 0 it is the model below, at 1 the plain one, bit by bit. Raises UserError for an adapter that
+    is more than low-rank updates.
+    """
+    *below, last = stack
+    if strength == 1:
+        return load_model(base, stack, domain, precision, device)
+    if (last / _CONFIG).exists():
+        with TemporaryDirectory() as folder:
+            scaled = _scaled_adapter(last, strength, Path(folder))
+            return load_model(base, [*below, scaled], domain, precision, device)
+    model, start = (load_model(base, part, domain, "float32", _CPU) for part in (stack, below))
+    _interpolate(start, model, strength)
+    if precision == "bfloat16":
+        narrow(model, torch.bfloat16)
+    return placed(model, device).eval()
+
+
+def _scaled_adapter(adapter: Path, strength: float, folder: Path) -> Path:
+    """A folder with the same adapter, which is scaled as it is merged: by alpha / rank."""
+    config = json.loads((adapter / _CONFIG).read_text(encoding="utf-8"))
+    if config.get("peft_type") != "LORA" or config.get("alpha_pattern"):
+        raise UserError(f"{adapter}: strengths are of low-rank updates with one alpha alone")
+    if config.get("modules_to_save") or config.get("bias", "none") != "none":
+        raise UserError(f"{adapter}: has whole weights beside its updates, so it has no strengths")
+    config["lora_alpha"] *= strength
+    (folder / _CONFIG).write_text(json.dumps(config), encoding="utf-8")
+    (folder / _WEIGHTS).symlink_to((adapter / _WEIGHTS).resolve())
+    return folder
+
+
+@torch.no_grad()
+def _interpolate(start: PreTrainedModel, model: PreTrainedModel, strength: float) -> None:
+    """Scale by `strength` how a model's weights differ from those that it was trained from."""
+    weights = dict(start.named_parameters())
+    for name, weight in model.named_parameters():
+        weight.copy_(torch.lerp(weights[name], weight, strength))
