@@ -88,7 +88,16 @@ def seeds_of(method, modality, size="forget10"):
 
 def test_every_table_is_written_in_every_format(tree):
     frames = make_tables(tree.build())
-    others = {"noise", "overhead", "ranking", "table1", "table3", "table6", "published_vs_paper"}
+    others = {
+        "noise",
+        "tradeoff",
+        "overhead",
+        "ranking",
+        "table1",
+        "table3",
+        "table6",
+        "published_vs_paper",
+    }
     assert set(builders("multimodal")) == TABLES | others
     endings = ("csv", "md", "tex", "sources.json")
     files = {f"{name}.{ending}" for name in TABLES for ending in endings}

@@ -90,6 +90,28 @@ def _metrics() -> Iterator[str]:
         " marked ‡ and has no rank. By forgetting, methods with less than half of the original's"
         " `retain` come last."
     )
+    yield "\n## At equal retention\n"
+    yield (
+        "`strengths:` of a suite evaluates each cell with its update scaled, θ₀ + α·(θ - θ₀), where"
+        " θ₀ is the original (model mixing, arXiv 2406.09179; task vectors, arXiv 2212.04089): an"
+        " adapter by its alpha, full weights by interpolation. The points of a cell are its"
+        " original (α = 0), itself (α = 1) and the other strengths. The table `tradeoff` follows"
+        " them from the original on to where `retain` first falls to 95, 90 or 80 % of the"
+        " original's, and gives the other scores, and the strength, there by linear interpolation"
+        " between the two neighbouring points: a seed its own number, then mean, standard deviation"
+        " and Student's interval over seeds. A curve that stays above the share up to its largest"
+        " strength has no number there, and says so. The gain is how far forget quality lies above"
+        " the original's, on average over all shares between 100 and 80 %; where a curve ends"
+        " above a share, its end counts."
+    )
+    yield (
+        "\nIts limits: it follows the direction of one training through the space of weights, and"
+        " a weaker training may go another way and do better. Between two points nothing is"
+        " measured: a score that is no straight line there is read off wrongly, the more the"
+        " farther they lie apart. A score that a strength raises and the next lowers is read at"
+        " the first crossing. Intervals over persons are of points and not of what lies between"
+        " them, so these numbers have those over seeds alone."
+    )
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():
         yield f"- **{name}**: {definition.meaning}."

@@ -1,0 +1,41 @@
+"""Cells at other strengths of their updates, by the real Snakemake."""
+
+import json
+
+from clearbench.evaluation.records import RECORDS
+
+from .test_reruns import rerun
+
+RUN = "npo/text/forget10/seed0"
+STRENGTHS = "evaluate/strengths"
+
+
+def test_strengths_make_their_own_records_and_scores_and_leave_all_else(bench):
+    bench.write(strengths=[0.5, 2])
+    rerun(bench, {f"{STRENGTHS}/*", "score/strengths/*", "tables"})
+    records = bench.results() / STRENGTHS / RUN
+    at = {s: (records / s / RECORDS).read_bytes() for s in ("0.5", "2")}
+    cell = (bench.results() / "evaluate" / RUN / RECORDS).read_bytes()
+    assert len({cell, *at.values()}) == 3
+
+    assert "at 95%" in (bench.results() / "tables/tradeoff.csv").read_text()
+    done = bench.clearbench("audit")
+    assert done.status == 0, done.output
+
+    bench.write(strengths=[0.5, 1, 2, 4])
+    rerun(bench, {f"{STRENGTHS}/*", "score/strengths/*", "tables"})
+    assert (records / "0.5" / RECORDS).read_bytes() == at["0.5"]
+    scores = bench.results() / "score/strengths" / RUN
+    assert {path.name for path in scores.iterdir()} == {"0.5", "2", "4"}
+
+
+def test_at_one_records_are_the_cells_and_at_nought_the_originals(bench):
+    record = json.loads((bench.results() / "evaluate" / RUN / "provenance.json").read_text())
+    command = [word.replace(str(bench.results()), "results/suite") for word in record["command"]]
+    out = bench.folder / "ends"
+    command[command.index("--out") + 1] = str(out)
+    done = bench.call([*command, "--strengths", "0,1"])
+    assert done.status == 0, done.output
+    for strength, run in (("0", "original/forget10/seed0"), ("1", RUN)):
+        plain = bench.results() / "evaluate" / run / RECORDS
+        assert (out / strength / RECORDS).read_bytes() == plain.read_bytes()
