@@ -1,5 +1,6 @@
 """The table `tradeoff`: numbers at a share of the original's retention, read off curves."""
 
+import io
 import json
 import math
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted
 from clearbench.provenance.audit import Audit
+from clearbench.provenance.plan import Experience
 from clearbench.results.read import read_results
 from clearbench.results.runs import Document, Outcome
 from clearbench.results.tree import Tree
@@ -17,7 +19,7 @@ from clearbench.suite.graph import TABLES
 from clearbench.suite.load import load_suite
 from clearbench.tables.documents import documents
 from clearbench.tables.tradeoff import Point, at, crossing, gain
-from synthetic import ROOT, Failed, SyntheticTree, draw_scores, write_suite
+from synthetic import ROOT, Failed, Made, SyntheticTree, draw_scores, write_suite
 
 STRENGTHS = [0.5, 1.5]
 QUALITY = "forget_quality_js"
@@ -145,6 +147,33 @@ def test_each_number_is_proven_by_all_points_of_its_curves(tmp_path):
     assert links
     assert {table for table, _ in links} == {"tradeoff"}
     assert {name.partition("/")[0] for _, name in links} == {"ga"}
+
+
+def test_what_strengths_cost_is_told_of_cells_alone(tree):
+    tree.build()
+    name = "evaluate/strengths/ga/text/forget10/seed{}"
+    for seed, seconds in enumerate((10, 20, 30)):
+        tree.put(name.format(seed), Made(seconds=seconds))
+    frame = pd.read_csv(
+        io.StringIO(
+            documents(read_results(tree.graph, Tree(tree.root), lambda _: None))["cost.csv"]
+        )
+    )
+    told = frame[frame.metric == "evaluate/seconds/strengths"].set_index("method")
+    assert told.loc["ga", "mean"] == 20
+    assert math.isnan(told.loc["gold", "mean"])
+
+
+def test_a_plan_takes_strengths_for_as_many_evaluations_until_it_knows(tree):
+    names = ("evaluate/ga/text/forget10/seed0", "evaluate/strengths/ga/text/forget10/seed0")
+    for artifact in tree.graph.ancestors(names[0]):
+        tree.put(artifact.name, Made(seconds=7))
+    asked = tree.graph[names[1]]
+    assert Experience([Tree(tree.root)]).estimate(asked, tree.graph).seconds == 2 * 7
+    tree.put(names[1], Made(seconds=9))
+    assert Experience([Tree(tree.root)]).estimate(asked, tree.graph).seconds == 9
+    plain = tree.graph[names[0]]
+    assert Experience([Tree(tree.root)]).estimate(plain, tree.graph).seconds == 7
 
 
 def test_a_point_that_failed_is_told(tree):

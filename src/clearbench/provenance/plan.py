@@ -5,7 +5,7 @@ import heapq
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -120,6 +120,14 @@ class Experience:
         """
         need = graph.suite.model.need(artifact.stage)
         mean = self._mean(artifact, Basis.of(graph), need.gpus > 0)
+        strengths = _strengths(artifact.resolved)
+        if mean is None and strengths:
+            # As that many plain evaluations.
+            options = {k: v for k, v in artifact.options.items() if k != "strengths"}
+            plain = self._mean(replace(artifact, options=options), Basis.of(graph), need.gpus > 0)
+            mean = plain and replace(
+                plain, seconds=strengths * plain.seconds, size=strengths * plain.size
+            )
         return mean or Cost(60.0 * need.minutes, 0.0, need.gpus)
 
     def _mean(self, artifact: Artifact, basis: "Basis", on_gpu: bool) -> Cost | None:
@@ -150,6 +158,11 @@ class Experience:
 
 _ALIKE = {"shadows": "finetune", "unlearn_shadows": "unlearn"}
 """What stages do for many models that others do for one."""
+
+
+def _strengths(settings: Mapping[str, Any]) -> int:
+    """At how many strengths a job evaluates a model; 0 where it evaluates the model as it is."""
+    return len(str(settings["strengths"]).split(",")) if "strengths" in settings else 0
 
 
 def _models(settings: Mapping[str, Any]) -> int:
@@ -195,7 +208,8 @@ def _kinds(
     """What a job is like, the narrowest kind first."""
     base = None if stage in ("generate", "dataset") else basis.base
     data = settings if stage in ("generate", "dataset") else basis.data
-    about = json.dumps([on_gpu, data, base, settings.get("model")], sort_keys=True)
+    model, strengths = settings.get("model"), _strengths(settings)
+    about = json.dumps([on_gpu, data, base, model, strengths], sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)
     parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]
     for length in range(len(parts), -1, -1):

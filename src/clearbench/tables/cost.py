@@ -5,8 +5,11 @@ score still took different times, so the files of these two differ between them 
 others are the same.
 """
 
-from clearbench.results.runs import DocumentName, Results
-from clearbench.tables.base import Column, Table, make_block
+from dataclasses import dataclass, replace
+
+from clearbench.results.runs import DocumentName, Outcome, Results
+from clearbench.suite.rows import runs_of
+from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block
 
 MIB = 2**20
 
@@ -21,6 +24,8 @@ def build(results: Results) -> Table:
         *_stage("evaluate", "evaluate"),
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
+    if results.suite.file.scaled:
+        blocks = [_with_strengths(results, block) for block in blocks]
     notes = [
         "Train is unlearning, and fine-tuning of a control; a model that was made elsewhere has"
         " none. Seconds and peak main memory are of the whole process, samples a second of its"
@@ -28,6 +33,34 @@ def build(results: Results) -> Table:
         " device is the peak of the GPU's memory, where there is one.",
     ]
     return Table("Cost", blocks, notes)
+
+
+@dataclass(frozen=True)
+class _OfStrengths(Entry):
+    """A cost of what evaluates a group's cells at all strengths; `others` are runs of each."""
+
+    others: tuple[str, ...]
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """The scaled cells."""
+        return self.others
+
+
+def _with_strengths(results: Results, block: Block) -> Block:
+    """A block with the seconds that evaluating each row's cells at all strengths takes."""
+    column = Column("seconds", "strengths (s)", "evaluate", digits=1, role="strengths")
+    runs = list(runs_of(results.suite))
+    first = {run.stack: run.name for run in reversed(runs) if run.strength is not None}
+    scaled = {run.name: first.get(run.stack) for run in runs if run.cell is not None}
+    rows = []
+    for row in block.rows:
+        group = row.entries[0].group
+        names = [scaled.get(name) for name in group.runs]
+        outcomes = tuple(Outcome() if name is None else results.runs[name] for name in names)
+        entry = _OfStrengths(group, column, outcomes, tuple(filter(None, names)))
+        rows.append(Row(row.labels, [*row.entries, entry]))
+    return replace(block, headers=[*block.headers, column.header], rows=rows)
 
 
 def _stage(document: DocumentName, label: str) -> list[Column]:
