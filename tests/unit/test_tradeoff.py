@@ -86,11 +86,9 @@ class Scaled(SyntheticTree):
             return super()._files(artifact)
         strength = 0.0 if run.row == "original" else 1.0 if run.strength is None else run.strength
         seed = int(run.name.partition("/seed")[2][:1] or 0)
-        fall = 0.2 if run.row == "ga" else 0.01
-        numbers = {
-            "retain": 0.8 * (1 - fall * strength),
-            QUALITY: 0.1 + 0.1 * (seed + 1) * strength,
-        }
+        fall = 0.01 if run.row == "gd" else 0.2
+        rise = {"kl": 0.2 + 0.001 * seed, "npo": 0.5 - 0.001 * seed}.get(run.row, 0.1 * (seed + 1))
+        numbers = {"retain": 0.8 * (1 - fall * strength), QUALITY: 0.1 + rise * strength}
         return {"scores.json": json.dumps({**draw_scores(run.name), **numbers})}
 
 
@@ -126,9 +124,23 @@ def test_other_tables_have_no_rows_of_scaled_cells(tree, tmp_path):
     plain = Scaled(tmp_path / "plain", strengths=[]).build()
     scaled = tree.build()
     for path in (plain.root / TABLES).glob("*.csv"):
-        if path.name not in ("cost.csv", "overhead.csv"):
+        # What strengths cost, and ranks at equal retention.
+        if path.name not in ("cost.csv", "overhead.csv", "ranking.csv"):
             assert path.read_text() == (scaled.root / TABLES / path.name).read_text(), path.name
     assert not (plain.root / TABLES / "tradeoff.csv").exists()
+
+
+def test_methods_are_ranked_at_equal_retention_first(tmp_path):
+    methods = {"gd": {}, "kl": {}, "npo": {}}
+    tree = Scaled(tmp_path, methods=methods).build()
+    text = (tree.root / TABLES / "ranking.md").read_text()
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("|")]
+    assert rows[0][2].strip() == "forget quality at 95 % retention ↑"
+    told = {row[1].strip(): row[2].strip() for row in rows}
+    assert told["npo"].endswith("] 1")
+    assert told["npo"].startswith("0.225 [")
+    assert told["kl"].endswith("] 2")
+    assert told["gd"] == "> at 1.5"
 
 
 def test_each_number_is_proven_by_all_points_of_its_curves(tmp_path):
@@ -145,8 +157,11 @@ def test_each_number_is_proven_by_all_points_of_its_curves(tmp_path):
     (tree.root / lost / "scores.json").write_text("{}")
     links = broken()
     assert links
-    assert {table for table, _ in links} == {"tradeoff"}
+    assert {table for table, _ in links} == {"tradeoff", "ranking"}
     assert {name.partition("/")[0] for _, name in links} == {"ga"}
+    assert {name for table, name in links if table == "ranking"} == {
+        f"ga/text/forget10:{QUALITY}/at 95%"
+    }
 
 
 def test_what_strengths_cost_is_told_of_cells_alone(tree):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from clearbench.metrics import better
 from clearbench.metrics.headline import QUALITY
-from clearbench.results.runs import Group, Results
+from clearbench.results.runs import Results, Source
 from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
@@ -19,16 +19,39 @@ from clearbench.tables.base import (
 )
 from clearbench.tables.caveats import DECIDED, failing
 from clearbench.tables.headline import COLUMNS
+from clearbench.tables.tradeoff import LEVELS, OfCurves, at_retention, curves_of
 
 DOMAINS = ("multimodal", "text")
+EQUAL = LEVELS[0]
+EQUAL_HEADER = f"forget quality at {EQUAL * 100:.0f} % retention"
+"""What methods that are scaled are ranked by first."""
 
 
 @dataclass(frozen=True)
 class Ranked(Entry):
-    """An entry with its rank among others, the best 1; `shared` with those that noise hides."""
+    """The entry `of` with its rank among others, the best 1; `shared` with those noise hides."""
 
+    of: Entry
     rank: int | None
     shared: bool
+
+    @property
+    def numbers(self) -> list[float | None]:
+        """Those of the entry."""
+        return self.of.numbers
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """What the entry is made of."""
+        return self.of.behind
+
+    @property
+    def sources(self) -> list[Source]:
+        """Where the entry's numbers stand."""
+        return self.of.sources
+
+    def _over_persons(self, seed: int) -> tuple[float, float] | None:
+        return self.of._over_persons(seed)
 
     @property
     def text(self) -> str:
@@ -37,7 +60,7 @@ class Ranked(Entry):
         Nor has one whose number few terms decide, which is marked, nor any of one seed.
         """
         if self.mean is None:
-            return super().text
+            return self.of.text
         shown = f"z.{self.column.digits}f"
         ends = (
             f" [{', '.join(format(end, shown) for end in self.interval)}]" if self.interval else ""
@@ -57,6 +80,8 @@ def build(results: Results) -> Table | None:
     if len(results.suite.file.methods) < 2:
         return None
     columns = [score_column(key, header) for key, header in COLUMNS.items()]
+    if results.suite.file.scaled:
+        columns.insert(0, at_retention(EQUAL, score_column(QUALITY, EQUAL_HEADER)))
     blocks = [
         _block(results, size, modality, columns)
         for size in results.suite.file.forget_sizes
@@ -73,13 +98,24 @@ def build(results: Results) -> Table | None:
             " retain too little are ranked last."
         )
     notes = [note, *_bounds(results)]
+    if results.suite.file.scaled:
+        notes.insert(1, f"{EQUAL_HEADER[0].upper()}{EQUAL_HEADER[1:]}: see `tradeoff`.")
     return Table("Ranking", blocks, notes)
 
 
 def _block(results: Results, size: int, modality: str, columns: Sequence[Column]) -> Block:
     groups = [group for group in results.of_size(size) if group.modality == modality]
     broken = {group.name for group in failing(results, size)}
-    ranked = [_ranked(results, groups, column, broken) for column in columns]
+    curves = curves_of(results) if results.suite.file.scaled else {}
+    ranked = []
+    for column in columns:
+        if column.role:
+            equal = [OfCurves.of(group, column, curves[group.name], EQUAL) for group in groups]
+            ranked.append(_ranked(results, equal, set()))
+        else:
+            entries = [make_entry(results, group, column) for group in groups]
+            last = broken if column.key.startswith("forget") else set()
+            ranked.append(_ranked(results, entries, last))
     rows = [
         Row((group.method,), [entries[number] for entries in ranked])
         for number, group in enumerate(groups)
@@ -87,19 +123,17 @@ def _block(results: Results, size: int, modality: str, columns: Sequence[Column]
     return Block(size, ["method", *(column.header for column in columns)], rows, modality)
 
 
-def _ranked(
-    results: Results, groups: Sequence[Group], column: Column, broken: set[str]
-) -> list[Ranked]:
-    entries = [make_entry(results, group, column) for group in groups]
+def _ranked(results: Results, entries: Sequence[Entry], broken: set[str]) -> list[Ranked]:
+    """The entries of a column with their ranks; the groups that are `broken` come last."""
     if len(results.suite.file.seeds) < 2:
-        return [Ranked(entry.group, column, entry.runs, None, False) for entry in entries]
+        return [Ranked(e.group, e.column, e.runs, e, None, False) for e in entries]
     means = {i: entry.mean for i, entry in enumerate(entries) if not entry.deciding}
     compared = {i: mean for i, mean in means.items() if mean is not None}
     places = list(compared)
     pairs = significant([entries[i] for i in places])
     differ = {frozenset((places[i], places[k])) for i, k in pairs}
-    sign = 1 if better(column.key) == "up" else -1
-    last = {i for i in compared if column.key.startswith("forget") and groups[i].name in broken}
+    sign = 1 if better(entries[0].column.key) == "up" else -1
+    last = {i for i in compared if entries[i].group.name in broken}
 
     def ahead(i: int, k: int) -> bool:
         """Whether the i-th is better than the k-th."""
@@ -112,7 +146,7 @@ def _ranked(
         others = compared.keys() - {i}
         rank = 1 + sum(ahead(k, i) for k in others) if i in compared else None
         shared = i in compared and any(not ahead(k, i) and not ahead(i, k) for k in others)
-        ranked.append(Ranked(entry.group, column, entry.runs, rank, shared))
+        ranked.append(Ranked(entry.group, entry.column, entry.runs, entry, rank, shared))
     return ranked
 
 

@@ -6,7 +6,7 @@ score is read off that curve, where it first falls to the share.
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from statistics import fmean
@@ -15,7 +15,7 @@ from clearbench.metrics.headline import QUALITY
 from clearbench.metrics.keys import Key
 from clearbench.results.runs import Group, Outcome, Results, Source
 from clearbench.suite.rows import runs_of
-from clearbench.tables.base import Block, Column, Entry, Row, Table, make_entry, score_column
+from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
 
 DOMAINS = ("multimodal", "text")
 LEVELS = (0.95, 0.9, 0.8)
@@ -115,6 +115,14 @@ class OfCurves(Entry):
     curves: tuple[Curve, ...]
     level: float | None
 
+    @classmethod
+    def of(
+        cls, group: Group, column: Column, curves: tuple[Curve, ...], level: float | None
+    ) -> "OfCurves":
+        """The entry of a group; its runs are as the models would be that the numbers are of."""
+        runs = tuple(_outcome_at(curve, level, column.key) for curve in curves)
+        return cls(group, column, runs, curves, level)
+
     @property
     def numbers(self) -> list[float | None]:
         """The number of each seed's curve; None where that has none."""
@@ -194,10 +202,10 @@ def build(results: Results) -> Table | None:
         for level in LEVELS:
             columns = [*scores, Column(STRENGTH, STRENGTH, digits=2)]
             topic = f"retain at {level * 100:.0f} % of the original's"
-            blocks.append(_block(results, groups, curves, columns, level, size, topic))
+            blocks.append(_block(groups, curves, columns, level, size, topic))
         column = Column(QUALITY, "gain in forget quality", role=AREA)
         topic = "between 100 % and 80 % of the original's retain"
-        blocks.append(_block(results, groups, curves, [column], None, size, topic))
+        blocks.append(_block(groups, curves, [column], None, size, topic))
     largest = max(results.suite.file.scaled)
     notes = [
         "Each cell's update is scaled, and its numbers are read off where retain first falls to"
@@ -241,8 +249,30 @@ def _curve(original: Point, cell: Point, scaled: Sequence[Point]) -> Curve:
     return (original, *sorted((cell, *scaled), key=lambda point: point.strength))
 
 
+def _outcome_at(curve: Curve, level: float | None, key: str) -> Outcome:
+    """The outcome of a curve's cell, with the draws of persons as at a share.
+
+    Interpolated as the score is: the same persons at both points, and the same way between them.
+    """
+    cell = next(point.outcome for point in curve if point.strength == 1)
+    where = None if level is None else crossing(curve, level)
+    document = cell.documents.get("score")
+    if where is None or document is None:
+        return replace(cell, draws={})
+    both = [curve[where.place + step].outcome.draws.get(key, ()) for step in (0, 1)]
+    drawn = [
+        None if before is None or after is None else before + where.way * (after - before)
+        for before, after in zip(*both, strict=False)
+    ]
+    return replace(cell, draws={key: drawn})
+
+
+def at_retention(level: float, column: Column) -> Column:
+    """The column of the same number at a share."""
+    return replace(column, role=f"at {level:.0%}")
+
+
 def _block(
-    results: Results,
     groups: Sequence[Group],
     curves: dict[str, tuple[Curve, ...]],
     columns: Sequence[Column],
@@ -250,15 +280,14 @@ def _block(
     size: int,
     topic: str,
 ) -> Block:
-    rows = []
-    for group in groups:
-        entries: list[Entry] = []
-        for column in columns:
-            role = AREA if level is None else f"at {level:.0%}"
-            own = Column(column.key, column.header, digits=column.digits, role=role)
-            plain = make_entry(results, group, own)
-            entries.append(OfCurves(group, own, plain.runs, curves[group.name], level))
-        rows.append(Row((group.method, group.modality), entries))
+    own = [column if level is None else at_retention(level, column) for column in columns]
+    rows = [
+        Row(
+            (group.method, group.modality),
+            [OfCurves.of(group, column, curves[group.name], level) for column in own],
+        )
+        for group in groups
+    ]
     return Block(size, ["method", "modality", *(column.header for column in columns)], rows, topic)
 
 
