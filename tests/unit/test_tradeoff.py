@@ -11,12 +11,14 @@ import pytest
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted
 from clearbench.provenance.audit import Audit
+from clearbench.provenance.invalidate import labels
 from clearbench.provenance.plan import Experience
 from clearbench.results.read import read_results
 from clearbench.results.runs import Document, Outcome
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from clearbench.suite.load import load_suite
+from clearbench.suite.rows import cells
 from clearbench.tables.documents import documents
 from clearbench.tables.tradeoff import Point, at, crossing, gain
 from synthetic import ROOT, Failed, Made, SyntheticTree, draw_scores, write_suite
@@ -189,6 +191,12 @@ def test_a_plan_takes_strengths_for_as_many_evaluations_until_it_knows(tree):
     assert Experience([Tree(tree.root)]).estimate(asked, tree.graph).seconds == 9
     plain = tree.graph[names[0]]
     assert Experience([Tree(tree.root)]).estimate(plain, tree.graph).seconds == 7
+
+
+def test_scaled_cells_are_found_as_the_cells_are(tree):
+    told = labels(tree.graph["score/strengths/ga/text/forget10/seed0/0.5"])
+    assert told.items() >= {"stage": "score", "row": "ga", "seed": "0", "strength": "0.5"}.items()
+    assert list(tree.graph.cells) == [run.name for run in cells.runs(tree.suite, 10)]
 
 
 def test_a_point_that_failed_is_told(tree):

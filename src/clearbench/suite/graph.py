@@ -41,7 +41,11 @@ class Graph:
     @cached_property
     def cells(self) -> dict[str, Run]:
         """The runs that are cells, by name, in the order of the tables."""
-        return {name: run for name, run in self.runs.items() if run.cell is not None}
+        return {
+            name: run
+            for name, run in self.runs.items()
+            if run.cell is not None and run.strength is None
+        }
 
     @cached_property
     def bases(self) -> list[str]:

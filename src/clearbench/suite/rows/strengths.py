@@ -24,7 +24,6 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
                 name=f"strengths/{run.name}/{strength:g}",
                 group=f"strengths/{run.group}/{strength:g}",
                 records=records_of(f"strengths/{run.name}"),
-                cell=None,
                 trained=False,
                 strength=strength,
             )
