@@ -170,7 +170,7 @@ def evaluate(
     from clearbench.stages import evaluate as stage
 
     read = read_settings(EvaluateSettings, settings)
-    stage.run(read, forget_size, base, models, strengths, dataset, out)
+    stage.run(read, forget_size, base, models, dataset, out, strengths)
 
 
 @click.command()

@@ -16,9 +16,9 @@ def run(
     forget_size: int,
     base: Path,
     models: Sequence[Path],
-    strengths: str | None,
     dataset: Path,
     out: Path,
+    strengths: str | None = None,
 ) -> None:
     """Write the records of a stack of models, each laid on the one before, the first on the base.
 
@@ -31,7 +31,7 @@ def run(
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
-        measures = domain.run(settings, forget_size, base, models, scales, place)
+        measures = domain.run(settings, forget_size, base, models, place, scales)
         if measures is None:
             job.diverged(None)
             return

@@ -20,8 +20,8 @@ def run(
     forget_size: int,
     base: Path,
     stack: Sequence[Path],
-    strengths: Sequence[float] | None,
     place: Place,
+    strengths: Sequence[float] | None = None,
 ) -> dict[str, int] | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task.
 

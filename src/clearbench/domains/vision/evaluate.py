@@ -19,8 +19,8 @@ def run(
     forget_size: int,
     base: Path,
     stack: Sequence[Path],
-    strengths: Sequence[float] | None,
     place: Place,
+    strengths: Sequence[float] | None = None,
 ) -> dict[str, int] | None:
     """The embedding of every picture; by the models of an attack, of the persons in question.
 
