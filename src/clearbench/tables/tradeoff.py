@@ -16,6 +16,7 @@ from clearbench.metrics.keys import Key
 from clearbench.results.runs import Group, Outcome, Results, Source
 from clearbench.suite.rows import runs_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
+from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("multimodal", "text")
 LEVELS = (0.95, 0.9, 0.8)
@@ -188,7 +189,7 @@ def build(results: Results) -> Table | None:
         return None
     curves = curves_of(results)
     scores = [
-        score_column(QUALITY, "forget quality"),
+        score_column(QUALITY, COLUMNS[QUALITY]),
         score_column("forget_quality_ks_log10", "log10 p (KS)", digits=1),
         *(
             score_column(str(key), f"forget: {key.task}")
