@@ -1,5 +1,6 @@
 """Evaluating a model on all samples of a suite's tasks: records, nothing aggregated."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,7 +40,11 @@ def evaluate(
         starts = range(len(loop.results), len(order), batch_size)
         rounds = range(0, len(starts), parallel.size())
         for first in tqdm(
-            rounds, delay=10, mininterval=10, unit="batch", disable=parallel.rank() > 0
+            rounds,
+            delay=10,
+            mininterval=10,
+            unit="batch",
+            disable=parallel.rank() > 0 or "TQDM_DISABLE" in os.environ,
         ):
             # The batches are those of one process, so the records are the same to the last bit.
             mine = starts[first : first + parallel.size()][parallel.rank() :][:1]

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
@@ -62,7 +63,7 @@ def minimise(
             delay=10,
             mininterval=10,
             unit="step",
-            disable=parallel.rank() > 0,
+            disable=parallel.rank() > 0 or "TQDM_DISABLE" in os.environ,
         )
         model.train()
         for batches in progress:
