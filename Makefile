@@ -25,8 +25,8 @@ INSTALLED := $(VENV)/.installed-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).
 # What builds the documentation is no part of the lock: it changes no result.
 DOCUMENTED := $(VENV)/.documented-$(LOCK)-$(shell cat pyproject.toml envs/$(LOCK).lock envs/docs.lock | cksum | cut -d' ' -f1)
 PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.md containers/README.md envs/README.md results/README.md
-# A call that only looks makes no tables to show.
-LOOKS = $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS))
+# The suite whose tables are shown; a call that only looks makes none.
+SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
 SUITES := mini mini-full mini-noise mini-published mini-tradeoff mini-vision tofu
 
@@ -65,9 +65,9 @@ mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
-	$(if $(LOOKS),,$(BIN)/clearbench show --suite $@)
-	$(if $(LOOKS),,$(if $(filter mini,$@),@$(BIN)/python docs/compare.py results/mini/tables/comparison.md))
-	$(if $(LOOKS),,$(if $(filter mini,$@),@echo "Next: make mini-vision asks the same of an image model alone."))
+	$(if $(SHOWN),$(BIN)/clearbench show --suite $@)
+	$(if $(filter mini,$(SHOWN)),@$(BIN)/python docs/compare.py results/mini/tables/comparison.md)
+	$(if $(filter mini,$(SHOWN)),@echo "Next: make mini-vision asks the same of an image model alone.")
 
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.

@@ -41,15 +41,21 @@ def lora_of(model, seed: int = 1):
     return laid
 
 
+def place_and_build(architecture, tmp_path_factory):
+    """A folder for models of an architecture, their domain, and what draws one from a seed."""
+    domain, tokenizer = domain_of(architecture), new_tokenizer()
+
+    def build(seed):
+        return build_model(BUILDS[architecture], domain, tokenizer, seed)
+
+    return tmp_path_factory.mktemp(architecture), domain, build
+
+
 @pytest.fixture(scope="module", params=["llava", "llama"])
 def made(request, tmp_path_factory):
     """A folder with a base, an adapter and full weights of others, and one of another model."""
-    folder = tmp_path_factory.mktemp(request.param)
-    domain, tokenizer = domain_of(request.param), new_tokenizer()
-
-    def build(seed):
-        return build_model(BUILDS[request.param], domain, tokenizer, seed)
-
+    folder, domain, build = place_and_build(request.param, tmp_path_factory)
+    tokenizer = new_tokenizer()
     for name, seed in (("base", 0), ("full", 1)):
         save_checkpoint(build(seed), folder / name)
     save_checkpoint(lora_of(build(0)), folder / "adapter")

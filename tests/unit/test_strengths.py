@@ -8,18 +8,22 @@ from clearbench.errors import UserError
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import save_checkpoint
 from clearbench.models.scaled import load_scaled
-from unit.test_checkpoints import BUILDS, CPU, domain_of, lora_of, new_tokenizer, same, weights
+from unit.test_checkpoints import (
+    BUILDS,
+    CPU,
+    domain_of,
+    lora_of,
+    new_tokenizer,
+    place_and_build,
+    same,
+    weights,
+)
 
 
 @pytest.fixture(scope="module", params=["llava", "llama"])
 def made(request, tmp_path_factory):
     """A folder with a base, an original, and an adapter and full weights that were made of it."""
-    folder = tmp_path_factory.mktemp(request.param)
-    domain, tokenizer = domain_of(request.param), new_tokenizer()
-
-    def build(seed):
-        return build_model(BUILDS[request.param], domain, tokenizer, seed)
-
+    folder, domain, build = place_and_build(request.param, tmp_path_factory)
     for seed, name in enumerate(("base", "original", "full")):
         save_checkpoint(build(seed), folder / name)
     save_checkpoint(lora_of(build(1)), folder / "adapter")

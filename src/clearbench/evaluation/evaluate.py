@@ -1,10 +1,8 @@
 """Evaluating a model on all samples of a suite's tasks: records, nothing aggregated."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
-from tqdm import tqdm
 from transformers import PreTrainedModel
 
 from clearbench import parallel
@@ -12,6 +10,7 @@ from clearbench.data.store import EvalSample
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, Reply, reply
 from clearbench.evaluation.records import Record, fields_of, parse_record
+from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.models.encoding import Encoder
 
@@ -39,13 +38,7 @@ def evaluate(
     with (state or State()).loop() as loop:
         starts = range(len(loop.results), len(order), batch_size)
         rounds = range(0, len(starts), parallel.size())
-        for first in tqdm(
-            rounds,
-            delay=10,
-            mininterval=10,
-            unit="batch",
-            disable=parallel.rank() > 0 or "TQDM_DISABLE" in os.environ,
-        ):
+        for first in bar(rounds, "batch"):
             # The batches are those of one process, so the records are the same to the last bit.
             mine = starts[first : first + parallel.size()][parallel.rank() :][:1]
             rows: list[dict[str, Any]] = []

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from peft.utils import CONFIG_NAME, SAFETENSORS_WEIGHTS_NAME
 from transformers import PreTrainedModel
 
 from clearbench.config.settings import Domain
@@ -16,8 +17,6 @@ from clearbench.errors import UserError
 from clearbench.models.checkpoint import load_model, placed
 from clearbench.models.precise_linear import narrow
 
-_CONFIG = "adapter_config.json"
-_WEIGHTS = "adapter_model.safetensors"
 _CPU = torch.device("cpu")
 
 
@@ -37,7 +36,7 @@ def load_scaled(
     *below, last = stack
     if strength == 1:
         return load_model(base, stack, domain, precision, device)
-    if (last / _CONFIG).exists():
+    if (last / CONFIG_NAME).exists():
         with TemporaryDirectory() as folder:
             scaled = _scaled_adapter(last, strength, Path(folder))
             return load_model(base, [*below, scaled], domain, precision, device)
@@ -50,14 +49,14 @@ def load_scaled(
 
 def _scaled_adapter(adapter: Path, strength: float, folder: Path) -> Path:
     """A folder with the same adapter, which is scaled as it is merged: by alpha / rank."""
-    config = json.loads((adapter / _CONFIG).read_text(encoding="utf-8"))
+    config = json.loads((adapter / CONFIG_NAME).read_text(encoding="utf-8"))
     if config.get("peft_type") != "LORA" or config.get("alpha_pattern"):
         raise UserError(f"{adapter}: strengths are of low-rank updates with one alpha alone")
     if config.get("modules_to_save") or config.get("bias", "none") != "none":
         raise UserError(f"{adapter}: has whole weights beside its updates, so it has no strengths")
     config["lora_alpha"] *= strength
-    (folder / _CONFIG).write_text(json.dumps(config), encoding="utf-8")
-    (folder / _WEIGHTS).symlink_to((adapter / _WEIGHTS).resolve())
+    (folder / CONFIG_NAME).write_text(json.dumps(config), encoding="utf-8")
+    (folder / SAFETENSORS_WEIGHTS_NAME).symlink_to((adapter / SAFETENSORS_WEIGHTS_NAME).resolve())
     return folder
 
 

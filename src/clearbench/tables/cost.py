@@ -8,8 +8,8 @@ others are the same.
 from dataclasses import dataclass, replace
 
 from clearbench.results.runs import DocumentName, Outcome, Results
-from clearbench.suite.rows import runs_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block
+from clearbench.tables.tradeoff import curves_of
 
 MIB = 2**20
 
@@ -50,15 +50,18 @@ class _OfStrengths(Entry):
 def _with_strengths(results: Results, block: Block) -> Block:
     """A block with the seconds that evaluating each row's cells at all strengths takes."""
     column = Column("seconds", "strengths (s)", "evaluate", digits=1, role="strengths")
-    runs = list(runs_of(results.suite))
-    first = {run.stack: run.name for run in reversed(runs) if run.strength is not None}
-    scaled = {run.name: first.get(run.stack) for run in runs if run.cell is not None}
+    curves = curves_of(results)
     rows = []
     for row in block.rows:
         group = row.entries[0].group
-        names = [scaled.get(name) for name in group.runs]
-        outcomes = tuple(Outcome() if name is None else results.runs[name] for name in names)
-        entry = _OfStrengths(group, column, outcomes, tuple(filter(None, names)))
+        # All points between the original and the cell, and beyond, are of one job.
+        scaled = [
+            next(point for point in curve if point.strength not in (0, 1))
+            for curve in curves.get(group.name, ())
+        ]
+        outcomes = [point.outcome for point in scaled] or [Outcome() for _ in group.runs]
+        names = tuple(point.run for point in scaled)
+        entry = _OfStrengths(group, column, tuple(outcomes), names)
         rows.append(Row(row.labels, [*row.entries, entry]))
     return replace(block, headers=[*block.headers, column.header], rows=rows)
 

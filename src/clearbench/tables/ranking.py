@@ -1,6 +1,6 @@
 """Ranking: the methods by each headline number, none before another by less than the noise."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from clearbench.metrics import better
@@ -19,7 +19,7 @@ from clearbench.tables.base import (
 )
 from clearbench.tables.caveats import DECIDED, failing
 from clearbench.tables.headline import COLUMNS
-from clearbench.tables.tradeoff import LEVELS, OfCurves, at_retention, curves_of
+from clearbench.tables.tradeoff import LEVELS, Curve, OfCurves, at_retention, curves_of
 
 DOMAINS = ("multimodal", "text")
 EQUAL = LEVELS[0]
@@ -82,8 +82,9 @@ def build(results: Results) -> Table | None:
     columns = [score_column(key, header) for key, header in COLUMNS.items()]
     if results.suite.file.scaled:
         columns.insert(0, at_retention(EQUAL, score_column(QUALITY, EQUAL_HEADER)))
+    curves = curves_of(results) if results.suite.file.scaled else {}
     blocks = [
-        _block(results, size, modality, columns)
+        _block(results, size, modality, columns, curves)
         for size in results.suite.file.forget_sizes
         for modality in results.suite.file.modalities
     ]
@@ -103,10 +104,15 @@ def build(results: Results) -> Table | None:
     return Table("Ranking", blocks, notes)
 
 
-def _block(results: Results, size: int, modality: str, columns: Sequence[Column]) -> Block:
+def _block(
+    results: Results,
+    size: int,
+    modality: str,
+    columns: Sequence[Column],
+    curves: Mapping[str, tuple[Curve, ...]],
+) -> Block:
     groups = [group for group in results.of_size(size) if group.modality == modality]
     broken = {group.name for group in failing(results, size)}
-    curves = curves_of(results) if results.suite.file.scaled else {}
     ranked = []
     for column in columns:
         if column.role:

@@ -7,7 +7,6 @@ score is read off that curve, where it first falls to the share.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import pairwise
 from statistics import fmean
 
@@ -159,19 +158,9 @@ class OfCurves(Entry):
             return f"> at {self.curves[0][-1].strength:g}"
         return super().text
 
-    @property
-    def _shared(self) -> bool:
-        """False: each seed has its own curve."""
-        return False
-
     def _over_persons(self, seed: int) -> tuple[float, float] | None:
         """None: intervals between points are not known."""
         return None
-
-    @cached_property
-    def deciding(self) -> dict[str, object]:  # type: ignore[override]
-        """None: it is told of the points."""
-        return {}
 
     def _used(self, curve: Curve) -> Sequence[Point]:
         where = None if self.level is None else crossing(curve, self.level)

@@ -2,13 +2,11 @@
 
 import itertools
 import math
-import os
 from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
 from transformers import (
     get_constant_schedule_with_warmup,
     get_cosine_schedule_with_warmup,
@@ -19,6 +17,7 @@ from transformers.trainer_pt_utils import get_parameter_names
 from clearbench import parallel
 from clearbench.config.settings import Training
 from clearbench.errors import UserError
+from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
@@ -56,15 +55,7 @@ def minimise(
         history: list[float] = loop.results
         done = len(history)
         scheduler = _schedule(optimizer, steps, training, done)
-        progress = tqdm(
-            itertools.islice(losses, done, None),
-            initial=done,
-            total=steps,
-            delay=10,
-            mininterval=10,
-            unit="step",
-            disable=parallel.rank() > 0 or "TQDM_DISABLE" in os.environ,
-        )
+        progress = bar(itertools.islice(losses, done, None), "step", initial=done, total=steps)
         model.train()
         for batches in progress:
             terms: list[tuple[int, float, int]] = []
