@@ -14,6 +14,9 @@ _OF_ONE_JOB = {
     LogEvent.GROUP_INFO,
     LogEvent.RESOURCES_INFO,
 }
+_SELECTING = "Select jobs to execute..."
+"""Said before each start of jobs, without an event."""
+
 _CLEAR = "\r\x1b[K"
 
 
@@ -31,7 +34,7 @@ class OneLine(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         event = getattr(record, "event", None)
-        if event in _OF_ONE_JOB:
+        if event in _OF_ONE_JOB or record.msg == _SELECTING:
             return False
         if event != LogEvent.PROGRESS:
             self._write(_CLEAR)
