@@ -39,8 +39,8 @@ def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
     bench = bench.with_own_code()
     before = bench.files()
     (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
-    bench.edit("suite/rows/__init__.py", "import bounds, ", "import stacked, bounds, ")
-    bench.edit("suite/rows/__init__.py", "cells, repeats, ", "cells, stacked, repeats, ")
+    bench.edit("suite/rows/__init__.py", "    repeats,\n", "    repeats,\n    stacked,\n")
+    bench.edit("suite/rows/__init__.py", ", repeats, ", ", stacked, repeats, ")
     after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 2
     scores = {
