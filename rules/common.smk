@@ -18,6 +18,7 @@ wildcard_constraints:
     modality="text|visual|both",
     size=r"\d\d",
     seed=r"\d+(\.\d+)*",
+    point=r"[\w.-]+",
     stack=r"\d+",
     imported=r"[\w.-]+/(model|gold)",
     external=r"[\w.-]+",

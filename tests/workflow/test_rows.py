@@ -39,8 +39,16 @@ def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
     bench = bench.with_own_code()
     before = bench.files()
     (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
-    bench.edit("suite/rows/__init__.py", "    repeats,\n", "    repeats,\n    stacked,\n")
-    bench.edit("suite/rows/__init__.py", ", repeats, ", ", stacked, repeats, ")
+    bench.edit(
+        "suite/rows/__init__.py",
+        "imported,\n    repeats,\n",
+        "imported,\n    repeats,\n    stacked,\n",
+    )
+    bench.edit(
+        "suite/rows/__init__.py",
+        "choices,\n    repeats,\n",
+        "choices,\n    stacked,\n    repeats,\n",
+    )
     after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 2
     scores = {

@@ -27,6 +27,7 @@ TOLD = {
     "number": "Of the job, from 0.",
     "method": "A method; see `clearbench methods`.",
     "forget_size": "Percent of persons to forget.",
+    "validation": "Folder of the persons of a choice, who stand for the forget set.",
 }
 """What the options are that several stages have."""
 
@@ -60,6 +61,7 @@ _dataset = _named_folder("dataset")
 _base = _named_folder("base")
 _original = _named_folder("original")
 _seed = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
+_validation = _folder("--validation", TOLD["validation"], required=False)
 _forget_size = click.option("--forget-size", type=int, help=TOLD["forget_size"])
 
 
@@ -89,6 +91,7 @@ def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
 @_seed
 @_base
 @_dataset
+@_validation
 @_out
 def finetune(
     settings: str,
@@ -97,15 +100,15 @@ def finetune(
     seed: int,
     base: Path,
     dataset: Path,
+    validation: Path | None,
     out: Path,
 ) -> None:
     """Fine-tune the base on everything (original) or on a retain set (gold)."""
     from clearbench.config.settings import FinetuneSettings
     from clearbench.stages import finetune as stage
 
-    stage.run(
-        read_settings(FinetuneSettings, settings), part, forget_size, seed, base, dataset, out
-    )
+    read = read_settings(FinetuneSettings, settings)
+    stage.run(read, part, forget_size, seed, base, dataset, out, validation)
 
 
 @click.command()
@@ -118,6 +121,8 @@ def finetune(
 @_original
 @_folder("--reference", "Folder of what the original says, stored.", required=False)
 @_dataset
+@_validation
+@_folder("--selection", "Folder of the chosen values of a sweep.", required=False)
 @_out
 def unlearn(
     settings: str,
@@ -129,6 +134,8 @@ def unlearn(
     original: Path,
     reference: Path | None,
     dataset: Path,
+    validation: Path | None,
+    selection: Path | None,
     out: Path,
 ) -> None:
     """Unlearn one cell."""
@@ -136,9 +143,8 @@ def unlearn(
     from clearbench.stages import unlearn as stage
 
     cell = Cell(method, modality, forget_size, seed)
-    stage.run(
-        read_settings(UnlearnSettings, settings), cell, base, original, reference, dataset, out
-    )
+    read = read_settings(UnlearnSettings, settings)
+    stage.run(read, cell, base, original, reference, dataset, out, validation, selection)
 
 
 @click.command()
@@ -155,6 +161,7 @@ def unlearn(
 )
 @click.option("--strengths", help="Factors of what the last model changes, as `0.5,2`; each apart.")
 @_dataset
+@_validation
 @_out
 def evaluate(
     settings: str,
@@ -163,6 +170,7 @@ def evaluate(
     models: tuple[Path, ...],
     strengths: str | None,
     dataset: Path,
+    validation: Path | None,
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
@@ -170,7 +178,37 @@ def evaluate(
     from clearbench.stages import evaluate as stage
 
     read = read_settings(EvaluateSettings, settings)
-    stage.run(read, forget_size, base, models, dataset, out, strengths)
+    stage.run(read, forget_size, base, models, dataset, out, strengths, validation)
+
+
+@click.command()
+@_settings_option
+@_folder("--original", "Folder of the original's scores.")
+@click.option(
+    "--point",
+    "points",
+    type=FOLDER,
+    multiple=True,
+    required=True,
+    help="Folder of a point's scores: of each point at each strength, in the settings' order.",
+)
+@_out
+def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -> None:
+    """Choose the point of a sweep that forgets most at equal retention."""
+    from clearbench.config.settings import SelectSettings
+    from clearbench.stages import select as stage
+
+    read = read_settings(SelectSettings, settings)
+    named = [(point.name, strength) for point in read.points for strength in read.strengths]
+    if len(points) != len(named):
+        raise click.UsageError(
+            f"--point: {len(points)} folders; the settings name {len(read.points)} points at"
+            f" {len(read.strengths)} strengths"
+        )
+    inputs = {"original": original}
+    for (point, strength), folder in zip(named, points, strict=True):
+        inputs[f"point/{point}/{strength:g}"] = folder
+    stage.run(read, inputs, out)
 
 
 @click.command()

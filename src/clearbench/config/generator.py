@@ -52,6 +52,11 @@ class MiniSettings(Strict):
             )
         return self
 
+    @property
+    def evaluated_persons(self) -> int:
+        """How many retained persons are evaluated: as many as the largest forget set has."""
+        return self.persons // 10
+
     def rng(self, *purpose: object) -> random.Random:
         """A random stream for one purpose, so that no purpose shifts the draws of another."""
         return random.Random("/".join(map(str, (self.seed, *purpose))))

@@ -3,13 +3,14 @@
 They hold only what a job's result depends on. Files of `config/` are made of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
-from clearbench.config.strict import Day, Expression, Positive, Strict
+from clearbench.config.strict import Day, Expression, Positive, Strict, validate
 from clearbench.errors import UserError
 
 Domain = Literal["multimodal", "text", "vision"]
@@ -73,6 +74,22 @@ class Evaluating(Strict):
 
     batch_size: int = Field(32, gt=0, description="prompts a batch")
     max_new_tokens: int = Field(64, gt=0, description="longest greedy answer, in tokens")
+
+
+class Selecting(Strict):
+    """How a point of a sweep is chosen: by forget quality at a share of retention, on validation.
+
+    The persons of the choice are retained ones; those of the forget set take no part in it.
+    """
+
+    retention: float = Field(
+        0.95, gt=0, lt=1, description="share of the original's retain score that all points keep"
+    )
+    persons: Positive | None = Field(
+        None,
+        description="how many persons stand for the forget set; null for as many as it has, at most"
+        " half of the retained ones who are evaluated",
+    )
 
 
 class Lora(Strict):
@@ -204,6 +221,27 @@ class ShadowSettings(FinetuneSettings):
     forget_sizes: list[int]
 
 
+class ValidationSettings(Strict):
+    """How many persons stand for the forget set, as in `Selecting`."""
+
+    persons: Positive | None = None
+
+
+class Tried(Strict):
+    """A point of a sweep: its name, and its values of some parameters and training keys."""
+
+    name: str
+    values: dict[str, Any]
+
+
+class SelectSettings(Strict):
+    """The points of a row, and the strengths of their curves."""
+
+    retention: float
+    points: list[Tried]
+    strengths: list[float]
+
+
 class ReferenceSettings(Strict):
     """The model, and the samples that a forward pass of the original takes."""
 
@@ -226,6 +264,16 @@ class UnlearnSettings(Strict):
     retain_modality: str = "same"
     holdout: int | None = None
     persons: int | None = None
+
+    def with_values(self, values: Mapping[str, Any]) -> "UnlearnSettings":
+        """The same with other values of some parameters and training keys."""
+        training = {key: value for key, value in values.items() if key in Unlearning.model_fields}
+        own = {key: value for key, value in values.items() if key not in training}
+        changed = {
+            "parameters": {**self.parameters, **own},
+            "training": {**self.training.model_dump(), **training},
+        }
+        return validate(type(self), {**self.model_dump(), **changed}, "chosen values")
 
 
 class UnlearnShadowsSettings(UnlearnSettings):

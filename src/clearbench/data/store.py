@@ -11,8 +11,9 @@ parquet files. Nothing after that stage knows where the data came from.
 =================== ==========================================================================
 """
 
+import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +25,9 @@ from clearbench.data.images import rgb, stored_size
 from clearbench.errors import UserError
 
 MODALITIES = ("text", "visual")
+VALIDATION = "persons.json"
+"""The file of the persons of a choice: a JSON list of names."""
+
 FORGET_SIZES = (1, 5, 10)
 
 
@@ -133,10 +137,15 @@ def write_store(
 
 
 class Store:
-    """Reads a store's folder; each file is read when it is first asked for."""
+    """Reads a store's folder; each file is read when it is first asked for.
 
-    def __init__(self, folder: Path):
+    With the folder of a `validation`, its persons are those to be forgotten, and those of the
+    forget set are in neither part, nor evaluated: what is chosen by them has not seen the test.
+    """
+
+    def __init__(self, folder: Path, validation: Path | None = None):
         self.folder = folder
+        self._validation = validation
 
     def base(self) -> list[TrainSample]:
         """What a base model built by the workflow learns."""
@@ -152,7 +161,7 @@ class Store:
             sample
             for sample in self._train
             if modality in ("both", sample.modality)
-            and (part == "full" or sample.part(forget_size or 0) == part)
+            and (part == "full" or self._part(sample, forget_size) == part)
         ]
         if not samples:
             raise UserError(f"{self.folder}: {self._why_empty(part, forget_size, modality)}")
@@ -163,7 +172,7 @@ class Store:
 
         def has(size: int | None, kind: str) -> bool:
             rows = (s for s in self._train if kind in ("both", s.modality))
-            return any(part == "full" or sample.part(size or 0) == part for sample in rows)
+            return any(part == "full" or self._part(sample, size) == part for sample in rows)
 
         where = "" if forget_size is None else f" at forget size {forget_size}"
         kinds = [kind for kind in MODALITIES if has(forget_size, kind)]
@@ -180,11 +189,14 @@ class Store:
 
     def evaluation(self, forget_size: int) -> list[EvalSample]:
         """The evaluation samples of all tasks at a forget size, in the dataset's order."""
-        return [
+        samples = [
             _eval_sample(row)
             for row in self._rows("eval")
             if row["forget_size"] in (None, forget_size)
         ]
+        if self._validation is None:
+            return samples
+        return [self._asked(sample) for sample in samples if sample.split != "forget"]
 
     def image(self, key: int) -> Image.Image:
         """The RGB image of a row number."""
@@ -213,6 +225,26 @@ class Store:
             if text in sample.texts and image in (None, sample.image)
         )
         return next(ids, repr(text))
+
+    def _asked(self, sample: EvalSample) -> EvalSample:
+        """A sample as it is asked for a choice: of its persons, as of those to be forgotten."""
+        chosen = sample.split == "retain" and sample.person in self._validated
+        return replace(sample, split="forget") if chosen else sample
+
+    def _part(self, sample: TrainSample, forget_size: int | None) -> str | None:
+        """The part of a row, by the persons of the choice where there are any."""
+        part = sample.part(forget_size or 0)
+        if self._validation is None:
+            return part
+        if part != "retain":
+            return None
+        return "forget" if sample.person in self._validated else "retain"
+
+    @cached_property
+    def _validated(self) -> frozenset[str]:
+        """The persons of the choice."""
+        assert self._validation is not None
+        return frozenset(json.loads((self._validation / VALIDATION).read_text(encoding="utf-8")))
 
     @cached_property
     def _train(self) -> list[TrainSample]:

@@ -40,6 +40,8 @@ def labels(artifact: Artifact) -> dict[str, str]:
     values: dict[str, object] = {"stage": artifact.rule}
     if artifact.run is not None and artifact.run.cell is not None:
         values.update(vars(artifact.run.cell), row=artifact.run.row)
+        if artifact.run.choice is not None:
+            values["point"] = artifact.run.choice
         if "strength" in artifact.options:
             values["strength"] = artifact.options["strength"]
     else:

@@ -107,11 +107,11 @@ class Results:
 def groups_of(runs: Iterable[Run]) -> tuple[Group, ...]:
     """The lines of the tables in the order of the runs, those of several seeds one line.
 
-    Repeats are in none, nor are scaled cells.
+    Repeats are in none, nor are scaled cells and what values are chosen by.
     """
     averaged: dict[str, list[Run]] = {}
     for run in runs:
-        if not run.repeat and run.strength is None:
+        if run.in_row:
             averaged.setdefault(run.group, []).append(run)
     return tuple(
         Group(

@@ -19,18 +19,20 @@ def run(
     dataset: Path,
     out: Path,
     strengths: str | None = None,
+    validation: Path | None = None,
 ) -> None:
     """Write the records of a stack of models, each laid on the one before, the first on the base.
 
     A gold is one; a cell, or whatever was done to a model after it was trained, lies on others.
     With `strengths`, numbers with commas between them, the last model is laid on with its change
-    scaled by each, and the records of each have a folder of its name.
+    scaled by each, and the records of each have a folder of its name. With a `validation`, its
+    persons are the forget split.
     """
     domain = domains.load(settings.model.domain, "evaluate")
     scales = None if strengths is None else [float(word) for word in strengths.split(",")]
 
     def work(job: Job) -> None:
-        place = Place(Store(dataset), prepare_device(0), job.state, job.folder)
+        place = Place(Store(dataset, validation), prepare_device(0), job.state, job.folder)
         measures = domain.run(settings, forget_size, base, models, place, scales)
         if measures is None:
             job.diverged(None)
@@ -41,5 +43,6 @@ def run(
 
     stack = {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, **stack, "dataset": dataset}
+    inputs |= {} if validation is None else {"validation": validation}
     options = {"forget_size": forget_size} | ({} if strengths is None else {"strengths": strengths})
     Job("evaluate", out, inputs, {**settings.model_dump(), **options}).run(work)

@@ -18,14 +18,20 @@ def run(
     base: Path,
     dataset: Path,
     out: Path,
+    validation: Path | None = None,
 ) -> None:
-    """Write the fine-tuned weights; `part` is `full`, or `retain` with a forget size in percent."""
+    """Write the fine-tuned weights; `part` is `full`, or `retain` with a forget size in percent.
+
+    With a `validation`, what is retained is without its persons as well.
+    """
     domain = domains.load(settings.model.domain, "finetune")
 
     def work(job: Job) -> None:
-        place = Place(Store(dataset), prepare_device(seed), job.state, job.folder)
+        place = Place(Store(dataset, validation), prepare_device(seed), job.state, job.folder)
         trained = domain.run(settings, part, forget_size, seed, base, place)
         job.measures.update(trained.measures(job.folder))
 
     resolved = {**settings.model_dump(), "part": part, "forget_size": forget_size, "seed": seed}
-    Job("finetune", out, {"base": base, "dataset": dataset}, resolved).run(work)
+    inputs = {"base": base, "dataset": dataset}
+    inputs |= {} if validation is None else {"validation": validation}
+    Job("finetune", out, inputs, resolved).run(work)

@@ -9,6 +9,7 @@ from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
+from clearbench.results.choice import read_chosen
 from clearbench.training.loop import DivergedError
 from clearbench.training.trial import try_out
 
@@ -21,23 +22,32 @@ def run(
     reference: Path | None,
     dataset: Path,
     out: Path,
+    validation: Path | None = None,
+    selection: Path | None = None,
 ) -> None:
-    """Write the cell's adapter (or full weights), or publish it as diverged."""
+    """Write the cell's adapter (or full weights), or publish it as diverged.
+
+    With a `validation` its persons are forgotten; with a `selection`, by the values chosen there.
+    """
     domain = domains.load(settings.model.domain, "unlearn")
-    try_out(cell.method, settings.parameters, settings.model.domain)
     method = methods.create(cell.method, settings.parameters)
+    # Its recipe has the suite's own values, and the choice as an input.
+    resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}
 
     def work(job: Job) -> None:
-        place = Place(Store(dataset), prepare_device(cell.seed), job.state, job.folder)
+        store = Store(dataset, validation)
+        place = Place(store, prepare_device(cell.seed), job.state, job.folder)
+        used = settings if selection is None else settings.with_values(read_chosen(selection))
+        try_out(cell.method, used.parameters, used.model.domain)
+        method = methods.create(cell.method, used.parameters)
         try:
-            trained = domain.run(settings, method, cell, base, original, reference, place)
+            trained = domain.run(used, method, cell, base, original, reference, place)
         except DivergedError as error:
             job.diverged(error.step)
             return
         job.measures.update(trained.measures(job.folder))
 
-    resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}
+    further = {"reference": reference, "validation": validation, "selection": selection}
     inputs = {"base": base, "original": original, "dataset": dataset}
-    if reference is not None:
-        inputs["reference"] = reference
+    inputs |= {name: folder for name, folder in further.items() if folder is not None}
     Job("unlearn", out, inputs, resolved).run(work)

@@ -16,6 +16,7 @@ from clearbench.hub import is_id
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
 from clearbench.suite.suite import Suite, SuiteFile
+from clearbench.suite.sweep_checks import check_sweep
 
 ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
@@ -84,9 +85,10 @@ def check_methods(suite: Suite) -> None:
             clash = sorted(set(description.parameters) & set(Unlearning.model_fields))
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
-            own, _ = suite.unlearning(row)
-            description.check(own)
-            _check_layer(suite, description, own)
+            check_sweep(suite, row, [*description.parameters, *Unlearning.model_fields])
+            for own, _ in suite.unlearnings(row):
+                description.check(own)
+                _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
@@ -146,8 +148,8 @@ def _check_shares(suite: Suite) -> None:
     needs, model = suite.model.resources, suite.file.model
     asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
     for row in suite.file.methods:
-        accumulation = suite.unlearning(row)[1].accumulation
-        asked.append((f"methods.{row}", accumulation, needs.unlearn.gpus))
+        for _, training in suite.unlearnings(row):
+            asked.append((f"methods.{row}", training.accumulation, needs.unlearn.gpus))
     for key, accumulation, gpus in asked:
         if gpus > 1 and accumulation % gpus:
             raise UserError(
@@ -184,7 +186,7 @@ def _check_faces(suite: Suite) -> None:
         "base": file.base or Training(),
         "finetune": file.finetune,
         "unlearn": file.unlearn,
-        **{f"methods.{row}": suite.unlearning(row)[1] for row in file.methods},
+        **{f"methods.{row}": next(suite.unlearnings(row))[1] for row in file.methods},
     }
     augmenting = [key for key, training in trainings.items() if training.augment != "none"]
     if suite.domain != "vision":

@@ -5,7 +5,7 @@ from typing import Any
 
 from clearbench.config.settings import EvaluateSettings
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import Run
+from clearbench.suite.runs import Run, persons_of
 from clearbench.suite.suite import Suite
 
 
@@ -27,12 +27,15 @@ def evaluated(
     scaled = run is not None and run.strength is not None
     strengths = {"strengths": told(suite.file.scaled)} if scaled else {}
     models = {f"model/{number}": weights for number, weights in enumerate(stack)}
+    inputs = {"base": base, **models, "dataset": "dataset"}
+    if run is not None and run.choice is not None:
+        inputs["validation"] = persons_of(forget_size)
     return Artifact(
         name,
         "evaluate",
         settings.model_dump(),
         {"forget_size": forget_size, **strengths},
-        {"base": base, **models, "dataset": "dataset"},
+        inputs,
         run=run,
     )
 

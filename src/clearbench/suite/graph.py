@@ -1,7 +1,7 @@
 """A suite's artifacts: what each is made of and how. Rules, tables and audits read it off here."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ class Graph:
 
     def __init__(self, suite: Suite):
         self.suite = suite
-        self.artifacts = {artifact.name: artifact for artifact in self._all()}
+        self.artifacts = _in_order({artifact.name: artifact for artifact in self._all()})
 
     def __getitem__(self, name: str) -> Artifact:
         return self.artifacts[name]
@@ -44,7 +44,7 @@ class Graph:
         return {
             name: run
             for name, run in self.runs.items()
-            if run.cell is not None and run.strength is None
+            if run.cell is not None and run.strength is None and run.choice is None
         }
 
     @cached_property
@@ -131,6 +131,21 @@ class Graph:
         )
 
 
+def _in_order(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
+    """The artifacts, each after those that it is made from, and else as they are."""
+    placed: dict[str, Artifact] = {}
+
+    def place(name: str) -> None:
+        if name not in placed:
+            for source in artifacts[name].inputs.values():
+                place(source)
+            placed[name] = artifacts[name]
+
+    for name in artifacts:
+        place(name)
+    return placed
+
+
 def shown(suite: Suite) -> dict[str, Any]:
     """What the tables show of a suite besides its scores."""
     file = suite.file
@@ -139,6 +154,7 @@ def shown(suite: Suite) -> dict[str, Any]:
         "model": file.model,
         "dataset": file.dataset,
         "methods": list(file.methods),
+        "select": None if file.select is None else file.select.model_dump(),
         "modalities": file.modalities,
         "forget_sizes": file.forget_sizes,
         "seeds": file.seeds,

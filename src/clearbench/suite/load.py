@@ -23,6 +23,8 @@ from clearbench.suite.checks import (
     check_seeds,
 )
 from clearbench.suite.suite import DATA, Suite, SuiteFile
+from clearbench.suite.sweep import KEY, rows_of
+from clearbench.suite.sweep_checks import check_select
 
 RETAIN_MODALITIES = ("same", "both")
 _ENDINGS = (".yaml", ".yml")
@@ -55,6 +57,7 @@ def load_suite(name: str, root: Path) -> Suite:
     check_list(path, "single_domain", named, suite_names(root))
     check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     check_names(path, file)
+    file = _with_points(path, file)
     check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
@@ -66,6 +69,7 @@ def load_suite(name: str, root: Path) -> Suite:
     suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
     check_methods(suite)
     check_fit(suite)
+    check_select(suite)
     check_rows(suite)
     return suite
 
@@ -83,6 +87,20 @@ def suite_names(root: Path) -> list[str]:
 def suites_of(domains: Sequence[Domain], root: Path) -> list[str]:
     """The names of the suites of `config/` below a root whose models are of some domains."""
     return [name for name in suite_names(root) if load_suite(name, root).domain in domains]
+
+
+def _with_points(path: Path, file: SuiteFile) -> SuiteFile:
+    """The file with a row for each point of a sweep, where nothing is chosen among them."""
+    if file.select is not None or not any(KEY in given for given in file.methods.values()):
+        return file
+    methods: dict[str, dict[str, Any]] = {}
+    for row, given in file.methods.items():
+        where = f"{path}: methods.{row}.{KEY}"
+        for name, values in (rows_of(row, given, where) if KEY in given else {row: given}).items():
+            if name in methods or (name != row and name in file.methods):
+                raise UserError(f"{where}: {name}: a row has this name already")
+            methods[name] = values
+    return file.model_copy(update={"methods": methods})
 
 
 def _copy_here(dataset: DatasetSpec, name: str) -> str | None:

@@ -20,9 +20,10 @@ class Run:
     One that another group evaluated has records alone, which stand for the weights too.
     `trained` says whether the weights were made here for this row, `note` what tables tell below of
     it. A `repeat` is in no row, and tells the noise alone. With a `strength` it is a cell's model
-    whose last layer is scaled by it: a point of the cell's curve, in no row either. The records of
-    a `bound` are drawn from those named. `prompts` are other where its gold was asked in other
-    words, `bases` where a gold is compared with one of another base.
+    whose last layer is scaled by it: a point of the cell's curve, in no row either. With a `choice`
+    a row's values are chosen by it, as the point of this name: asked about other persons, and in no
+    row. The records of a `bound` are drawn from those named. `prompts` are other where its gold was
+    asked in other words, `bases` where a gold is compared with one of another base.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Run:
     trained: bool = True
     repeat: bool = False
     strength: float | None = None
+    choice: str | None = None
     bound: str | None = None
     prompts: Literal["same", "other"] = "same"
     bases: Literal["same", "other"] = "same"
@@ -49,6 +51,11 @@ class Run:
         return self.stack[-1]
 
     @property
+    def in_row(self) -> bool:
+        """Whether a row of the tables is its mean with others."""
+        return not self.repeat and self.strength is None and self.choice is None
+
+    @property
     def scores(self) -> str:
         """The artifact of its scores."""
         return f"score/{self.name}"
@@ -57,6 +64,11 @@ class Run:
 def records_of(run: str) -> str:
     """The artifact of the records of a model that is evaluated here."""
     return f"evaluate/{run}"
+
+
+def persons_of(forget_size: int) -> str:
+    """The artifact of the persons that stand for a forget set where values are chosen."""
+    return f"validation/forget{forget_size:02d}"
 
 
 def having_records(runs: Iterable[Run]) -> list[Run]:

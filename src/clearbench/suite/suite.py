@@ -1,8 +1,10 @@
 """A suite: one configured matrix of cells, read from a file and checked against all it names."""
 
 import filecmp
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -16,6 +18,7 @@ from clearbench.config.settings import (
     Finetuning,
     Imported,
     Repeats,
+    Selecting,
     Training,
     Unlearning,
 )
@@ -27,6 +30,8 @@ from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.suite.sweep import KEY as SWEEP
+from clearbench.suite.sweep import PLAIN, Point, Values, of_modality, points
 
 DATA = "CLEARBENCH_DATA"
 """The environment variable of a folder with copies of datasets of the hub, as `tofu`.
@@ -87,7 +92,13 @@ class SuiteFile(Strict):
     methods: dict[str, dict[str, Any]] = Field(
         min_length=1,
         description="row: parameters of its method, and training keys that differ; a row is named"
-        " as its method, or names it (`npo-strong: { method: npo, beta: 0.05 }`)",
+        " as its method, or names it (`npo-strong: { method: npo, beta: 0.05 }`). A value may"
+        " differ by modality (`lr: { text: 2e-3, both: 5e-4 }`). `sweep` lists values to try",
+    )
+    select: Selecting | None = Field(
+        None,
+        description="choose each swept row's values on persons apart from the forget set, and run"
+        " these alone on it; without, each point of a sweep is a row",
     )
     evaluate: Evaluating = Evaluating()
     imported: dict[str, Imported] = Field(
@@ -221,9 +232,39 @@ class Suite:
         named: str = self.file.methods[row].get("method", row)
         return named
 
-    def unlearning(self, row: str) -> tuple[dict[str, Any], Unlearning]:
-        """A row's parameters of its method, as suite and model give them, and its training."""
-        given = {key: value for key, value in self.file.methods[row].items() if key != "method"}
+    def points(self, row: str, modality: str) -> list[Point]:
+        """What a row is tried with where its values are chosen: as it stands, then its sweep."""
+        if self.file.select is None or SWEEP not in self.file.methods[row]:
+            return []
+        where = f"{self.path}: methods.{row}.{SWEEP}"
+        swept = points(self.file.methods[row][SWEEP], modality, where)
+        plain = Point(PLAIN, {})
+        own = self.unlearning(row, modality)
+        return [plain, *(p for p in swept if self.unlearning(row, modality, p.values) != own)]
+
+    def point(self, row: str, modality: str, name: str) -> Point:
+        """The point of a row's choice with a name."""
+        return next(point for point in self.points(row, modality) if point.name == name)
+
+    def unlearnings(self, row: str) -> Iterator[tuple[dict[str, Any], Unlearning]]:
+        """A row's parameters and training for each modality, and for each point of its choice."""
+        for modality in self.file.modalities:
+            yield self.unlearning(row, modality)
+            for point in self.points(row, modality):
+                yield self.unlearning(row, modality, point.values)
+
+    def unlearning(
+        self, row: str, modality: str, values: Values = MappingProxyType({})
+    ) -> tuple[dict[str, Any], Unlearning]:
+        """A row's parameters of its method, as suite and model give them, and its training.
+
+        For a modality, with the `values` of a point in place of its own.
+        """
+        given = {
+            key: of_modality(value, modality, f"{self.path}: methods.{row}.{key}")
+            for key, value in self.file.methods[row].items()
+            if key not in ("method", SWEEP)
+        } | dict(values)
         training = {key: value for key, value in given.items() if key in Unlearning.model_fields}
         own = {key: value for key, value in given.items() if key not in training}
         own = {**self.model.parameters.get(self.method(row), {}), **own}

@@ -73,7 +73,9 @@ def build(results: Results) -> Table | None:
     None where nothing but persons varies: of one seed without repeats.
     """
     runs = [
-        run for run in runs_of(results.suite) if run.base and not run.bound and run.strength is None
+        run
+        for run in runs_of(results.suite)
+        if run.base and not run.bound and (run.in_row or run.repeat)
     ]
     levels = _levels([run for run in runs if run.cell is not None])
     if not levels:

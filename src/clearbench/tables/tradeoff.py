@@ -7,11 +7,12 @@ score is read off that curve, where it first falls to the share.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from statistics import fmean
 
 from clearbench.metrics.headline import QUALITY
 from clearbench.metrics.keys import Key
+from clearbench.results import curves as shapes
+from clearbench.results.choice import RETAIN
+from clearbench.results.curves import Crossing
 from clearbench.results.runs import Group, Outcome, Results, Source
 from clearbench.suite.rows import runs_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
@@ -21,11 +22,8 @@ DOMAINS = ("multimodal", "text")
 LEVELS = (0.95, 0.9, 0.8)
 """Shares of the original's retain score."""
 
-RETAIN = "retain"
 STRENGTH = "strength"
 AREA = "gain"
-_BETWEEN = [1 - step / 100 for step in range(21)]
-"""The shares that a gain is the mean over, from 1 to 0.8."""
 
 
 @dataclass(frozen=True)
@@ -55,54 +53,23 @@ Curve = tuple[Point, ...]
 """The models of a cell by ascending strength, from its original on."""
 
 
-@dataclass(frozen=True)
-class Crossing:
-    """Where a curve first falls to a share: after which point, and how far towards the next."""
-
-    place: int
-    way: float
-
-
 def crossing(curve: Curve, level: float) -> Crossing | None:
-    """Where the retain score first falls to a share of the original's; None where it never does.
-
-    None as well where a score before that is not there.
-    """
-    retained = [point.number(RETAIN) for point in curve]
-    if retained[0] is None:
-        return None
-    wanted = level * retained[0]
-    for place, (before, after) in enumerate(pairwise(retained)):
-        if before is None or after is None:
-            return None
-        if after <= wanted:
-            return Crossing(place, (before - wanted) / (before - after) if before > after else 1.0)
-    return None
+    """Where a curve first falls to a share of the original's retain score."""
+    return shapes.crossing(_along(curve, RETAIN), level)
 
 
 def at(curve: Curve, level: float, key: str) -> float | None:
-    """A score, or the strength, where a curve first falls to a share, between the two points."""
-    where = crossing(curve, level)
-    if where is None:
-        return None
-    before, after = (curve[where.place + step].number(key) for step in (0, 1))
-    if before is None or after is None:
-        return None
-    return before + where.way * (after - before)
+    """A score, or the strength, where a curve first falls to a share."""
+    return shapes.at(_along(curve, RETAIN), _along(curve, key), level)
 
 
 def gain(curve: Curve, key: str) -> float | None:
-    """How far a score lies above the original's, on average over shares from 1 to 0.8.
+    """How far a score lies above the original's, on average over shares from 1 to 0.8."""
+    return shapes.gain(_along(curve, RETAIN), _along(curve, key))
 
-    Beyond the last point of a curve that falls no further, it is taken as it is there.
-    """
-    first, last = curve[0].number(key), curve[-1].number(key)
-    whole = all(point.number(RETAIN) is not None for point in curve)
-    if first is None or last is None or not whole:
-        return None
-    # At the share 1 it is the original itself, even where the first points retain more.
-    heights = [first, *(_or(at(curve, level, key), last) for level in _BETWEEN[1:])]
-    return fmean((left + right) / 2 for left, right in pairwise(heights)) - first
+
+def _along(curve: Curve, key: str) -> list[float | None]:
+    return [point.number(key) for point in curve]
 
 
 @dataclass(frozen=True)
@@ -214,6 +181,8 @@ def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
     scaled = defaultdict(list)
     originals, cells = {}, {}
     for run in runs_of(results.suite):
+        if run.choice is not None:
+            continue
         if run.strength is not None:
             scaled[run.stack].append(Point(run.strength, run.name, results.runs[run.name]))
         elif run.row == "original":
@@ -225,7 +194,7 @@ def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
         if not all(name in cells for name in group.runs):
             continue
         curves[group.name] = tuple(
-            _curve(
+            curve_of(
                 originals[run.stack[0], run.forget_size],
                 Point(1.0, run.name, results.runs[run.name]),
                 scaled[run.stack],
@@ -235,7 +204,8 @@ def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
     return curves
 
 
-def _curve(original: Point, cell: Point, scaled: Sequence[Point]) -> Curve:
+def curve_of(original: Point, cell: Point, scaled: Sequence[Point]) -> Curve:
+    """The curve from an original through a cell and what it is scaled to."""
     return (original, *sorted((cell, *scaled), key=lambda point: point.strength))
 
 
@@ -279,7 +249,3 @@ def _block(
         for group in groups
     ]
     return Block(size, ["method", "modality", *(column.header for column in columns)], rows, topic)
-
-
-def _or(number: float | None, otherwise: float) -> float:
-    return otherwise if number is None else number

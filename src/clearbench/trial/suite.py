@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from clearbench.data.tasks import Task
 from clearbench.evaluation.records import Likelihood, Record
@@ -20,7 +21,11 @@ def try_methods(suite: Suite) -> int:
     from clearbench.training.trial import try_out
 
     for row in suite.file.methods:
-        try_out(suite.method(row), suite.unlearning(row)[0], suite.domain)
+        tried: list[dict[str, Any]] = []
+        for parameters, _ in suite.unlearnings(row):
+            if parameters not in tried:
+                try_out(suite.method(row), parameters, suite.domain)
+                tried.append(parameters)
     return len(suite.file.methods)
 
 

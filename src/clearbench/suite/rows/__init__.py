@@ -12,6 +12,7 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.rows import (
     bounds,
     cells,
+    choices,
     controls,
     external,
     imported,
@@ -37,7 +38,17 @@ class Kind(Protocol):
         """What their weights are made by, each after those that it is made from."""
 
 
-KINDS: tuple[Kind, ...] = (controls, bounds, imported, external, cells, strengths, repeats, shadows)
+KINDS: tuple[Kind, ...] = (
+    controls,
+    bounds,
+    imported,
+    external,
+    cells,
+    strengths,
+    choices,
+    repeats,
+    shadows,
+)
 
 
 def taken() -> list[str]:

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from itertools import product
+from types import MappingProxyType
 
 from clearbench import methods
 from clearbench.config.settings import Cell, ReferenceSettings, UnlearnSettings
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.rows.controls import gold_records
-from clearbench.suite.runs import Run, records_of
+from clearbench.suite.runs import Run, persons_of, records_of
 from clearbench.suite.seeds import Path, paths, tunings
 from clearbench.suite.suite import Suite
+from clearbench.suite.sweep import Values
 
 TAKEN: tuple[str, ...] = ()
 
@@ -66,13 +68,26 @@ def unlearned(suite: Suite, run: Run) -> Artifact:
     inputs = {"base": base, "original": original, "dataset": "dataset"}
     if _reads_reference(suite, run.row):
         inputs[REFERENCE] = _reference(original)
-    settings = unlearning(suite, run.row).model_dump()
+    values: Values = {}
+    if run.choice is not None:
+        inputs["validation"] = persons_of(run.forget_size)
+        values = suite.point(run.row, run.modality, run.choice).values
+    elif suite.points(run.row, run.modality):
+        inputs["selection"] = selection(run)
+    settings = unlearning(suite, run.row, run.modality, values).model_dump()
     return Artifact(run.weights, "unlearn", settings, vars(run.cell), inputs, run=run)
 
 
-def unlearning(suite: Suite, row: str) -> UnlearnSettings:
-    """How a row's method is trained in a suite."""
-    given, training = suite.unlearning(row)
+def selection(run: Run) -> str:
+    """The choice of the values of a cell, or of a point that it was made among."""
+    return f"select/{run.row}/{run.modality}/forget{run.forget_size:02d}"
+
+
+def unlearning(
+    suite: Suite, row: str, modality: str, values: Values = MappingProxyType({})
+) -> UnlearnSettings:
+    """How a row's method is trained in a suite, with the `values` of a point if any."""
+    given, training = suite.unlearning(row, modality, values)
     known = methods.describe(suite.method(row)).parameters
     return UnlearnSettings(
         model=suite.model.use,

@@ -44,7 +44,7 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
         yield evaluated(suite, records_of(trained(number)), base, (trained(number),), largest)
     for row in file.methods:
         unlearned = UnlearnShadowsSettings(
-            **unlearning(suite, row).model_dump(),
+            **unlearning(suite, row, "visual").model_dump(),
             population=faces.population,
             evaluation=file.evaluate,
         ).model_dump()

@@ -18,15 +18,20 @@ TAKEN = ("strengths",)
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The cells of a size at each strength of the suite, but for the cells themselves."""
     for run in cells.runs(suite, forget_size):
-        for strength in suite.file.scaled:
-            yield replace(
-                run,
-                name=f"strengths/{run.name}/{strength:g}",
-                group=f"strengths/{run.group}/{strength:g}",
-                records=records_of(f"strengths/{run.name}"),
-                trained=False,
-                strength=strength,
-            )
+        yield from scaled(suite, run)
+
+
+def scaled(suite: Suite, run: Run) -> Iterator[Run]:
+    """A cell at each strength of the suite, but for the cell itself."""
+    for strength in suite.file.scaled:
+        yield replace(
+            run,
+            name=f"strengths/{run.name}/{strength:g}",
+            group=f"strengths/{run.group}/{strength:g}",
+            records=records_of(f"strengths/{run.name}"),
+            trained=False,
+            strength=strength,
+        )
 
 
 def artifacts(suite: Suite) -> Iterator[Artifact]:
