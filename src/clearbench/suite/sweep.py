@@ -104,8 +104,6 @@ def _tried(
     for value in given:
         if not isinstance(value, int | float | str):
             raise UserError(f"{where}: {value}: allowed in the list: numbers, texts, true, false")
-        if isinstance(value, float) and not math.isfinite(value):
-            raise UserError(f"{where}: {value}: must be finite")
         if given.count(value) > 1:
             raise UserError(f"{where}: {value} stands twice")
     return given
@@ -117,7 +115,7 @@ def _range(given: Mapping[str, Any], where: str, drawn: bool) -> Mapping[str, fl
     if set(given) != {*RANGE}:
         raise UserError(f"{where}: a range has two keys: {', '.join(RANGE)}")
     low, high = ends = [given[key] for key in RANGE]
-    if not all(type(end) in (int, float) and math.isfinite(end) and end > 0 for end in ends):
+    if not all(type(end) in (int, float) and end > 0 for end in ends):
         raise UserError(f"{where}: a range is from a number above 0 to another")
     if low >= high:
         raise UserError(f"{where}: from {low:g} to {high:g}; the second must be larger")
