@@ -214,6 +214,7 @@ def test_what_is_chosen_by_is_in_no_row_of_other_tables(tmp_path):
     tree = Chosen(tmp_path).build()
     frame = pd.read_csv(tree.root / TABLES / "comparison.csv")
     assert not [name for name in frame.method if "lr0.00" in name or "plain" in name]
+    (tmp_path / "plain").mkdir()
     plain = Chosen(tmp_path / "plain", select=None, methods={"ga": {}, "gd": {}}).build()
     for name in ("comparison.csv", "tradeoff.csv", "noise.csv", "ranking.csv"):
         assert (tree.root / TABLES / name).read_text() == (plain.root / TABLES / name).read_text()

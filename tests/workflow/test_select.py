@@ -6,6 +6,7 @@ from clearbench.data.store import Store
 from clearbench.results.choice import CHOSEN
 
 from .test_reruns import rerun
+from .test_trouble import UNTRIED
 
 DRAWN = {"draws": 6, "lr": {"from": 1.0e-4, "to": 1.0e-2}}
 METHODS = {
@@ -71,3 +72,29 @@ def test_values_are_chosen_on_other_persons_and_a_further_point_makes_itself_alo
         },
     )
     assert (bench.results() / f"select/gd/{SIZE}" / CHOSEN).read_bytes() == before
+
+
+def test_a_point_that_fails_stops_its_choice_and_one_that_diverges_does_not(bench):
+    bench = bench.with_own_code()
+    swept = {"npo": {"sweep": {"lr": [1.0e-3, 1.0e30]}}, "gd": {"sweep": {"lr": [1.0e-3, 4.0e-3]}}}
+    bench.write(**CHOICE, methods=swept)
+    right = "retain = self.retain_weight"
+    wrong = f'{UNTRIED}            raise ValueError("no room")\n        {right}'
+    bench.edit("methods/gd.py", right, wrong)
+    done = bench.snakemake("--keep-going")
+    assert done.status != 0
+    assert "no room" in done.output
+    assert marked(bench, "partial-tables") == {"npo": "lr 0.001"}
+    text = (bench.results() / "partial-tables/selection.md").read_text()
+    assert "diverged (step" in text
+    assert "failed (trial)" in text
+    assert not (bench.results() / f"unlearn/gd/{SIZE}/seed0/manifest.json").exists()
+    kept = (bench.results() / f"select/npo/{SIZE}/provenance.json").read_bytes()
+
+    bench.edit("methods/gd.py", wrong, right)
+    done = bench.snakemake()
+    assert done.status == 0, done.output
+    assert {*marked(bench)} == {"npo", "gd"}
+    assert (bench.results() / f"select/npo/{SIZE}/provenance.json").read_bytes() == kept
+    done = bench.clearbench("audit")
+    assert done.status == 0, done.output
