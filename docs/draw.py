@@ -7,8 +7,8 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from clearbench.metrics.headline import QUALITY
+from clearbench.results.headline import COLUMNS
 from clearbench.tables.base import score_column
-from clearbench.tables.headline import COLUMNS
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE = ROOT / "docs/table.svg"

@@ -21,6 +21,7 @@ from snakemake.settings.types import DeploymentSettings
 from clearbench.digests import folder_digest
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
+from clearbench.figures.documents import pictures
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import (
     FAILURE,
@@ -208,7 +209,7 @@ class SyntheticTree:
         }
         return Provenance(recipe, paths, self._digests[artifact.name], times, facts)
 
-    def _files(self, artifact: Artifact) -> dict[str, str]:
+    def _files(self, artifact: Artifact) -> Mapping[str, str | bytes]:
         """The files that an artifact of its stage has."""
         stage, name = artifact.stage, artifact.name
         run = name.partition("/")[2]
@@ -234,7 +235,8 @@ class SyntheticTree:
             own = draw_bound(bound, gold) if bound else self.records(asked)
             return files_of(score_with_draws(own, gold))
         if stage == "tabulate":
-            return documents(read_results(self.graph, Tree(self.root)))
+            read = read_results(self.graph, Tree(self.root))
+            return {**documents(read), **pictures(read)}
         weights = {"unlearn": "adapter_model.safetensors", "base": "model.safetensors"}
         weights["finetune"] = weights["base"]
         return {weights.get(stage, "data/rows.txt"): f"{stage} {name}\n"}

@@ -1,4 +1,4 @@
-"""Where a named file lies: a method, metric, layout, table, stage or a stage's part of a domain.
+"""Where a named file lies: of a method, metric, layout, table, figure, stage or stage's domain.
 
 A file of this package is named for its key; another installed package names its own by entry
 points of the groups `clearbench.methods`, `clearbench.metrics`, `clearbench.layouts` and
@@ -22,7 +22,7 @@ from typing import Any, Literal
 import clearbench
 from clearbench.errors import UserError
 
-Kind = Literal["methods", "metrics", "layouts", "tables", "stages"]
+Kind = Literal["methods", "metrics", "layouts", "tables", "figures", "stages"]
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent
@@ -31,6 +31,7 @@ _FOLDERS: dict[Kind, str] = {
     "metrics": "metrics",
     "layouts": "data.layouts",
     "tables": "tables",
+    "figures": "figures",
     "stages": "stages",
 }
 _GROUPS: dict[str, Kind] = {
@@ -117,8 +118,8 @@ def module_of_domain(domain: str, stage: str) -> str:
 
 
 def modules_found_by(package: str) -> list[str]:
-    """The modules that a package finds by itself, no import naming them: metrics and tables."""
-    for kind in ("metrics", "tables"):
+    """The modules that a package finds by itself, no import naming them, such as tables."""
+    for kind in ("metrics", "tables", "figures"):
         if package == f"{PACKAGE}.{_FOLDERS[kind]}":
             return [plugin.module for plugin in named(kind).values()]
     return []

@@ -130,6 +130,13 @@ def test_edited_table_reruns_the_tables_only(code):
     assert code.changed() == {"tabulate"}
 
 
+def test_edited_or_new_figure_reruns_the_tables_only(code):
+    code.edit("figures/tradeoff.py", "_PANEL = (2.4, ", "_PANEL = (2.5, ")
+    assert code.changed() == {"tabulate"}
+    (code.root / "figures/new.py").write_text("def draw(results):\n    return None\n")
+    assert code.changed() == {"tabulate"}
+
+
 def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
     code.edit("models/encoding.py", "len(before) - common", "len(before) - common + 0")
     expected = {"base", "finetune", "evaluate", *methods.available()}

@@ -207,7 +207,8 @@ def test_the_recipes_of_a_metric_and_a_table_work_as_printed(tmp_path):
     known = call(
         "-c",
         "from clearbench.metrics import task_metrics; from clearbench.tables import builders;"
-        "print(*task_metrics(), *builders('multimodal'))",
+        "from clearbench.figures import drawers;"
+        "print(*task_metrics(), *builders('multimodal'), *drawers('multimodal'))",
     ).split()
     assert {Path(path).stem for path, _ in printed} <= set(known)
-    assert len(printed) == 2
+    assert len(printed) == 3

@@ -15,12 +15,13 @@ from clearbench.provenance.invalidate import labels
 from clearbench.provenance.plan import Experience
 from clearbench.results.read import read_results
 from clearbench.results.runs import Document, Outcome
+from clearbench.results.strengths import Point
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from clearbench.suite.load import load_suite
 from clearbench.suite.rows import cells
 from clearbench.tables.documents import documents
-from clearbench.tables.tradeoff import Point, at, crossing, gain
+from clearbench.tables.tradeoff import at, crossing, gain
 from synthetic import ROOT, Failed, Made, SyntheticTree, draw_scores, write_suite
 
 STRENGTHS = [0.5, 1.5]

@@ -135,6 +135,7 @@ ASKED = {
     "methods/broken.py": ("method broken", "clearbench.methods", "create('broken', {})"),
     "metrics/broken.py": ("metric broken", "clearbench.metrics", "task_metrics()"),
     "tables/broken.py": ("table broken", "clearbench.tables", "builders('text')"),
+    "figures/broken.py": ("figure broken", "clearbench.figures", "drawers('text')"),
     "data/layouts/broken.py": ("layout broken", "clearbench.data.layouts", "load('broken')"),
 }
 CLASS = """

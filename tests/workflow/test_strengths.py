@@ -18,6 +18,7 @@ def test_strengths_make_their_own_records_and_scores_and_leave_all_else(bench):
     cell = (bench.results() / "evaluate" / RUN / RECORDS).read_bytes()
     assert len({cell, *at.values()}) == 3
     assert "at 95%" in (bench.results() / "tables/tradeoff.csv").read_text()
+    assert "no point" not in (bench.results() / "tables/tradeoff.svg").read_text()
     done = bench.clearbench("audit")
     assert done.status == 0, done.output
 

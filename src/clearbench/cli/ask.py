@@ -15,7 +15,7 @@ from clearbench.errors import UserError
 @of_suite("table")
 @results_option
 def show(target: str | None, suite: str, results: Path) -> None:
-    """Print a suite's main table and the paths of all its tables, or one TABLE by its name."""
+    """Print a suite's main table and the paths of all tables and figures, or one TABLE by name."""
     from clearbench.cli.layout import fit
     from clearbench.cli.prove import open_suite
     from clearbench.provenance.why import not_current
@@ -42,9 +42,9 @@ def show(target: str | None, suite: str, results: Path) -> None:
     click.echo(fit(text, _window()))
     if target is not None:
         return
-    click.echo("All tables:")
+    click.echo("All tables and figures:")
     for path in sorted(tables.iterdir()):
-        if path.suffix in (".csv", ".md", ".tex"):
+        if path.suffix in (".csv", ".md", ".tex", ".svg", ".pdf"):
             click.echo(f"  {path}")
 
 

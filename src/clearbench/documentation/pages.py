@@ -106,6 +106,15 @@ def _metrics() -> Iterator[str]:
         " above a share, its end counts."
     )
     yield (
+        "\nThe figure `tradeoff` (SVG and PDF, beside the tables) draws the curves, forget quality"
+        " over `retain`: each point is the mean over the seeds that have both scores, at one"
+        " strength. The band is one sample standard deviation of forget quality over these seeds"
+        " to each side; how far their `retain` differs is not drawn, and of one seed there is no"
+        " band. The vertical lines are shares of the mean of the originals, while the table takes"
+        " each seed's curve by its own original, so its mean need not lie on the drawn curve. A"
+        " run that has no score has no point, and breaks the curve where no other seed has one."
+    )
+    yield (
         "\nIts limits: it follows the direction of one training through the space of weights, and"
         " a weaker training may go another way and do better. Between two points nothing is"
         " measured: a score that is no straight line there is read off wrongly, the more the"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 AGGREGATES = ("real", "retain", "forget")
 """The scores that are one number of a split, named for it, in the order of CLEAR's tables."""
 
+RETAIN = "retain"
 QUALITY = "forget_quality_js"
 PRINTED = (*AGGREGATES, QUALITY)
 """The scores of CLEAR's tables."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import cache, cached_property
 
 from clearbench.errors import UserError
+from clearbench.figures.documents import pictures
 from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
@@ -66,7 +67,7 @@ class Audit:
         return links
 
     def files(self) -> list[str]:
-        """What is broken of table files besides the cells of the CSV files: texts and sources.
+        """What is broken of files besides the cells of the CSV files: texts, sources and figures.
 
         Meant for tables whose cells hold; the texts of others tell what their sources were.
         """
@@ -75,6 +76,9 @@ class Audit:
             line = _first_difference(self._published(name), text)
             if line is not None and not name.endswith(".csv"):
                 faults.append(f"{TABLES}/{name}, line {line}: not what the scores give")
+        for name, picture in pictures(self._results).items():
+            if self._bytes(name) != picture:
+                faults.append(f"{TABLES}/{name}: not what the scores give")
         return faults
 
     def mixed_hardware(self) -> str | None:
@@ -94,13 +98,18 @@ class Audit:
         return texts_of(self._results, self._tables)
 
     def _published(self, name: str) -> str:
+        try:
+            return self._bytes(name).decode()
+        except UnicodeDecodeError:
+            path = self._tree.root / TABLES / name
+            raise UserError(f"{path}: no text; run snakemake to write it again") from None
+
+    def _bytes(self, name: str) -> bytes:
         path = self._tree.root / TABLES / name
         try:
-            return path.read_text(encoding="utf-8")
+            return path.read_bytes()
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}; run snakemake first") from None
-        except UnicodeDecodeError:
-            raise UserError(f"{path}: no text; run snakemake to write it again") from None
 
     @cached_property
     def _groups(self) -> dict[tuple[str, ...], Group]:

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from clearbench.metrics.headline import QUALITY
+from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results.curves import worth
 
 CHOSEN = "chosen.json"
 """The file of the values that were chosen."""
-
-RETAIN = "retain"
 
 
 def chosen(

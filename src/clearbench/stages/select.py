@@ -9,9 +9,9 @@ from clearbench.config.settings import SelectSettings
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import Manifest
 from clearbench.jobs.job import Job
-from clearbench.metrics.headline import QUALITY
+from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.metrics.score import SCORES
-from clearbench.results.choice import CHOSEN, RETAIN, chosen
+from clearbench.results.choice import CHOSEN, chosen
 
 
 def run(settings: SelectSettings, inputs: Mapping[str, Path], out: Path) -> None:

@@ -1,7 +1,8 @@
-"""Tabulate: all tables of a suite, as CSV, Markdown and LaTeX, and where their numbers stand."""
+"""Tabulate: all tables and figures of a suite, and where the tables' numbers stand."""
 
 from pathlib import Path
 
+from clearbench.figures.documents import pictures
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.job import Job
 from clearbench.results.read import read_results
@@ -12,10 +13,11 @@ from clearbench.tables.documents import documents
 
 
 def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
-    """Write `NAME.csv`, `.md`, `.tex` and `.sources.json` of each table.
+    """Write a table's `NAME.csv`, `.md`, `.tex` and `.sources.json`, a figure's `.svg` and `.pdf`.
 
-    `results` is the suite's results tree. Every run that the suite asks for must have its scores,
-    or UserError names the first that has not; if `partial`, the tables show it as missing.
+    Of all of them; `results` is the suite's results tree. Every run that the suite asks for must
+    have its scores, or UserError names the first that has not; if `partial`, the tables show it as
+    missing.
     """
     graph = Graph(suite)
     tables = graph[TABLES]
@@ -26,8 +28,11 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
         reads = {name: path for name, path in reads.items() if path.is_file()}
 
     def work(job: Job) -> None:
-        for name, text in documents(read_results(graph, Tree(results))).items():
+        read = read_results(graph, Tree(results))
+        for name, text in documents(read).items():
             (job.folder / name).write_text(text, encoding="utf-8")
+        for name, picture in pictures(read).items():
+            (job.folder / name).write_bytes(picture)
 
     settings = {**tables.options, "partial": True} if partial else tables.options
     Job("tabulate", out, inputs, settings, reads, diverges=False).run(work)

@@ -1,9 +1,10 @@
 """The main table, Table 1 of CLEAR (arXiv 2410.18057): each method beside original and gold."""
 
+from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table, definition_notes, make_block, score_columns
 from clearbench.tables.caveats import FORGET_NOTE
-from clearbench.tables.headline import COLUMNS, MARKED
+from clearbench.tables.headline import MARKED
 
 DOMAINS = ("multimodal", "text")
 HEADERS = COLUMNS | MARKED | {"forget_quality_ks_log10": "log10 p (KS)"}

@@ -8,8 +8,8 @@ others are the same.
 from dataclasses import dataclass, replace
 
 from clearbench.results.runs import DocumentName, Outcome, Results
+from clearbench.results.strengths import curves_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block
-from clearbench.tables.tradeoff import curves_of
 
 MIB = 2**20
 

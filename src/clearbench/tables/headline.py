@@ -1,11 +1,7 @@
-"""The headline columns: the scores that tables show of every method, and what they call them."""
+"""The headline columns: the scores that tables show of every method, and their headers."""
 
-from clearbench.metrics.headline import COMPARED, PRINTED, QUALITY
-
-_HEADERS = {QUALITY: "forget quality", "forget_quality_paired": "paired"}
-
-COLUMNS = {key: _HEADERS.get(key, key) for key in COMPARED}
-"""The header of each score that models are compared by."""
+from clearbench.metrics.headline import PRINTED
+from clearbench.results.headline import COLUMNS
 
 PAPER = {key: COLUMNS[key] for key in PRINTED}
 """The same of those that CLEAR's tables have."""

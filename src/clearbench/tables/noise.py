@@ -13,12 +13,12 @@ from statistics import fmean, variance
 
 from clearbench.metrics.keys import Key
 from clearbench.metrics.wilson import NORMAL
+from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Group, Results
 from clearbench.suite.rows import runs_of
 from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.suite.runs import Run
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
-from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("multimodal", "text")
 LEVELS = ("bases", "fine-tunings", "unlearning")

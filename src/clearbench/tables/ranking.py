@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from clearbench.metrics import better
 from clearbench.metrics.headline import QUALITY
+from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results, Source
+from clearbench.results.strengths import LEVELS, Curve, curves_of
 from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
@@ -18,8 +20,7 @@ from clearbench.tables.base import (
     score_column,
 )
 from clearbench.tables.caveats import DECIDED, failing
-from clearbench.tables.headline import COLUMNS
-from clearbench.tables.tradeoff import LEVELS, Curve, OfCurves, at_retention, curves_of
+from clearbench.tables.tradeoff import OfCurves, at_retention
 
 DOMAINS = ("multimodal", "text")
 EQUAL = LEVELS[0]

@@ -1,39 +1,19 @@
 """Selection: what the values of swept rows were chosen among, on the persons of the choice."""
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from clearbench.metrics.headline import QUALITY
+from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results import curves as shapes
-from clearbench.results.choice import RETAIN, chosen
-from clearbench.results.runs import Group, Results
-from clearbench.suite.rows import runs_of
+from clearbench.results.headline import COLUMNS
+from clearbench.results.runs import Results
+from clearbench.results.strengths import STRENGTH
+from clearbench.results.trials import Trial, choices, trials_of
 from clearbench.suite.sweep import PLAIN, told
 from clearbench.tables.base import Block, Column, Row, Table, make_entry, score_column
-from clearbench.tables.headline import COLUMNS
-from clearbench.tables.tradeoff import (
-    STRENGTH,
-    Curve,
-    OfCurves,
-    Point,
-    at_retention,
-    curve_of,
-)
+from clearbench.tables.tradeoff import OfCurves, at_retention
 
 DOMAINS = ("multimodal", "text")
 CHOSEN = "chosen"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A point of a row's choice: its name, its line of the tables, and its curve."""
-
-    row: str
-    modality: str
-    point: str
-    group: Group
-    curve: Curve
 
 
 @dataclass(frozen=True)
@@ -100,57 +80,6 @@ def build(results: Results) -> Table | None:
         " another. What was chosen is run on the forget set with all seeds; see `tradeoff`.",
     ]
     return Table("Selection", blocks, notes)
-
-
-def trials_of(results: Results) -> list[Trial]:
-    """All points of a suite's choices, in the order of its rows."""
-    scaled = defaultdict(list)
-    originals: dict[int, Point] = {}
-    trials = []
-    for run in runs_of(results.suite):
-        if run.choice is None:
-            continue
-        outcome = results.runs[run.name]
-        if run.strength is not None:
-            scaled[run.stack].append(Point(run.strength, run.name, outcome))
-        elif run.cell is not None:
-            trials.append(run)
-        elif run.row == "original":
-            originals[run.forget_size] = Point(0.0, run.name, outcome)
-    return [
-        Trial(
-            run.row,
-            run.modality,
-            run.choice or "",
-            Group(run.group, f"{run.row}-{run.choice}", run.modality, run.forget_size, (run.name,)),
-            curve_of(
-                originals[run.forget_size],
-                Point(1.0, run.name, results.runs[run.name]),
-                scaled[run.stack],
-            ),
-        )
-        for run in trials
-    ]
-
-
-def choices(trials: Sequence[Trial], retention: float) -> dict[tuple[str, str], str]:
-    """The chosen points by row and modality, of those whose models are all there."""
-    among: dict[tuple[str, str], list[Trial]] = defaultdict(list)
-    for trial in trials:
-        among[trial.row, trial.modality].append(trial)
-    best = {}
-    for key, tried in among.items():
-        outcomes = [point.outcome for trial in tried for point in trial.curve]
-        if any(outcome.state in ("failed", "missing") for outcome in outcomes):
-            continue
-        point = chosen({trial.point: _scores(trial.curve) for trial in tried}, retention)
-        if point is not None:
-            best[key] = point
-    return best
-
-
-def _scores(curve: Curve) -> list[Mapping[str, float | None]]:
-    return [{key: point.number(key) for key in (RETAIN, QUALITY)} for point in curve]
 
 
 def _values(results: Results, trial: Trial) -> str:

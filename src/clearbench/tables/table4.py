@@ -2,11 +2,11 @@
 
 from clearbench.metrics.definitions import TOFU
 from clearbench.metrics.headline import AGGREGATES
+from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results
 from clearbench.tables.base import Table
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import TABLE_4, TABLE_4_MISTRAL
-from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("text",)
 HEADERS = {key: COLUMNS[key] for key in AGGREGATES} | {"forget_quality_ks_ln": "ln p (KS)"}

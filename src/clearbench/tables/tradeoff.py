@@ -4,53 +4,20 @@ A cell's update is scaled from 0, the original, on; a number at a share of the o
 score is read off that curve, where it first falls to the share.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clearbench.metrics.headline import QUALITY
+from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.metrics.keys import Key
 from clearbench.results import curves as shapes
-from clearbench.results.choice import RETAIN
 from clearbench.results.curves import Crossing
+from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Group, Outcome, Results, Source
-from clearbench.suite.rows import runs_of
+from clearbench.results.strengths import LEVELS, STRENGTH, Curve, Point, curves_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
-from clearbench.tables.headline import COLUMNS
 
 DOMAINS = ("multimodal", "text")
-LEVELS = (0.95, 0.9, 0.8)
-"""Shares of the original's retain score."""
-
-STRENGTH = "strength"
 AREA = "gain"
-
-
-@dataclass(frozen=True)
-class Point:
-    """A model of a curve: the strength of its update, its run, and how far that came."""
-
-    strength: float
-    run: str
-    outcome: Outcome
-
-    def number(self, key: str) -> float | None:
-        """A score of the model, or its strength; None where it has none."""
-        if key == STRENGTH:
-            return self.strength
-        document = self.outcome.documents.get("score")
-        return None if document is None else document.numbers.get(key)
-
-    def source(self, key: str) -> Source | None:
-        """Where a score of the model stands."""
-        document = self.outcome.documents.get("score")
-        if key == STRENGTH or document is None:
-            return self.outcome.proof
-        return Source(document.path, key)
-
-
-Curve = tuple[Point, ...]
-"""The models of a cell by ascending strength, from its original on."""
 
 
 def crossing(curve: Curve, level: float) -> Crossing | None:
@@ -174,39 +141,6 @@ def build(results: Results) -> Table | None:
         " between; where a curve ends above a share, as at its end.",
     ]
     return Table("Trade-off", blocks, notes)
-
-
-def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
-    """The curves of the groups whose cells are scaled, by the names of the groups, one a seed."""
-    scaled = defaultdict(list)
-    originals, cells = {}, {}
-    for run in runs_of(results.suite):
-        if run.choice is not None:
-            continue
-        if run.strength is not None:
-            scaled[run.stack].append(Point(run.strength, run.name, results.runs[run.name]))
-        elif run.row == "original":
-            originals[run.weights, run.forget_size] = Point(0.0, run.name, results.runs[run.name])
-        elif run.cell is not None and not run.repeat:
-            cells[run.name] = run
-    curves = {}
-    for group in results.groups:
-        if not all(name in cells for name in group.runs):
-            continue
-        curves[group.name] = tuple(
-            curve_of(
-                originals[run.stack[0], run.forget_size],
-                Point(1.0, run.name, results.runs[run.name]),
-                scaled[run.stack],
-            )
-            for run in map(cells.__getitem__, group.runs)
-        )
-    return curves
-
-
-def curve_of(original: Point, cell: Point, scaled: Sequence[Point]) -> Curve:
-    """The curve from an original through a cell and what it is scaled to."""
-    return (original, *sorted((cell, *scaled), key=lambda point: point.strength))
 
 
 def _outcome_at(curve: Curve, level: float | None, key: str) -> Outcome:

@@ -32,7 +32,7 @@ _README = """\
 
 {suite.file.description}
 
-- `results/{suite.name}/tables/`: the tables; `*.sources.json`: score file and key of each number.
+- `results/{suite.name}/tables/`: tables and figures; `*.sources.json`: file and key of each number.
 - `results/{suite.name}/score/`: the scores.
 - `manifest.json` in each folder of the results: name, size and sha256 of each of its files.
 - `provenance.json` beside it: what made the files, from which others, by which command and code.

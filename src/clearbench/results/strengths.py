@@ -1,0 +1,73 @@
+"""Curves: the models of each cell by the strength of its update, from the original on."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from clearbench.results.runs import Outcome, Results, Source
+from clearbench.suite.rows import runs_of
+
+LEVELS = (0.95, 0.9, 0.8)
+"""The shares of the original's retain score at which methods are compared."""
+
+STRENGTH = "strength"
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model of a curve: the strength of its update, its run, and how far that came."""
+
+    strength: float
+    run: str
+    outcome: Outcome
+
+    def number(self, key: str) -> float | None:
+        """A score of the model, or its strength; None where it has none."""
+        if key == STRENGTH:
+            return self.strength
+        document = self.outcome.documents.get("score")
+        return None if document is None else document.numbers.get(key)
+
+    def source(self, key: str) -> Source | None:
+        """Where a score of the model stands."""
+        document = self.outcome.documents.get("score")
+        if key == STRENGTH or document is None:
+            return self.outcome.proof
+        return Source(document.path, key)
+
+
+Curve = tuple[Point, ...]
+"""The models of a cell by ascending strength, from its original on."""
+
+
+def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
+    """The curves of the groups whose cells are scaled, by the names of the groups, one a seed."""
+    scaled = defaultdict(list)
+    originals, cells = {}, {}
+    for run in runs_of(results.suite):
+        if run.choice is not None:
+            continue
+        if run.strength is not None:
+            scaled[run.stack].append(Point(run.strength, run.name, results.runs[run.name]))
+        elif run.row == "original":
+            originals[run.weights, run.forget_size] = Point(0.0, run.name, results.runs[run.name])
+        elif run.cell is not None and not run.repeat:
+            cells[run.name] = run
+    curves = {}
+    for group in results.groups:
+        if not all(name in cells for name in group.runs):
+            continue
+        curves[group.name] = tuple(
+            curve_of(
+                originals[run.stack[0], run.forget_size],
+                Point(1.0, run.name, results.runs[run.name]),
+                scaled[run.stack],
+            )
+            for run in map(cells.__getitem__, group.runs)
+        )
+    return curves
+
+
+def curve_of(original: Point, cell: Point, scaled: Sequence[Point]) -> Curve:
+    """The curve from an original through a cell and what it is scaled to."""
+    return (original, *sorted((cell, *scaled), key=lambda point: point.strength))
