@@ -19,10 +19,9 @@ from clearbench.tables.base import (
 )
 from clearbench.tables.caveats import DECIDED, failing
 from clearbench.tables.headline import COLUMNS
-from clearbench.tables.tradeoff import LEVELS, Curve, OfCurves, at_retention, curves_of
+from clearbench.tables.tradeoff import EQUAL, Curve, OfCurves, at_retention, curves_of
 
 DOMAINS = ("multimodal", "text")
-EQUAL = LEVELS[0]
 EQUAL_HEADER = f"forget quality at {EQUAL * 100:.0f} % retention"
 """What methods that are scaled are ranked by first."""
 
