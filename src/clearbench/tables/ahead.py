@@ -27,32 +27,42 @@ def p_value(one: Entry, other: Entry) -> float:
 
     1 where fewer than two seeds are in common, which tell nothing of another run.
     """
-    measured = difference(one, other)
+    measured = difference([(one, other)])
     return 1.0 if measured is None else measured.p
 
 
-def difference(one: Entry, other: Entry) -> Measured | None:
-    """The mean difference of two models that were asked the same, over the seeds that both have.
+def difference(pairs: Sequence[tuple[Entry, Entry]]) -> Measured | None:
+    """The mean difference of pairs of models that were asked the same, over all seeds.
 
     Its variance is that between seeds, of their differences, and that between persons, of the
-    difference in each draw of persons, the same persons for both, where it is known. None where
-    fewer than two seeds are in common.
+    difference in each draw of persons, the same persons for all, where it is known. Of the seeds in
+    which any pair has both numbers, and of the pairs that have them in all of these. None where
+    that are fewer than two seeds.
     """
-    numbers = enumerate(zip(one.numbers, other.numbers, strict=True))
-    differences = {seed: a - b for seed, (a, b) in numbers if a is not None and b is not None}
-    if len(differences) < 2:
+    differences = [
+        [None if a is None or b is None else a - b for a, b in zip(*numbers, strict=True)]
+        for numbers in ((one.numbers, other.numbers) for one, other in pairs)
+    ]
+    seeds = [
+        seed
+        for seed, values in enumerate(zip(*differences, strict=True))
+        if any(value is not None for value in values)
+    ]
+    known = [[v for seed in seeds if (v := values[seed]) is not None] for values in differences]
+    whole = [place for place, values in enumerate(known) if len(values) == len(seeds)]
+    if len(seeds) < 2 or not whole:
         return None
-    values = list(differences.values())
-    between = Part(variance(values) / len(values), len(values) - 1)
-    return Measured(fmean(values), (between, *_persons(one, other, list(differences))))
+    means = [fmean(known[place][number] for place in whole) for number in range(len(seeds))]
+    between = Part(variance(means) / len(means), len(means) - 1)
+    return Measured(fmean(means), (between, *_persons([pairs[place] for place in whole], seeds)))
 
 
-def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[Part]:
-    """By the draws of the persons, where all seeds have them; of a single person there is none."""
+def _persons(pairs: Sequence[tuple[Entry, Entry]], seeds: list[int]) -> list[Part]:
+    """By the draws of the persons, where all runs have them; of a single person there is none."""
     import numpy as np
 
-    key = one.column.key
-    runs = [entry.runs[seed] for seed in seeds for entry in (one, other)]
+    key = pairs[0][0].column.key
+    runs = [entry.runs[seed] for pair in pairs for seed in seeds for entry in pair]
     draws = [np.array(run.draws.get(key, ()), dtype=float) for run in runs]
     if not all(map(len, draws)):
         return []
@@ -70,7 +80,7 @@ def _persons(one: Entry, other: Entry, seeds: list[int]) -> list[Part]:
         for run, numbers in zip(runs, draws, strict=True)
         if np.ptp(numbers[np.isfinite(numbers)]) == 0
     ]
-    return [Part(drawn + math.fsum(at_ends) / len(seeds), persons - 1)]
+    return [Part(drawn + math.fsum(at_ends) / (len(runs) / 2), persons - 1)]
 
 
 def _variance_at_end(run: Outcome, key: str) -> float:

@@ -59,6 +59,12 @@ class Measured:
         return self._variance**2 / estimated
 
 
+def signed(mean: float, interval: tuple[float, float] | None) -> str:
+    """A number and its interval, as `+0.120 [+0.050, +0.190]`."""
+    ends = "" if interval is None else f" [{interval[0]:+z.3f}, {interval[1]:+z.3f}]"
+    return f"{mean:+z.3f}{ends}"
+
+
 def holm(values: Sequence[float]) -> set[int]:
     """The places of the p-values that are beyond the noise, all taken together (Holm 1979).
 
