@@ -51,6 +51,21 @@ rule table2:
         " 2>&1 | tee -- {log:q}"
 
 
+# Of the suite, and of those below `single_domain` that have been run at several strengths.
+rule claims:
+    input:
+        suite.tested_tables,
+    log:
+        suite.log("claims"),
+    localrule: True
+    params:
+        suite=suite.suite.path,
+        results=suite.root.parent,
+    shell:
+        "clearbench claims --suite {params.suite:q} --results {params.results:q}"
+        " 2>&1 | tee -- {log:q}"
+
+
 onerror:
     suite.stop()
     shell(

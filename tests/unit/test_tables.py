@@ -89,6 +89,7 @@ def seeds_of(method, modality, size="forget10"):
 def test_every_table_is_written_in_every_format(tree):
     frames = make_tables(tree.build())
     others = {
+        "claims",
         "noise",
         "tradeoff",
         "overhead",

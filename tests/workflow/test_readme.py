@@ -162,7 +162,7 @@ def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
         assert "This was a dry-run" in done.output, line
 
 
-ELSEWHERE = r"clearbench (carry-over|doctor|fetch|write-docs|-)|[A-Z]{4,}|…"
+ELSEWHERE = r"clearbench (carry-over|claims|doctor|fetch|write-docs|-)|[A-Z]{4,}|…"
 """What needs a cluster, the hub, other suites or the repository, or stands for many calls."""
 
 

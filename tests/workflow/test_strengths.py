@@ -38,3 +38,16 @@ def test_at_one_records_are_the_cells_and_at_nought_the_originals(bench):
     for strength, run in (("0", "original/forget10/seed0"), ("1", RUN)):
         plain = bench.results() / "evaluate" / run / RECORDS
         assert (out / strength / RECORDS).read_bytes() == plain.read_bytes()
+
+
+def test_the_claims_are_printed_by_their_target_once_a_suite_has_what_they_need(bench):
+    done = bench.snakemake("claims")
+    assert done.status != 0
+    assert "config/suite.yaml: strengths: empty; methods are compared at equal" in done.output
+    bench.write(strengths=[0.5])
+    done = bench.snakemake("claims")
+    assert done.status == 0, done.output
+    assert "| (1) joint unlearning beats that of one modality" in done.output
+    assert "| both - text, forget 10 % " in done.output
+    assert "visual cells: none; add visual to modalities of" in done.output
+    assert "| (2) " in (bench.results() / "logs/claims.log").read_text()

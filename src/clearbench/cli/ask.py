@@ -3,12 +3,17 @@
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from clearbench.cli.naming import DEFAULT, of_suite, results_option
 from clearbench.errors import UserError
+
+if TYPE_CHECKING:
+    from clearbench.results.runs import Results
 
 
 @click.command()
@@ -67,7 +72,6 @@ def carry_over(suite: str, results: Path) -> None:
     from clearbench.suite.graph import Graph
     from clearbench.suite.load import load_suite
     from clearbench.tables.clear_paper import TABLE_1, TABLE_3
-    from clearbench.tables.render import head
     from clearbench.tables.table2 import (
         FORGET,
         PRINTED,
@@ -95,9 +99,7 @@ def carry_over(suite: str, results: Path) -> None:
             rows.append((other.suite.name, domain, measured.measure, *ours, *theirs))
     headers = ["suite", "domain", "measure", "ρ (Spearman)", "p", "methods"]
     headers += ["ρ of Table 1", "ρ of Table 3", "ρ of Table 2's rows", "ρ it prints"]
-    for ranked in (here, *there):
-        if len(ranked.suite.file.seeds) == 1:
-            click.echo(f"Suite {ranked.suite.name}: {head(ranked.suite)}\n")
+    _tell_of_one_seed([here, *there])
     click.echo(f"## Table 2: rank correlation with suite {compared.name}\n")
     click.echo(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True))
     click.echo(
@@ -106,6 +108,71 @@ def carry_over(suite: str, results: Path) -> None:
         "- ρ of Table 2's rows: of the values that stand in that table; ρ it prints: below them."
         " The paper ranks by forget; docs/deviations.md says why the two differ."
     )
+
+
+def _tell_of_one_seed(compared: "Sequence[Results]") -> None:
+    """Say of the suites of one seed that they tell nothing of another run."""
+    from clearbench.tables.render import head
+
+    for results in compared:
+        if len(results.suite.file.seeds) == 1:
+            click.echo(f"Suite {results.suite.name}: {head(results.suite)}\n")
+
+
+@click.command()
+@of_suite()
+@results_option
+def claims(suite: str, results: Path) -> None:
+    """Print whether the paper's claims hold on a suite: supported, contradicted or undecided."""
+    from tabulate import tabulate
+
+    from clearbench.results.read import read_results
+    from clearbench.results.tree import Tree
+    from clearbench.suite.graph import Graph
+    from clearbench.suite.load import load_suite
+    from clearbench.tables import across
+    from clearbench.tables.claims import CLAIMS, GAINS, JOINT, build, check, findings
+    from clearbench.tables.remarks import make_remarks
+    from clearbench.tables.render import to_markdown
+    from clearbench.tables.verdicts import OF_CLAIM, of_claim
+
+    asked = load_suite(suite, Path.cwd())
+    check(asked)
+    named = [load_suite(name, Path.cwd()) for name in asked.file.single_domain]
+    here, *single = (read_results(Graph(one), Tree(results / one.name)) for one in (asked, *named))
+    if not across.finished(here):
+        raise UserError(
+            f"suite {asked.name}: no scaled cell is finished; run snakemake claims --config"
+            f" suite={asked.name} first"
+        )
+    lacking = {other.suite.name: across.lacking(other) for other in single}
+    others = [other for other in single if lacking[other.suite.name] is None]
+    _tell_of_one_seed(others)
+    table = build(here)
+    carrying, notes = across.carrying(here, others)
+    found = list(carrying)
+    if table is not None:
+        found += findings(table.blocks)
+        click.echo(to_markdown(table, here, make_remarks(here)))
+    for other in others:
+        finding, apart = across.gains_apart(here, other)
+        found.append(finding)
+        click.echo(f"## {GAINS.column.header}: {JOINT} - suite {other.suite.name}\n")
+        lines = [(one.method, one.text) for one in apart]
+        columns = ["method", "difference"]
+        click.echo(tabulate(lines, columns, tablefmt="pipe", disable_numparse=True) + "\n")
+    click.echo(f"## The paper's claims on suite {asked.name}\n")
+    rows: list[tuple[str, ...]] = []
+    for number, claim in enumerate(CLAIMS, start=1):
+        of_it = [finding for finding in found if finding.claim == claim]
+        verdict = of_claim(of_it) if of_it else "not told"
+        rows.append((f"({number}) {claim}", "all of it", verdict, ""))
+        rows += [("", finding.compared, finding.verdict, finding.number) for finding in of_it]
+    headers = ["claim", "compared", "verdict", "number"]
+    click.echo(tabulate(rows, headers, tablefmt="pipe", disable_numparse=True) + "\n")
+    for note in (*across.untold(asked), *filter(None, lacking.values()), *notes, OF_CLAIM):
+        click.echo(f"- {note}")
+    click.echo("- docs/metrics.md says what the words mean, and how ρ and intervals are computed.")
 
 
 @click.command()

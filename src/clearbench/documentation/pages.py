@@ -16,6 +16,8 @@ from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
 from clearbench.plugins import PACKAGE, own
+from clearbench.tables.claims import BEATS, CARRIES, TRADES
+from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
 _BETTER = {"up": "higher", "down": "lower"}
@@ -122,6 +124,7 @@ def _metrics() -> Iterator[str]:
         " the first crossing. Intervals over persons are of points and not of what lies between"
         " them, so these numbers have those over seeds alone."
     )
+    yield from _claims()
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():
         yield f"- **{name}**: {definition.meaning}."
@@ -129,6 +132,46 @@ def _metrics() -> Iterator[str]:
     yield from _sections("Of a model of words", model_metrics())
     yield from _sections("Of a vision model", face_metrics())
     yield ""
+
+
+def _claims() -> Iterator[str]:
+    yield "\n## The paper's claims\n"
+    yield (
+        "Three claims of CLEAR are tested on a suite with `strengths`, as `snakemake claims"
+        f" --config suite=mini-tradeoff` prints: (1) {BEATS}, (2) {CARRIES}, (3) {TRADES}. The"
+        " first and the third are a table of the suite, `claims`; `clearbench claims` adds what"
+        " takes several suites, those of `single_domain` that have been run with strengths. What a"
+        " number is found to say:\n"
+    )
+    yield from (f"- *{verdict}*: {rule}." for verdict, rule in RULES.items())
+    yield f"\n{BEYOND} {OF_METHODS} {OF_CLAIM}"
+    yield (
+        "\n(1) Forget quality (JS) at 95 % retention of the cells that forget `both`, less that of"
+        " those that forget `text`, and `visual`, for each method and their mean. (3) The same of"
+        " the gain; and the gain of `both` less that of each suite of a single domain. Differences"
+        " within a suite are taken seed by seed, at a share also on the same drawn persons, as"
+        " `ranking` does (a gain has none); the seeds of two suites have nothing in common, so the"
+        " variances of both means are added (Welch 1947). A curve that never falls to 95 % has no"
+        " number there: it is named, and counted apart. The limits: of three seeds Student's t is"
+        " wide, and wider still for a method among many, so that undecided mostly says that"
+        " nothing is known, and not that nothing differs; means over methods tell more. A method"
+        " that forgets nothing either way trades off alike, and counts so. The margin is held"
+        " against each interval alone, which is not widened for their number. Forget quality of"
+        " another suite is against other golds."
+    )
+    yield (
+        "\n(2) Spearman's ρ between the methods' forget quality at 95 % retention of `both` and of"
+        " `text`, of `visual`, and of each suite of a single domain, as in Table 2; the claim is"
+        " that it is above 0. A method's number of a seed is its mean over forget sizes. ρ is of"
+        " each seed, over the methods that have a number in all, and its mean is told; the seeds of"
+        " two suites are taken together in their order. The variance has two parts: that between"
+        " seeds, and 1/(n - 1), which ρ of n methods in no common order has (Kendall 1948), for"
+        " seeds that agree tell nothing of other methods. So four methods decide nothing, and"
+        " eleven only a ρ beyond 0.62, or more where seeds differ. The interval is cut at ±1. The"
+        " limits: the noise of each seed lowers ρ, which is of single runs and not of their means;"
+        " cells of one suite share each seed's original, and its luck; the second part is that of"
+        " no order at all, so that the interval of a high ρ is rather too wide."
+    )
 
 
 def _sections(title: str, metrics: Mapping[str, Metric]) -> Iterator[str]:

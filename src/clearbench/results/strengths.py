@@ -10,6 +10,9 @@ from clearbench.suite.rows import runs_of
 LEVELS = (0.95, 0.9, 0.8)
 """The shares of the original's retain score at which methods are compared."""
 
+EQUAL = LEVELS[0]
+"""The share that methods are compared at where it is one alone."""
+
 STRENGTH = "strength"
 
 

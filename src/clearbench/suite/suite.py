@@ -115,7 +115,8 @@ class SuiteFile(Strict):
     )
     single_domain: list[str] = Field(
         default_factory=list,
-        description="suites of text or vision models that Table 2 ranks methods against",
+        description="suites of text or vision models that Table 2 ranks methods against, and the"
+        " paper's claims compare",
     )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"

@@ -218,7 +218,7 @@ class Table:
 
 
 @cache
-def student(degrees: int) -> float:
+def student(degrees: float) -> float:
     """The 97.5 % quantile of Student's t distribution."""
     # Imported here: it takes longer than all tables together.
     from scipy.stats import t

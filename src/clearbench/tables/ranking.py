@@ -7,7 +7,7 @@ from clearbench.metrics import better
 from clearbench.metrics.headline import QUALITY
 from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results, Source
-from clearbench.results.strengths import LEVELS, Curve, curves_of
+from clearbench.results.strengths import EQUAL, Curve, curves_of
 from clearbench.suite.rows.controls import SECOND_GOLD
 from clearbench.tables.ahead import significant
 from clearbench.tables.base import (
@@ -23,7 +23,6 @@ from clearbench.tables.caveats import DECIDED, failing
 from clearbench.tables.tradeoff import OfCurves, at_retention
 
 DOMAINS = ("multimodal", "text")
-EQUAL = LEVELS[0]
 EQUAL_HEADER = f"forget quality at {EQUAL * 100:.0f} % retention"
 """What methods that are scaled are ranked by first."""
 

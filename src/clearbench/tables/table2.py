@@ -46,7 +46,8 @@ _PAPER: Mapping[Domain, tuple[PaperTable, Mapping[str, str]]] = {
     "text": (TABLE_4, _OF_TEXT | {"forgetting": "forget_quality_ks_ln"}),
     "vision": (TABLE_5, _OF_FACES),
 }
-_MODALITY: Mapping[Domain, str] = {"multimodal": "both", "text": "text", "vision": "visual"}
+MODALITY: Mapping[Domain, str] = {"multimodal": "both", "text": "text", "vision": "visual"}
+"""What the cells of a domain forget that methods are ranked by."""
 
 Merits = Mapping[str, Mapping[str, float]]
 """The value of every method that has one, by measure; the higher the better."""
@@ -130,7 +131,7 @@ def _merits(results: Results) -> Merits:
         values: dict[str, list[float]] = {}
         for group in results.groups:
             mean = make_entry(results, group, Column(key, "")).mean
-            if group.modality == _MODALITY[domain] and mean is not None:
+            if group.modality == MODALITY[domain] and mean is not None:
                 values.setdefault(group.method, []).append(_merit(key, mean))
         if not values:
             raise UserError(
@@ -146,7 +147,7 @@ def _printed_merits(paper: PaperTable, domain: Domain, keys: Mapping[str, str]) 
         measure: {
             method: _merit(key, value)
             for method, modality in paper.rows
-            if modality == _MODALITY[domain]
+            if modality == MODALITY[domain]
             and (value := paper.value(method, modality, key)) is not None
         }
         for measure, key in keys.items()

@@ -83,12 +83,21 @@ class OfCurves(Entry):
         return [source for source in dict.fromkeys(sources) if source is not None]
 
     @property
+    def staying(self) -> int:
+        """How many of the curves stay above the share to their ends."""
+        level = self.level
+        if level is None:
+            return 0
+        return sum(
+            crossing(curve, level) is None
+            and all(point.number(RETAIN) is not None for point in curve)
+            for curve in self.curves
+        )
+
+    @property
     def text(self) -> str:
         """As any number; of curves that stay above the share, at what strength they still do."""
-        stay = self.level is not None and all(
-            point.number(RETAIN) is not None for curve in self.curves for point in curve
-        )
-        if self.mean is None and stay:
+        if self.mean is None and self.staying == len(self.curves):
             return f"> at {self.curves[0][-1].strength:g}"
         return super().text
 

@@ -26,6 +26,7 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.load import load_suite, suites_of
 from clearbench.tables import table_domains
+from clearbench.tables.claims import check as check_claims
 from clearbench.tables.table2 import single_domain_suites
 from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
@@ -179,6 +180,15 @@ class Workflow:
         tables = self.tables_with("table2")(wildcards)
         try:
             single_domain_suites(self.suite, Path.cwd())
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+        return tables
+
+    def tested_tables(self, wildcards: Wildcards) -> str:
+        """The tables of the suite, for the paper's claims, which need certain keys of it."""
+        tables = self.tables_with("claims")(wildcards)
+        try:
+            check_claims(self.suite)
         except UserError as error:
             raise WorkflowError(str(error)) from None
         return tables
