@@ -54,12 +54,15 @@ def test_a_suite_of_the_paper_trains_as_the_paper_does(name):
     assert (lora.rank, lora.alpha, lora.dropout) == (8, 32, 0.0)
     assert suite.model.precision == "bfloat16"
     assert 42 in suite.file.seeds
-    assert suite.unlearning("npo")[0] == {}
+    assert suite.unlearning("npo", "text")[0] == {}
 
 
 def test_the_vision_suite_of_the_paper_trains_and_attacks_as_its_code_does():
     suite = load_suite("paper-vision", ROOT)
-    trainings = [suite.file.finetune, *(suite.unlearning(m)[1] for m in suite.file.methods)]
+    trainings = [
+        suite.file.finetune,
+        *(suite.unlearning(m, "visual")[1] for m in suite.file.methods),
+    ]
     assert {(t.optimizer, t.momentum, t.weight_decay) for t in trainings} == {("sgd", 0.9, 5e-5)}
     faces = suite.file.faces
     assert (faces.persons, faces.shadows, faces.targets, faces.enrolment) == (100, 64, 64, 5)

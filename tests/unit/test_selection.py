@@ -5,12 +5,13 @@ import json
 import pandas as pd
 import pytest
 
+from clearbench.config.chosen import CHOSEN, read_chosen
 from clearbench.config.settings import SelectSettings, Tried, UnlearnSettings
 from clearbench.data.store import VALIDATION, EvalSample, Store, TrainSample, write_store
 from clearbench.data.validation import validation_persons
 from clearbench.errors import UserError
 from clearbench.provenance.invalidate import labels
-from clearbench.results.choice import CHOSEN, chosen, read_chosen
+from clearbench.results.choice import chosen
 from clearbench.results.curves import worth
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree

@@ -344,19 +344,19 @@ def test_every_model_and_dataset_of_the_repository_is_valid(folder, kind):
 
 def test_methods_keep_the_settings_of_the_suite_but_for_their_own(root):
     suite = load_suite("small", root)
-    own, training = suite.unlearning("npo")
+    own, training = suite.unlearning("npo", "text")
     assert own == {"beta": 0.5}
     assert (training.epochs, training.lr) == (2, 1e-3)
-    assert suite.unlearning("ga") == ({}, suite.file.unlearn)
+    assert suite.unlearning("ga", "text") == ({}, suite.file.unlearn)
 
 
 def test_a_models_parameters_hold_unless_the_suite_has_its_own(root):
     edit(
         root / "config/models/tiny-llava.yaml", "lora:", "parameters: { npo: { beta: 3.0 } }\nlora:"
     )
-    assert load_suite("small", root).unlearning("npo")[0] == {"beta": 0.5}
+    assert load_suite("small", root).unlearning("npo", "text")[0] == {"beta": 0.5}
     edit(root / "config/small.yaml", "beta: 0.5, ", "")
-    assert load_suite("small", root).unlearning("npo")[0] == {"beta": 3.0}
+    assert load_suite("small", root).unlearning("npo", "text")[0] == {"beta": 3.0}
 
 
 def test_a_layer_is_held_against_the_depth_of_a_model_of_images(root):

@@ -94,6 +94,7 @@ def test_every_table_is_written_in_every_format(tree):
         "tradeoff",
         "overhead",
         "ranking",
+        "selection",
         "table1",
         "table3",
         "table6",

@@ -2,8 +2,8 @@
 
 import json
 
+from clearbench.config.chosen import CHOSEN
 from clearbench.data.store import Store
-from clearbench.results.choice import CHOSEN
 
 from .test_reruns import rerun
 from .test_trouble import UNTRIED

@@ -21,6 +21,7 @@ from clearbench.suite.checks import ROW_NAME
 from clearbench.suite.load import suite_names
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
+from clearbench.suite.sweep import DRAWS, KEY, KINDS, RANGE, SEED
 
 Schema = dict[str, Any]
 
@@ -33,6 +34,9 @@ _CHECKED = {
     get_args(Expression)[1].func: {"format": "regex"},
 }
 """What a schema says of the values that a function of ours checks."""
+
+_DRAWS = {"type": "integer", "minimum": 1, "description": "how many points at random"}
+_SEED = {"type": "integer", "minimum": 0, "default": 0, "description": "of the draws"}
 
 
 def schemas(root: Path) -> dict[str, Schema]:
@@ -134,6 +138,8 @@ def _tell_suite(schema: Schema, root: Path, datasets: list[str], models: list[st
             required=["method"],
             description="a row of another name than its method's",
         ),
+        "tried": _tried(),
+        "by_modality": _by_modality({"type": ["number", "string", "boolean"]}),
         **{method: _row(method, training) for method in known},
     }
     of_dataset = {
@@ -178,9 +184,24 @@ def _chosen(
 
 def _row(method: str, training: Schema) -> Schema:
     """A row of a method, which may name its method or not."""
-    keys = {"method": {"const": method}, **_parameters(method), **training}
+    values = {**_parameters(method), **training}
+    swept = {**dict.fromkeys(values, _reference("tried")), DRAWS: _DRAWS, SEED: _SEED}
+    keys: Schema = {"method": {"const": method}, KEY: {**_mapping(swept), "minProperties": 1}}
+    keys |= {name: {"anyOf": [told, _reference("by_modality")]} for name, told in values.items()}
     doc = methods.describe(method).doc.partition("\n")[0]
     return {**_mapping(keys), "description": doc}
+
+
+def _tried() -> Schema:
+    """What tries values of a key: a list, or a range to draw from; for a modality, or for all."""
+    listed: Schema = {"type": "array", "minItems": 1, "uniqueItems": True}
+    end = {"type": "number", "exclusiveMinimum": 0}
+    ranged = {**_mapping(dict.fromkeys(RANGE, end)), "required": [*RANGE]}
+    return {"anyOf": [listed, ranged, _by_modality({"anyOf": [listed, ranged]})]}
+
+
+def _by_modality(value: Schema) -> Schema:
+    return {**_mapping(dict.fromkeys(KINDS, value)), "minProperties": 1}
 
 
 def _parameters(method: str) -> Schema:

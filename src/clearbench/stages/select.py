@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from clearbench.config.chosen import CHOSEN
 from clearbench.config.settings import SelectSettings
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import Manifest
 from clearbench.jobs.job import Job
 from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.metrics.score import SCORES
-from clearbench.results.choice import CHOSEN, chosen
+from clearbench.results.choice import chosen
 
 
 def run(settings: SelectSettings, inputs: Mapping[str, Path], out: Path) -> None:

@@ -4,12 +4,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 from clearbench import domains, methods
+from clearbench.config.chosen import read_chosen
 from clearbench.config.settings import Cell, UnlearnSettings
 from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
-from clearbench.results.choice import read_chosen
 from clearbench.training.loop import DivergedError
 from clearbench.training.trial import try_out
 
