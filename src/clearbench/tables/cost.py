@@ -5,11 +5,13 @@ score still took different times, so the files of these two differ between them 
 others are the same.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clearbench.results.runs import DocumentName, Outcome, Results
-from clearbench.results.strengths import curves_of
-from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block
+from clearbench.results.strengths import Curve, curves_of
+from clearbench.results.trials import Trial, trials_of
+from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block, make_entry
 
 MIB = 2**20
 
@@ -24,8 +26,12 @@ def build(results: Results) -> Table:
         *_stage("evaluate", "evaluate"),
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
+    trials = trials_of(results)
     if results.suite.file.scaled:
-        blocks = [_with_strengths(results, block) for block in blocks]
+        curves = curves_of(results) | {trial.group.name: (trial.curve,) for trial in trials}
+        sizes = dict.fromkeys(trial.group.forget_size for trial in trials)
+        tried = [_of_trials(results, size, columns, trials) for size in sizes]
+        blocks = [_with_strengths(block, curves) for block in (*blocks, *tried)]
     notes = [
         "Train is unlearning, and fine-tuning of a control; a model that was made elsewhere has"
         " none. Seconds and peak main memory are of the whole process, samples a second of its"
@@ -47,10 +53,25 @@ class _OfStrengths(Entry):
         return self.others
 
 
-def _with_strengths(results: Results, block: Block) -> Block:
+def _of_trials(
+    results: Results, size: int, columns: Sequence[Column], trials: Sequence[Trial]
+) -> Block:
+    """What the points of a size's choices took, as a block of its own."""
+    rows = [
+        Row(
+            (trial.group.method, trial.modality),
+            [make_entry(results, trial.group, column) for column in columns],
+        )
+        for trial in trials
+        if trial.group.forget_size == size
+    ]
+    headers = ["method", "modality", *(column.header for column in columns)]
+    return Block(size, headers, rows, "points of the choice, on its persons")
+
+
+def _with_strengths(block: Block, curves: Mapping[str, tuple[Curve, ...]]) -> Block:
     """A block with the seconds that evaluating each row's cells at all strengths takes."""
     column = Column("seconds", "strengths (s)", "evaluate", digits=1, role="strengths")
-    curves = curves_of(results)
     rows = []
     for row in block.rows:
         group = row.entries[0].group
