@@ -1,6 +1,7 @@
 """Sweeps: the points that rows are tried at, as rows of their own or for a choice."""
 
 import pytest
+import yaml
 
 from clearbench.errors import UserError
 from clearbench.suite.graph import Graph
@@ -170,3 +171,12 @@ def test_models_of_faces_are_not_chosen_among(tmp_path):
     path.write_text((ROOT / "config/mini-vision.yaml").read_text() + "select: {}\n")
     with pytest.raises(UserError, match=r"faces.yaml: select: tiny-resnet is a vision model"):
         load_suite(str(path), ROOT)
+
+
+def test_the_readmes_example_is_a_suite(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = (part for part in text.split("```yaml\n") if part.startswith("strengths:"))
+    suite = write_suite(
+        tmp_path, **yaml.safe_load(block.partition("```")[0]), modalities=["text", "both"]
+    )
+    assert [len(suite.points(row, "both")) for row in ("npo", "gd")] == [7, 7]
