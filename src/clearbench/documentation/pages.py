@@ -157,8 +157,9 @@ def _choices() -> Iterator[str]:
         "\nIts limits: one seed chooses, the first, so of points that lie close another seed may"
         " choose another. The persons of the choice are few, and fewer than the forget set where"
         " few retained ones are evaluated: 10 of 20 in `mini` and in CLEAR at 10 %. Their gold"
-        " lacks the forget set as well, so it has met fewer persons than the test's. What is best"
-        " at 95 % may not be at 80 %."
+        " lacks the forget set as well, so it has met fewer persons than the test's. Their false"
+        " answers were made for retained persons, and may name others whom the gold has met; those"
+        " of the test's forget set in `mini` name its own. What is best at 95 % may not be at 80 %."
     )
 
 
