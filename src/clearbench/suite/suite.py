@@ -3,6 +3,7 @@
 import filecmp
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -235,6 +236,17 @@ class Suite:
 
     def points(self, row: str, modality: str) -> list[Point]:
         """What a row is tried with where its values are chosen: as it stands, then its sweep."""
+        known = self._points
+        if (row, modality) not in known:
+            known[row, modality] = self._tried(row, modality)
+        return known[row, modality]
+
+    @cached_property
+    def _points(self) -> dict[tuple[str, str], list[Point]]:
+        """The points of rows and modalities that have been asked for: of many, each is checked."""
+        return {}
+
+    def _tried(self, row: str, modality: str) -> list[Point]:
         if self.file.select is None or SWEEP not in self.file.methods[row]:
             return []
         where = f"{self.path}: methods.{row}.{SWEEP}"
