@@ -14,7 +14,7 @@ container: suite.image
 
 
 wildcard_constraints:
-    row=r"[\w.-]+(@\w+)?",
+    row=r"[\w.-]+(@\w[\w.-]*)?",
     modality="text|visual|both",
     size=r"\d\d",
     seed=r"\d+(\.\d+)*",

@@ -207,8 +207,16 @@ def test_the_table_tells_what_was_tried_and_chosen(tmp_path):
     assert told["lr 0.001"][:3] == ["", "0.200", "0.50"]
     assert told["plain"][:3] == ["", "0.150", "0.50"]
     frame = pd.read_csv(tree.root / TABLES / "selection.csv")
-    assert {*frame.method} == {"ga-plain", "ga-lr0.001", "ga-lr0.002"}
+    assert {*frame.method} == {"ga/plain", "ga/lr0.001", "ga/lr0.002"}
     assert {*frame.status} == {"ok"}
+
+
+def test_a_row_with_a_points_name_has_lines_of_its_own(tmp_path):
+    methods = {"ga": {"sweep": {"lr": [1.0e-3]}}, "ga-plain": {"method": "ga"}}
+    tree = Chosen(tmp_path, methods=methods).build()
+    for name in ("cost.csv", "selection.csv"):
+        frame = pd.read_csv(tree.root / TABLES / name)
+        assert not frame.duplicated(["method", "modality", "metric"]).any(), name
 
 
 def test_what_is_chosen_by_is_in_no_row_of_other_tables(tmp_path):

@@ -71,7 +71,7 @@ def test_a_value_may_differ_by_modality(tmp_path):
 def test_a_choice_tries_the_row_as_it_stands_and_each_other_point(tmp_path):
     swept = {"lr": 1.0e-3, "sweep": {"lr": {"text": [1.0e-3, 2.0e-3], "both": [3.0e-4, 1.0e-4]}}}
     suite = write_suite(tmp_path, methods={"npo": swept, "ga": {}}, **CHOICE)
-    assert [p.name for p in suite.points("npo", "text")] == ["plain", "lr0.002"]
+    assert [p.name for p in suite.points("npo", "text")] == ["plain", "lr0.001", "lr0.002"]
     assert [p.name for p in suite.points("npo", "both")] == ["plain", "lr0.0003", "lr0.0001"]
     assert suite.points("ga", "text") == []
     graph = Graph(suite)
@@ -101,20 +101,29 @@ def test_an_artifact_comes_after_those_that_it_is_made_from(tmp_path):
 @pytest.mark.parametrize(
     ("sweep", "told"),
     [
-        ({"rate": [1]}, "sweep.unknown: rate"),
+        ({"rate": [1]}, "sweep.rate: unknown; allowed: .*lr"),
+        ({"betta": [1]}, r"sweep.betta: unknown \(did you mean beta\?\)"),
+        ({"method": ["npo", "gd"]}, "sweep.method: unknown"),
+        ({None: [1]}, "sweep.None: unknown"),
+        ({"lr": [10**400]}, "sweep.lr: a number beyond all that are computed with"),
+        ({"draws": 2, "lr": {"from": 1, "to": 10**400}}, "sweep.lr: a number beyond all"),
+        ({"lr": [n / 1e4 for n in range(1, 102)], "beta": [0.1 * n for n in range(10)]}, "1010 po"),
+        ({"draws": 100000, "lr": LR}, "sweep: 100000 points; allowed: up to 1000"),
+        ({"schedule": ["linear", "a\nb"]}, "sweep"),
+        ({"augment": ["flip"]}, "sweep.augment: for vision models; allowed: none"),
         ({"lr": []}, "sweep.lr: empty; name one value at least"),
         ({"lr": 1.0e-3}, r"sweep.lr: write a list of values, as \[0.001\]"),
         ({"lr": [1.0e-3, 1.0e-3]}, "sweep.lr: 0.001 stands twice"),
         ({"lr": [float("inf")]}, "not a finite number"),
         ({"lr": ["fast"]}, "lr: input should be a valid number, not 'fast'"),
-        ({"lr": [-1.0]}, "lr: input should be greater than 0, not -1.0"),
+        ({"lr": [-1.0]}, "npo.sweep: lr: input should be greater than 0, not -1.0"),
         ({"lr": [[1]]}, "allowed in the list: numbers, texts, true, false"),
-        ({"beta": [-1.0]}, "beta"),
+        ({"beta": [-1.0]}, "npo.sweep.beta"),
         ({"lr": LR}, "sweep.lr: a range is for points at random; say how many, as draws: 6"),
         ({"draws": 2, "lr": {"from": 1}}, "sweep.lr: a range has two keys: from, to"),
         ({"draws": 2, "lr": {"from": 0, "to": 1}}, "from a number above 0"),
         ({"draws": 2, "lr": {"from": 2, "to": 1}}, "from 2 to 1; the second must be larger"),
-        ({"draws": 0, "lr": [1.0e-3]}, "sweep.draws: 0; allowed: 1 and above"),
+        ({"draws": 0, "lr": [1.0e-3]}, "sweep.draws: 0; allowed: 1 to 1000"),
         ({"draws": "many", "lr": [1.0e-3]}, "sweep.draws: many; allowed: whole numbers"),
         ({"seed": 1, "lr": [1.0e-3]}, "sweep.seed: of points at random alone"),
         ({"lr": {"text": [1.0e-3]}}, "sweep.lr: says nothing of both, which the suite forgets"),
@@ -125,9 +134,10 @@ def test_an_artifact_comes_after_those_that_it_is_made_from(tmp_path):
         ({"lr": [1.00000001e-3, 1.00000002e-3]}, "two points are named lr0.001"),
     ],
 )
-def test_a_bad_sweep_is_told_in_a_line(tmp_path, sweep, told):
+@pytest.mark.parametrize("choice", [CHOICE, {"modalities": ["both"]}])
+def test_a_bad_sweep_is_told_in_a_line(tmp_path, sweep, told, choice):
     with pytest.raises(UserError, match=told) as error:
-        write_suite(tmp_path, methods={"npo": {"sweep": sweep}, "ga": {}}, **CHOICE)
+        write_suite(tmp_path, methods={"npo": {"sweep": sweep}, "ga": {}}, **choice)
     assert "\n" not in str(error.value)
     assert str(error.value).startswith(f"{tmp_path}/small.yaml: ")
     assert "methods.npo" in str(error.value)
@@ -156,7 +166,7 @@ def test_a_choice_that_cannot_be_made_is_told_in_a_line(tmp_path, changes, told)
 
 def test_lists_of_a_modalitys_own_are_for_choices(tmp_path):
     swept = {"sweep": {"lr": {"text": [1.0e-3], "visual": [2.0e-3]}}}
-    with pytest.raises(UserError, match=r"npo.sweep.lr: a point is a row of all modalities here"):
+    with pytest.raises(UserError, match=r"npo.sweep.lr: a point is a row of all .* write one list"):
         write_suite(tmp_path, methods={"npo": swept})
 
 
@@ -180,3 +190,17 @@ def test_the_readmes_example_is_a_suite(tmp_path):
         tmp_path, **yaml.safe_load(block.partition("```")[0]), modalities=["text", "both"]
     )
     assert [len(suite.points(row, "both")) for row in ("npo", "gd")] == [7, 7]
+
+
+def test_a_row_may_bear_the_name_of_a_point_and_is_told_from_it(tmp_path):
+    methods = {"npo": {"sweep": {"lr": [1.0e-3]}}, "npo-plain": {"method": "npo", "lr": 2.0e-3}}
+    graph = Graph(write_suite(tmp_path, methods=methods, **CHOICE))
+    assert {"trial/npo/text/forget10/plain", "unlearn/npo-plain/text/forget10/seed0"} <= {
+        *graph.artifacts
+    }
+
+
+@pytest.mark.parametrize("strength", [1.0000001, 0.12345678])
+def test_strengths_are_told_apart_by_six_digits(tmp_path, strength):
+    with pytest.raises(UserError, match=f"strengths: {strength}; allowed: at most six digits"):
+        write_suite(tmp_path, strengths=[0.5, strength])

@@ -48,7 +48,7 @@ def test_values_are_chosen_on_other_persons_and_a_further_point_makes_itself_alo
         of_method = table[table.method.str.startswith(method)]
         name = values.replace(", ", "-").replace(" ", "")
         best = of_method.loc[of_method["mean"].idxmax()]
-        assert of_method.set_index("method")["mean"][f"{method}-{name}"] == best["mean"]
+        assert of_method.set_index("method")["mean"][f"{method}/{name}"] == best["mean"]
         record = json.loads(
             (bench.results() / f"unlearn/{method}/{SIZE}/seed0/provenance.json").read_text()
         )

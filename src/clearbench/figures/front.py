@@ -135,7 +135,7 @@ def _reading(retention: float) -> "list[Artist]":
     """Samples that say how to read a panel."""
     from matplotlib.lines import Line2D
 
-    share = f"{retention * 100:.0f} %"
+    share = f"{retention * 100:g} %"
     return [
         Line2D([], [], **_GREY, **_BEST, label=f"chosen, at {share}"),
         Line2D([], [], **_GREY, **_PLAIN, label=f"untuned, at {share}"),

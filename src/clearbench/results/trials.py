@@ -42,7 +42,7 @@ def trials_of(results: Results) -> list[Trial]:
             run.row,
             run.modality,
             run.choice or "",
-            Group(run.group, f"{run.row}-{run.choice}", run.modality, run.forget_size, (run.name,)),
+            Group(run.group, f"{run.row}/{run.choice}", run.modality, run.forget_size, (run.name,)),
             curve_of(
                 originals[run.forget_size],
                 Point(1.0, run.name, results.runs[run.name]),

@@ -67,6 +67,13 @@ def check_seeds(path: Path, seeds: Sequence[int]) -> None:
             raise UserError(f"{path}: seeds: {seed} is too large; allowed: 0 to {LARGEST_SEED}")
 
 
+def check_strengths(path: Path, strengths: Sequence[float]) -> None:
+    """Strengths that are told apart by their names."""
+    for strength in strengths:
+        if float(f"{strength:g}") != strength:
+            raise UserError(f"{path}: strengths: {strength}; allowed: at most six digits")
+
+
 def check_parameters(path: Path, model: ModelSpec) -> None:
     """The parameters that a model's file gives to methods."""
     check_list(path, "parameters", list(model.parameters), methods.available())
@@ -80,22 +87,22 @@ def check_parameters(path: Path, model: ModelSpec) -> None:
 def check_methods(suite: Suite) -> None:
     """Each row's parameters and training keys, by the file of its method."""
     for row in suite.file.methods:
+        where = f"methods.{row}"
         try:
             description = methods.describe(suite.method(row))
             clash = sorted(set(description.parameters) & set(Unlearning.model_fields))
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
             check_sweep(suite, row, [*description.parameters, *Unlearning.model_fields])
-            for own, _ in suite.unlearnings(row):
+            for key, own, _ in suite.unlearnings(row):
+                where = key
                 description.check(own)
                 _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
             training = ", ".join(Unlearning.model_fields)
-            raise UserError(
-                f"{suite.path}: methods.{row}.{error}; training keys: {training}"
-            ) from None
+            raise UserError(f"{suite.path}: {where}.{error}; training keys: {training}") from None
 
 
 def _check_layer(suite: Suite, method: methods.Description, own: Mapping[str, Any]) -> None:
@@ -148,8 +155,8 @@ def _check_shares(suite: Suite) -> None:
     needs, model = suite.model.resources, suite.file.model
     asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
     for row in suite.file.methods:
-        for _, training in suite.unlearnings(row):
-            asked.append((f"methods.{row}", training.accumulation, needs.unlearn.gpus))
+        for where, _, training in suite.unlearnings(row):
+            asked.append((where, training.accumulation, needs.unlearn.gpus))
     for key, accumulation, gpus in asked:
         if gpus > 1 and accumulation % gpus:
             raise UserError(
@@ -182,12 +189,18 @@ def check_rows(suite: Suite) -> None:
 def _check_faces(suite: Suite) -> None:
     """What the vision domain demands, and what the others have no use for."""
     file, path, faces = suite.file, suite.path, suite.file.faces
-    trainings = {
+    trainings: dict[str, Training] = {
         "base": file.base or Training(),
         "finetune": file.finetune,
         "unlearn": file.unlearn,
-        **{f"methods.{row}": next(suite.unlearnings(row))[1] for row in file.methods},
     }
+    cells = ["unlearn"]
+    for row in file.methods:
+        for where, _, unlearning in suite.unlearnings(row):
+            # Of all modalities and points, the one that augments is told.
+            if trainings.get(where, Training()).augment == "none":
+                trainings[where] = unlearning
+            cells.append(where)
     augmenting = [key for key, training in trainings.items() if training.augment != "none"]
     if suite.domain != "vision":
         if faces is not None:
@@ -202,7 +215,6 @@ def _check_faces(suite: Suite) -> None:
             raise UserError(f"{path}: faces.{key}: {count}; allowed: even, for half know a person")
     if file.modalities != ["visual"]:
         raise UserError(f"{path}: modalities: {file.model} is a vision model; allowed: visual")
-    cells = ("unlearn", *(f"methods.{row}" for row in file.methods))
     for key, training in trainings.items():
         if getattr(training, "weights", "full") != "full":
             raise UserError(f"{path}: {key}.weights: vision models have no adapter; allowed: full")

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from clearbench.suite.checks import (
     check_parameters,
     check_rows,
     check_seeds,
+    check_strengths,
 )
 from clearbench.suite.suite import DATA, Suite, SuiteFile
 from clearbench.suite.sweep import KEY, rows_of
@@ -52,12 +54,12 @@ def load_suite(name: str, root: Path) -> Suite:
     check_list(path, "modalities", file.modalities, [*MODALITIES, "both"])
     check_list(path, "seeds", file.seeds, None)
     check_list(path, "strengths", file.strengths, None)
+    check_strengths(path, file.strengths)
     check_seeds(path, file.seeds)
     named = [name for name in file.single_domain if not name.endswith(_ENDINGS)]
     check_list(path, "single_domain", named, suite_names(root))
     check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     check_names(path, file)
-    file = _with_points(path, file)
     check_list(path, "metrics", file.metrics, list(DEFINITIONS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
@@ -70,6 +72,7 @@ def load_suite(name: str, root: Path) -> Suite:
     check_methods(suite)
     check_fit(suite)
     check_select(suite)
+    suite = replace(suite, file=_with_points(path, file))
     check_rows(suite)
     return suite
 

@@ -235,7 +235,7 @@ class Suite:
         return named
 
     def points(self, row: str, modality: str) -> list[Point]:
-        """What a row is tried with where its values are chosen: as it stands, then its sweep."""
+        """What a row with a sweep is tried with: as it stands, then the points of the sweep."""
         known = self._points
         if (row, modality) not in known:
             known[row, modality] = self._tried(row, modality)
@@ -247,24 +247,28 @@ class Suite:
         return {}
 
     def _tried(self, row: str, modality: str) -> list[Point]:
-        if self.file.select is None or SWEEP not in self.file.methods[row]:
+        if SWEEP not in self.file.methods[row]:
             return []
         where = f"{self.path}: methods.{row}.{SWEEP}"
-        swept = points(self.file.methods[row][SWEEP], modality, where)
-        plain = Point(PLAIN, {})
-        own = self.unlearning(row, modality)
-        return [plain, *(p for p in swept if self.unlearning(row, modality, p.values) != own)]
+        return [Point(PLAIN, {}), *points(self.file.methods[row][SWEEP], modality, where)]
 
     def point(self, row: str, modality: str, name: str) -> Point:
         """The point of a row's choice with a name."""
         return next(point for point in self.points(row, modality) if point.name == name)
 
-    def unlearnings(self, row: str) -> Iterator[tuple[dict[str, Any], Unlearning]]:
-        """A row's parameters and training for each modality, and for each point of its choice."""
+    def unlearnings(self, row: str) -> Iterator[tuple[str, dict[str, Any], Unlearning]]:
+        """A row's parameters and training for each modality, and for each point of its sweep.
+
+        With the key of the file that says them.
+        """
         for modality in self.file.modalities:
-            yield self.unlearning(row, modality)
+            yield f"methods.{row}", *self.unlearning(row, modality)
             for point in self.points(row, modality):
-                yield self.unlearning(row, modality, point.values)
+                if point.values:
+                    yield (
+                        f"methods.{row}.{SWEEP}",
+                        *self.unlearning(row, modality, point.values),
+                    )
 
     def unlearning(
         self, row: str, modality: str, values: Values = MappingProxyType({})
@@ -281,5 +285,5 @@ class Suite:
         training = {key: value for key, value in given.items() if key in Unlearning.model_fields}
         own = {key: value for key, value in given.items() if key not in training}
         own = {**self.model.parameters.get(self.method(row), {}), **own}
-        where = f"{self.path}: methods.{row}"
+        where = f"{self.path}: methods.{row}" + (f".{SWEEP}" if values else "")
         return own, check(Unlearning, {**self.file.unlearn.model_dump(), **training}, where)

@@ -7,6 +7,7 @@ logarithm. Values of a key may differ between modalities, as `lr: { text: [2e-3]
 
 import math
 import random
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, islice, product
@@ -26,7 +27,10 @@ PLAIN = "plain"
 _DIGITS = 3
 """Of what is drawn from a range."""
 
-_TRIES = 1000
+MOST = 1000
+"""Points of a sweep."""
+
+_TRIES = 100
 """Draws that may be one that was drawn before, for each point."""
 
 Values = Mapping[str, Any]
@@ -61,12 +65,18 @@ def points(sweep: Any, modality: str, where: str) -> list[Point]:
     if DRAWS not in sweep and SEED in sweep:
         raise UserError(f"{where}.{SEED}: of points at random alone; say how many, as draws: 6")
     if DRAWS in sweep and not drawn:
-        raise UserError(f"{where}.{DRAWS}: 0; allowed: 1 and above")
+        raise UserError(f"{where}.{DRAWS}: 0; allowed: 1 to {MOST}")
     tried = {
         key: _tried(given, modality, f"{where}.{key}", DRAWS in sweep)
         for key, given in sweep.items()
         if key not in (DRAWS, SEED)
     }
+    listed = [len(of) for of in tried.values() if not isinstance(of, Mapping)]
+    there = math.prod(listed) if len(listed) == len(tried) else math.inf
+    if (drawn or there) > MOST:
+        raise UserError(f"{where}: {drawn or there} points; allowed: up to {MOST}")
+    if drawn > there:
+        raise UserError(f"{where}.{DRAWS}: {drawn}; there are no more than {there} points")
     if DRAWS in sweep:
         return [_point(values) for values in _random(tried, drawn, seed, where)]
     return [_point(dict(zip(tried, values, strict=True))) for values in product(*tried.values())]
@@ -79,8 +89,8 @@ def rows_of(row: str, given: Mapping[str, Any], where: str) -> dict[str, dict[st
     for key, value in swept.items():
         if isinstance(value, Mapping) and value.keys() & {*KINDS}:
             raise UserError(
-                f"{where}.{key}: a point is a row of all modalities here; lists of a modality's own"
-                " are for suites that choose, with `select`"
+                f"{where}.{key}: a point is a row of all modalities here, where nothing is chosen;"
+                " write one list for all"
             )
     plain.setdefault("method", row)
     return {
@@ -104,6 +114,7 @@ def _tried(
     for value in given:
         if not isinstance(value, int | float | str):
             raise UserError(f"{where}: {value}: allowed in the list: numbers, texts, true, false")
+        _finite(value, where)
         if given.count(value) > 1:
             raise UserError(f"{where}: {value} stands twice")
     return given
@@ -115,6 +126,8 @@ def _range(given: Mapping[str, Any], where: str, drawn: bool) -> Mapping[str, fl
     if set(given) != {*RANGE}:
         raise UserError(f"{where}: a range has two keys: {', '.join(RANGE)}")
     low, high = ends = [given[key] for key in RANGE]
+    for end in ends:
+        _finite(end, where)
     if not all(type(end) in (int, float) and end > 0 for end in ends):
         raise UserError(f"{where}: a range is from a number above 0 to another")
     if low >= high:
@@ -126,15 +139,15 @@ def _random(
     tried: Mapping[str, Any], drawn: int, seed: int, where: str
 ) -> Iterator[dict[str, Any]]:
     """Points that differ; the first ones are the same however many are drawn."""
-    known: list[dict[str, Any]] = []
+    known: set[tuple[Any, ...]] = set()
     for number in islice(count(), drawn * _TRIES):
         values = {key: _draw(of, f"{seed}/{key}/{number}") for key, of in tried.items()}
-        if values not in known:
-            known.append(values)
+        if tuple(values.values()) not in known:
+            known.add(tuple(values.values()))
             yield values
         if len(known) == drawn:
             return
-    raise UserError(f"{where}.{DRAWS}: {drawn}; there are no more than {len(known)} points")
+    raise UserError(f"{where}.{DRAWS}: {drawn}; found no more than {len(known)} points that differ")
 
 
 def _draw(of: Sequence[Any] | Mapping[str, float], stream: str) -> Any:
@@ -155,6 +168,12 @@ def told(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return f"{value:.6g}".replace("+", "") if isinstance(value, int | float) else str(value)
+
+
+def _finite(value: Any, where: str) -> None:
+    """Refuse a whole number that no float is as large as."""
+    if isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise UserError(f"{where}: a number beyond all that are computed with; allowed: to 1e308")
 
 
 def _whole(value: Any, where: str) -> int:

@@ -1,7 +1,8 @@
 """Checks of a suite's sweeps and its choice; each raises UserError for the first mistake."""
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from clearbench.errors import UserError, unknown
 from clearbench.suite.suite import Suite
@@ -19,17 +20,16 @@ def check_sweep(suite: Suite, row: str, known: Sequence[str]) -> None:
     if sweep is None:
         return
     where = f"{suite.path}: methods.{row}.{KEY}"
+    for key in sweep if isinstance(sweep, Mapping) else ():
+        if key not in (*known, DRAWS, SEED):
+            raise UserError(f"{where}.{key!s}: {unknown(str(key), sorted(known))}")
     for modality in suite.file.modalities:
-        names = [point.name for point in points(sweep, modality, where)]
-        for name in names:
+        counts = Counter(point.name for point in points(sweep, modality, where))
+        for name, count in counts.items():
             if not _NAME.fullmatch(name):
-                raise UserError(f"{where}: {name}: allowed in texts: letters, digits, _ . -")
-            if names.count(name) > 1:
+                raise UserError(f"{where}: {name!r}: allowed in texts: letters, digits, _ . -")
+            if count > 1:
                 raise UserError(f"{where}: two points are named {name}; give values farther apart")
-    for key in sweep.keys() - {DRAWS, SEED}:
-        if key not in known:
-            told = unknown(str(key), sorted(known), f"unknown: {key}")
-            raise UserError(f"{where}.{told}")
 
 
 def check_select(suite: Suite) -> None:

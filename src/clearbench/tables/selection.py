@@ -44,7 +44,7 @@ def build(results: Results) -> Table | None:
         return None
     level = selecting.retention
     columns = (
-        at_retention(level, score_column(QUALITY, f"{COLUMNS[QUALITY]} at {level:.0%}")),
+        at_retention(level, score_column(QUALITY, f"{COLUMNS[QUALITY]} at {level * 100:g}%")),
         at_retention(level, Column(STRENGTH, "strength", digits=2)),
         score_column(RETAIN, RETAIN),
         score_column(QUALITY, COLUMNS[QUALITY]),
@@ -73,9 +73,9 @@ def build(results: Results) -> Table | None:
     notes = [
         "Each line is a model that forgot the persons of the choice, who are others than those of"
         " the forget set, with its own gold; the forget set was shown to none of them and asked by"
-        f" none. Chosen is, for a method and a modality, the best forget quality where retain falls"
-        f" to {level:.0%} of the original's, or at the largest strength of a point that retains"
-        f" more. `{PLAIN}` is the row as it stands in the suite.",
+        " none. Chosen is, for a method and a modality, the best forget quality where retain falls"
+        f" to {level * 100:g}% of the original's, or at the largest strength of a point that"
+        f" retains more. `{PLAIN}` is the row as it stands in the suite.",
         f"One seed ({results.suite.file.seeds[0]}): points that are close may rank otherwise with"
         " another. What was chosen is run on the forget set with all seeds; see `tradeoff`.",
     ]

@@ -172,7 +172,7 @@ def _outcome_at(curve: Curve, level: float | None, key: str) -> Outcome:
 
 def at_retention(level: float, column: Column) -> Column:
     """The column of the same number at a share."""
-    return replace(column, role=f"at {level:.0%}")
+    return replace(column, role=f"at {level * 100:g}%")
 
 
 def _block(

@@ -22,7 +22,7 @@ def try_methods(suite: Suite) -> int:
 
     for row in suite.file.methods:
         tried: list[dict[str, Any]] = []
-        for parameters, _ in suite.unlearnings(row):
+        for _, parameters, _ in suite.unlearnings(row):
             if parameters not in tried:
                 try_out(suite.method(row), parameters, suite.domain)
                 tried.append(parameters)
