@@ -5,15 +5,14 @@ each point at all strengths.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from clearbench.figures.base import explain, look, style
+from clearbench.figures.panels import new_figure, panels
 from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results.curves import crossing, worth
-from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results
-from clearbench.results.strengths import Curve
+from clearbench.results.strengths import Curve, along
 from clearbench.results.trials import Trial, choices, trials_of
 from clearbench.suite.sweep import PLAIN
 
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DOMAINS = ("multimodal", "text")
-
-_PANEL = (2.4, 2.7)
-_NARROWEST = 3.5
-"""Sizes in inches, as of `tradeoff`."""
 
 _GREY: dict[str, Any] = {"color": "#555555", "linestyle": "none", "marker": "o"}
 _SHARE: dict[str, Any] = {"color": "#888888", "linestyle": (0, (1, 2)), "linewidth": 0.6}
@@ -70,8 +65,8 @@ def front(places: Iterable[Place]) -> list[Place]:
 
 def compared(curve: Curve, retention: float) -> Place | None:
     """Where a point is compared: at the share of retention, or at its end where it stays above."""
-    retained = [point.number(RETAIN) for point in curve]
-    quality = worth(retained, [point.number(QUALITY) for point in curve], retention)
+    retained = along(curve, RETAIN)
+    quality = worth(retained, along(curve, QUALITY), retention)
     first, last = retained[0], retained[-1]
     if quality is None or first is None or last is None:
         return None
@@ -79,23 +74,11 @@ def compared(curve: Curve, retention: float) -> Place | None:
 
 
 def _figure(results: Results, retention: float) -> "Figure":
-    from matplotlib.figure import Figure
-
-    file, trials = results.suite.file, trials_of(results)
+    trials = trials_of(results)
     methods = list(dict.fromkeys(trial.row for trial in trials))
-    rows, columns = len(file.forget_sizes), len(file.modalities)
-    size_in_inches = (max(_NARROWEST, columns * _PANEL[0]), rows * _PANEL[1])
-    figure = Figure(figsize=size_in_inches, layout="constrained")
-    figure.set_label(
-        f"Choices: suite {results.suite.name}, model {file.model}, dataset {file.dataset}"
-    )
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes, (size, modality) in zip(
-        grid.flat, product(file.forget_sizes, file.modalities), strict=True
-    ):
+    figure = new_figure(results, "Choices")
+    for axes, size, modality in panels(figure, results):
         axes.set_title(f"{modality}, choice for forget {size} %")
-        axes.set_xlabel(f"{COLUMNS[RETAIN]} →")
-        axes.set_ylabel(f"{COLUMNS[QUALITY]} →")
         here = [t for t in trials if t.group.forget_size == size and t.modality == modality]
         original = here[0].curve[0].number(RETAIN) if here else None
         if original is not None:
@@ -104,7 +87,6 @@ def _figure(results: Results, retention: float) -> "Figure":
         for place, method in enumerate(methods):
             tried = [trial for trial in here if trial.row == method]
             _draw_method(axes, tried, best.get((method, modality)), retention, place)
-        axes.label_outer()
     explain(figure, _reading(retention), _names(methods))
     return figure
 

@@ -5,12 +5,12 @@ these curves, seed by seed.
 """
 
 import math
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from clearbench.figures.base import explain, look, style
+from clearbench.figures.panels import new_figure, panels
 from clearbench.figures.spots import Line, Panel, Spot, controls_of, lines_of
-from clearbench.metrics.headline import QUALITY, RETAIN
+from clearbench.metrics.headline import QUALITY
 from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results
 from clearbench.results.strengths import LEVELS
@@ -23,10 +23,6 @@ if TYPE_CHECKING:
 DOMAINS = ("multimodal", "text")
 CONTROLS = {"original": "black", "gold": "white", "second gold": "#999999"}
 """The fill of the stars that stand for models which forgot nothing here."""
-
-_PANEL = (2.4, 2.7)
-_NARROWEST = 3.5
-"""Sizes in inches: three panels fill the width of a page, one fills a column."""
 
 _BAND = 0.13
 _GREY: dict[str, Any] = {"color": "#555555", "linestyle": "none", "marker": "o"}
@@ -54,22 +50,10 @@ def draw(results: Results) -> "Figure | None":
 
 
 def _figure(results: Results) -> "Figure":
-    from matplotlib.figure import Figure
-
-    file, lines = results.suite.file, lines_of(results)
-    rows, columns = len(file.forget_sizes), len(file.modalities)
-    size_in_inches = (max(_NARROWEST, columns * _PANEL[0]), rows * _PANEL[1])
-    figure = Figure(figsize=size_in_inches, layout="constrained")
-    figure.set_label(
-        f"Trade-off: suite {results.suite.name}, model {file.model}, dataset {file.dataset}"
-    )
-    grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes, (size, modality) in zip(
-        grid.flat, product(file.forget_sizes, file.modalities), strict=True
-    ):
+    lines = lines_of(results)
+    figure = new_figure(results, "Trade-off")
+    for axes, size, modality in panels(figure, results):
         axes.set_title(f"{modality}, forget {size} %", pad=18)
-        axes.set_xlabel(f"{COLUMNS[RETAIN]} →")
-        axes.set_ylabel(f"{COLUMNS[QUALITY]} →")
         controls = controls_of(results, size)
         if "original" in controls:
             _draw_levels(axes, controls["original"].retain)
@@ -79,7 +63,6 @@ def _figure(results: Results) -> "Figure":
         for place, of_method in enumerate(lines.values()):
             if (modality, size) in of_method:
                 _draw_line(axes, of_method[modality, size], place)
-        axes.label_outer()
     explain(figure, _reading(results, lines), _names(lines))
     return figure
 

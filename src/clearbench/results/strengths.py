@@ -43,6 +43,11 @@ Curve = tuple[Point, ...]
 """The models of a cell by ascending strength, from its original on."""
 
 
+def along(curve: Curve, key: str) -> list[float | None]:
+    """A score, or the strength, of each model of a curve."""
+    return [point.number(key) for point in curve]
+
+
 def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
     """The curves of the groups whose cells are scaled, by the names of the groups, one a seed."""
     scaled = defaultdict(list)

@@ -1,7 +1,7 @@
 """A suite's artifacts: what each is made of and how. Rules, tables and audits read it off here."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ class Graph:
 
     def __init__(self, suite: Suite):
         self.suite = suite
-        self.artifacts = _in_order({artifact.name: artifact for artifact in self._all()})
+        made = {artifact.name: artifact for artifact in self._all()}
+        self.artifacts = _in_order(made, made)
 
     def __getitem__(self, name: str) -> Artifact:
         return self.artifacts[name]
@@ -78,16 +79,7 @@ class Graph:
 
     def ancestors(self, name: str) -> list[Artifact]:
         """An artifact after all that it is made from, in the flow's order."""
-        artifacts: dict[str, Artifact] = {}
-
-        def visit(name: str) -> None:
-            if name not in artifacts:
-                for source in self[name].inputs.values():
-                    visit(source)
-                artifacts[name] = self[name]
-
-        visit(name)
-        return list(artifacts.values())
+        return list(_in_order(self.artifacts, [name]).values())
 
     def descendants(self, *names: str) -> list[Artifact]:
         """Some artifacts and all that are made from them, in the flow's order."""
@@ -131,8 +123,8 @@ class Graph:
         )
 
 
-def _in_order(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
-    """The artifacts, each after those that it is made from, and else as they are."""
+def _in_order(artifacts: Mapping[str, Artifact], names: Iterable[str]) -> dict[str, Artifact]:
+    """Some artifacts and all that they are made from, each after these, and else as named."""
     placed: dict[str, Artifact] = {}
 
     def place(name: str) -> None:
@@ -141,7 +133,7 @@ def _in_order(artifacts: Mapping[str, Artifact]) -> dict[str, Artifact]:
                 place(source)
             placed[name] = artifacts[name]
 
-    for name in artifacts:
+    for name in names:
         place(name)
     return placed
 

@@ -6,7 +6,7 @@ from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results import curves as shapes
 from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Results
-from clearbench.results.strengths import STRENGTH
+from clearbench.results.strengths import STRENGTH, along
 from clearbench.results.trials import Trial, choices, trials_of
 from clearbench.suite.sweep import PLAIN, told
 from clearbench.tables.base import Block, Column, Row, Table, make_entry, score_column
@@ -25,11 +25,7 @@ class Worth(OfCurves):
         """The one of the point's curve."""
         assert self.level is not None
         return [
-            shapes.worth(
-                [point.number(RETAIN) for point in curve],
-                [point.number(self.column.key) for point in curve],
-                self.level,
-            )
+            shapes.worth(along(curve, RETAIN), along(curve, self.column.key), self.level)
             for curve in self.curves
         ]
 
@@ -50,9 +46,9 @@ def build(results: Results) -> Table | None:
         score_column(QUALITY, COLUMNS[QUALITY]),
     )
     headers = ["method", "modality", "values", "", *(column.header for column in columns)]
-    blocks = []
+    blocks, everywhere = [], trials_of(results)
     for size in results.suite.file.forget_sizes:
-        trials = [trial for trial in trials_of(results) if trial.group.forget_size == size]
+        trials = [trial for trial in everywhere if trial.group.forget_size == size]
         best = choices(trials, level)
         rows = []
         for trial in trials:

@@ -13,7 +13,7 @@ from clearbench.results import curves as shapes
 from clearbench.results.curves import Crossing
 from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Group, Outcome, Results, Source
-from clearbench.results.strengths import LEVELS, STRENGTH, Curve, Point, curves_of
+from clearbench.results.strengths import LEVELS, STRENGTH, Curve, Point, along, curves_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
 
 DOMAINS = ("multimodal", "text")
@@ -22,21 +22,17 @@ AREA = "gain"
 
 def crossing(curve: Curve, level: float) -> Crossing | None:
     """Where a curve first falls to a share of the original's retain score."""
-    return shapes.crossing(_along(curve, RETAIN), level)
+    return shapes.crossing(along(curve, RETAIN), level)
 
 
 def at(curve: Curve, level: float, key: str) -> float | None:
     """A score, or the strength, where a curve first falls to a share."""
-    return shapes.at(_along(curve, RETAIN), _along(curve, key), level)
+    return shapes.at(along(curve, RETAIN), along(curve, key), level)
 
 
 def gain(curve: Curve, key: str) -> float | None:
     """How far a score lies above the original's, on average over shares from 1 to 0.8."""
-    return shapes.gain(_along(curve, RETAIN), _along(curve, key))
-
-
-def _along(curve: Curve, key: str) -> list[float | None]:
-    return [point.number(key) for point in curve]
+    return shapes.gain(along(curve, RETAIN), along(curve, key))
 
 
 @dataclass(frozen=True)
