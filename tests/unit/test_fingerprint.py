@@ -131,7 +131,7 @@ def test_edited_table_reruns_the_tables_only(code):
 
 
 def test_edited_or_new_figure_reruns_the_tables_only(code):
-    code.edit("figures/tradeoff.py", "_PANEL = (2.4, ", "_PANEL = (2.5, ")
+    code.edit("figures/tradeoff.py", "_BAND = 0.13", "_BAND = 0.14")
     assert code.changed() == {"tabulate"}
     (code.root / "figures/new.py").write_text("def draw(results):\n    return None\n")
     assert code.changed() == {"tabulate"}
