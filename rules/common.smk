@@ -13,6 +13,15 @@ suite = Workflow(config, workflow)
 container: suite.image
 
 
+# A signal that asks a job to end goes to all of its processes: its shell waits for what it has started,
+# and what the job still says gets into its log, to which each attempt adds.
+shell.prefix(
+    "set -euo pipefail; trap : TERM; logged() {{ "
+    "printf '== %(%F %T %z)T on %s\\n' -1 \"$HOSTNAME\" >> \"$1\"; "
+    "(trap '' HUP INT TERM; exec tee -a -- \"$1\" >&2); }}; "
+)
+
+
 wildcard_constraints:
     row=r"[\w.-]+(@\w[\w.-]*)?",
     modality="text|visual|both",

@@ -14,7 +14,7 @@ if suite.has("generate"):
         params:
             command=suite.command("generate"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"
 
 
 rule dataset:
@@ -29,4 +29,4 @@ rule dataset:
     params:
         command=suite.command("dataset"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"

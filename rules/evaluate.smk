@@ -13,4 +13,4 @@ rule evaluate:
     params:
         command=suite.command("evaluate/{run}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"

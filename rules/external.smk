@@ -16,4 +16,4 @@ if suite.has("external"):
         params:
             command=suite.command("external/{external}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"

@@ -14,4 +14,4 @@ if suite.has("import_logs"):
         params:
             command=suite.command("import/{imported}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"

@@ -14,7 +14,7 @@ rule base:
     params:
         command=suite.command("base/seed{seed}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"
 
 
 rule original:
@@ -30,7 +30,7 @@ rule original:
     params:
         command=suite.command("original/seed{seed}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"
 
 
 rule gold:
@@ -46,7 +46,7 @@ rule gold:
     params:
         command=suite.command("gold/forget{size}/seed{seed}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"
 
 
 if suite.has("reference"):
@@ -64,4 +64,4 @@ if suite.has("reference"):
         params:
             command=suite.command("reference/seed{seed}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"

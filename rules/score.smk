@@ -18,4 +18,4 @@ rule score:
     params:
         command=suite.command("score/{run}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"

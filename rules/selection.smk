@@ -17,7 +17,7 @@ if suite.has("select"):
         params:
             command=suite.command("validation/forget{size}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"
 
     rule validation_gold:
         input:
@@ -32,7 +32,7 @@ if suite.has("select"):
         params:
             command=suite.command("validation_gold/forget{size}/seed{seed}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"
 
     rule trial:
         input:
@@ -46,7 +46,7 @@ if suite.has("select"):
         params:
             command=suite.command("trial/{row}/{modality}/forget{size}/{point}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"
 
     rule select:
         input:
@@ -60,4 +60,4 @@ if suite.has("select"):
         params:
             command=suite.command("select/{row}/{modality}/forget{size}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"

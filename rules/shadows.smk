@@ -15,7 +15,7 @@ if suite.has("shadows"):
         params:
             command=suite.command("shadows/{stack}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"
 
     rule unlearn_shadows:
         input:
@@ -29,4 +29,4 @@ if suite.has("shadows"):
         params:
             command=suite.command("unlearn_shadows/{row}/forget{size}/{stack}"),
         shell:
-            "{params.command} 2>&1 | tee -- {log:q} >&2"
+            "{params.command} 2>&1 | logged {log:q}"

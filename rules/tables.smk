@@ -13,7 +13,7 @@ rule tables:
     params:
         command=suite.command("tables"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"
 
 
 # A target for each table of the paper, as `snakemake table1`: makes all tables and prints this one.

@@ -13,4 +13,4 @@ rule unlearn:
     params:
         command=suite.command("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"

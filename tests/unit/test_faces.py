@@ -37,6 +37,7 @@ from clearbench.domains.vision.unlearn_shadows import run as run_unlearn_shadows
 from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import read_seen
 from clearbench.evaluation.faces import embed
+from clearbench.jobs.pace import Pace
 from clearbench.jobs.state import State
 from clearbench.methods.batches import FLIPPED, IDK, Batch
 from clearbench.methods.ga import GradientAscent
@@ -261,7 +262,7 @@ def test_shadow_models_of_a_killed_job_have_the_weights_of_one_that_was_not(
 ):
     expected = [weights_of(model) for model in shadows([0, 1, 2], store, pixels)]
     for batches in (3, 8):
-        state = State(tmp_path / "out", "key", interval=0)
+        state = State(tmp_path / "out", "key", pace=Pace(0))
         state.find()
         with pytest.raises(Killed):
             shadows([0, 1, 2], store, FewPictures(pixels, batches), state)
@@ -374,7 +375,7 @@ def test_a_killed_job_leaves_the_records_of_one_that_was_not(trained, store, tmp
             return batch(self, images)
 
         monkeypatch.setattr(Pixels, "batch", few)
-        state = State(tmp_path / "out", "key", interval=0)
+        state = State(tmp_path / "out", "key", pace=Pace(0))
         state.find()
         with pytest.raises(Killed):
             unlearned(trained, store, tmp_path / f"killed{attempt}", state=state)
@@ -414,7 +415,7 @@ def test_a_model_that_diverges_is_left_out_and_changes_nothing_for_the_others(
         return loss(self, student, reference)
 
     monkeypatch.setattr(Diverging, "loss", killing)
-    state = State(tmp_path / "out", "key", interval=0)
+    state = State(tmp_path / "out", "key", pace=Pace(0))
     state.find()
     with pytest.raises(Killed):
         unlearned(trained, store, tmp_path / "killed", state=state, method=Diverging())

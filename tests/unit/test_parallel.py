@@ -27,7 +27,7 @@ from clearbench.config.settings import (
 )
 from clearbench.data.store import write_store
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
-from clearbench.jobs.state import VARIABLE
+from clearbench.jobs.pace import SAVE_SECONDS
 from clearbench.kernels import in_force, possible
 from clearbench.stages import base
 from synthetic import put_artifact
@@ -250,7 +250,7 @@ def test_two_processes_that_were_killed_go_on_where_they_were(root, original):
     words = ("--method", "kl", "--modality", "both", "--forget-size", "10")
     words = (*words, "--original", "original/1", "--out")
     run(root, 2, "unlearn", settings, *words, "whole/OUT")
-    saving = {**ENVIRONMENT, VARIABLE: "0"}
+    saving = {**ENVIRONMENT, SAVE_SECONDS: "0"}
     with subprocess.Popen(
         command(2, "unlearn", settings, *words, "killed/OUT"),
         cwd=root,

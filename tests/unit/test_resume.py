@@ -21,10 +21,11 @@ from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.evaluate import evaluate
 from clearbench.jobs.artifacts import FAILURE, MANIFEST, part_folder
-from clearbench.jobs.interruption import Interrupted
+from clearbench.jobs.interruption import Interrupted, TimeIsUp
 from clearbench.jobs.job import Job
 from clearbench.jobs.record import read_record
-from clearbench.jobs.state import VARIABLE, State, save_interval, state_folder
+from clearbench.jobs.pace import DEADLINE, SAVE_SECONDS, Pace
+from clearbench.jobs.state import State, state_folder
 from clearbench.methods.base import Method
 from clearbench.models.build import build_model, build_tokenizer
 from clearbench.models.checkpoint import prepare_training
@@ -131,11 +132,11 @@ def attempts(tmp_path, work, kills):
     """What `work` gives after it was killed after each of some numbers of steps."""
     out = tmp_path / "cell"
     for steps in kills:
-        state = Killer(out, "key", interval=0.0).kill_after(steps)
+        state = Killer(out, "key", pace=Pace(0)).kill_after(steps)
         state.find()
         with pytest.raises(Killed):
             work(state)
-    last = State(out, "key", interval=0.0)
+    last = State(out, "key", pace=Pace(0))
     last.find()
     found = work(last)
     assert last.resumed_at == [sum(kills[: i + 1]) for i in range(len(kills))]
@@ -437,7 +438,7 @@ def test_a_full_disk_costs_the_state_and_one_line_but_not_the_job(tmp_path, monk
         path.write_bytes(b"what fits")
         raise safetensors.SafetensorError("I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setenv(VARIABLE, "0")
+    monkeypatch.setenv(SAVE_SECONDS, "0")
     monkeypatch.setattr("safetensors.torch.save_file", full)
     out = tmp_path / "out"
     left = []
@@ -452,7 +453,7 @@ def test_seconds_are_those_of_the_steps_that_count(tmp_path, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     for attempt in range(3):
-        state = State(tmp_path / "out", "key", interval=0.0)
+        state = State(tmp_path / "out", "key", pace=Pace(0))
         state.find()
         state.start("work")
         with state.loop() as loop:
@@ -465,18 +466,91 @@ def test_seconds_are_those_of_the_steps_that_count(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf", "1,5"])
 def test_an_interval_that_is_no_number_of_seconds_is_refused(monkeypatch, tmp_path, text):
-    monkeypatch.setenv(VARIABLE, text)
+    monkeypatch.setenv(SAVE_SECONDS, text)
     with pytest.raises(UserError) as refused:
         scored(tmp_path / "out")
-    assert str(refused.value) == f"{VARIABLE}: {text!r}; allowed: a number of seconds from 0"
+    assert str(refused.value) == f"{SAVE_SECONDS}: {text!r}; allowed: a number of seconds from 0"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_interval_is_five_minutes_unless_said_otherwise(monkeypatch):
-    monkeypatch.delenv(VARIABLE, raising=False)
-    assert save_interval() == 300
-    monkeypatch.setenv(VARIABLE, "0.5")
-    assert save_interval() == 0.5
+@pytest.mark.parametrize("variable", [SAVE_SECONDS, DEADLINE])
+def test_a_number_that_is_none_is_refused_by_its_variable(monkeypatch, tmp_path, variable):
+    monkeypatch.setenv(variable, "noon")
+    with pytest.raises(UserError, match=f"{variable}: 'noon'; allowed"):
+        scored(tmp_path / "out")
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1e9
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+        monkeypatch.setattr("time.time", lambda: self.now)
+
+
+@pytest.mark.parametrize(
+    ("size", "cost", "interval"),
+    [(0, None, 1), (0, 0.001, 1), (0, 0.5, 50), (4_000_000_000, None, 2000), (10, 30, 3000)],
+)
+def test_saving_takes_a_hundredth_of_the_time_whatever_it_costs(monkeypatch, size, cost, interval):
+    clock, pace = Clock(monkeypatch), Pace()
+    pace.begin()
+    pace.weigh(size)
+    if cost is not None:
+        pace.saved(cost)
+    clock.now += interval - 0.5
+    assert not pace.due()
+    clock.now += 1
+    assert pace.due()
+    pace.saved(cost or 1)
+    assert not pace.due()
+
+
+def test_a_step_and_a_save_have_room_before_the_time_is_up(monkeypatch):
+    clock = Clock(monkeypatch)
+    pace = Pace(deadline=clock.now + 100)
+    pace.begin()
+    pace.saved(3)
+    for _ in range(4):
+        clock.now += 10
+        pace.step()
+    # 60 seconds are left; another step, its save, and as much again would take 26, and 5 beside.
+    assert not pace.up()
+    clock.now += 28
+    assert not pace.up()
+    clock.now += 2
+    assert pace.up()
+
+
+def test_a_job_ends_itself_ahead_of_its_limit_and_goes_on_within_the_next(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    clock = Clock(monkeypatch)
+    for attempt in range(2):
+        monkeypatch.setenv(DEADLINE, str(clock.now + 30))
+
+        def at_step(_):
+            clock.now += 10
+
+        with pytest.raises(TimeIsUp) as ended:
+            scored(out, at_step=at_step)
+        assert str(ended.value) == (
+            f"ended ahead of its time limit after step {attempt + 1}, which is saved"
+        )
+        assert not out.exists()
+    monkeypatch.delenv(DEADLINE)
+    assert scored(out) == 1
+    assert read_record(out).facts["resumed_at_steps"] == [1, 2]
+
+
+def test_a_signal_that_those_before_have_blocked_reaches_the_job(tmp_path):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        with pytest.raises(Interrupted, match="after step 1, which is saved"):
+            scored(tmp_path / "out", at_step=lambda _: ask(signal.SIGTERM))
+        assert signal.SIGTERM in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def test_a_job_without_state_loads_no_torch():

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from clearbench.jobs.artifacts import MANIFEST, held
-from clearbench.jobs.state import VARIABLE, state_folder
+from clearbench.jobs.pace import SAVE_SECONDS
+from clearbench.jobs.state import state_folder
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 
@@ -65,7 +66,7 @@ class Disturbed:
             self._process = psutil.Popen(
                 [sys.executable, "-m", "clearbench.warm", *command],
                 cwd=bench.folder,
-                env={**bench.environment, **COLD, VARIABLE: "0"},
+                env={**bench.environment, **COLD, SAVE_SECONDS: "0"},
                 stdout=output,
                 stderr=output,
             )

@@ -66,7 +66,7 @@ rule relearn:
     params:
         command=suite.command("relearn/{row}/{modality}/forget{size}/seed{seed}"),
     shell:
-        "{params.command} 2>&1 | tee -- {log:q} >&2"
+        "{params.command} 2>&1 | logged {log:q}"
 """,
 }
 SETTINGS = '''

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 
 from clearbench.config.files import Need
@@ -62,6 +63,24 @@ def grant(attempt: int) -> dict[str, str | int | None] | None:
         answer = ask("squeue", "--noheader", f"--job={job}", "--format=%m|%l|%S", seconds=10)
         given = dict(zip(given, answer.strip().split("|"), strict=True))
     return {"job": job, "attempt": attempt, **given}
+
+
+def time_limit() -> float | None:
+    """When SLURM ends the job that this process is of, in seconds since 1970; None without limit.
+
+    None as well outside of a job, and where SLURM doesn't answer.
+    """
+    job = os.environ.get("SLURM_JOB_ID")
+    if job is None:
+        return None
+    # Newer versions tell it by themselves.
+    told = os.environ.get("SLURM_JOB_END_TIME", "")
+    if told.isdecimal():
+        return float(told)
+    with suppress(UserError, ValueError):
+        answer = ask("squeue", "--noheader", f"--job={job}", "--format=%e", seconds=10)
+        return datetime.fromisoformat(answer.strip()).timestamp()
+    return None
 
 
 def submission(site: Site, need: Need) -> Sequence[str]:

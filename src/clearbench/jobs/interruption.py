@@ -1,4 +1,4 @@
-"""Interruption: SIGTERM, SIGINT or SIGHUP end a job between two steps, where it can go on later."""
+"""Interruption: a signal or the end of its time ends a job between two steps, to go on later."""
 
 import signal
 import threading
@@ -16,6 +16,14 @@ class Interrupted(BaseException):
         super().__init__(f"ended by {signal.Signals(number).name}{where}")
         self.status = 128 + number
         """The exit status that shells give to an end by this signal."""
+
+
+class TimeIsUp(Interrupted):
+    """The process ended by itself, ahead of the limit of its time."""
+
+    def __init__(self, where: str = ""):
+        super().__init__(signal.SIGTERM, where)
+        self.args = (f"ended ahead of its time limit{where}",)
 
 
 class Interruption:
@@ -41,9 +49,12 @@ class Interruption:
         }
         for number in taken:
             signal.signal(number, self._receive)
+        # A cluster's shells and Snakemakes, which a job is started by, block what they outlive.
+        blocked = signal.pthread_sigmask(signal.SIG_UNBLOCK, taken)
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
             for number, handler in taken.items():
                 signal.signal(number, handler)
 

@@ -37,6 +37,7 @@ from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.interruption import Interruption
+from clearbench.jobs.pace import pace
 from clearbench.jobs.record import (
     Recipe,
     Record,
@@ -45,7 +46,7 @@ from clearbench.jobs.record import (
     restore_manifest,
     whole_manifest,
 )
-from clearbench.jobs.state import State, save_interval
+from clearbench.jobs.state import State
 from clearbench.parallel import threads
 
 
@@ -99,7 +100,7 @@ class Job:
         self._recipe: Recipe | None = None
         self._invalidations: list[dict[str, str]] = []
         self._interruption = Interruption()
-        self._interval = save_interval()
+        self._pace = pace()
         # Now, and not when the work is done.
         threads()
 
@@ -191,7 +192,7 @@ class Job:
             self._unlocked(),
         )
         self._recipe = recipe
-        self.state = State(self.out, recipe.key, self._interval, self._interruption)
+        self.state = State(self.out, recipe.key, self._pace, self._interruption)
         self.state.start("job")
         return recipe
 

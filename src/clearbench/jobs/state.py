@@ -7,8 +7,6 @@ results in it mean is known to the work alone.
 
 import hashlib
 import json
-import math
-import os
 import shutil
 import sys
 import time
@@ -18,21 +16,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from clearbench.errors import UserError, disk_errors
+from clearbench.errors import disk_errors
 from clearbench.jobs.artifacts import flush, plain_mode
-from clearbench.jobs.interruption import Interruption
+from clearbench.jobs.interruption import Interruption, TimeIsUp
+from clearbench.jobs.pace import Pace
 
 if TYPE_CHECKING:
     # Most jobs have no state, and many of them no need of torch.
     from torch import Tensor
 
-VARIABLE = "CLEARBENCH_SAVE_SECONDS"
-"""The environment variable with the seconds between two saves; 0 saves after every step.
-
-It is no setting: whatever its value, the artifact is the same.
-"""
-
-_SECONDS = 300.0
 _NOTES = "notes"
 
 
@@ -66,7 +58,7 @@ class State:
         self,
         out: Path | None = None,
         key: str = "",
-        interval: float = math.inf,
+        pace: Pace | None = None,
         interruption: Interruption | None = None,
     ):
         self.resumed_at: list[int] = []
@@ -74,7 +66,7 @@ class State:
         self.counts: dict[str, float] = {}
         """What the steps so far counted, by name, with those of earlier attempts."""
         self._path = None if out is None else state_folder(out) / f"{key}.safetensors"
-        self._interval = interval
+        self._pace = pace or Pace()
         self._interruption = interruption or Interruption()
         self._tensors: dict[str, Tensor] = {}
         self._results: list[list[Any]] = []
@@ -82,6 +74,7 @@ class State:
         self._begun = 0
         self._earlier: dict[str, float] = {}
         self._started: dict[str, float] = {}
+        self._rehearsed = False
         self._warned = False
 
     def find(self) -> None:
@@ -137,7 +130,8 @@ class State:
         elif self._begun == len(self._results) and holder is not None:
             holder.load_state_dict(self._tensors)
             self._tensors = {}
-        self._saved = time.monotonic()
+        self._pace.begin()
+        self._rehearsed = False
         with self._interruption.deferred():
             results = self._results[self._begun - 1]
             yield Loop(results, lambda: self._end_step(holder))
@@ -149,18 +143,25 @@ class State:
 
     def _end_step(self, holder: Holder | None) -> None:
         self._steps += 1
+        self._pace.step()
         asked = self._interruption.signal is not None
-        if not asked and time.monotonic() - self._saved < self._interval:
-            return
-        saved = self._save(holder)
-        self._saved = time.monotonic()
+        # Of several processes, the one that saves ends them all.
+        up = self._path is not None and self._pace.up()
+        where = f" after step {self._steps}"
+        if (asked or up or self._pace.due()) and self._save(holder):
+            where += ", which is saved"
+        elif not self._rehearsed:
+            self._rehearse(holder)
+        self._rehearsed = True
         if asked:
-            done = ", which is saved" if saved else ""
-            self._interruption.check(f" after step {self._steps}{done}")
+            self._interruption.check(where)
+        if up:
+            raise TimeIsUp(where)
 
     def _save(self, holder: Holder | None) -> bool:
         if self._path is None:
             return False
+        begun = time.monotonic()
         notes = {
             "results": self._results,
             "steps": self._steps,
@@ -168,8 +169,31 @@ class State:
             "seconds": {clock: self.seconds(clock) for clock in self._started},
             "resumed_at": self.resumed_at,
         }
+        saved = self._try(self._path, {} if holder is None else holder.state_dict(), notes)
+        self._pace.saved(time.monotonic() - begun)
+        return saved
+
+    def _rehearse(self, holder: Holder | None) -> None:
+        """Go the way of a save, but write next to nothing, and remove that.
+
+        What saving needs is in memory then: a signal may end the process that shows an image's files
+        to this one as well, which can read nothing more there.
+        """
+        if self._path is None:
+            return
+        tensors = {} if holder is None else holder.state_dict()
+        self._pace.weigh(sum(tensor.nbytes for tensor in tensors.values()))
+        path = self._path.with_name("rehearsal")
+        self._try(path, {}, {})
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+            # Where it holds nothing else.
+            path.parent.rmdir()
+
+    def _try(self, path: Path, tensors: "dict[str, Tensor]", notes: Mapping[str, Any]) -> bool:
+        """Write a state; says so, once, where the disk does not take it."""
         try:
-            _write(self._path, {} if holder is None else holder.state_dict(), notes)
+            _write(path, tensors, notes)
         except OSError as error:
             # The work itself may yet find its place on the disk.
             if not self._warned:
@@ -182,18 +206,6 @@ class State:
 def state_folder(folder: Path) -> Path:
     """Where the state of the job lies that makes the artifact `folder`."""
     return folder.with_name(f".{folder.name}.state")
-
-
-def save_interval() -> float:
-    """The seconds between two saves; UserError where the variable is not such a number."""
-    text = os.environ.get(VARIABLE, "").strip() or str(_SECONDS)
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 <= seconds < math.inf:
-        raise UserError(f"{VARIABLE}: {text!r}; allowed: a number of seconds from 0")
-    return seconds
 
 
 def _write(path: Path, tensors: "dict[str, Tensor]", notes: Mapping[str, Any]) -> None:

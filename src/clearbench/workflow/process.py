@@ -2,15 +2,17 @@
 
 import json
 import os
+import signal
 from typing import Any
 
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
-from clearbench.cluster.slurm import grant
+from clearbench.cluster.slurm import grant, time_limit
 from clearbench.config.site import SITE, Site, choose_kernels, enter
 from clearbench.errors import UserError
 from clearbench.jobs.checkout import CHECKOUT, checkout
 from clearbench.jobs.environment import PROMISE, SLURM, image_digest
+from clearbench.jobs.pace import DEADLINE
 
 
 def in_image(snakemake: Any) -> bool:
@@ -32,10 +34,15 @@ def set_up(snakemake: Any, site: Site) -> None:
     if snakemake.is_main_process:
         for name in (PROMISE, CHECKOUT):
             os.environ.pop(name, None)
+    else:
+        # Where SLURM ends a job, each of its processes is asked to end at once, and with the first
+        # that does so all are killed: the stage ends by itself, with all above it waiting.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
         os.environ[SLURM] = json.dumps(grant(snakemake.execution_settings.attempt))
+        os.environ[DEADLINE] = str(time_limit() or "")
     choose_kernels()
     if not in_image(snakemake):
         return
