@@ -32,6 +32,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     if snakemake.is_main_process:
         for name in (PROMISE, CHECKOUT):
             os.environ.pop(name, None)
+        use_own_executor(snakemake, site)
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
@@ -47,6 +48,16 @@ def set_up(snakemake: Any, site: Site) -> None:
     os.environ.setdefault(PROMISE, image_digest(site.image))
     os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
     enter(site)
+
+
+def use_own_executor(snakemake: Any, site: Site) -> None:
+    """Let our executor submit the jobs and look after them where Snakemake is told to use SLURM."""
+    plugin = snakemake.executor_plugin
+    if plugin is not None and plugin.name == "slurm":
+        # Where no job is submitted, the plugin need not be there.
+        from clearbench.cluster.executor import take_place
+
+        take_place(plugin, site.submit_pause)
 
 
 _STARTS = (100, 1)
