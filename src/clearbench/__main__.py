@@ -18,7 +18,7 @@ def main() -> None:
         main()
     except SystemExit as end:
         if isinstance(end.__context__, Interrupted):
-            # All is saved, and an image that a signal has taken away has no more files to clean up by.
+            # All is saved, and an image that a signal has taken away has no files to clean up by.
             os._exit(end.__context__.status)
         raise
 

@@ -51,7 +51,38 @@ GresTypes=gpu
 NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:1 State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
 PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
+PartitionName=short Nodes=ALL MaxTime=1 DefMemPerCPU=500 State=UP
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=cancelled Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP PreemptMode=CANCEL
+PartitionName=requeued Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP PreemptMode=REQUEUE
+PartitionName=urgent Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP PriorityTier=10
+JobSubmitPlugins=lua
 """
+"""Jobs of `urgent` take the place of those of `cancelled` and `requeued`, and of no others."""
+
+FILTER = """
+-- Without accounting there is no MaxSubmitJobs; this refuses as it does, by a number in a file.
+function slurm_job_submit(job, partitions, user)
+  local file = io.open("{folder}/limit")
+  if file == nil then return slurm.SUCCESS end
+  local left = tonumber(file:read("*l"))
+  file:close()
+  local first, last = string.match(job.array_inx or "1-1", "(%d+)-(%d+)")
+  for _, other in pairs(slurm.jobs) do
+    -- Pending, running or suspended.
+    if other.user_id == user and other.job_state <= 2 then left = left - 1 end
+  end
+  if last - first + 1 <= left then return slurm.SUCCESS end
+  slurm.log_user("AssocMaxSubmitJobLimit")
+  return slurm.ESLURM_ACCOUNTING_POLICY
+end
+
+function slurm_job_modify() return slurm.SUCCESS end
+
+return slurm.SUCCESS
+"""
+_FILES = ("slurm.conf", "gres.conf", "job_submit.lua")
 _PATIENCE = 30.0
 
 
@@ -90,7 +121,8 @@ class Cluster:
         (self.folder / "slurm.conf").write_text(text)
         gpu = "NodeName=localhost Name=gpu File=/dev/null\n"
         (self.folder / "gres.conf").write_text(gpu)
-        for name in ("slurm.conf", "gres.conf"):
+        (self.folder / "job_submit.lua").write_text(FILTER.replace("{folder}", str(self.folder)))
+        for name in _FILES:
             (SYSTEM / name).unlink(missing_ok=True)
             (SYSTEM / name).symlink_to(self.folder / name)
         self._start_munge()
@@ -109,6 +141,13 @@ class Cluster:
         """Stop the controller as an administrator would."""
         self._stop("slurmctld")
 
+    def limit(self, jobs: int | None) -> None:
+        """Let the user have so many jobs at a time, pending or running; None for any number."""
+        path = self.folder / "limit"
+        path.unlink(missing_ok=True)
+        if jobs is not None:
+            path.write_text(f"{jobs}\n")
+
     def stop(self) -> None:
         """Cancel all jobs and stop the daemons, by their pid files."""
         with suppress(subprocess.SubprocessError):
@@ -116,7 +155,7 @@ class Cluster:
             self.ask("scancel", "--user", USER)
         for name in ("slurmctld", "slurmd", "munged"):
             self._stop(name)
-        for name in ("slurm.conf", "gres.conf"):
+        for name in _FILES:
             (SYSTEM / name).unlink(missing_ok=True)
 
     def jobs(self) -> list[str]:

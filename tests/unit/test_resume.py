@@ -23,8 +23,8 @@ from clearbench.evaluation.evaluate import evaluate
 from clearbench.jobs.artifacts import FAILURE, MANIFEST, part_folder
 from clearbench.jobs.interruption import Interrupted, TimeIsUp
 from clearbench.jobs.job import Job
-from clearbench.jobs.record import read_record
 from clearbench.jobs.pace import DEADLINE, SAVE_SECONDS, Pace
+from clearbench.jobs.record import read_record
 from clearbench.jobs.state import State, state_folder
 from clearbench.methods.base import Method
 from clearbench.models.build import build_model, build_tokenizer

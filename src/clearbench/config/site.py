@@ -36,6 +36,9 @@ class Site(Strict):
         default_factory=dict,
         description="kinds of GPU with their gigabytes; a job gets the smallest that is enough",
     )
+    submit_pause: float = Field(
+        0.2, ge=0, description="seconds between two calls of sbatch, of which some sites allow few"
+    )
     scratch: File | None = Field(
         None, description="folder for temporary files on each node; null for the system's"
     )

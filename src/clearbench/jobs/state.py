@@ -176,8 +176,8 @@ class State:
     def _rehearse(self, holder: Holder | None) -> None:
         """Go the way of a save, but write next to nothing, and remove that.
 
-        What saving needs is in memory then: a signal may end the process that shows an image's files
-        to this one as well, which can read nothing more there.
+        What saving needs is in memory then: a signal may end the process that shows an image's
+        files to this one as well, which can read nothing more there.
         """
         if self._path is None:
             return

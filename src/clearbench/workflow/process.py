@@ -34,6 +34,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     if snakemake.is_main_process:
         for name in (PROMISE, CHECKOUT):
             os.environ.pop(name, None)
+        use_own_executor(snakemake, site)
     else:
         # Where SLURM ends a job, each of its processes is asked to end at once, and with the first
         # that does so all are killed: the stage ends by itself, with all above it waiting.
@@ -54,6 +55,16 @@ def set_up(snakemake: Any, site: Site) -> None:
     os.environ.setdefault(PROMISE, image_digest(site.image))
     os.environ.setdefault(CHECKOUT, json.dumps(checkout()))
     enter(site)
+
+
+def use_own_executor(snakemake: Any, site: Site) -> None:
+    """Let our executor submit the jobs and look after them where Snakemake is told to use SLURM."""
+    plugin = snakemake.executor_plugin
+    if plugin is not None and plugin.name == "slurm":
+        # Where no job is submitted, the plugin need not be there.
+        from clearbench.cluster.executor import take_place
+
+        take_place(plugin, site.submit_pause)
 
 
 _STARTS = (100, 1)
