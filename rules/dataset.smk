@@ -10,7 +10,7 @@ if suite.has("generate"):
         log:
             suite.log("generate"),
         resources:
-            **suite.resources("generate"),
+            **suite.resources("generate", "generate"),
         params:
             command=suite.command("generate"),
         shell:
@@ -25,7 +25,7 @@ rule dataset:
     log:
         suite.log("dataset"),
     resources:
-        **suite.resources("dataset"),
+        **suite.resources("dataset", "dataset"),
     params:
         command=suite.command("dataset"),
     shell:

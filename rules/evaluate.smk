@@ -9,7 +9,7 @@ rule evaluate:
     log:
         suite.log("evaluate/{run}"),
     resources:
-        **suite.resources("evaluate"),
+        **suite.resources("evaluate", "evaluate/{run}"),
     params:
         command=suite.command("evaluate/{run}"),
     shell:

@@ -12,7 +12,7 @@ if suite.has("external"):
             suite.log("external/{external}"),
         priority: 11
         resources:
-            **suite.resources("external"),
+            **suite.resources("external", "external/{external}"),
         params:
             command=suite.command("external/{external}"),
         shell:

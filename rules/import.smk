@@ -10,7 +10,7 @@ if suite.has("import_logs"):
         log:
             suite.log("import/{imported}"),
         resources:
-            **suite.resources("import_logs"),
+            **suite.resources("import_logs", "import/{imported}"),
         params:
             command=suite.command("import/{imported}"),
         shell:

@@ -10,7 +10,7 @@ rule base:
         suite.log("base/seed{seed}"),
     priority: 12
     resources:
-        **suite.resources("base"),
+        **suite.resources("base", "base/seed{seed}"),
     params:
         command=suite.command("base/seed{seed}"),
     shell:
@@ -26,7 +26,7 @@ rule original:
         suite.log("original/seed{seed}"),
     priority: 10
     resources:
-        **suite.resources("finetune"),
+        **suite.resources("finetune", "original/seed{seed}"),
     params:
         command=suite.command("original/seed{seed}"),
     shell:
@@ -42,7 +42,7 @@ rule gold:
         suite.log("gold/forget{size}/seed{seed}"),
     priority: 9
     resources:
-        **suite.resources("finetune"),
+        **suite.resources("finetune", "gold/forget{size}/seed{seed}"),
     params:
         command=suite.command("gold/forget{size}/seed{seed}"),
     shell:
@@ -60,7 +60,7 @@ if suite.has("reference"):
             suite.log("reference/seed{seed}"),
         priority: 10
         resources:
-            **suite.resources("reference"),
+            **suite.resources("reference", "reference/seed{seed}"),
         params:
             command=suite.command("reference/seed{seed}"),
         shell:

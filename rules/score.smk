@@ -13,7 +13,7 @@ rule score:
     group:
         "score"
     resources:
-        **suite.resources("score"),
+        **suite.resources("score", "score/{run}"),
         scoring=1,
     params:
         command=suite.command("score/{run}"),

@@ -13,7 +13,7 @@ if suite.has("select"):
         # Before anything is trained: too few persons are a mistake in the suite.
         priority: 13
         resources:
-            **suite.resources("validation"),
+            **suite.resources("validation", "validation/forget{size}"),
         params:
             command=suite.command("validation/forget{size}"),
         shell:
@@ -28,7 +28,7 @@ if suite.has("select"):
             suite.log("validation_gold/forget{size}/seed{seed}"),
         priority: 9
         resources:
-            **suite.resources("finetune"),
+            **suite.resources("finetune", "validation_gold/forget{size}/seed{seed}"),
         params:
             command=suite.command("validation_gold/forget{size}/seed{seed}"),
         shell:
@@ -42,7 +42,7 @@ if suite.has("select"):
         log:
             suite.log("trial/{row}/{modality}/forget{size}/{point}"),
         resources:
-            **suite.resources("unlearn"),
+            **suite.resources("unlearn", "trial/{row}/{modality}/forget{size}/{point}"),
         params:
             command=suite.command("trial/{row}/{modality}/forget{size}/{point}"),
         shell:
@@ -56,7 +56,7 @@ if suite.has("select"):
         log:
             suite.log("select/{row}/{modality}/forget{size}"),
         resources:
-            **suite.resources("select"),
+            **suite.resources("select", "select/{row}/{modality}/forget{size}"),
         params:
             command=suite.command("select/{row}/{modality}/forget{size}"),
         shell:

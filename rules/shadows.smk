@@ -11,7 +11,7 @@ if suite.has("shadows"):
         log:
             suite.log("shadows/{stack}"),
         resources:
-            **suite.resources("shadows"),
+            **suite.resources("shadows", "shadows/{stack}"),
         params:
             command=suite.command("shadows/{stack}"),
         shell:
@@ -25,7 +25,7 @@ if suite.has("shadows"):
         log:
             suite.log("unlearn_shadows/{row}/forget{size}/{stack}"),
         resources:
-            **suite.resources("unlearn_shadows"),
+            **suite.resources("unlearn_shadows", "unlearn_shadows/{row}/forget{size}/{stack}"),
         params:
             command=suite.command("unlearn_shadows/{row}/forget{size}/{stack}"),
         shell:

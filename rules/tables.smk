@@ -9,7 +9,7 @@ rule tables:
     log:
         suite.log("tables"),
     resources:
-        **suite.resources("tabulate"),
+        **suite.resources("tabulate", "tables"),
     params:
         command=suite.command("tables"),
     shell:

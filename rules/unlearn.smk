@@ -9,7 +9,7 @@ rule unlearn:
     log:
         suite.log("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     resources:
-        **suite.resources("unlearn"),
+        **suite.resources("unlearn", "unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     params:
         command=suite.command("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     shell:

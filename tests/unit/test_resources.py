@@ -2,16 +2,21 @@
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from clearbench.cluster import ends as known
+from clearbench.cluster.ends import ends, note
 from clearbench.config.files import ModelSpec
 from clearbench.config.site import Site
 from clearbench.config.strict import validate
+from clearbench.jobs.interruption import TimeIsUp
+from clearbench.jobs.pace import DEADLINE, pace
+from clearbench.jobs.state import State
 from clearbench.suite.graph import Graph
 from clearbench.workflow import Workflow
 from synthetic import rules_see
@@ -24,27 +29,69 @@ STAGES = ("generate", "dataset", "base", "finetune", "unlearn", "evaluate", "sco
 @pytest.fixture
 def mini(monkeypatch) -> Workflow:
     monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(known, "_ENDS", defaultdict(list))
     monkeypatch.setattr("clearbench.workflow.workflow.load_site", Site)
     return rules_see({"suite": "mini"})
 
 
 def test_the_default_suite_asks_for_no_gpu(mini):
-    assert all("gres" not in mini.resources(stage) for stage in STAGES)
+    assert all("gres" not in mini.resources(stage, stage) for stage in STAGES)
 
 
 def test_a_model_that_says_nothing_gets_a_gpu_for_its_stages_and_no_other(mini):
     plain = validate(ModelSpec, {"domain": "text", "hub": "some/model"}, "test")
     mini.suite = replace(mini.suite, model=plain)
-    with_gpu = {stage for stage in STAGES if mini.resources(stage).get("gres") == "gpu:1"}
+    with_gpu = {stage for stage in STAGES if mini.resources(stage, stage).get("gres") == "gpu:1"}
     assert with_gpu == {"base", "finetune", "unlearn", "evaluate"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_memory_and_time_double_with_each_attempt(mini, stage):
+def test_memory_and_time_double_where_nobody_tells_the_cause(mini, stage):
     for name in ("mem_mb", "runtime"):
-        amount = mini.resources(stage)[name]
-        first, second, third = (amount(None, attempt) for attempt in (1, 2, 3))
+        amount = mini.resources(stage, stage)[name]
+        first, second, third = (amount({}, attempt) for attempt in (1, 2, 3))
         assert 0 < 4 * first == 2 * second == third
+
+
+@pytest.mark.parametrize(
+    ("told", "memory", "time"),
+    [
+        (["OUT_OF_MEMORY"], 2, 1),
+        (["TIMEOUT"], 1, 2),
+        (["OUT_OF_MEMORY", "TIMEOUT"], 2, 2),
+        (["TIMEOUT", "TIMEOUT"], 1, 4),
+        *(([end], 1, 1) for end in ("FAILED", "CANCELLED", "NODE_FAIL", "PREEMPTED", "REFUSED")),
+        (["GONE"], 2, 2),
+        # Twice the time was more than the partition allows.
+        (["TIMEOUT", "PartitionTimeLimit"], 1, 1),
+        (["PartitionTimeLimit"], 1, 1),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, list) else str(value),
+)
+def test_a_job_that_is_tried_again_gets_more_of_what_it_lacked_alone(mini, told, memory, time):
+    resources = mini.resources("unlearn", "unlearn/{row}")
+    output = mini.output("unlearn/npo")
+    wildcards, other = {"row": "npo"}, {"row": "gd"}
+    first = {name: resources[name](wildcards, 1) for name in ("mem_mb", "runtime")}
+    for end in told:
+        note([output], end)
+    attempt = len(told) + 1
+    assert resources["mem_mb"](wildcards, attempt) == memory * first["mem_mb"]
+    assert resources["runtime"](wildcards, attempt) == time * first["runtime"]
+    assert resources["runtime"](other, 1) == first["runtime"]
+
+
+def test_a_job_that_ended_ahead_of_its_limit_lacked_time(mini, tmp_path, monkeypatch):
+    out = tmp_path / "cell"
+    monkeypatch.setenv(DEADLINE, "1")
+    with pytest.raises(TimeIsUp), State(out, "key", pace=pace()).loop() as loop:
+        loop.end_step()
+    note([str(out / "manifest.json")], "FAILED")
+    assert ends(str(out / "manifest.json")) == ["TIMEOUT"]
+    # The attempt that goes on forgets it, so that what it meets is told as that.
+    State(out, "key").find()
+    note([str(out / "manifest.json")], "FAILED")
+    assert ends(str(out / "manifest.json")) == ["TIMEOUT", "FAILED"]
 
 
 def test_what_a_model_needs_is_no_part_of_any_recipe(mini):
@@ -76,4 +123,4 @@ def test_several_gpus_start_a_process_each_inside_the_one_job(mini):
     mini.suite = replace(mini.suite, model=validate(ModelSpec, two, "test"))
     assert words(cell)[:4] == ["clearbench", "--processes", "2", "unlearn"]
     assert words("original/seed0")[:2] == ["clearbench", "finetune"]
-    assert mini.resources("unlearn")["gres"] == "gpu:2"
+    assert mini.resources("unlearn", "unlearn")["gres"] == "gpu:2"

@@ -2,6 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from pathlib import Path
+
+from clearbench.jobs.state import out_of_time
 
 _ENDS: dict[str, list[str]] = defaultdict(list)
 
@@ -10,10 +13,11 @@ def note(outputs: Iterable[str], end: str) -> None:
     """Note how a job that was to make some files ended.
 
     `end` is SLURM's state (`OUT_OF_MEMORY`, `TIMEOUT`, …), SLURM's reason where the job would never
-    have started (`PartitionTimeLimit`, …), `REFUSED` by sbatch, or `GONE`.
+    have started (`PartitionTimeLimit`, …), `REFUSED` by sbatch, or `GONE`. A job that ended itself
+    ahead of its limit, which SLURM takes for a failure, is noted as `TIMEOUT`.
     """
     for output in outputs:
-        _ENDS[output].append(end)
+        _ENDS[output].append("TIMEOUT" if out_of_time(Path(output).parent) else end)
 
 
 def ends(output: str) -> list[str]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _NOTES = "notes"
+_OUT_OF_TIME = "out-of-time"
 
 
 class Holder(Protocol):
@@ -146,16 +147,18 @@ class State:
         self._pace.step()
         asked = self._interruption.signal is not None
         # Of several processes, the one that saves ends them all.
-        up = self._path is not None and self._pace.up()
-        where = f" after step {self._steps}"
-        if (asked or up or self._pace.due()) and self._save(holder):
-            where += ", which is saved"
-        elif not self._rehearsed:
+        path = self._path
+        up = path is not None and self._pace.up()
+        saved = (asked or up or self._pace.due()) and self._save(holder)
+        where = f" after step {self._steps}{', which is saved' if saved else ''}"
+        if not (saved or self._rehearsed):
             self._rehearse(holder)
         self._rehearsed = True
         if asked:
             self._interruption.check(where)
-        if up:
+        # What can't be saved goes on: it may yet be done in time.
+        if up and saved and path is not None:
+            path.with_name(_OUT_OF_TIME).touch()
             raise TimeIsUp(where)
 
     def _save(self, holder: Holder | None) -> bool:
@@ -206,6 +209,11 @@ class State:
 def state_folder(folder: Path) -> Path:
     """Where the state of the job lies that makes the artifact `folder`."""
     return folder.with_name(f".{folder.name}.state")
+
+
+def out_of_time(folder: Path) -> bool:
+    """Whether the last job that was to make the artifact `folder` ended ahead of its time limit."""
+    return (state_folder(folder) / _OUT_OF_TIME).exists()
 
 
 def _write(path: Path, tensors: "dict[str, Tensor]", notes: Mapping[str, Any]) -> None:

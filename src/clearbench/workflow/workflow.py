@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.io import ancient
 from snakemake.logging import logger
 
+from clearbench.cluster.ends import ends
 from clearbench.config.site import SITE, load_site
 from clearbench.errors import UserError
 from clearbench.jobs import packages
@@ -28,6 +29,7 @@ from clearbench.suite.load import load_suite, suites_of
 from clearbench.tables import table_domains
 from clearbench.tables.claims import check as check_claims
 from clearbench.tables.table2 import single_domain_suites
+from clearbench.workflow.growth import grown_memory, grown_time
 from clearbench.workflow.holding import hold
 from clearbench.workflow.log import Brief
 from clearbench.workflow.names import check_elsewhere, check_path, is_plain, read_choices
@@ -143,22 +145,27 @@ class Workflow:
             )
         return None
 
-    def resources(self, stage: str) -> dict[str, Any]:
-        """The resources of a stage's jobs, as keywords of a rule's `resources`."""
+    def resources(self, stage: str, pattern: str) -> dict[str, Any]:
+        """The resources of a stage's jobs, as keywords of a rule's `resources`.
+
+        `pattern` is the name of what they make, with the rule's wildcards.
+        """
         need = self.suite.model.need(stage)
         try:
             submission = self.site.submission(need.gpus, need.gpu_gb)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
-        def growing(amount: int) -> Callable[[Wildcards, int], int]:
-            return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+        def ends_of(wildcards: Wildcards) -> list[str]:
+            return ends(self.output(pattern.format(**dict(wildcards.items()))))
 
-        return {
-            "mem_mb": growing(need.mem_mb),
-            "runtime": growing(need.minutes),
-            **submission,
-        }
+        def memory(wildcards: Wildcards, attempt: int) -> int:
+            return grown_memory(need.mem_mb, attempt, ends_of(wildcards))
+
+        def minutes(wildcards: Wildcards, attempt: int) -> int:
+            return grown_time(need.minutes, attempt, ends_of(wildcards))
+
+        return {"mem_mb": memory, "runtime": minutes, **submission}
 
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""
