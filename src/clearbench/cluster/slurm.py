@@ -1,6 +1,7 @@
 """What SLURM is asked: whether it is there, whether it would take a job, what is left of a run."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -65,8 +66,14 @@ def grant(attempt: int) -> dict[str, str | int | None] | None:
 
 
 def submission(site: Site, need: Need) -> Sequence[str]:
-    """The options of sbatch and srun for a job with this need."""
-    given = site.submission(need.gpus, need.gpu_gb)
-    names = ("slurm_partition", "slurm_account", "qos", "gres")
-    options = [f"--{name.removeprefix('slurm_')}={given[name]}" for name in names if name in given]
-    return [*options, "--ntasks=1", f"--mem={need.mem_mb}", f"--time={need.minutes}"]
+    """The options of sbatch and srun for a job with this need, which sends no mail."""
+    given = site.model_copy(update={"mail": None}).submission(need.gpus, need.gpu_gb)
+    names = ("slurm_partition", "slurm_account", "qos", "constraint", "gres", "cpus_per_task")
+    options = [
+        f"--{name.removeprefix('slurm_').replace('_', '-')}={given[name]}"
+        for name in names
+        if name in given
+    ]
+    options += shlex.split(str(given.get("slurm_extra", "")))
+    memory, minutes = site.mem_mb(need.mem_mb), site.minutes(need.minutes)
+    return [*options, "--ntasks=1", f"--mem={memory}", f"--time={minutes}"]

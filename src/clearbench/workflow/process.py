@@ -6,6 +6,7 @@ from typing import Any
 
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
+from clearbench.cluster.shell import prepare
 from clearbench.cluster.slurm import grant
 from clearbench.config.site import SITE, Site, choose_kernels, enter
 from clearbench.errors import UserError
@@ -32,6 +33,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     if snakemake.is_main_process:
         for name in (PROMISE, CHECKOUT):
             os.environ.pop(name, None)
+    prepare(site)
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):

@@ -151,12 +151,12 @@ class Workflow:
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
-        def growing(amount: int) -> Callable[[Wildcards, int], int]:
-            return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+        def growing(amount: int, capped: Callable[[int], int]) -> Callable[[Wildcards, int], int]:
+            return lambda wildcards, attempt: capped(amount * 2 ** (attempt - 1))
 
         return {
-            "mem_mb": growing(need.mem_mb),
-            "runtime": growing(need.minutes),
+            "mem_mb": growing(need.mem_mb, self.site.mem_mb),
+            "runtime": growing(need.minutes, self.site.minutes),
             **submission,
         }
 

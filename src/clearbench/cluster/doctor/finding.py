@@ -2,9 +2,11 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from clearbench.cluster.shell import prepare
+from clearbench.config.site import SITE, Site
 from clearbench.errors import UserError
 from clearbench.jobs import packages
 
@@ -32,6 +34,18 @@ def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
     except (UserError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Finding(what, lines[-1], remedy)
+
+
+def look_at_setup(where: str, site: Site) -> Iterator[Finding]:
+    """Whether the lines of the site file run here, if it has any; their environment is then here."""
+
+    def see() -> str:
+        prepare(site)
+        return f"bash runs {len(site.setup)} lines of {SITE}"
+
+    found = look(f"{where}setup", see, "`module` may need `source /etc/profile` as the first line")
+    if site.setup:
+        yield found
 
 
 def look_at_packages(remedy: str) -> Finding:

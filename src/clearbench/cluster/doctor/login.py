@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from clearbench.cluster.doctor.finding import Finding, from_text, look, look_at_packages
+from clearbench.cluster.doctor.finding import Finding, from_text, look, look_at_packages, look_at_setup
 from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.cluster.slurm import ask, submission
 from clearbench.config.files import Need
@@ -27,6 +27,7 @@ def examine(suite: Suite, site: Site, wait: int) -> Iterator[Finding]:
     `wait` is how many seconds a job may wait for a node.
     """
     yield look_at_packages("type `make install` in a new checkout, and see to PYTHONPATH")
+    yield from look_at_setup("", site)
     slurm = look("SLURM", _controller, "run this on a login node, where squeue works")
     yield slurm
     apptainer = look("Apptainer", _apptainer, "install Apptainer, or load its module")
