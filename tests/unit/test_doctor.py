@@ -43,8 +43,28 @@ def test_without_slurm_no_job_is_left_and_none_is_granted(no_commands, tmp_path,
     assert left_behind(tmp_path) == []
     assert grant(attempt=1) is None
     monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for name in ("SLURM_RESTART_COUNT", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
     nothing = {"memory": None, "time_limit": None, "start": None}
-    assert grant(attempt=2) == {"job": "7", "attempt": 2, **nothing}
+    known = {"job": "7", "array": None, "attempt": 2, "restarts": 0}
+    assert grant(attempt=2) == {**known, **nothing}
+
+
+def test_a_job_that_slurm_started_again_and_a_task_of_an_array_say_so(tmp_path, monkeypatch):
+    """By the number of the array's first job, SLURM tells of all its tasks."""
+    (tmp_path / "squeue").write_text(
+        "#!/bin/sh\ncase $2 in --job=7_3) ;; *) echo '1M|1:00|N/A' ;; esac\n"
+        "echo '4000M|30:00|2024-01-02T03:04:05'\n"
+    )
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    variables = {"JOB_ID": "7", "RESTART_COUNT": "2", "ARRAY_JOB_ID": "7", "ARRAY_TASK_ID": "3"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert grant(attempt=1) == {
+        **{"job": "7", "array": "7_3", "attempt": 1, "restarts": 2},
+        **{"memory": "4000M", "time_limit": "30:00", "start": "2024-01-02T03:04:05"},
+    }
 
 
 def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch):

@@ -53,16 +53,22 @@ def left_behind(folder: Path) -> list[str]:
 def grant(attempt: int) -> dict[str, str | int | None] | None:
     """What SLURM gave the job that this process is of: memory, time limit and start, in its words.
 
-    None outside of a job; only id and attempt where SLURM doesn't answer.
+    `restarts` is how often SLURM has put the job back into the queue; `array` is the id of the
+    array's job and the number of this task in it, as `17_3`. None outside of a job; nothing in its
+    words where SLURM doesn't answer.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+    number, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    array = f"{number}_{task}" if number and task else None
     given = dict.fromkeys(("memory", "time_limit", "start"))
     with suppress(UserError, ValueError):
-        answer = ask("squeue", "--noheader", f"--job={job}", "--format=%m|%l|%S", seconds=10)
-        given = dict(zip(given, answer.strip().split("|"), strict=True))
-    return {"job": job, "attempt": attempt, **given}
+        # By its number alone, a task may be told with all others of its array.
+        asked = ("squeue", "--noheader", f"--job={array or job}", "--format=%m|%l|%S")
+        given = dict(zip(given, ask(*asked, seconds=10).strip().split("|"), strict=True))
+    return {"job": job, "array": array, "attempt": attempt, "restarts": restarts, **given}
 
 
 def submission(site: Site, need: Need) -> Sequence[str]:
