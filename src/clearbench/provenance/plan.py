@@ -290,8 +290,10 @@ def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) ->
     return now
 
 
-def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterator[str]:
-    """The plan as lines for people."""
+def report(
+    stages: Iterable[StagePlan], seconds: float, workers: int, of: str = ""
+) -> Iterator[str]:
+    """The plan as lines for people; `of` says where the number of workers is from."""
     stages = list(stages)
     if not stages:
         yield "nothing to do"
@@ -303,7 +305,7 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
     yield tabulate(rows, headers, disable_numparse=True, colalign=alignment)
     unknown = sum(stage.unknown for stage in stages)
     most = "at most " if unknown else ""
-    yield f"finished after {most}{_duration(seconds)} with {workers} jobs at a time"
+    yield f"finished after {most}{_duration(seconds)} with {workers} jobs at a time{of}"
     yield "certain: has a cause of its own; the others end at once if their inputs stay the same"
     if unknown:
         yield (

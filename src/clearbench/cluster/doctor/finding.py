@@ -37,7 +37,7 @@ def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
 
 
 def look_at_setup(where: str, site: Site) -> Iterator[Finding]:
-    """Whether the lines of the site file run here, if it has any; their environment is then here."""
+    """Whether the lines of the site file run here, if it has any; what they leave then holds."""
 
     def see() -> str:
         prepare(site)

@@ -8,7 +8,13 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from clearbench.cluster.doctor.finding import Finding, from_text, look, look_at_packages, look_at_setup
+from clearbench.cluster.doctor.finding import (
+    Finding,
+    from_text,
+    look,
+    look_at_packages,
+    look_at_setup,
+)
 from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.cluster.slurm import ask, submission
 from clearbench.config.files import Need
