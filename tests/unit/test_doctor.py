@@ -6,6 +6,7 @@ from clearbench.cluster.doctor.finding import Finding, from_text, look, to_text
 from clearbench.cluster.doctor.inside import examine as examine_inside
 from clearbench.cluster.doctor.login import examine
 from clearbench.cluster.doctor.requirements import Requirements
+from clearbench.cluster.doctor.storage import Asked
 from clearbench.cluster.slurm import grant, left_behind
 from clearbench.config.site import Site
 from clearbench.errors import UserError
@@ -26,13 +27,17 @@ def required(**changes) -> Requirements:
 
 def test_a_machine_without_a_cluster_is_told_what_it_lacks(no_commands, tmp_path):
     site = Site(image=tmp_path / "no.sif")
-    packages, *lines = [f.line for f in examine(load_suite("mini", ROOT), site, wait=1)]
+    asked = Asked(tmp_path / "results", jobs=3, size=2**20, unknown=1)
+    found = examine(load_suite("mini", ROOT), site, wait=1, asked=asked)
+    packages, *lines = [finding.line for finding in found]
     assert packages.startswith("ok    packages of Python 3.")
     assert [line.partition(":")[0] for line in lines] == [
         "FAIL  SLURM",
         "FAIL  Apptainer",
         "FAIL  image",
+        f"ok    room below {tmp_path}/results",
     ]
+    assert lines[3].endswith("without 1 of its 3 jobs, of which nothing is on record")
     assert lines[0].endswith(
         "squeue: no such command; run this on a login node, where squeue works"
     )

@@ -30,23 +30,17 @@ def plan(
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
     from clearbench.config.profile import read_profile
     from clearbench.provenance.plan import (
-        Experience,
         finishing_time,
+        foresee,
         long_answers,
-        make_plan,
         report,
         report_long,
     )
     from clearbench.provenance.why import from_elsewhere
-    from clearbench.results.siblings import look_ahead
-    from clearbench.results.tree import Tree
 
     graph, tree, environments = open_suite(suite, results)
     graph.suite.check_sources()
-    prospect = look_ahead(graph, tree, environments)
-    statuses = prospect.then
-    others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
-    stages, estimates = make_plan(graph, statuses, Experience([tree, *others]))
+    prospect, stages, estimates = foresee(graph, tree, environments)
     of = ""
     if workers is None and profile is not None:
         found = read_profile(profile)
@@ -55,7 +49,7 @@ def plan(
         workers = os.cpu_count() or 1
         of = ", as many as processors here; of a cluster tells --profile slurm"
     seconds = finishing_time(graph, estimates, workers)
-    answers = long_answers(graph, prospect.tree, statuses[graph.bases[0]].current)
+    answers = long_answers(graph, prospect.tree, prospect.then[graph.bases[0]].current)
     if as_json:
         longer = None if answers is None else {size: count for size, (count, _) in answers.items()}
         given = [vars(stage) for stage in stages]

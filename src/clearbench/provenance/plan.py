@@ -16,7 +16,9 @@ from clearbench.config.settings import Population
 from clearbench.errors import UserError
 from clearbench.evaluation.limit import longer, told
 from clearbench.jobs.artifacts import PROVENANCE
+from clearbench.jobs.environment import Accepted
 from clearbench.results.currency import Status
+from clearbench.results.siblings import Prospect, look_ahead
 from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
@@ -259,6 +261,16 @@ def make_plan(
         costs = [estimates[name] for name in names]
         plans.append(StagePlan(stage, len(names), certain, costs))
     return plans, estimates
+
+
+def foresee(
+    graph: Graph, tree: Tree, environments: Accepted
+) -> tuple[Prospect, list[StagePlan], dict[str, Cost]]:
+    """What a run would take over, and its plan by what all results trees beside this one tell."""
+    prospect = look_ahead(graph, tree, environments)
+    beside = sorted(tree.root.parent.glob("*/"))
+    others = [Tree(root) for root in beside if root != tree.root]
+    return prospect, *make_plan(graph, prospect.then, Experience([tree, *others]))
 
 
 def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) -> float:

@@ -13,18 +13,27 @@ from clearbench.jobs import packages
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong."""
+    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong.
+
+    What is wrong and not grave may cost work, and keeps no suite from being run.
+    """
 
     what: str
     seen: str
     remedy: str | None = None
+    grave: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is wrong and grave."""
+        return self.remedy is not None and self.grave
 
     @property
     def line(self) -> str:
         """The finding for people."""
         if self.remedy is None:
             return f"ok    {self.what}: {self.seen}"
-        return f"FAIL  {self.what}: {self.seen}; {self.remedy}"
+        return f"{'FAIL' if self.grave else 'warn'}  {self.what}: {self.seen}; {self.remedy}"
 
 
 def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
