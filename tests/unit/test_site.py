@@ -147,8 +147,8 @@ def test_jobs_get_what_the_lines_of_the_site_leave_and_its_variables(monkeypatch
 
 def test_a_line_of_the_site_that_fails_is_told_in_one_line(monkeypatch):
     monkeypatch.delenv(PREPARED, raising=False)
-    site = Site(setup=["no-such-module load x", "export LOADED=1"])
-    told = r"^slurm/site.yaml: setup: bash: .*not found; allowed: lines that bash [^\n]*$"
+    site = Site(setup=["true", "no-such-module load x", "export LOADED=1"])
+    told = r"^slurm/site.yaml: setup: bash: line 2: no-such-module: .*not found; allowed: [^\n]*$"
     with pytest.raises(UserError, match=told):
         prepare(site)
     assert "LOADED" not in os.environ

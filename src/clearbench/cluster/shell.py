@@ -34,7 +34,7 @@ def prepare(site: Site) -> None:
 def _run(lines: Sequence[str]) -> dict[str, str]:
     """The environment that lines leave, run by bash until one fails."""
     # Not as at login, which would forget a venv that has been activated.
-    script = "\n".join(["set -e", "{", *lines, "} >&2", "env -0"])
+    script = "\n".join(["set -e; { " + lines[0], *lines[1:], "} >&2", "env -0"])
     try:
         done = subprocess.run(
             ["bash", "-c", script],
