@@ -48,7 +48,8 @@ KillWait=2
 OverTimeLimit=0
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 GresTypes=gpu
-NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:1 State=UNKNOWN
+NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:1 Feature=fast \
+  State=UNKNOWN
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
 PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
 PartitionName=short Nodes=ALL MaxTime=1 DefMemPerCPU=500 State=UP

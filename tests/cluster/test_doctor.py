@@ -19,9 +19,13 @@ def test_a_cluster_that_has_all_is_told_so(without_gpu):
     done = doctor(without_gpu)
     assert done.status == 0, done.output
     lines = done.output.splitlines()
-    assert {line[:6] for line in lines} == {"ok    "}, done.output
-    told = ("packages of Python", "SLURM: slurm", "Apptainer: ", "image: ")
-    told += ("jobs: SLURM takes those of all stages",)
+    # The SLURM of the tests kills soon.
+    warned = [line for line in lines if not line.startswith("ok    ")]
+    assert [line.partition(",")[0] for line in warned] == ["warn  time to save: KillWait is 2 s"]
+    told = ("packages of Python", "SLURM: slurm", "Apptainer: ", "image: ", "room below results: ")
+    told += ("jobs: SLURM takes those of all stages", "time limit of partition cpu: UNLIMITED")
+    told += ("preemption in partition cpu: none", "restarts: JobRequeue is 1", "time to save: ")
+    told += (" jobs at a time: ",)
     on_node = ("working directory", "temporary files", "image: readable, runs torch", "packages of")
     assert len(lines) == len(told) + len(on_node), done.output
     for line, words in zip(lines, (*told, *on_node), strict=True):
@@ -32,7 +36,7 @@ def test_a_cluster_that_has_all_is_told_so(without_gpu):
 def test_a_gpu_that_the_image_does_not_see_is_found(fresh):
     done = doctor(fresh)
     assert done.status == 1
-    (line,) = [line for line in done.output.splitlines() if not line.startswith("ok")]
+    (line,) = [line for line in done.output.splitlines() if line.startswith("FAIL")]
     assert line.startswith("FAIL  GPU node ")
     assert "sees none; the image needs CUDA's torch, the node a driver" in line
 
@@ -46,8 +50,14 @@ def test_a_gpu_that_the_image_does_not_see_is_found(fresh):
         ),
         ({"image": "no.sif"}, "FAIL  image: no.sif: no such image; type `make container`"),
         ({"scratch": "/no/such"}, "temporary files: "),
+        ({"setup": ["module load x"]}, "setup: slurm/site.yaml: setup: bash: "),
+        # In minutes, what the jobs of two stages ask for in their last attempts is longer.
+        (
+            {"partition": "gpu", "max_minutes": 90},
+            "FAIL  time limit of partition gpu: 01:00:00; SLURM never starts the last attempt of ",
+        ),
     ],
-    ids=("partition", "image", "scratch"),
+    ids=("partition", "image", "scratch", "setup", "time"),
 )
 def test_what_is_wrong_with_a_site_file_is_one_line_with_the_remedy(without_gpu, site, told):
     without_gpu.write_site(**site)

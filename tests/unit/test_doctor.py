@@ -6,6 +6,7 @@ from clearbench.cluster.doctor.finding import Finding, from_text, look, to_text
 from clearbench.cluster.doctor.inside import examine as examine_inside
 from clearbench.cluster.doctor.login import examine
 from clearbench.cluster.doctor.requirements import Requirements
+from clearbench.cluster.doctor.storage import Asked
 from clearbench.cluster.slurm import grant, left_behind
 from clearbench.config.site import Site
 from clearbench.errors import UserError
@@ -26,13 +27,17 @@ def required(**changes) -> Requirements:
 
 def test_a_machine_without_a_cluster_is_told_what_it_lacks(no_commands, tmp_path):
     site = Site(image=tmp_path / "no.sif")
-    packages, *lines = [f.line for f in examine(load_suite("mini", ROOT), site, wait=1)]
+    asked = Asked(tmp_path / "results", jobs=3, size=2**20, unknown=1)
+    found = examine(load_suite("mini", ROOT), site, wait=1, asked=asked)
+    packages, *lines = [finding.line for finding in found]
     assert packages.startswith("ok    packages of Python 3.")
     assert [line.partition(":")[0] for line in lines] == [
         "FAIL  SLURM",
         "FAIL  Apptainer",
         "FAIL  image",
+        f"ok    room below {tmp_path}/results",
     ]
+    assert lines[3].endswith("without 1 of its 3 jobs, of which nothing is on record")
     assert lines[0].endswith(
         "squeue: no such command; run this on a login node, where squeue works"
     )
@@ -43,8 +48,28 @@ def test_without_slurm_no_job_is_left_and_none_is_granted(no_commands, tmp_path,
     assert left_behind(tmp_path) == []
     assert grant(attempt=1) is None
     monkeypatch.setenv("SLURM_JOB_ID", "7")
+    for name in ("SLURM_RESTART_COUNT", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
     nothing = {"memory": None, "time_limit": None, "start": None}
-    assert grant(attempt=2) == {"job": "7", "attempt": 2, **nothing}
+    known = {"job": "7", "array": None, "attempt": 2, "restarts": 0}
+    assert grant(attempt=2) == {**known, **nothing}
+
+
+def test_a_job_that_slurm_started_again_and_a_task_of_an_array_say_so(tmp_path, monkeypatch):
+    """By the number of the array's first job, SLURM tells of all its tasks."""
+    (tmp_path / "squeue").write_text(
+        "#!/bin/sh\ncase $2 in --job=7_3) ;; *) echo '1M|1:00|N/A' ;; esac\n"
+        "echo '4000M|30:00|2024-01-02T03:04:05'\n"
+    )
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    variables = {"JOB_ID": "7", "RESTART_COUNT": "2", "ARRAY_JOB_ID": "7", "ARRAY_TASK_ID": "3"}
+    for name, value in variables.items():
+        monkeypatch.setenv(f"SLURM_{name}", value)
+    assert grant(attempt=1) == {
+        **{"job": "7", "array": "7_3", "attempt": 1, "restarts": 2},
+        **{"memory": "4000M", "time_limit": "30:00", "start": "2024-01-02T03:04:05"},
+    }
 
 
 def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch):

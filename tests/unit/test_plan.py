@@ -1,14 +1,19 @@
 """The cost of a suite from one cell of it: what a run would take, before it is run."""
 
+import json
 import re
 
 import pytest
 import torch
+from click.testing import CliRunner
 
 from clearbench import methods
+from clearbench.cli.run import plan
 from clearbench.config.files import Lora
+from clearbench.config.profile import read_profile
 from clearbench.config.settings import Unlearning
 from clearbench.data.store import Store, TrainSample
+from clearbench.errors import UserError
 from clearbench.jobs.differences import Cause
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import prepare_training
@@ -170,6 +175,46 @@ def test_what_a_suite_of_the_paper_may_cost_is_bounded_by_the_limits_of_its_jobs
     assert f"≤ {hours:,.1f} h" in lines["all"]
     assert all(stage.unknown == stage.jobs for stage in stages)
     assert lines["unlearn"].endswith("297 by time limits")
+
+
+def test_a_cluster_runs_as_many_jobs_at_a_time_as_its_profile_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+    def seconds(*options):
+        words = ["paper-llava", "--results", str(tmp_path), *options]
+        done = CliRunner().invoke(plan, words, catch_exceptions=False)
+        (line,) = [line for line in done.output.splitlines() if line.startswith("finished after")]
+        found = json.loads(CliRunner().invoke(plan, [*words, "--json"]).stdout)
+        return found["seconds"], line.partition(" h ")[2]
+
+    profile = seconds("--profile", "slurm")
+    assert profile[1] == "with 200 jobs at a time, by slurm/config.yaml"
+    assert profile[0] == seconds("--workers", "200")[0]
+    here = seconds()
+    assert "as processors here; of a cluster tells --profile slurm" in here[1]
+    assert seconds("--workers", "3")[1] == "with 3 jobs at a time"
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ("jobs: 20\nretries: 3\n", (20, 3, None)),
+        ("jobs: unlimited\nslurm-requeue: true\n", (None, 0, True)),
+        ("slurm-no-requeue: true\n", (1, 0, False)),
+    ],
+)
+def test_a_profile_says_jobs_retries_and_whether_slurm_starts_again(tmp_path, text, known):
+    (tmp_path / "config.yaml").write_text(text)
+    found = read_profile(str(tmp_path))
+    assert (found.jobs, found.retries, found.requeue) == known
+
+
+def test_a_profile_that_is_not_there_or_wrong_is_told_in_a_line(tmp_path):
+    with pytest.raises(UserError, match=r"no/config.yaml: no such profile; `slurm` is one"):
+        read_profile("no")
+    (tmp_path / "config.yaml").write_text("jobs: many\n")
+    with pytest.raises(UserError, match=r"config.yaml: jobs: input should be a number from 0, not"):
+        read_profile(str(tmp_path))
 
 
 def test_jobs_on_other_data_or_with_another_model_are_not_taken_for_a_suites_own(tmp_path):

@@ -94,6 +94,15 @@ def test_a_job_that_ended_ahead_of_its_limit_lacked_time(mini, tmp_path, monkeyp
     assert ends(str(out / "manifest.json")) == ["TIMEOUT", "FAILED"]
 
 
+def test_no_attempt_asks_for_more_than_the_site_has(mini):
+    mini.site = Site(max_minutes=100, max_mem_mb=5000)
+    need = mini.suite.model.need("base")
+    for name, amount, most in (("mem_mb", need.mem_mb, 5000), ("runtime", need.minutes, 100)):
+        asked = [mini.resources("base", "base")[name]({}, attempt) for attempt in (1, 2, 3)]
+        assert asked == [min(amount * factor, most) for factor in (1, 2, 4)]
+        assert asked[0] < asked[2] == most
+
+
 def test_what_a_model_needs_is_no_part_of_any_recipe(mini):
     for part in (mini.suite.model.source, mini.suite.model.use):
         assert "resources" not in part.model_dump()

@@ -44,6 +44,11 @@ SITE = {
     "image": "image.sif",
     "partition": "gpu",
     "gpu_types": {"a40": 48},
+    "cpus": 2,
+    "mail": {"user": "me", "when": ["end"]},
+    "options": ["--nice=5"],
+    "setup": ["true"],
+    "environment": {"A": "b"},
     "scratch": None,
     "binds": ["/data"],
 }

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import click
 
-from clearbench.cli.naming import of_suite
+from clearbench.cli.naming import of_suite, results_option
 
 
 @click.command()
 @of_suite()
+@results_option
 @click.option(
     "--wait",
     type=click.IntRange(min=1),
@@ -16,15 +17,22 @@ from clearbench.cli.naming import of_suite
     show_default=True,
     help="Seconds a job may wait for a node.",
 )
-def doctor(suite: str, wait: int) -> None:
+def doctor(suite: str, results: Path, wait: int) -> None:
     """Check a cluster before the first run of a suite: one line a finding, with the remedy."""
+    from clearbench.cli.prove import open_suite
     from clearbench.cluster.doctor.login import examine
+    from clearbench.cluster.doctor.storage import Asked
     from clearbench.config.site import load_site
-    from clearbench.suite.load import load_suite
+    from clearbench.provenance.plan import foresee
 
+    graph, tree, environments = open_suite(suite, results)
+    _, _, costs = foresee(graph, tree, environments)
+    unknown = sum(not cost.measured for cost in costs.values())
+    size = sum(cost.size for cost in costs.values())
+    asked = Asked(results, len(costs), size, unknown)
     failed = 0
-    for finding in examine(load_suite(suite, Path.cwd()), load_site(), wait):
+    for finding in examine(graph.suite, load_site(), wait, asked):
         click.echo(finding.line)
-        failed += finding.remedy is not None
+        failed += finding.failed
     if failed:
         raise SystemExit(1)

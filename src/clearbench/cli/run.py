@@ -22,30 +22,34 @@ if TYPE_CHECKING:
 @of_suite()
 @results_option
 @click.option("--workers", type=click.IntRange(min=1), help="Jobs at a time. [default: processors]")
+@click.option("--profile", help="A profile of Snakemake, as slurm, whose jobs at a time count.")
 @as_json_option
-def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
+def plan(
+    suite: str, results: Path, workers: int | None, profile: str | None, as_json: bool
+) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
+    from clearbench.config.profile import read_profile
     from clearbench.provenance.plan import (
-        Experience,
         finishing_time,
+        foresee,
         long_answers,
-        make_plan,
         report,
         report_long,
     )
     from clearbench.provenance.why import from_elsewhere
-    from clearbench.results.siblings import look_ahead
-    from clearbench.results.tree import Tree
 
     graph, tree, environments = open_suite(suite, results)
     graph.suite.check_sources()
-    prospect = look_ahead(graph, tree, environments)
-    statuses = prospect.then
-    others = [Tree(root) for root in sorted(results.glob("*/")) if root != tree.root]
-    stages, estimates = make_plan(graph, statuses, Experience([tree, *others]))
-    workers = workers or os.cpu_count() or 1
+    prospect, stages, estimates = foresee(graph, tree, environments)
+    of = ""
+    if workers is None and profile is not None:
+        found = read_profile(profile)
+        workers, of = found.jobs or max(1, len(estimates)), f", by {found.path}"
+    elif workers is None:
+        workers = os.cpu_count() or 1
+        of = ", as many as processors here; of a cluster tells --profile slurm"
     seconds = finishing_time(graph, estimates, workers)
-    answers = long_answers(graph, prospect.tree, statuses[graph.bases[0]].current)
+    answers = long_answers(graph, prospect.tree, prospect.then[graph.bases[0]].current)
     if as_json:
         longer = None if answers is None else {size: count for size, (count, _) in answers.items()}
         given = [vars(stage) for stage in stages]
@@ -55,7 +59,7 @@ def plan(suite: str, results: Path, workers: int | None, as_json: bool) -> None:
         return
     limit = graph.suite.file.evaluate.max_new_tokens
     taken = from_elsewhere(prospect.origins, "would be taken")
-    for line in (*report(stages, seconds, workers), *taken, *report_long(answers, limit)):
+    for line in (*report(stages, seconds, workers, of), *taken, *report_long(answers, limit)):
         click.echo(line)
 
 

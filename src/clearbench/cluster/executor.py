@@ -19,6 +19,7 @@ from clearbench.cluster.sbatch import Sbatch, Subprocess
 from clearbench.cluster.slurm import ask
 from clearbench.cluster.words import FAILED, Refusal, never
 from clearbench.errors import UserError
+from clearbench.jobs.state import out_of_time
 
 _LONGEST = 40.0
 """Seconds between two looks at the jobs, at most: what two of them show is told in two minutes."""
@@ -160,6 +161,8 @@ class Executor(plugin.Executor):
 
     def _fail(self, job: Any, end: str, what: str) -> bool:
         note(_outputs(job.job), end)
+        if any(out_of_time(Path(output).parent) for output in _outputs(job.job)):
+            what = "saved what it has done and ended, ahead of its time limit"
         log = job.aux["slurm_logfile"]
         # Snakemake adds a sentence of its own.
         msg = f"SLURM job {job.external_jobid} {what}. "

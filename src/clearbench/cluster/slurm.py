@@ -1,6 +1,7 @@
 """What SLURM is asked: whether it is there, whether it would take a job, what is left of a run."""
 
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -53,16 +54,22 @@ def left_behind(folder: Path) -> list[str]:
 def grant(attempt: int) -> dict[str, str | int | None] | None:
     """What SLURM gave the job that this process is of: memory, time limit and start, in its words.
 
-    None outside of a job; only id and attempt where SLURM doesn't answer.
+    `restarts` is how often SLURM has put the job back into the queue; `array` is the id of the
+    array's job and the number of this task in it, as `17_3`. None outside of a job; nothing in its
+    words where SLURM doesn't answer.
     """
     job = os.environ.get("SLURM_JOB_ID")
     if job is None:
         return None
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
+    number, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    array = f"{number}_{task}" if number and task else None
     given = dict.fromkeys(("memory", "time_limit", "start"))
     with suppress(UserError, ValueError):
-        answer = ask("squeue", "--noheader", f"--job={job}", "--format=%m|%l|%S", seconds=10)
-        given = dict(zip(given, answer.strip().split("|"), strict=True))
-    return {"job": job, "attempt": attempt, **given}
+        # By its number alone, a task may be told with all others of its array.
+        asked = ("squeue", "--noheader", f"--job={array or job}", "--format=%m|%l|%S")
+        given = dict(zip(given, ask(*asked, seconds=10).strip().split("|"), strict=True))
+    return {"job": job, "array": array, "attempt": attempt, "restarts": restarts, **given}
 
 
 def time_limit() -> float | None:
@@ -84,8 +91,14 @@ def time_limit() -> float | None:
 
 
 def submission(site: Site, need: Need) -> Sequence[str]:
-    """The options of sbatch and srun for a job with this need."""
-    given = site.submission(need.gpus, need.gpu_gb)
-    names = ("slurm_partition", "slurm_account", "qos", "gres")
-    options = [f"--{name.removeprefix('slurm_')}={given[name]}" for name in names if name in given]
-    return [*options, "--ntasks=1", f"--mem={need.mem_mb}", f"--time={need.minutes}"]
+    """The options of sbatch and srun for a job with this need, which sends no mail."""
+    given = site.model_copy(update={"mail": None}).submission(need.gpus, need.gpu_gb)
+    names = ("slurm_partition", "slurm_account", "qos", "constraint", "gres", "cpus_per_task")
+    options = [
+        f"--{name.removeprefix('slurm_').replace('_', '-')}={given[name]}"
+        for name in names
+        if name in given
+    ]
+    options += shlex.split(str(given.get("slurm_extra", "")))
+    memory, minutes = site.mem_mb(need.mem_mb), site.minutes(need.minutes)
+    return [*options, "--ntasks=1", f"--mem={memory}", f"--time={minutes}"]

@@ -1,14 +1,15 @@
 """What differs from cluster to cluster, read from `slurm/site.yaml`; all of it may be left out."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from clearbench.config.checkout import of_workflow
 from clearbench.config.plain_yaml import read_yaml
+from clearbench.config.sbatch import Option, quoted
 from clearbench.config.strict import File, Positive, Strict, validate
 from clearbench.errors import UserError
 from clearbench.kernels import CHOICE, PINNED, Kernels, chosen
@@ -17,6 +18,17 @@ SITE = Path("slurm/site.yaml")
 """The site file in the workflow."""
 
 _DRIVER = Path("/dev/nvidiactl")
+
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class Mail(Strict):
+    """Who gets a mail of SLURM about each job, and when."""
+
+    user: str = Field(description="address, or a name that the cluster knows")
+    when: list[Literal["begin", "end", "fail", "requeue", "time_limit", "all"]] = Field(
+        default=["fail"], min_length=1, description="what a mail is sent for"
+    )
 
 
 class Site(Strict):
@@ -39,6 +51,43 @@ class Site(Strict):
     submit_pause: float = Field(
         0.2, ge=0, description="seconds between two calls of sbatch, of which some sites allow few"
     )
+    cpus: Positive | None = Field(
+        None,
+        description="processors that each job is given; null for one. Threads that compute stay as"
+        " they are, and so do results",
+    )
+    gpu_cpus: Positive | None = Field(
+        None, description="processors for each GPU of a job that has some; null for `cpus` a job"
+    )
+    constraint: str | None = Field(
+        None, description="features that a job's node must have, as `a100&nvlink`; null for any"
+    )
+    reservation: str | None = Field(None, description="reservation that jobs use; null for none")
+    mail: Mail | None = Field(
+        None, description="mails of SLURM about jobs, of which a suite has hundreds; null for none"
+    )
+    options: list[Option] = Field(
+        default_factory=list,
+        description="further options of sbatch, each as `--name` or `--name=value`",
+    )
+    max_minutes: Positive | None = Field(
+        None,
+        description="longest time limit of a job, in minutes, however often it is tried again; null"
+        " for any",
+    )
+    max_mem_mb: Positive | None = Field(
+        None,
+        description="most memory of a job, in megabytes, however often it is tried again; null for"
+        " any",
+    )
+    setup: list[str] = Field(
+        default_factory=list,
+        description="lines for bash, on the login node and on each node before a job, as"
+        " `module load apptainer/1.3`; jobs get the environment that these leave",
+    )
+    environment: dict[Variable, str] = Field(
+        default_factory=dict, description="environment variables of jobs, as `https_proxy`"
+    )
     scratch: File | None = Field(
         None, description="folder for temporary files on each node; null for the system's"
     )
@@ -51,7 +100,7 @@ class Site(Strict):
         description="pinned for the same bytes on every x86-64 processor, native for the fastest",
     )
 
-    def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str]:
+    def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str | int]:
         """The resources of a job that come from here, as Snakemake's executor names them.
 
         `gpu_gb` is the memory in gigabytes that each of its GPUs must have; UserError where no kind
@@ -60,13 +109,39 @@ class Site(Strict):
         kind = self._kind(gpu_gb) if gpus and gpu_gb and self.gpu_types else self.gpu_type
         gpu = ":".join(["gpu", *([kind] if kind else []), str(gpus)])
         resources = {
-            "slurm_partition": (gpus and self.gpu_partition) or self.partition,
+            "slurm_partition": self.partition_of(gpus),
             "slurm_account": self.account,
             "qos": self.qos,
+            "constraint": self.constraint,
             "gres": gpu if gpus else None,
+            "cpus_per_task": gpus * (self.gpu_cpus or 0) or self.cpus,
+            "slurm_extra": quoted(self._extra()),
             "tmpdir": self.scratch and str(self.scratch),
         }
         return {name: value for name, value in resources.items() if value}
+
+    def partition_of(self, gpus: int) -> str | None:
+        """The partition of a job with so many GPUs; None for the default one."""
+        return (self.gpu_partition if gpus else None) or self.partition
+
+    def minutes(self, asked: int) -> int:
+        """The minutes that a job gets which asks for some."""
+        return min(asked, self.max_minutes or asked)
+
+    def mem_mb(self, asked: int) -> int:
+        """The megabytes that a job gets which asks for some."""
+        return min(asked, self.max_mem_mb or asked)
+
+    def _extra(self) -> Iterator[str]:
+        """The options of sbatch for which the executor has no resource."""
+        # What a job said before SLURM put it back into the queue stays in its log.
+        yield "--open-mode=append"
+        if self.reservation:
+            yield f"--reservation={self.reservation}"
+        if self.mail:
+            yield f"--mail-user={self.mail.user}"
+            yield f"--mail-type={','.join(self.mail.when).upper()}"
+        yield from self.options
 
     def _kind(self, gpu_gb: int) -> str:
         enough = {kind: size for kind, size in self.gpu_types.items() if size >= gpu_gb}

@@ -13,6 +13,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from clearbench import methods
 from clearbench.config.files import DatasetSpec, read_spec
+from clearbench.config.sbatch import FORM, Option
 from clearbench.config.settings import Unlearning
 from clearbench.config.strict import Day, Expression
 from clearbench.data import layouts
@@ -32,6 +33,7 @@ _BOUNDS = {"gt": "exclusiveMinimum", "ge": "minimum", "lt": "exclusiveMaximum", 
 _CHECKED = {
     get_args(Day)[1].func: {"format": "date", "pattern": r"^\d{4}-\d\d-\d\d$"},
     get_args(Expression)[1].func: {"format": "regex"},
+    get_args(Option)[1].func: {"pattern": FORM},
 }
 """What a schema says of the values that a function of ours checks."""
 

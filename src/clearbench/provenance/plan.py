@@ -16,7 +16,9 @@ from clearbench.config.settings import Population
 from clearbench.errors import UserError
 from clearbench.evaluation.limit import longer, told
 from clearbench.jobs.artifacts import PROVENANCE
+from clearbench.jobs.environment import Accepted
 from clearbench.results.currency import Status
+from clearbench.results.siblings import Prospect, look_ahead
 from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
@@ -261,6 +263,16 @@ def make_plan(
     return plans, estimates
 
 
+def foresee(
+    graph: Graph, tree: Tree, environments: Accepted
+) -> tuple[Prospect, list[StagePlan], dict[str, Cost]]:
+    """What a run would take over, and its plan by what all results trees beside this one tell."""
+    prospect = look_ahead(graph, tree, environments)
+    beside = sorted(tree.root.parent.glob("*/"))
+    others = [Tree(root) for root in beside if root != tree.root]
+    return prospect, *make_plan(graph, prospect.then, Experience([tree, *others]))
+
+
 def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) -> float:
     """Seconds until the last job ends if `workers` run at a time."""
     waiting = {
@@ -290,8 +302,10 @@ def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) ->
     return now
 
 
-def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterator[str]:
-    """The plan as lines for people."""
+def report(
+    stages: Iterable[StagePlan], seconds: float, workers: int, of: str = ""
+) -> Iterator[str]:
+    """The plan as lines for people; `of` says where the number of workers is from."""
     stages = list(stages)
     if not stages:
         yield "nothing to do"
@@ -303,7 +317,7 @@ def report(stages: Iterable[StagePlan], seconds: float, workers: int) -> Iterato
     yield tabulate(rows, headers, disable_numparse=True, colalign=alignment)
     unknown = sum(stage.unknown for stage in stages)
     most = "at most " if unknown else ""
-    yield f"finished after {most}{_duration(seconds)} with {workers} jobs at a time"
+    yield f"finished after {most}{_duration(seconds)} with {workers} jobs at a time{of}"
     yield "certain: has a cause of its own; the others end at once if their inputs stay the same"
     if unknown:
         yield (

@@ -7,6 +7,7 @@ from typing import Any
 
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
+from clearbench.cluster.shell import prepare
 from clearbench.cluster.slurm import grant, time_limit
 from clearbench.config.site import SITE, Site, choose_kernels, enter
 from clearbench.errors import UserError
@@ -39,6 +40,7 @@ def set_up(snakemake: Any, site: Site) -> None:
         # Where SLURM ends a job, each of its processes is asked to end at once, and with the first
         # that does so all are killed: the stage ends by itself, with all above it waiting.
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    prepare(site)
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):

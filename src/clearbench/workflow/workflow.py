@@ -160,10 +160,10 @@ class Workflow:
             return ends(self.output(pattern.format(**dict(wildcards.items()))))
 
         def memory(wildcards: Wildcards, attempt: int) -> int:
-            return grown_memory(need.mem_mb, attempt, ends_of(wildcards))
+            return self.site.mem_mb(grown_memory(need.mem_mb, attempt, ends_of(wildcards)))
 
         def minutes(wildcards: Wildcards, attempt: int) -> int:
-            return grown_time(need.minutes, attempt, ends_of(wildcards))
+            return self.site.minutes(grown_time(need.minutes, attempt, ends_of(wildcards)))
 
         return {"mem_mb": memory, "runtime": minutes, **submission}
 

@@ -2,27 +2,38 @@
 
 import json
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 
+from clearbench.cluster.shell import prepare
+from clearbench.config.site import SITE, Site
 from clearbench.errors import UserError
 from clearbench.jobs import packages
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong."""
+    """A line of the report: what was looked at, what was seen, and the remedy if it's wrong.
+
+    What is wrong and not grave may cost work, and keeps no suite from being run.
+    """
 
     what: str
     seen: str
     remedy: str | None = None
+    grave: bool = True
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is wrong and grave."""
+        return self.remedy is not None and self.grave
 
     @property
     def line(self) -> str:
         """The finding for people."""
         if self.remedy is None:
             return f"ok    {self.what}: {self.seen}"
-        return f"FAIL  {self.what}: {self.seen}; {self.remedy}"
+        return f"{'FAIL' if self.grave else 'warn'}  {self.what}: {self.seen}; {self.remedy}"
 
 
 def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
@@ -32,6 +43,18 @@ def look(what: str, see: Callable[[], str], remedy: str) -> Finding:
     except (UserError, OSError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         return Finding(what, lines[-1], remedy)
+
+
+def look_at_setup(where: str, site: Site) -> Iterator[Finding]:
+    """Whether the lines of the site file run here, if it has any; what they leave then holds."""
+
+    def see() -> str:
+        prepare(site)
+        return f"bash runs {len(site.setup)} lines of {SITE}"
+
+    found = look(f"{where}setup", see, "`module` may need `source /etc/profile` as the first line")
+    if site.setup:
+        yield found
 
 
 def look_at_packages(remedy: str) -> Finding:

@@ -8,10 +8,19 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from clearbench.cluster.doctor.finding import Finding, from_text, look, look_at_packages
+from clearbench.cluster.doctor import limits, storage
+from clearbench.cluster.doctor.finding import (
+    Finding,
+    from_text,
+    look,
+    look_at_packages,
+    look_at_setup,
+)
 from clearbench.cluster.doctor.requirements import Requirements
+from clearbench.cluster.settings import Slurm
 from clearbench.cluster.slurm import ask, submission
 from clearbench.config.files import Need
+from clearbench.config.profile import read_profile
 from clearbench.config.site import SITE, Site, enter
 from clearbench.errors import UserError
 from clearbench.jobs.environment import image_digest
@@ -19,24 +28,29 @@ from clearbench.suite.suite import Suite
 
 _MEMORY = 4000
 _MINUTES = 10
+PROFILE = "slurm"
+"""The profile that the documentation runs suites with."""
 
 
-def examine(suite: Suite, site: Site, wait: int) -> Iterator[Finding]:
+def examine(suite: Suite, site: Site, wait: int, asked: storage.Asked) -> Iterator[Finding]:
     """All findings, in the order in which one needs the other.
 
-    `wait` is how many seconds a job may wait for a node.
+    `wait` is how many seconds a job may wait for a node, `asked` what room the results need.
     """
     yield look_at_packages("type `make install` in a new checkout, and see to PYTHONPATH")
+    yield from look_at_setup("", site)
     slurm = look("SLURM", _controller, "run this on a login node, where squeue works")
     yield slurm
     apptainer = look("Apptainer", _apptainer, "install Apptainer, or load its module")
     yield apptainer
     image = look("image", partial(_image, site), f"type `make container`, or set image in {SITE}")
     yield image
+    yield storage.examine(asked)
     if slurm.remedy is not None:
         return
     refusals = list(_refusals(suite, site))
     yield from refusals or [Finding("jobs", "SLURM takes those of all stages")]
+    yield from _limits(suite, site, asked)
     if apptainer.remedy is not None or image.remedy is not None:
         return
     gpus = any(need.gpus for need in suite.model.needs().values())
@@ -76,6 +90,16 @@ def _refusals(suite: Suite, site: Site) -> Iterator[Finding]:
             f"set partition, account, qos or gpu_type in {SITE}, or resources in"
             f" config/models/{suite.file.model}.yaml; `sinfo` shows what there is",
         )
+
+
+def _limits(suite: Suite, site: Site, asked: storage.Asked) -> Iterator[Finding]:
+    """What SLURM's configuration means for the jobs of a run."""
+    try:
+        profile, slurm = read_profile(PROFILE), Slurm.ask()
+    except UserError as error:
+        yield Finding("limits of SLURM", str(error), "see to slurm/config.yaml and scontrol")
+        return
+    yield from limits.examine(slurm, site, suite.model.needs(), profile, asked.jobs)
 
 
 def _from_a_node(suite: Suite, site: Site, gpu: bool, wait: int) -> list[Finding]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from clearbench.cluster.doctor.finding import Finding, from_text, look, to_text
+from clearbench.cluster.doctor.finding import Finding, from_text, look, look_at_setup, to_text
 from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.config.site import SITE, enter, load_site
 from clearbench.errors import UserError
@@ -21,6 +21,7 @@ def examine(required: Requirements) -> Iterator[Finding]:
     """All findings from here."""
     host = socket.gethostname()
     kind = "GPU node" if required.gpu else "node"
+    yield from look_at_setup(f"{kind} {host}, ", load_site())
     shared = look(
         f"{kind} {host}, working directory",
         partial(_shared, Path(required.token)),
