@@ -155,7 +155,7 @@ def test_a_git_that_refuses_the_checkout_of_another_owner_is_told_how_to_read_it
     older = tmp_path / "bin/git"
     older.parent.mkdir()
     told = f"shift 3; exec {program} --no-optional-locks"
-    older.write_text(f"#!/bin/sh\n{told} \"$@\"\n")
+    older.write_text(f'#!/bin/sh\n{told} "$@"\n')
     older.chmod(0o755)
     said = found(sources, PATH=f"{older.parent}{os.pathsep}{os.environ['PATH']}")
     assert said["commit"] is None
