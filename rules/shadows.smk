@@ -25,7 +25,9 @@ if suite.has("shadows"):
         log:
             suite.log("unlearn_shadows/{row}/forget{size}/{stack}"),
         resources:
-            **suite.resources("unlearn_shadows", "unlearn_shadows/{row}/forget{size}/{stack}"),
+            **suite.resources(
+                "unlearn_shadows", "unlearn_shadows/{row}/forget{size}/{stack}"
+            ),
         params:
             command=suite.command("unlearn_shadows/{row}/forget{size}/{stack}"),
         shell:

@@ -1,6 +1,7 @@
 """Digests: the content of a file, and of a folder of data that no job made, as one hash."""
 
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,10 +23,19 @@ def visible_files(folder: Path) -> list[Path]:
     """The files below a folder, sorted, but for what systems and editors leave in any.
 
     Left out are hidden files (`.DS_Store`, `.nfs…`, `.x.swp`), backups (`x~`, `#x#`) and
-    `__pycache__`.
+    `__pycache__`. Raises Unreadable for a folder that cannot be listed, whose files would be
+    missing without a word.
     """
-    paths = (path for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in paths if not any(map(_litter, path.relative_to(folder).parts)))
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            raise Unreadable(Path(error.filename), error) from None
+
+    found = []
+    for parent, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not _litter(name)]
+        found += [Path(parent, name) for name in names if not _litter(name)]
+    return sorted(path for path in found if path.is_file())
 
 
 def _litter(name: str) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from clearbench.errors import UserError
+from clearbench.errors import BIND, UserError, check_seen, unseen
 
 Kind = Literal["dataset", "model"]
 
@@ -27,6 +27,7 @@ _UNWANTED: dict[Kind, list[str] | None] = {
 }
 
 
+_UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FOLDER: dict[Kind, str] = {
     "dataset": " (`folder` in a suite, or CLEARBENCH_DATA; docs/cluster.md says how)",
     "model": "",
@@ -57,6 +58,9 @@ def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) 
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import logging
+
+    if not is_id(name):
+        check_seen(Path(name))
 
     # It warns of every attempt; how the last one ended is told below.
     logging.set_verbosity_error()
@@ -147,7 +151,14 @@ def _told(kind: Kind, name: str, revision: str | None, error: Exception) -> User
             f"{at}: the hub has none of this name that you may see; correct it, or log in with"
             " `hf auth login`"
         )
-    if isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+    unwritable = isinstance(error, OSError) and error.errno in _UNWRITABLE
+    if unseen(Path(constants.HF_HUB_CACHE)) and (
+        unwritable or isinstance(error, LocalEntryNotFoundError)
+    ):
+        return UserError(
+            f"{at}: the cache {constants.HF_HUB_CACHE} is not seen in the image; {BIND}"
+        )
+    if unwritable:
         return UserError(
             f"{at}: the cache {constants.HF_HUB_CACHE} can't be written; run `clearbench fetch`"
             " where it can be, or set HF_HOME to a folder of your own"

@@ -128,6 +128,41 @@ def test_a_checkout_of_another_owner_is_at_its_commit(sources):
     assert found(sources) == {"commit": head, "dirty": False, "commit_unknown": None}
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to another user")
+def test_no_command_of_anothers_repository_around_the_sources_is_run(sources, tmp_path):
+    git(tmp_path, "init")
+    git(tmp_path, "config", "core.worktree", str(sources))
+    git(tmp_path, "add", "--all")
+    git(tmp_path, "commit", "--message", "one")
+    git(tmp_path, "config", "filter.x.clean", f"touch {tmp_path}/ran; cat")
+    (tmp_path / ".git/info/attributes").write_text("* filter=x\n")
+    for path in (tmp_path / ".git", *(tmp_path / ".git").rglob("*")):
+        os.chown(path, 12345, 12345)
+    os.utime(sources / ".gitignore", (0, 0))
+    said = found(sources)
+    assert said["commit"] is None
+    assert "dubious ownership" in said["commit_unknown"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs root, to give files to another user")
+def test_a_git_that_refuses_the_checkout_of_another_owner_is_told_how_to_read_it(sources, tmp_path):
+    commit(sources)
+    for path in (sources, *sources.rglob("*")):
+        os.chown(path, 12345, 12345)
+    # A git of before 2.38, which does not heed what it is told of owners by its caller.
+    program = shutil.which("git")
+    older = tmp_path / "bin/git"
+    older.parent.mkdir()
+    told = f"shift 3; exec {program} --no-optional-locks"
+    older.write_text(f'#!/bin/sh\n{told} "$@"\n')
+    older.chmod(0o755)
+    said = found(sources, PATH=f"{older.parent}{os.pathsep}{os.environ['PATH']}")
+    assert said["commit"] is None
+    remedy = f"; type: git config --global --add safe.directory {sources}"
+    assert said["commit_unknown"].endswith(remedy)
+
+
 def test_a_job_in_an_image_knows_its_commit_though_no_git_is_there(sources):
     told = {"commit": "c" * 40, "dirty": True, "commit_unknown": None}
     variables = {CHECKOUT: json.dumps(told)}

@@ -15,7 +15,7 @@ import click
 from clearbench import kernels, parallel
 from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, run, stages
 from clearbench.config.site import choose_kernels
-from clearbench.errors import UserError, of_the_site
+from clearbench.errors import UserError, of_the_site, remedy
 from clearbench.jobs.interruption import Interrupted
 from clearbench.suite.artifact import SHARED_OUT
 
@@ -39,7 +39,7 @@ def main() -> None:
             raise
         of_stage = not {command.name for command in _OF_STAGES}.isdisjoint(sys.argv)
         end = "; nothing was published" if of_stage else ""
-        _fail(f"{error.filename or 'output'}: {error.strerror}{end}")
+        _fail(f"{error.filename or 'output'}: {error.strerror}{remedy(error)}{end}")
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -23,6 +23,7 @@ def show(target: str | None, suite: str, results: Path) -> None:
     """Print a suite's main table and the paths of all tables and figures, or one TABLE by name."""
     from clearbench.cli.layout import fit
     from clearbench.cli.prove import open_suite
+    from clearbench.digests import visible_files
     from clearbench.provenance.why import not_current
     from clearbench.results.currency import assess
     from clearbench.suite.graph import TABLES
@@ -31,7 +32,8 @@ def show(target: str | None, suite: str, results: Path) -> None:
     graph, tree, environments = open_suite(suite, results)
     chosen, tables = graph.suite, tree.root / TABLES
     main = "table5" if chosen.domain == "vision" else "comparison"
-    known = sorted(path.stem for path in tables.glob("*.md"))
+    files = (path for path in visible_files(tables) if path.parent == tables)
+    known = [path.stem for path in files if path.suffix == ".md"]
     if not known:
         raise UserError(
             f"{tables}: no tables; make them first: snakemake --config suite={chosen.name}"

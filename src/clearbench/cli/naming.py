@@ -13,7 +13,8 @@ DEFAULT = "mini"
 
 results_option = click.option(
     "--results",
-    type=click.Path(path_type=Path, file_okay=False),
+    # Whose it is that may not be read, the commands tell.
+    type=click.Path(path_type=Path, file_okay=False, readable=False),
     default=Path("results"),
     show_default=True,
     help="The folder of all suites' results.",

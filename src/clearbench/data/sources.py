@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from clearbench import hub
-from clearbench.errors import UserError
+from clearbench.errors import UserError, check_seen
 
 Kind = Literal["text", "text?", "texts", "image", "image?"]
 """What a column holds; `?` allows null. An image is read as its encoded bytes."""
@@ -36,6 +36,7 @@ class Source:
         self._loaded: dict[str, Any] = {}
         folder = Path(name)
         if not folder.is_dir():
+            check_seen(folder.absolute())
             if not hub.is_id(name):
                 raise UserError(f"{name}: no such folder, and not a hub id (owner/name)")
             folder = hub.snapshot("dataset", name, revision)

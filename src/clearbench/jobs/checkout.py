@@ -9,8 +9,10 @@ from typing import Any
 CHECKOUT = "CLEARBENCH_CHECKOUT"
 """The environment variable that tells a job in an image, where no git is, what `checkout` gives."""
 
-# Who runs the code of a checkout trusts its owner; so git may read it, whoever owns it.
-_GIT = ("git", "--no-optional-locks", "-c", "safe.directory=*", "-c", "core.fsmonitor=false")
+_ROOT = Path(__file__).resolve().parents[3]
+# Who runs the code of a checkout trusts its owner; so git may read it, whoever owns it. Not so a
+# repository around it, whose configuration may name commands for git to run.
+_GIT = ("git", "--no-optional-locks", "-c", f"safe.directory={_ROOT}", "-c", "core.fsmonitor=false")
 
 
 class _UnknownError(Exception):
@@ -38,10 +40,9 @@ def checkout() -> dict[str, Any]:
 
 def _commit(source: Path) -> str:
     """The commit of the repository whose root is that of the package and which has its files."""
-    root = source.parents[3]
     top = Path(_ask(source.parent, "rev-parse", "--show-toplevel"))
-    if not top.samefile(root):
-        raise _UnknownError(f"{root} lies in the repository of something else, {top}")
+    if not top.samefile(_ROOT):
+        raise _UnknownError(f"{_ROOT} lies in the repository of something else, {top}")
     if not _ask(source.parent, "ls-files", "--", str(source)):
         raise _UnknownError(f"the repository {top} has not the files that run")
     return _ask(source.parent, "rev-parse", "--verify", "HEAD")
@@ -66,5 +67,8 @@ def _ask(folder: Path, *words: str) -> str:
         raise _UnknownError(f"git: {error}") from None
     if answer.returncode != 0:
         lines = answer.stderr.strip().splitlines() or [f"exit status {answer.returncode}"]
-        raise _UnknownError(f"git: {lines[0].removeprefix('fatal: ')}")
+        refused = "safe.directory" in answer.stderr and (_ROOT / ".git").exists()
+        # Before 2.38, git heeds what is said of owners in its files alone.
+        remedy = f"; type: git config --global --add safe.directory {_ROOT}" if refused else ""
+        raise _UnknownError(f"git: {lines[0].removeprefix('fatal: ')}{remedy}")
     return answer.stdout.strip()

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from clearbench.config.site import load_site
+from clearbench.config.site import SITE, load_site
 from clearbench.digests import sha256
-from clearbench.errors import UserError
+from clearbench.errors import Unreadable, UserError
 from clearbench.jobs.checkout import checkout
 from clearbench.jobs.machine import machine
 from clearbench.jobs.packages import KINDS, lock_kind, pins, unlocked, versions
@@ -43,16 +43,33 @@ def accepted(image: Path, in_image: bool) -> Accepted:
     """What is accepted here: the checkout's locks, and the image of the site.
 
     If `in_image`, jobs run in the image, and nothing made outside it counts. Raises UserError where
-    it is then missing. If not, what was made in no image counts as well; and where the image is not
-    at hand, what was made in any: the lock tells what was in it.
+    it then can't be run. If not, what was made in no image counts as well; and where the image is
+    not at hand, what was made in any: the lock tells what was in it.
     """
     locks = frozenset(_lock_digest(kind) for kind in KINDS)
     if in_image:
-        if not image.is_file():
-            raise UserError(f"{image}: no such image; make it with `make container`")
+        check_image(image)
         return Accepted(locks, frozenset({image_digest(image)}))
-    images = frozenset({None, image_digest(image)}) if image.is_file() else None
+    images = None
+    # One that this user may not read is not at hand.
+    with contextlib.suppress(Unreadable, PermissionError):
+        images = frozenset({None, image_digest(image)}) if image.is_file() else None
     return Accepted(locks, images, unlocked())
+
+
+def check_image(image: Path) -> None:
+    """Raise UserError where there is no such image, or this user may not read it, and so not run.
+
+    That its digest can be read beside it tells nothing of that.
+    """
+    try:
+        image.open("rb").close()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise UserError(
+            f"{image}: no such image; make it with `make container`, or name another in {SITE}"
+        ) from None
+    except OSError as error:
+        raise Unreadable(image, error) from None
 
 
 def accepted_here() -> Accepted:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from clearbench import parallel
 from clearbench.digests import folder_digest, sha256
-from clearbench.errors import Unreadable, UserError
+from clearbench.errors import Unreadable, UserError, check_seen
 from clearbench.jobs import environment, packages
 from clearbench.jobs.artifacts import (
     FAILURE,
@@ -109,6 +109,8 @@ class Job:
         if parallel.rank():
             self._follow(work)
             return
+        for path in (*self._paths.values(), *self._reads.values(), self.out.parent):
+            check_seen(path)
         with self._interruption.watched(), held(self.out):
             try:
                 recover(self.out)

@@ -141,7 +141,7 @@ def _hidden() -> Iterator[tuple[str, Path]]:
         if folder in library or folder.parent in library:
             continue
         for later in folders[position + 1 :]:
-            if later not in library and later.is_dir():
+            if later not in library:
                 both = {name for name in _modules(folder) if _has(later, name)} - {_PACKAGE}
                 yield from ((owner, folder) for owner in _owners(both, folder, later))
 
@@ -169,10 +169,16 @@ def _modules(folder: Path) -> frozenset[str]:
     except OSError:
         return frozenset()
     files = {entry.name.split(".")[0] for entry in entries if entry.name.endswith((".py", ".so"))}
-    return frozenset(
-        files | {e.name for e in entries if (folder / e.name / "__init__.py").is_file()}
-    )
+    return frozenset(files | {e.name for e in entries if _is_file(folder / e.name / "__init__.py")})
 
 
 def _has(folder: Path, module: str) -> bool:
-    return (folder / module / "__init__.py").is_file() or (folder / f"{module}.py").is_file()
+    return _is_file(folder / module / "__init__.py") or _is_file(folder / f"{module}.py")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; what may not be looked into, nothing is imported from."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

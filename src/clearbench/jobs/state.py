@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from clearbench.errors import disk_errors
+from clearbench.errors import Unreadable, disk_errors
 from clearbench.jobs.artifacts import flush, plain_mode
 from clearbench.jobs.interruption import Interruption, TimeIsUp
 from clearbench.jobs.pace import Pace
@@ -88,8 +88,13 @@ class State:
                 other.unlink()
                 if other.suffix == path.suffix:
                     print(f"{other}: state of another recipe, removed", file=sys.stderr)
-        if not path.exists():
+        try:
+            # Opened, since the library takes one that may not be read for one that is not there.
+            path.open("rb").close()
+        except FileNotFoundError:
             return
+        except OSError as error:
+            raise Unreadable(path, error) from None
         try:
             self._tensors, notes = _read(path)
         except ValueError as error:

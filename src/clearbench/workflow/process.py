@@ -9,10 +9,9 @@ from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
 from clearbench.cluster.shell import prepare
 from clearbench.cluster.slurm import grant, time_limit
-from clearbench.config.site import SITE, Site, choose_kernels, enter
-from clearbench.errors import UserError
+from clearbench.config.site import Site, choose_kernels, enter
 from clearbench.jobs.checkout import CHECKOUT, checkout
-from clearbench.jobs.environment import PROMISE, SLURM, image_digest
+from clearbench.jobs.environment import PROMISE, SLURM, check_image, image_digest
 from clearbench.jobs.pace import DEADLINE
 
 
@@ -30,7 +29,7 @@ def starts_jobs(snakemake: Any) -> bool:
 def set_up(snakemake: Any, site: Site) -> None:
     """Tell this process, and so its jobs, which image, commit and SLURM job they are of.
 
-    Raises UserError where there is no such image.
+    Raises UserError where there is no such image, or this user may not read it.
     """
     if snakemake.is_main_process:
         for name in (PROMISE, CHECKOUT):
@@ -49,10 +48,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     choose_kernels()
     if not in_image(snakemake):
         return
-    if not site.image.is_file():
-        raise UserError(
-            f"{site.image}: no such image; make it with `make container`, or name another in {SITE}"
-        )
+    check_image(site.image)
     # A job inherits what the process that planned it promised, and found as the commit.
     os.environ.setdefault(PROMISE, image_digest(site.image))
     os.environ.setdefault(CHECKOUT, json.dumps(checkout()))

@@ -2,7 +2,7 @@
 
 from snakemake.exceptions import WorkflowError
 
-from clearbench.errors import UserError, of_the_site
+from clearbench.errors import UserError, of_the_site, remedy
 
 
 def told(error: UserError | OSError) -> WorkflowError:
@@ -11,4 +11,4 @@ def told(error: UserError | OSError) -> WorkflowError:
         return WorkflowError(str(error))
     if not of_the_site(error):
         raise error
-    return WorkflowError(f"{error.filename or 'results'}: {error.strerror}")
+    return WorkflowError(f"{error.filename or 'results'}: {error.strerror}{remedy(error)}")

@@ -36,6 +36,8 @@ from clearbench.workflow.names import check_elsewhere, check_path, is_plain, rea
 from clearbench.workflow.one_line import OneLine
 from clearbench.workflow.process import in_image, set_up, silence, starts_jobs, unlimit
 from clearbench.workflow.remaining import Remaining
+from clearbench.workflow.rights import check_folder, check_notes, check_outputs
+from clearbench.workflow.shown import check_shown
 from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
 from clearbench.workflow.trying import try_out
@@ -55,8 +57,8 @@ class Workflow:
             self._chosen = read_choices(config)
             self.suite = load_suite(self._chosen["suite"], Path.cwd())
             self.site = load_site()
-        except UserError as error:
-            raise WorkflowError(str(error)) from None
+        except (UserError, OSError) as error:
+            raise told(error) from None
         self.root = Path(self._chosen["results"]) / self.suite.name
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
@@ -64,9 +66,11 @@ class Workflow:
         self._held = False
         for path in self._paths:
             check_path(path)
-        for folder in (self.root, *self.root.parents):
-            if folder.exists() and not folder.is_dir():
-                raise WorkflowError(f"--config results: {folder} is a file; name a folder")
+        try:
+            check_notes()
+            check_folder(self.root)
+        except OSError as error:
+            raise told(error) from None
         check_path(self.root, "{}", " are wildcards of Snakemake")
         if self._in_image:
             check_path(Path.cwd(), ":,", " are separators to Apptainer")
@@ -239,6 +243,10 @@ class Workflow:
         if not self._snakemake.is_main_process:
             return {}
         self.suite.check_sources()
+        if self._in_image:
+            data = (path for artifact in self.graph for path in artifact.outside.values())
+            arguments = self._snakemake.deployment_settings.apptainer_args
+            check_shown(self.site.image, arguments, self.root, data)
         # A job that did not get as far as its work has put back nothing.
         for artifact in self.graph:
             with suppress(OSError):
@@ -251,9 +259,11 @@ class Workflow:
             self._forget_failures(statuses)
         for line in (*taken, *brief(statuses.values()), *self._remarks(statuses)):
             print(f"clearbench: {line}", file=sys.stderr)
+        wanted = [s.artifact for s in statuses.values() if not s.current]
+        ahead = [a for a in wanted if asked is None or a.name in asked]
+        outputs, logs = ([path(a.name) for a in ahead] for path in (self.output, self.log))
+        check_outputs(outputs, logs, only_looks=holding is None)
         if holding is not None:
-            wanted = [s.artifact for s in statuses.values() if not s.current]
-            ahead = [a for a in wanted if asked is None or a.name in asked]
             self._tell(Remaining(ahead, self.root))
         return statuses
 
