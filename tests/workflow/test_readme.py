@@ -168,6 +168,7 @@ ELSEWHERE = r"clearbench (carry-over|claims|doctor|fetch|write-docs|-)|[A-Z]{4,}
 
 def test_printed_commands_that_are_cheap_work_after_a_run(checkout):
     """As printed, on a suite of mini's name that takes seconds."""
+    shutil.copytree(ROOT / "slurm", checkout.folder / "slurm", dirs_exist_ok=True)
     checkout.write("mini", methods={"npo": {}, "scrub": {}}, modalities=["both", "text"])
     done = checkout.snakemake(suite="mini")
     assert done.status == 0, done.output
