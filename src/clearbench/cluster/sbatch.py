@@ -22,8 +22,7 @@ Tell = Callable[[Refusal, str], None]
 class Sbatch:
     """Calls of sbatch for the run of a name.
 
-    `pause` are seconds from the end of a call to the next one, `tell` is told why one waits; `full`
-    says whether the last call of this thread met a limit of jobs.
+    `pause` are seconds from the end of a call to the next one, `tell` is told why one waits.
     """
 
     def __init__(self, name: Callable[[], str], pause: float, tell: Tell):
@@ -36,8 +35,13 @@ class Sbatch:
         self._stopped = False
 
     @property
-    def full(self) -> bool:
-        return getattr(self._last, "refusal", None) is Refusal.FULL
+    def refused(self) -> tuple[Refusal, str] | None:
+        """How and why the last call of this thread was refused for good; None if it was not."""
+        return getattr(self._last, "refusal", None)
+
+    @refused.setter
+    def refused(self, refusal: tuple[Refusal, str] | None) -> None:
+        self._last.refusal = refusal
 
     def stop(self) -> None:
         """Let nothing wait or be submitted any more."""
@@ -55,18 +59,19 @@ class Sbatch:
         mark = f":{next(self._numbers)}"
         call = re.sub(r"--comment (?:'[^']*'|\S+)", lambda found: found[0] + mark, call, count=1)
         wait, alone = _FIRST, 0
+        self.refused = None
         while True:
             done = self._call(call, script)
-            self._last.refusal = None
             if done.returncode == 0 or self._stopped:
                 return done
-            self._last.refusal = kind = refusal(done.stderr)
+            kind, why = refusal(done.stderr), gist(done.stderr)
             if kind is Refusal.FULL and not shared(done.stderr):
                 # Twice, for the last one may have ended after SLURM refused this one.
                 alone = alone + 1 if self._none_of_mine() else 0
             if kind is Refusal.FINAL or alone > 1:
+                self.refused = kind, why
                 return done
-            self._tell(kind, gist(done.stderr))
+            self._tell(kind, why)
             taken = None
             while taken is None:
                 self._wait(wait)
