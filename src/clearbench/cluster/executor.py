@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from clearbench.cluster.ends import note
 from clearbench.cluster.sbatch import Sbatch, Subprocess
@@ -63,6 +64,15 @@ class Executor(plugin.Executor):
         """Note what is there before the job can have made anything."""
         job_info.aux["before"] = _stamps(job_info.job)
         super().report_job_submission(job_info, register_job)
+
+    def run_job(self, job: Any) -> None:
+        """Submit a job, in one of the threads for it."""
+        try:
+            super().run_job(job)
+        except Exception as error:
+            # Of a job of several the plugin fails to tell, and would so wait for it for ever.
+            why = error.__context__ or error
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Not submitted: {why}. ")
 
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
         """Report a job that was not submitted."""

@@ -90,7 +90,12 @@ class Sbatch:
                 return subprocess.CompletedProcess(call, 1, "", "the run was stopped")
             try:
                 return subprocess.run(
-                    call, shell=True, text=True, input=script, capture_output=True, check=False
+                    call,
+                    shell=True,
+                    text=True,
+                    input=script or "",
+                    capture_output=True,
+                    check=False,
                 )
             finally:
                 self._next = time.monotonic() + self._pause
