@@ -76,6 +76,8 @@ class Executor(plugin.Executor):
 
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
         """Report a job that was not submitted."""
+        if self._sbatch.stopped:
+            return
         refused = self._sbatch.refused
         if refused is not None and msg.startswith(_REFUSED):
             kind, why = refused
@@ -107,8 +109,9 @@ class Executor(plugin.Executor):
                 ended = True
         if ended:
             self._sbatch.wake()
-        if ended or self._doubted:
             self.next_seconds_between_status_checks = first
+        elif self._doubted:
+            self.next_seconds_between_status_checks = min(first, _LONGEST)
         else:
             longer = self.next_seconds_between_status_checks + 10
             self.next_seconds_between_status_checks = max(first, min(longer, _LONGEST))

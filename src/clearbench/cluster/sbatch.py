@@ -32,7 +32,7 @@ class Sbatch:
         self._numbers = itertools.count(1)
         self._last = threading.local()
         self._change = threading.Condition()
-        self._stopped = False
+        self.stopped = False
 
     @property
     def refused(self) -> tuple[Refusal, str] | None:
@@ -45,7 +45,7 @@ class Sbatch:
 
     def stop(self) -> None:
         """Let nothing wait or be submitted any more."""
-        self._stopped = True
+        self.stopped = True
         self.wake()
 
     def wake(self) -> None:
@@ -62,7 +62,7 @@ class Sbatch:
         self.refused = None
         while True:
             done = self._call(call, script)
-            if done.returncode == 0 or self._stopped:
+            if done.returncode == 0 or self.stopped:
                 return done
             kind, why = refusal(done.stderr), gist(done.stderr)
             if kind is Refusal.FULL and not shared(done.stderr):
@@ -75,7 +75,7 @@ class Sbatch:
             taken = None
             while taken is None:
                 self._wait(wait)
-                if self._stopped:
+                if self.stopped:
                     return done
                 wait = min(2 * wait, _LONGEST)
                 taken = self._taken(mark)
@@ -84,9 +84,9 @@ class Sbatch:
 
     def _call(self, call: str, script: str | None) -> subprocess.CompletedProcess[str]:
         with self._one_at_a_time:
-            while not self._stopped and (left := self._next - time.monotonic()) > 0:
+            while not self.stopped and (left := self._next - time.monotonic()) > 0:
                 self._wait(left)
-            if self._stopped:
+            if self.stopped:
                 return subprocess.CompletedProcess(call, 1, "", "the run was stopped")
             try:
                 return subprocess.run(
@@ -102,7 +102,7 @@ class Sbatch:
 
     def _wait(self, seconds: float) -> None:
         with self._change:
-            if not self._stopped:
+            if not self.stopped:
                 self._change.wait(seconds)
 
     def _taken(self, mark: str) -> str | None:
