@@ -134,9 +134,9 @@ class Cluster:
             assert time.monotonic() < deadline, self._logs()
             time.sleep(0.2)
 
-    def start_controller(self) -> None:
-        """Start the controller; a restarted one goes on from its saved state."""
-        self._run("slurmctld")
+    def start_controller(self, *options: str) -> None:
+        """Start the controller; a restarted one goes on from its saved state, unless told `-c`."""
+        self._run("slurmctld", *options)
 
     def stop_controller(self) -> None:
         """Stop the controller as an administrator would."""
@@ -213,8 +213,8 @@ class Cluster:
         (self.folder / "munge.socket").symlink_to(folder / "socket")
         (self.folder / "munged.pid").symlink_to(folder / "munged.pid")
 
-    def _run(self, daemon: str) -> None:
-        subprocess.run([daemon], check=True, timeout=30)
+    def _run(self, daemon: str, *options: str) -> None:
+        subprocess.run([daemon, *options], check=True, timeout=30)
 
     def _stop(self, daemon: str) -> None:
         path = self.folder / f"{daemon}.pid"

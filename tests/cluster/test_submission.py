@@ -1,5 +1,6 @@
 """What becomes of jobs that SLURM refuses, never starts, throws out or cannot be asked about."""
 
+import json
 import os
 import re
 import shutil
@@ -17,31 +18,35 @@ from .cluster import USER, Cluster, wait_until
 
 # A job goes on at once where one of its name was started before, and otherwise as `first` says.
 SNAKEFILE = """
+import json
+
 from clearbench.cluster.ends import ends
 from clearbench.config.site import Site
 from clearbench.workflow.process import use_own_executor
 
+JOBS = json.loads(open("jobs.json").read())
+
 localrules: all, gate
 
 onerror:
-    for path in sorted(config["jobs"]):
+    for path in sorted(JOBS):
         print("ends", path, ends(path))
 
 def before(wildcards):
     # As the rules of a suite do, once Snakemake knows where its jobs run.
     if workflow.is_main_process:
         use_own_executor(workflow, Site(submit_pause=0.5))
-    return config["jobs"][f"{wildcards.partition}/{wildcards.name}"].get("after", [])
+    return JOBS[f"{wildcards.partition}/{wildcards.name}"].get("after", [])
 
 def of(key, default):
     def value(wildcards, attempt):
-        job = config["jobs"][f"{wildcards.partition}/{wildcards.name}"]
+        job = JOBS[f"{wildcards.partition}/{wildcards.name}"]
         return job.get(key, default) if attempt == 1 else job.get("again", {}).get(key, default)
     return value
 
 rule all:
     default_target: True
-    input: list(config["jobs"])
+    input: list(JOBS)
 
 rule gate:
     output: "gate"
@@ -92,12 +97,13 @@ class Run:
         (folder / "bin").mkdir()
 
     def start(self, *options: str) -> None:
+        (self.folder / "jobs.json").write_text(json.dumps(self.jobs))
         subprocess.run(["chown", "-R", f"{USER}:", str(self.folder)], check=True)
         path = f"PATH={self.folder}/bin:{self.cluster.venv}/bin:/usr/bin:/bin"
-        words = ["env", path, "snakemake", *OPTIONS, *QUICK, *options, "--config"]
+        words = ["env", path, "snakemake", *OPTIONS, *QUICK, *options]
         with (self.folder / "output").open("wb") as output:
             self.process = subprocess.Popen(
-                self.cluster.command(self.folder, *words, f"jobs={self.jobs}"),
+                self.cluster.command(self.folder, *words),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
@@ -189,14 +195,13 @@ def test_a_job_that_is_thrown_out_or_never_starts_is_a_failed_attempt_and_no_end
     assert trial.ends("nope/a") == "REFUSED, REFUSED"
     assert re.search(r"SLURM job \d+ ended as PREEMPTED: another job took its place; ", output)
     assert re.search(r"SLURM job \d+ would never have started \(PartitionTimeLimit\): it ", output)
-    assert "Invalid partition name specified" in output
+    assert "SLURM takes no such job (invalid partition specified: nope; Invalid par" in output
     assert cluster.jobs() == []
 
 
 def test_submission_waits_for_the_controller_and_for_a_limit_and_loses_no_attempt(run, cluster):
     asleep = {"first": "until [ -e wake ]; do sleep 0.2; done", "runtime": 6}
-    rest = {f"cpu__c{i}": {"after": ["cpu/b"]} for i in range(2)}
-    trial = run(cpu__a=asleep, cpu__b={"after": ["gate"]}, **rest)
+    trial = run(cpu__a=asleep, cpu__b={"after": ["gate"]})
     # One that SLURM took, and could not say so, must not run twice.
     (trial.folder / "bin/sbatch").write_text(LOSES_ITS_FIRST_ANSWER)
     (trial.folder / "bin/sbatch").chmod(0o755)
@@ -235,3 +240,18 @@ def test_a_run_that_waits_to_submit_can_be_stopped(run, cluster):
     trial.wait_until(lambda: "SLURM takes no more jobs" in trial.output())
     os.killpg(trial.process.pid, signal.SIGINT)
     assert trial.wait(20) == 1, trial.output()
+
+
+def test_what_slurm_forgets_is_done_if_it_was_made_and_otherwise_a_failed_attempt(run, cluster):
+    wakes = {"first": "until [ -e wake ]; do sleep 0.2; done", "runtime": 6}
+    trial = run(cpu__a={"first": "sleep 300", "runtime": 6}, cpu__b=wakes)
+    trial.start()
+    trial.wait_until(lambda: trial.has("cpu/a.seen") and trial.has("cpu/b.seen"))
+    cluster.stop_controller()
+    (trial.folder / "wake").touch()
+    trial.wait_until(lambda: trial.has("cpu/b"))
+    cluster.start_controller("-c")
+    assert trial.wait() == 1, trial.output()
+    assert trial.ends("cpu/a") == "GONE"
+    assert trial.ends("cpu/b") == ""
+    assert "is gone: SLURM no longer knows it" in trial.output()

@@ -66,9 +66,17 @@ def test_what_will_not_pass_fails_at_once(words):
     assert refusal(words) is Refusal.FINAL
 
 
-def test_the_line_that_says_why_stands_alone():
-    assert gist(f"{FAILS}Invalid qos specification\n") == "Invalid qos specification"
-    assert gist("") == "it says nothing"
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (f"{FAILS}Invalid qos specification\n", "Invalid qos specification"),
+        (f"sbatch: error: no such memory\n{FAILS}Not available", "no such memory; Not available"),
+        ("sbatch: unrecognized option '-x'\nTry this", "sbatch: unrecognized option '-x'"),
+        ("", "it says nothing"),
+    ],
+)
+def test_a_refusal_is_told_in_one_line(words, why):
+    assert gist(words) == why
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import snakemake_executor_plugin_slurm as plugin
+from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 
 from clearbench.cluster.ends import note
 from clearbench.cluster.sbatch import Sbatch, Subprocess
 from clearbench.cluster.slurm import ask
 from clearbench.cluster.words import FAILED, Refusal, never
+from clearbench.config.site import SITE
 from clearbench.errors import UserError
 from clearbench.jobs.state import out_of_time
 
@@ -27,7 +29,11 @@ _LONGEST = 40.0
 _AGAIN = 600.0
 """Seconds after which it is told anew that SLURM lets the run wait."""
 
-GONE = "GONE"
+_ARRAY = "Part of failed array"
+_REFUSED = ("SLURM sbatch failed", _ARRAY)
+"""How the plugin begins to tell that sbatch did not take a job."""
+
+_GONE = "GONE"
 
 
 class Executor(plugin.Executor):
@@ -60,14 +66,30 @@ class Executor(plugin.Executor):
         job_info.aux["before"] = _stamps(job_info.job)
         super().report_job_submission(job_info, register_job)
 
+    def run_job(self, job: Any) -> None:
+        """Submit a job, in one of the threads for it."""
+        try:
+            super().run_job(job)
+        except Exception as error:
+            # Of a job of several the plugin fails to tell, and would so wait for it for ever.
+            why = error.__context__ or error
+            self._report_job_error_threadsafe(SubmittedJobInfo(job), f"Not submitted: {why}. ")
+
     def _report_job_error_threadsafe(self, job_info: Any, msg: str) -> None:
-        """Report a job that was not submitted, by SLURM's own words."""
-        if self._sbatch.full and msg.startswith("Part of failed array"):
-            # A whole array may be more than is ever allowed at a time.
-            self.run_job(job_info.job)
+        """Report a job that was not submitted."""
+        if self._sbatch.stopped:
             return
+        refused = self._sbatch.refused
+        if refused is not None and msg.startswith(_REFUSED):
+            kind, why = refused
+            if kind is Refusal.FULL and msg.startswith(_ARRAY):
+                # A whole array may be more than is ever allowed at a time.
+                self.run_job(job_info.job)
+                # The plugin tells of its other jobs next.
+                self._sbatch.refused = refused
+                return
+            msg = f"{kind.value} ({why}); change what {SITE} or the model's file asks for. "
         note(_outputs(job_info.job), "REFUSED")
-        msg = msg.partition("\n    sbatch call:")[0] + " "
         self._tell_of_group(job_info, msg)
         super()._report_job_error_threadsafe(job_info, msg)
 
@@ -88,8 +110,9 @@ class Executor(plugin.Executor):
                 ended = True
         if ended:
             self._sbatch.wake()
-        if ended or self._doubted:
             self.next_seconds_between_status_checks = first
+        elif self._doubted:
+            self.next_seconds_between_status_checks = min(first, _LONGEST)
         else:
             longer = self.next_seconds_between_status_checks + 10
             self.next_seconds_between_status_checks = max(first, min(longer, _LONGEST))
@@ -108,11 +131,11 @@ class Executor(plugin.Executor):
     def _goes_on(self, job: Any, jobs: dict[str, tuple[str, str]], doubts: dict[str, str]) -> bool:
         """Whether a job may still do what it is to do; reported where not."""
         number = job.external_jobid
-        state, reason = jobs.get(number, (GONE, ""))
+        state, reason = jobs.get(number, (_GONE, ""))
         if state == "COMPLETED":
             return self._succeed(job)
         hopeless = never(state, reason)
-        if not hopeless and state not in (GONE, "PREEMPTED"):
+        if not hopeless and state not in (_GONE, "PREEMPTED"):
             if state not in FAILED:
                 return True
             return self._fail(job, state, f"ended as {state}: {FAILED[state]}")
@@ -147,7 +170,7 @@ class Executor(plugin.Executor):
             return self._fail(job, state, f"ended as {state}: {FAILED[state]}")
         return self._fail(
             job,
-            GONE,
+            _GONE,
             "is gone: SLURM no longer knows it, and it has not made what it was to make; if this"
             " goes on, ask an administrator for MinJobAge of slurm.conf, or accounting",
         )

@@ -22,8 +22,7 @@ Tell = Callable[[Refusal, str], None]
 class Sbatch:
     """Calls of sbatch for the run of a name.
 
-    `pause` are seconds from the end of a call to the next one, `tell` is told why one waits; `full`
-    says whether the last call of this thread met a limit of jobs.
+    `pause` are seconds from the end of a call to the next one, `tell` is told why one waits.
     """
 
     def __init__(self, name: Callable[[], str], pause: float, tell: Tell):
@@ -33,15 +32,20 @@ class Sbatch:
         self._numbers = itertools.count(1)
         self._last = threading.local()
         self._change = threading.Condition()
-        self._stopped = False
+        self.stopped = False
 
     @property
-    def full(self) -> bool:
-        return getattr(self._last, "refusal", None) is Refusal.FULL
+    def refused(self) -> tuple[Refusal, str] | None:
+        """How and why the last call of this thread was refused for good; None if it was not."""
+        return getattr(self._last, "refusal", None)
+
+    @refused.setter
+    def refused(self, refusal: tuple[Refusal, str] | None) -> None:
+        self._last.refusal = refusal
 
     def stop(self) -> None:
         """Let nothing wait or be submitted any more."""
-        self._stopped = True
+        self.stopped = True
         self.wake()
 
     def wake(self) -> None:
@@ -55,22 +59,23 @@ class Sbatch:
         mark = f":{next(self._numbers)}"
         call = re.sub(r"--comment (?:'[^']*'|\S+)", lambda found: found[0] + mark, call, count=1)
         wait, alone = _FIRST, 0
+        self.refused = None
         while True:
             done = self._call(call, script)
-            self._last.refusal = None
-            if done.returncode == 0 or self._stopped:
+            if done.returncode == 0 or self.stopped:
                 return done
-            self._last.refusal = kind = refusal(done.stderr)
+            kind, why = refusal(done.stderr), gist(done.stderr)
             if kind is Refusal.FULL and not shared(done.stderr):
                 # Twice, for the last one may have ended after SLURM refused this one.
                 alone = alone + 1 if self._none_of_mine() else 0
             if kind is Refusal.FINAL or alone > 1:
+                self.refused = kind, why
                 return done
-            self._tell(kind, gist(done.stderr))
+            self._tell(kind, why)
             taken = None
             while taken is None:
                 self._wait(wait)
-                if self._stopped:
+                if self.stopped:
                     return done
                 wait = min(2 * wait, _LONGEST)
                 taken = self._taken(mark)
@@ -79,20 +84,25 @@ class Sbatch:
 
     def _call(self, call: str, script: str | None) -> subprocess.CompletedProcess[str]:
         with self._one_at_a_time:
-            while not self._stopped and (left := self._next - time.monotonic()) > 0:
+            while not self.stopped and (left := self._next - time.monotonic()) > 0:
                 self._wait(left)
-            if self._stopped:
+            if self.stopped:
                 return subprocess.CompletedProcess(call, 1, "", "the run was stopped")
             try:
                 return subprocess.run(
-                    call, shell=True, text=True, input=script, capture_output=True, check=False
+                    call,
+                    shell=True,
+                    text=True,
+                    input=script or "",
+                    capture_output=True,
+                    check=False,
                 )
             finally:
                 self._next = time.monotonic() + self._pause
 
     def _wait(self, seconds: float) -> None:
         with self._change:
-            if not self._stopped:
+            if not self.stopped:
                 self._change.wait(seconds)
 
     def _taken(self, mark: str) -> str | None:

@@ -48,12 +48,14 @@ def shared(words: str) -> bool:
 
 
 def gist(words: str) -> str:
-    """The line of sbatch's words that says why, without what stands before it in all of them."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    if not lines:
-        return "it says nothing"
-    told = next((line for line in lines if _FULL.search(line)), lines[-1])
-    return re.sub(r"^\w+: (error|fatal): (Batch job submission failed: )?", "", told)
+    """Why sbatch failed, of all that it said."""
+    limit = _FULL.search(words)
+    if limit is not None:
+        return limit[0]
+    lines = [line.strip() for line in words.splitlines() if line.strip()] or ["it says nothing"]
+    errors = [line for line in lines if re.search(r"\b(error|fatal): ", line)] or lines[:1]
+    began = r"^\w+: (error|fatal): (Batch job submission failed: )?"
+    return "; ".join(re.sub(began, "", line) for line in errors)
 
 
 FAILED = {

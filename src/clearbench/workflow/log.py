@@ -8,6 +8,9 @@ from snakemake_interface_logger_plugins.common import LogEvent
 
 _STOPPING = "Terminating processes on user request"
 _WRAPPED = re.compile(r"^InputFunctionException in rule .*?WorkflowError:\n\s*(.*?)\n", re.S)
+_ARRAY = "SLURM sbatch failed for array job submission"
+"""Said with all commands of the array, and again of each of its jobs that then fails."""
+
 _FAILED = "At least one job did not complete successfully."
 _STOPPED = "clearbench: stopped by you; what is done stays, and the same command goes on from there"
 
@@ -32,4 +35,6 @@ class Brief(logging.Filter):
             record.msg = _STOPPED
         if wrapped := _WRAPPED.match(message):
             record.msg = f"WorkflowError:\n{wrapped[1]}"
+        if message.startswith(_ARRAY):
+            return False
         return f"{CalledProcessError.__name__} in file " not in message
