@@ -1,8 +1,7 @@
 """Jobs that SLURM ends go on where they were: what is done twice is counted step by step.
 
-Four cells are unlearned in the image, by steps of half a second, and none gets the time that it
-needs. One is put back into the queue, one is cancelled, and one is killed with all that it is made
-of.
+Of four cells that are unlearned in the image, one needs more time than any job gets, one is put
+back into the queue, one is cancelled, and one is killed with all that it is made of.
 """
 
 import json
@@ -20,15 +19,16 @@ from .cluster import wait_until
 LINE = "        self._steps += 1\n"
 PATCH = (
     LINE
-    + """        if "unlearn" in str(self._path):
-            time.sleep(0.5 if "SLURM_JOB_ID" in __import__("os").environ else 0)
-            with open(f"steps/{'-'.join(self._path.parts[3:5])}", "a") as file:
+    + """        if "unlearn" in str(self._path) and "SLURM_JOB_ID" in __import__("os").environ:
+            name = "-".join(self._path.parts[3:5])
+            time.sleep(2.2 if name == "retain_ft-text" else 0.5)
+            with open(f"steps/{name}", "a") as file:
                 print(self._steps, file=file)
 """
 )
-"""Each step takes half a second at least, and leaves its number in the file of its cell."""
+"""Each step of a SLURM job takes its time, and leaves its number in the file of its cell."""
 
-CELLS = ["retain_ft-text", "retain_ft-both", "npo-text", "npo-both"]
+CELLS = ["retain_ft-text", "npo-both", "retain_ft-both", "npo-text"]
 TARGETS = [
     f"results/suite/unlearn/{name.replace('-', '/')}/forget10/seed0/manifest.json" for name in CELLS
 ]
@@ -80,35 +80,37 @@ def twice(bench, name: str) -> int:
 def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, cluster):
     running = slow.start(*PROFILE, *TARGETS)
 
-    def meet(name: str) -> str:
-        """The job of a cell that has done some steps since it was started last."""
-        before = len(steps(slow, name))
-        wait_until(lambda: len(steps(slow, name)) >= before + 5)
+    out_of_time, requeued, cancelled, killed = CELLS
+    ahead = {
+        requeued: ["scontrol", "requeue"],
+        cancelled: ["scancel"],
+        killed: ["scancel", "--signal=KILL", "--full"],
+    }
+    while ahead:
+        wait_until(lambda: any(len(steps(slow, name)) >= 5 for name in ahead))
+        name = next(name for name in ahead if len(steps(slow, name)) >= 5)
         (number,) = slow.jobs_of(*name.split("-"))
-        return number
-
-    requeued, cancelled, killed = "npo-both", "retain_ft-both", "npo-text"
-    number = meet(requeued)
-    cluster.ask("scontrol", "requeue", number)
-    cluster.ask("scancel", meet(cancelled))
-    cluster.ask("scancel", "--signal=KILL", "--full", meet(killed))
+        cluster.ask(*ahead.pop(name), number)
     assert running.wait(timeout=900) == 0, slow.output() + slow.logs()
 
     redone = {name: twice(slow, name) for name in CELLS}
-    # A save is done a second after the last one at the latest, and takes less than a step.
+    # They are saved once a second.
     assert redone.pop(killed) <= 4
     assert set(redone.values()) == {0}, redone
     records = {cell: record(slow, cell) for cell in CELLS}
     assert records[requeued]["slurm"]["restarts"] == 1
-    # Of what has to be made in three times a minute, nothing is lost between them.
-    assert all(record["resumed_at_steps"] for record in records.values())
-    assert max(len(record["resumed_at_steps"]) for record in records.values()) >= 2
-    assert all(record["slurm"]["time_limit"] == "1:00" for record in records.values())
-    cell = folder(slow, requeued).relative_to(slow.results())
-    log = (slow.results() / "logs" / f"{cell}.log").read_text()
-    assert log.count("== 20") == 1 + len(records[requeued]["resumed_at_steps"])
-    assert "ended by SIGTERM after step" in log
-    assert "ended ahead of its time limit after step" in log
+    attempts = {name: 1 + len(record["resumed_at_steps"]) for name, record in records.items()}
+    assert attempts[out_of_time] >= 3
+    assert records[out_of_time]["slurm"]["time_limit"] == "1:00"
+    assert min(attempts.values()) >= 2
+    for name, told in (
+        (requeued, "ended by SIGTERM"),
+        (out_of_time, "ended ahead of its time limit"),
+    ):
+        cell = folder(slow, name).relative_to(slow.results())
+        log = (slow.results() / "logs" / f"{cell}.log").read_text()
+        assert log.count("== 20") == attempts[name]
+        assert f"{told} after step" in log
 
     before = {name: digests(slow, name) for name in CELLS}
     for name in CELLS:
