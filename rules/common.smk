@@ -14,12 +14,12 @@ container: suite.image
 
 
 # A signal that asks a job to end goes to all of its processes: its shell waits for what it has started,
-# and what the job still says gets into its log. Snakemake removes the log of the attempt before; its
-# other name keeps it, and each attempt adds to it.
+# and what the job still says gets into its log. Snakemake removes that before the next attempt; the file
+# beside it keeps what all have said.
 shell.prefix(
-    r"""set -euo pipefail; trap : TERM; logged() {{ local all="${{1%/*}}/.${{1##*/}}";
-printf '== %(%F %T %z)T on %s\n' -1 "$HOSTNAME" >> "$all"; ln -f -- "$all" "$1" || cp -- "$all" "$1";
-(trap '' HUP INT TERM; exec tee -a -- "$1" >&2); }}; """
+    r"""set -euo pipefail; trap : TERM; logged() {{ local all="${{1%.log}}.attempts";
+printf '== %(%F %T %z)T on %s\n' -1 "$HOSTNAME" >> "$all";
+(trap '' HUP INT TERM; exec tee -a -- "$1" "$all" >&2); }}; """
 )
 
 

@@ -159,6 +159,13 @@ class Cluster:
         for name in _FILES:
             (SYSTEM / name).unlink(missing_ok=True)
 
+    def kill(self, job: str) -> None:
+        """Kill all processes of a running job, as when its node goes down."""
+        lines = self.ask("scontrol", "listpids", job).splitlines()[1:]
+        for number in {int(line.split()[0]) for line in lines}:
+            with suppress(ProcessLookupError):
+                os.kill(number, signal.SIGKILL)
+
     def jobs(self) -> list[str]:
         """The ids of all jobs that are pending, running or ending."""
         return self.ask("squeue", "--noheader", "--format=%i").split()
