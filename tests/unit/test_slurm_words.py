@@ -2,7 +2,7 @@
 
 import pytest
 
-from clearbench.cluster.words import FAILED, Refusal, gist, never, refusal, shared
+from clearbench.cluster.words import FAILED, Refusal, gist, lacked_memory, never, refusal, shared
 
 FAILS = "sbatch: error: Batch job submission failed: "
 POLICY = (
@@ -118,3 +118,29 @@ def test_a_job_that_never_starts_is_known(state, reason):
 def test_a_job_that_waits_its_turn_is_left_alone(state, reason):
     assert never(state, reason) is None
     assert state not in FAILED
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "slurmstepd-localhost: error: StepId=22.0 exceeded memory limit (3 > 2), being killed",
+        "slurmstepd-node1: error: Exceeded job memory limit",
+        "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=22.0. Some of your processes may"
+        " have been killed by the cgroup out-of-memory handler.",
+        "slurmstepd: error: Detected 2 oom_kill events in StepId=7.batch.",
+    ],
+)
+def test_a_job_that_lacked_memory_is_known_by_its_log(line):
+    assert lacked_memory(f"loss 1.2\n{line}\nTerminated\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB",
+        "resources: mem_mb=3000, runtime=2",
+        "slurmstepd: error: *** JOB 22 ON node1 CANCELLED AT 2026-11-30T07:45:08 ***",
+    ],
+)
+def test_what_else_a_log_says_of_memory_and_of_ends_is_no_lack_of_it(line):
+    assert not lacked_memory(f"{line}\n")

@@ -18,7 +18,7 @@ from snakemake_interface_executor_plugins.executors.base import SubmittedJobInfo
 from clearbench.cluster.ends import note
 from clearbench.cluster.sbatch import Sbatch, Subprocess
 from clearbench.cluster.slurm import ask
-from clearbench.cluster.words import FAILED, Refusal, never
+from clearbench.cluster.words import FAILED, Refusal, lacked_memory, never
 from clearbench.config.site import SITE
 from clearbench.errors import UserError
 from clearbench.jobs.state import out_of_time
@@ -183,10 +183,13 @@ class Executor(plugin.Executor):
         return False
 
     def _fail(self, job: Any, end: str, what: str) -> bool:
+        log = job.aux["slurm_logfile"]
+        if end in ("FAILED", "CANCELLED") and lacked_memory(_end_of(log)):
+            end = "OUT_OF_MEMORY"
+            what = f"ended as {end}: {FAILED[end]}"
         note(_outputs(job.job), end)
         if any(out_of_time(Path(output).parent) for output in _outputs(job.job)):
             what = "saved what it has done and ended, ahead of its time limit"
-        log = job.aux["slurm_logfile"]
         # Snakemake adds a sentence of its own.
         msg = f"SLURM job {job.external_jobid} {what}. "
         self._tell_of_group(job, msg)
@@ -237,6 +240,14 @@ class Executor(plugin.Executor):
                 f"clearbench: jobs were not cancelled ({error}); when SLURM answers again, type:"
                 f" scancel --name={self.run_uuid}"
             )
+
+
+def _end_of(log: Path) -> str:
+    """The last lines of a job's log; empty where it can't be read."""
+    try:
+        return log.read_text(encoding="utf-8", errors="replace")[-10_000:]
+    except OSError:
+        return ""
 
 
 def _outputs(job: Any) -> list[str]:

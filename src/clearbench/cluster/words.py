@@ -72,6 +72,17 @@ FAILED = {
 }
 """The states of jobs that have ended and are not done, and what they mean."""
 
+_MEMORY = re.compile(r"slurmstepd\S* error: .*(exceeded (job )?memory limit|oom[-_ ]kill)", re.I)
+
+
+def lacked_memory(log: str) -> bool:
+    """Whether SLURM says in a job's log that the job had too little memory.
+
+    Where memory is not watched by cgroups, its state does not tell.
+    """
+    return _MEMORY.search(log) is not None
+
+
 _LESS = "ask for less (`resources:` in the model's file) or name another partition, account or QOS"
 _HELD = "it is held until an administrator releases it; ask why"
 _NEVER = {
