@@ -115,6 +115,6 @@ def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, 
     before = {name: digests(slow, name) for name in CELLS}
     for name in CELLS:
         shutil.rmtree(folder(slow, name))
-    undisturbed = slow.snakemake("--cores", "2", *SAME_IMAGE, *TARGETS)
+    undisturbed = slow.snakemake("--cores", "2", *TARGETS, *SAME_IMAGE)
     assert undisturbed.status == 0, undisturbed.output
     assert {name: digests(slow, name) for name in CELLS} == before
