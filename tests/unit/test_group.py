@@ -21,8 +21,9 @@ from clearbench.jobs import environment, packages
 from clearbench.jobs.artifacts import read_manifest
 from clearbench.jobs.interruption import Interrupted
 from clearbench.jobs.job import Job
+from clearbench.jobs.pace import SAVE_SECONDS
 from clearbench.jobs.record import read_record
-from clearbench.jobs.state import VARIABLE, state_folder
+from clearbench.jobs.state import state_folder
 from clearbench.workflow.rights import check_folder, check_notes, check_outputs
 from clearbench.workflow.troubles import told
 from synthetic import names, put_artifact
@@ -82,7 +83,7 @@ def train(out: Path, source: Path, stop_at: int | None = None, **settings: float
 @pytest.fixture
 def tree(shared, monkeypatch) -> Path:
     """A results tree of Anna's with what the jobs start from."""
-    monkeypatch.setenv(VARIABLE, "0")
+    monkeypatch.setenv(SAVE_SECONDS, "0")
     # What is imported late is imported now, for the interpreter may lie in a folder of root alone.
     train(shared / "first", put_artifact(shared / "given", {"a": "alpha"}))
     with user(ANNA):
@@ -220,6 +221,8 @@ def test_a_run_that_may_not_write_says_so_before_it_starts(shared, monkeypatch):
         put_artifact(Path(output).parent, {"a": "alpha"})
         Path(log).parent.mkdir(parents=True)
         Path(log).touch()
+        attempts = Path(log).with_suffix(".attempts")
+        attempts.touch()
         Path(".snakemake/iocache").mkdir(parents=True)
         Path(".snakemake/iocache/latest.pkl").touch()
 
@@ -242,6 +245,7 @@ def test_a_run_that_may_not_write_says_so_before_it_starts(shared, monkeypatch):
         f"{score}/cell": "score/cell: cannot be written (Permission denied); it",
         output: f"{output}: cannot be written (Permission denied); it",
         log: f"{log}: cannot be written (Permission denied); it",
+        str(attempts): f"{attempts}: cannot be written (Permission denied); it",
     }.items():
         before = Path(name).stat().st_mode
         Path(name).chmod(before & ~0o022)

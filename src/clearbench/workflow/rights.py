@@ -5,7 +5,7 @@ the job has done its work.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -32,14 +32,16 @@ def check_notes() -> None:
         _check(path)
 
 
-def check_outputs(outputs: Iterable[str], logs: Iterable[str], only_looks: bool) -> None:
+def check_outputs(outputs: Iterable[str], logs: Collection[str], only_looks: bool) -> None:
     """Raise WorkflowError for the first file that is to be written, and may not be.
 
     Of what is not there, a run that `only_looks` says what would be made.
     """
     if only_looks:
         outputs, logs = [path for path in outputs if Path(path).exists()], []
-    for name in (*outputs, *logs):
+    # The rules keep beside each log what all attempts said.
+    beside = [str(Path(log).with_suffix(".attempts")) for log in logs]
+    for name in (*outputs, *logs, *beside):
         _check(Path(name).parent)
         _check(Path(name))
 
