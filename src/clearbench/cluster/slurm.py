@@ -62,13 +62,10 @@ def grant(attempt: int) -> dict[str, str | int | None] | None:
     if job is None:
         return None
     restarts = int(os.environ.get("SLURM_RESTART_COUNT") or 0)
-    number, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
-    array = f"{number}_{task}" if number and task else None
+    array = _array()
     given = dict.fromkeys(("memory", "time_limit", "start"))
     with suppress(UserError, ValueError):
-        # By its number alone, a task may be told with all others of its array.
-        asked = ("squeue", "--noheader", f"--job={array or job}", "--format=%m|%l|%S")
-        given = dict(zip(given, ask(*asked, seconds=10).strip().split("|"), strict=True))
+        given = dict(zip(given, _told(array or job, "%m|%l|%S").split("|"), strict=True))
     return {"job": job, "array": array, "attempt": attempt, "restarts": restarts, **given}
 
 
@@ -85,9 +82,18 @@ def time_limit() -> float | None:
     if told.isdecimal():
         return float(told)
     with suppress(UserError, ValueError):
-        answer = ask("squeue", "--noheader", f"--job={job}", "--format=%e", seconds=10)
-        return datetime.fromisoformat(answer.strip()).timestamp()
+        return datetime.fromisoformat(_told(_array() or job, "%e")).timestamp()
     return None
+
+
+def _array() -> str | None:
+    """The task of an array that this process is, by whose number alone all may be told."""
+    number, task = (os.environ.get(f"SLURM_ARRAY_{name}_ID") for name in ("JOB", "TASK"))
+    return f"{number}_{task}" if number and task else None
+
+
+def _told(job: str, form: str) -> str:
+    return ask("squeue", "--noheader", f"--job={job}", f"--format={form}", seconds=10).strip()
 
 
 def submission(site: Site, need: Need) -> Sequence[str]:
