@@ -50,8 +50,8 @@ CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 GresTypes=gpu
 NodeName=localhost NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=16000 Gres=gpu:1 Feature=fast \
   State=UNKNOWN
-PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP
-PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP
+PartitionName=cpu Nodes=ALL Default=YES MaxTime=INFINITE DefMemPerCPU=500 State=UP PreemptMode=OFF
+PartitionName=gpu Nodes=ALL MaxTime=60 DefMemPerCPU=500 State=UP PreemptMode=OFF
 PartitionName=short Nodes=ALL MaxTime=1 DefMemPerCPU=500 State=UP
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
