@@ -5,6 +5,7 @@ job has ended, and what is done when the run is stopped is decided here.
 """
 
 import asyncio
+import os
 import shlex
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -275,5 +276,7 @@ def take_place(chosen: Any, pause: float) -> None:
 
     A plugin of our own would have a name of its own, and options that no manual of Snakemake has.
     """
+    # What a job said before SLURM put it back into the queue stays in its log.
+    os.environ.setdefault("SBATCH_OPEN_MODE", "append")
     Executor.pause = pause
     chosen.executor = Executor

@@ -134,8 +134,6 @@ class Site(Strict):
 
     def _extra(self) -> Iterator[str]:
         """The options of sbatch for which the executor has no resource."""
-        # What a job said before SLURM put it back into the queue stays in its log.
-        yield "--open-mode=append"
         if self.reservation:
             yield f"--reservation={self.reservation}"
         if self.mail:
