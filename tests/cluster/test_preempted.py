@@ -19,14 +19,19 @@ from .cluster import wait_until
 LINE = "        self._steps += 1\n"
 PATCH = (
     LINE
-    + """        if "unlearn" in str(self._path) and "SLURM_JOB_ID" in __import__("os").environ:
+    + """        end = __import__("os").environ.get("CLEARBENCH_DEADLINE")
+        if end and "unlearn" in str(self._path):
             name = "-".join(self._path.parts[3:5])
-            time.sleep(2 if name == "retain_ft-text" else 0.5)
+            waits = name == "retain_ft-text" and self._steps in (5, 10)
+            time.sleep(max(0.5, waits * (float(end) - time.time() - 6)))
             with open(f"steps/{name}", "a") as file:
                 print(self._steps, file=file)
 """
 )
-"""Each step of a SLURM job takes its time, and leaves its number in the file of its cell."""
+"""Each step of a SLURM job takes its time, and leaves its number in the file of its cell.
+
+One cell waits for the end of its time twice.
+"""
 
 CELLS = ["retain_ft-text", "npo-both", "retain_ft-both", "npo-text"]
 TARGETS = [
@@ -45,10 +50,14 @@ def slow(fresh):
     assert text.count(LINE) == 1
     path.write_text(text.replace(LINE, PATCH))
     (fresh.folder / "steps").mkdir()
-    fresh.resources(unlearn={"mem_mb": 2000, "minutes": 1})
-    fresh.write_site(max_minutes=1)
+    fresh.resources(unlearn={"mem_mb": 2000, "minutes": 2})
     fresh.write(unlearn=LONGER)
     fresh.give()
+    original = "results/suite/original/seed0/manifest.json"
+    done = fresh.snakemake("--cores", "2", original, *SAME_IMAGE)
+    assert done.status == 0, done.output
+    # However often a job is tried again.
+    fresh.write_site(max_minutes=2)
     return fresh
 
 
@@ -98,10 +107,9 @@ def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, 
     assert redone.pop(killed) <= 10
     assert set(redone.values()) == {0}, redone
     records = {cell: record(slow, cell) for cell in CELLS}
-    assert records[requeued]["slurm"]["restarts"] == 1
     attempts = {name: 1 + len(record["resumed_at_steps"]) for name, record in records.items()}
     assert attempts[out_of_time] >= 3
-    assert records[out_of_time]["slurm"]["time_limit"] == "1:00"
+    assert records[out_of_time]["slurm"]["time_limit"] == "2:00"
     assert min(attempts.values()) >= 2
     for name, told in (
         (requeued, "ended by SIGTERM"),
