@@ -48,7 +48,7 @@ def test_a_model_that_says_nothing_gets_a_gpu_for_its_stages_and_no_other(mini):
 @pytest.mark.parametrize("stage", STAGES)
 def test_memory_and_time_double_where_nobody_tells_the_cause(mini, stage):
     for name in ("mem_mb", "runtime"):
-        amount = mini.resources(stage, stage)[name]
+        amount = mini.resources(stage)[name]
         first, second, third = (amount({}, attempt) for attempt in (1, 2, 3))
         assert 0 < 4 * first == 2 * second == third
 

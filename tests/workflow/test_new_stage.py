@@ -62,7 +62,7 @@ rule relearn:
     log:
         suite.log("relearn/{row}/{modality}/forget{size}/seed{seed}"),
     resources:
-        **suite.resources("relearn"),
+        **suite.resources("relearn", "relearn/{row}/{modality}/forget{size}/seed{seed}"),
     params:
         command=suite.command("relearn/{row}/{modality}/forget{size}/seed{seed}"),
     shell:

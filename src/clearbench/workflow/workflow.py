@@ -149,10 +149,11 @@ class Workflow:
             )
         return None
 
-    def resources(self, stage: str, pattern: str) -> dict[str, Any]:
+    def resources(self, stage: str, pattern: str = "") -> dict[str, Any]:
         """The resources of a stage's jobs, as keywords of a rule's `resources`.
 
-        `pattern` is the name of what they make, with the rule's wildcards.
+        `pattern` is the name of what they make, with the rule's wildcards; without it, nobody knows
+        how an attempt ended, and the next one gets more of everything.
         """
         need = self.suite.model.need(stage)
         try:
