@@ -9,7 +9,7 @@ from clearbench.cluster.doctor.inside import examine as examine_inside
 from clearbench.cluster.doctor.login import examine
 from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.cluster.doctor.storage import Asked
-from clearbench.cluster.slurm import grant, left_behind, time_limit
+from clearbench.cluster.slurm import end_time, grant, left_behind
 from clearbench.config.site import Site
 from clearbench.errors import UserError
 from clearbench.suite.load import load_suite
@@ -82,17 +82,17 @@ def test_a_job_knows_when_slurm_will_end_it(tmp_path, monkeypatch, told, end):
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     for name in ("JOB_ID", "JOB_END_TIME"):
         monkeypatch.delenv(f"SLURM_{name}", raising=False)
-    assert time_limit() is None
+    assert end_time() is None
     for name, value in {"JOB_ID": "9", "ARRAY_JOB_ID": "7", "ARRAY_TASK_ID": "3"}.items():
         monkeypatch.setenv(f"SLURM_{name}", value)
-    assert time_limit() is None
+    assert end_time() is None
     (tmp_path / "squeue").write_text(
         f"#!/bin/sh\ncase $2 in --job=7_3) ;; *) echo 'N/A' ;; esac\necho '{told}'\n"
     )
     (tmp_path / "squeue").chmod(0o755)
-    assert time_limit() == end
+    assert end_time() == end
     monkeypatch.setenv("SLURM_JOB_END_TIME", "1704164645")
-    assert time_limit() == 1704164645
+    assert end_time() == 1704164645
 
 
 def test_data_that_cannot_be_seen_from_the_image_is_named(tmp_path, monkeypatch):

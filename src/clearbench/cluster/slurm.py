@@ -69,7 +69,7 @@ def grant(attempt: int) -> dict[str, str | int | None] | None:
     return {"job": job, "array": array, "attempt": attempt, "restarts": restarts, **given}
 
 
-def time_limit() -> float | None:
+def end_time() -> float | None:
     """When SLURM ends the job that this process is of, in seconds since 1970; None without limit.
 
     None as well outside of a job, and where SLURM doesn't answer.

@@ -8,7 +8,7 @@ from typing import Any
 from snakemake.settings.types import DeploymentMethod, RerunTrigger
 
 from clearbench.cluster.shell import prepare
-from clearbench.cluster.slurm import grant, time_limit
+from clearbench.cluster.slurm import end_time, grant
 from clearbench.config.site import Site, choose_kernels, enter
 from clearbench.jobs.checkout import CHECKOUT, checkout
 from clearbench.jobs.environment import PROMISE, SLURM, check_image, image_digest
@@ -44,7 +44,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
         os.environ[SLURM] = json.dumps(grant(snakemake.execution_settings.attempt))
-        os.environ[DEADLINE] = str(time_limit() or "")
+        os.environ[DEADLINE] = str(end_time() or "")
     choose_kernels()
     if not in_image(snakemake):
         return
