@@ -30,6 +30,9 @@ SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
 SUITES := mini mini-full mini-noise mini-published mini-sweep mini-tradeoff mini-vision tofu
 
+# A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
+unexport PYTHONDONTWRITEBYTECODE
+
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 

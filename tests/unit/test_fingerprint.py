@@ -21,9 +21,9 @@ PACKAGE = Path(clearbench.__file__).parent
 class Copy:
     """A copy of the package, fingerprinted by its own code in a process of its own."""
 
-    def __init__(self, folder, last):
+    def __init__(self, folder, last, package=PACKAGE):
         self.root, self.last = folder / "clearbench", last
-        shutil.copytree(PACKAGE, self.root, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, self.root)
 
     def fingerprints(self):
         code = """
@@ -76,13 +76,15 @@ class Copy:
 
 @pytest.fixture(scope="module")
 def unedited(tmp_path_factory):
-    """The fingerprints of the package as it is, wherever a copy of it lies."""
-    return Copy(tmp_path_factory.mktemp("unedited"), {}).fingerprints()
+    """The package as it is, which has been asked once."""
+    copy = Copy(tmp_path_factory.mktemp("unedited"), {})
+    copy.changed()
+    return copy
 
 
 @pytest.fixture
 def code(tmp_path, unedited):
-    return Copy(tmp_path, unedited)
+    return Copy(tmp_path, unedited.last, unedited.root)
 
 
 def test_comments_docstrings_and_layout_rerun_nothing(code):

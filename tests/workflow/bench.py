@@ -112,14 +112,14 @@ class Bench:
     def with_own_code(self) -> "Bench":
         """The same with a copy of the package, for a test that edits code."""
         src = self.folder / "src"
-        shutil.copytree(self.src, src, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+        shutil.copytree(self.src, src, ignore=shutil.ignore_patterns("*.egg-info"))
         return replace(self, src=src)
 
     def files(self) -> dict[Path, bytes]:
         """All files of the package and the workflow, with what they hold."""
         parts = (self.src / "clearbench", *(self.folder / name for name in ("rules", "config")))
         paths = [self.folder / "Snakefile", *(path for part in parts for path in part.rglob("*.*"))]
-        files = (path for path in paths if path.is_file() and path.suffix != ".pyc")
+        files = (path for path in paths if path.is_file() and path.parent.name != "__pycache__")
         return {path: path.read_bytes() for path in files}
 
     def edit(self, path: str, old: str, new: str) -> None:

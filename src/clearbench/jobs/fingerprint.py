@@ -17,9 +17,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from clearbench.jobs.syntax import canonical_tree
+from clearbench import plugins
+from clearbench.jobs import remembered, syntax
 from clearbench.plugins import (
     PACKAGE,
     imported_by,
@@ -96,15 +98,33 @@ def _module(name: str) -> tuple[str, frozenset[str]]:
     if path.suffix != ".py":
         # Another package may be compiled.
         return hashlib.sha256(source).hexdigest()[:_DIGITS], frozenset()
-    try:
-        tree = ast.parse(source, filename=str(path))
-    except (SyntaxError, ValueError) as error:
-        raise mistake(name, str(path), 1, "", error) from error
-    named = {module for node in ast.walk(tree) for module in imported_by(node, name)}
+    key = remembered.key_of(name.encode(), path.name.encode(), source, _reader())
+    kept = remembered.recall(path, key)
+    if kept is None:
+        kept = _read(name, path, source)
+        remembered.keep(path, key, kept)
+    digest, named = kept
     imported = {module for module in named if path_of(module)}
     # A package's __init__ runs when anything inside it is imported.
     parent = name.rpartition(".")[0]
     if path_of(parent):
         imported.add(parent)
-    digest = hashlib.sha256(canonical_tree(tree).encode()).hexdigest()
-    return digest[:_DIGITS], frozenset(imported)
+    return digest, frozenset(imported)
+
+
+def _read(name: str, path: Path, source: bytes) -> tuple[str, list[str]]:
+    """The hash of a source's syntax tree, and what its imports name, modules or not."""
+    try:
+        tree = ast.parse(source, filename=str(path))
+    except (SyntaxError, ValueError) as error:
+        raise mistake(name, str(path), 1, "", error) from error
+    named = {module for node in ast.walk(tree) for module in imported_by(node, name)}
+    digest = hashlib.sha256(syntax.canonical_tree(tree).encode()).hexdigest()
+    return digest[:_DIGITS], sorted(named)
+
+
+@cache
+def _reader() -> bytes:
+    """The code that reads a source, as it is on disk: what other code has read counts no more."""
+    files = (__file__, syntax.__file__, plugins.__file__)
+    return b"".join(Path(file).read_bytes() for file in files)
