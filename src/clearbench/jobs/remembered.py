@@ -6,12 +6,12 @@ Where it can't be written or read, time is lost and nothing else.
 """
 
 import json
-import os
 import sys
 from contextlib import suppress
 from hashlib import sha256
 from importlib.util import cache_from_source
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 
@@ -34,7 +34,8 @@ def keep(source: Path, key: str, value: Any) -> None:
     if sys.dont_write_bytecode:
         return
     place = _place(source)
-    written = place.with_name(f"{place.name}.{os.getpid()}")
+    # Processes of several machines and containers may have one number.
+    written = place.with_name(f"{place.name}.{token_hex(8)}")
     with suppress(OSError):
         place.parent.mkdir(parents=True, exist_ok=True)
         written.write_text(json.dumps({"key": key, "value": value}), encoding="utf-8")
