@@ -74,8 +74,8 @@ def test_a_cluster_without_a_free_node_is_told_so(without_gpu, cluster):
     cluster.ask("scancel", *cluster.jobs())
     cluster.wait_for_no_jobs()
     assert done.status == 1
-    limit = "warn  time limit of partition gpu: 01:00:00; SLURM never starts the last attempt of "
-    assert f"\n{limit}generate (90 minutes), dataset" in done.output
+    limit = "\nwarn  time limit of partition gpu: 01:00:00; SLURM holds back and the run cancels"
+    assert f"{limit} the last attempt of generate (90 minutes), dataset" in done.output
     line = done.output.splitlines()[-1]
     assert line.startswith("FAIL  node: SLURM gave none: ")
     assert "--wait" in line

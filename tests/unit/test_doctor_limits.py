@@ -89,7 +89,7 @@ def test_a_cluster_with_all_that_a_run_needs_has_no_warning():
         (
             "12:00:00",
             "NO",
-            "warn  12:00:00; SLURM never starts the last attempt of unlearn (960 mi",
+            "warn  12:00:00; SLURM holds back and the run cancels the last attempt ",
         ),
         (
             "12:00:00",

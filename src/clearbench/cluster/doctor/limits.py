@@ -59,7 +59,7 @@ def _time(
     if not beyond:
         return Finding(what, f"{text}, enough for every attempt")
     enforced = slurm.config.get("EnforcePartLimits", "NO") != "NO"
-    then = "sbatch refuses" if enforced else "SLURM never starts"
+    then = "sbatch refuses" if enforced else "SLURM holds back and the run cancels"
     return Finding(
         what,
         f"{text}; {then} the last attempt of {', '.join(beyond)}",
