@@ -109,7 +109,8 @@ def read_description(plugin: Plugin) -> Description:
                 if parameter is None:
                     text = (
                         f"parameter {name}: give it a default and a type: {', '.join(_TYPES)}; of"
-                        " numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt, le"
+                        " numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt,"
+                        " le; of texts with choices, as Literal['sum', 'mean']"
                     )
                     raise wrong(source, node.lineno, text)
                 kind, default, ranges[name] = parameter
