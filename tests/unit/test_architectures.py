@@ -28,7 +28,7 @@ from clearbench.jobs.record import read_record
 from clearbench.metrics.score import SCORES
 from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
-from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, png
+from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, parameters_of, png
 
 TRAINING = {"epochs": 1, "batch_size": 3, "lr": 1e-3}
 # Of an architecture whose paper trains all weights, both ways.
@@ -138,7 +138,7 @@ def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored
 ):
     use, root = shared(architecture, weights)
     dataset = datasets[use.domain]
-    parameters = {"layer": 1} if method.startswith("rmu") else {}
+    parameters = parameters_of(method)
     settings = UnlearnSettings(
         model=use, parameters=parameters, training=Unlearning(**TRAINING, weights=weights)
     )
