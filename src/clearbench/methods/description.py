@@ -55,7 +55,7 @@ class Description:
                 raise UserError(f"{name}: {value} is not a finite number")
             choices = self.ranges[name].choices
             if choices and value not in choices:
-                raise UserError(f"{name}: {value}: {unknown(value, choices)}")
+                raise UserError(f"{name}: {value}: {unknown(str(value), choices)}")
             if value not in self.ranges[name]:
                 raise UserError(f"{name}: {value} is out of range; allowed: {self.ranges[name]}")
 
