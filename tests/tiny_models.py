@@ -4,6 +4,7 @@ import io
 
 from PIL import Image
 
+from clearbench import methods
 from clearbench.config.files import Build, Tokenizer
 from clearbench.data.refusals import REFUSALS
 from clearbench.models.build import build_tokenizer
@@ -183,3 +184,9 @@ def png(shade: int, size: tuple[int, int] = (32, 32)) -> bytes:
     image = Image.linear_gradient("L").rotate(shade).resize(size).convert("RGB")
     image.save(file, "PNG")
     return file.getvalue()
+
+
+def parameters_of(key: str) -> dict[str, int]:
+    """What a method has to be told of a model of two layers."""
+    layer = methods.describe(key).layer
+    return {layer: 1} if layer else {}

@@ -2,7 +2,7 @@
 
 A file of this package is named for its key; another installed package names its own by entry
 points of the groups `clearbench.methods`, `clearbench.metrics`, `clearbench.layouts` and
-`clearbench.tables`, as `simnpo = "my_package.simnpo"`. Files are looked up without importing
+`clearbench.tables`, as `tnpo = "my_package.tnpo"`. Files are looked up without importing
 anything. A mistake in one is told in one line.
 """
 

@@ -28,11 +28,17 @@ from clearbench.jobs.record import read_record
 from clearbench.metrics.score import SCORES
 from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
-from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, png
+from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, parameters_of, png
 
 TRAINING = {"epochs": 1, "batch_size": 3, "lr": 1e-3}
 # Of an architecture whose paper trains all weights, both ways.
 METHODS = [key for key in methods.available() if "text" in methods.describe(key).domains]
+OF_EACH_READING = ("npo", "dpo", "rmu", "sku", "kl@published")
+"""Methods that differ in what they read of an architecture, which is all that it can do otherwise.
+
+Both models' likelihoods of one answer; several answers behind one prompt; a layer's states; many
+answers, of an update that is negated; and every position of batches that are padded on the left.
+"""
 WAYS = [*((name, "lora") for name in BUILDS), ("qwen2_vl", "full")]
 
 
@@ -131,14 +137,18 @@ def test_a_base_tells_how_long_the_answers_are_that_are_generated(shared, archit
     assert of_gold["longer_answers"] == longer(of_base["answer_tokens"]["10"], 3) > 0
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("architecture", "weights"), WAYS)
-def test_a_cell_of_every_architecture_and_method_is_trained_evaluated_and_scored(
+CELLS = [(*way, method) for way in WAYS for method in OF_EACH_READING]
+CELLS += [("llava", "lora", method) for method in METHODS if method not in OF_EACH_READING]
+"""Each architecture with a method of each reading, and one of both kinds of inputs with all."""
+
+
+@pytest.mark.parametrize(("architecture", "weights", "method"), CELLS)
+def test_a_cell_of_every_architecture_and_of_every_method_is_trained_evaluated_and_scored(
     shared, datasets, architecture, weights, method
 ):
     use, root = shared(architecture, weights)
     dataset = datasets[use.domain]
-    parameters = {"layer": 1} if method.startswith("rmu") else {}
+    parameters = parameters_of(method)
     settings = UnlearnSettings(
         model=use, parameters=parameters, training=Unlearning(**TRAINING, weights=weights)
     )

@@ -57,6 +57,16 @@ def test_the_losses_on_the_page_are_those_of_the_fixture():
     }
 
 
+def test_the_losses_of_later_methods_on_the_page_are_those_of_the_fixture():
+    case = json.loads((DATA / "losses.json").read_text())["later"][1]
+    found = {name: (paper, code) for name, paper, code, _ in rows("Losses of later methods")}
+    names = {"undial (β = 10)": "undial_forget@beta10.0", "pdu": "pdu_forget"}
+    assert found == {
+        name: (f"{case['paper'][value]:.3f}", f"{case['code'][value]:.3f}")
+        for name, value in names.items()
+    }
+
+
 def test_the_metrics_on_the_page_are_those_of_the_logs():
     full, gold = (
         [r for group in tofu_records(tofu_log(model)).values() for r in group]

@@ -54,6 +54,7 @@ from clearbench.training.face_views import FaceSets
 from clearbench.training.faces import MARGIN, am_softmax, train_faces
 from clearbench.training.shadows import known_to, membership, rings, train_shadows
 from clearbench.training.unlearn import Unlearner
+from tiny_models import parameters_of
 
 CPU = torch.device("cpu")
 RESNET = {
@@ -578,8 +579,8 @@ def test_a_step_on_faces_has_one_gradient_however_it_is_split(store, pixels, mon
         sets = face_sets(store, pixels)
         model = fresh(sets.persons)
         model.fixed_statistics = True
-        parameters = {"layer": 1, "steering": 2.0} if key == "rmu" else {}
-        method = methods.create(key, parameters)
+        parameters = {"steering": 2.0} if key == "rmu" else {}
+        method = methods.create(key, {**parameters_of(key), **parameters})
         training = Unlearning(
             epochs=2, batch_size=batch_size, accumulation=accumulation, lr=1e-6, weights="full"
         )

@@ -188,7 +188,8 @@ def test_a_variant_of_a_method_and_the_method_touch_each_others_cells_only_by_wh
     code.edit("methods/published/idk.py", "student.idk", "student.forget")
     assert code.changed() == {"idk@published"}
     code.edit("methods/published/base.py", "p - q", "q - p")
-    shared = {f"{name}@published" for name in ("kl", "llmu", "npo", "scrub", "sku")}
+    names = ("kl", "llmu", "npo", "pdu", "scrub", "sku", "undial")
+    shared = {f"{name}@published" for name in names}
     assert code.changed() == shared
 
 

@@ -10,7 +10,7 @@ from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.evaluate import check_room
-from clearbench.methods.batches import FORGET, IDK, RETAIN, Batch
+from clearbench.methods.batches import FORGET, IDK, RETAIN, RETAIN_IDK, Batch
 from clearbench.models.build import build_processor
 from clearbench.models.encoding import Encoder
 from clearbench.training.lengths import check_lengths
@@ -40,7 +40,7 @@ def longest_drawn(sets, asked):
     return max(
         len(example.ids)
         for seed in range(60)
-        for example in sets.batches(everyone, [], seed)._step.examples(asked)
+        for example in sets.batches(everyone, everyone, seed)._step.examples(asked)
     )
 
 
@@ -48,6 +48,7 @@ def longest_drawn(sets, asked):
     ("asked", "as_published", "told"),
     [
         (IDK, False, "a refusal"),
+        (RETAIN_IDK, False, "a refusal"),
         (Batch("mismatched", 3), False, "the answer of "),
         (Batch("mismatched", 3), True, "the answer of "),
     ],
@@ -65,7 +66,8 @@ def test_an_answer_that_may_be_drawn_and_has_no_room_is_refused_before_training(
         check_lengths(sets, {FORGET, RETAIN, asked}, longest - 1)
     assert f"has {longest} tokens with {told}" in str(caught.value)
     assert f"the model has {longest - 1} positions" in str(caught.value)
-    assert any(f"forget set: {sample.id}: " in str(caught.value) for sample in sets.forget)
+    part = "retain" if asked == RETAIN_IDK else "forget"
+    assert any(f"{part} set: {sample.id}: " in str(caught.value) for sample in sets.forget)
 
 
 def test_refusals_that_are_never_given_need_no_room(sets):
@@ -85,16 +87,17 @@ def test_a_method_whose_questions_cant_be_read_off_is_told_at_the_step(sets):
 
 
 def test_every_method_that_trains_on_drawn_answers_is_known_to():
-    drawn = {"idk", "mismatched"}
+    drawn = {"idk", "retain_idk", "mismatched"}
     found = {
         key: {batch.name for batch in methods.describe(key).reads({}).student} & drawn
         for key in methods.available()
         if "text" in methods.describe(key).domains
     }
     drawing = {key.partition("@")[0] for key, names in found.items() if names}
-    assert drawing == {"dpo", "idk", "llmu", "sku"}
+    assert drawing == {"dpo", "flat", "idk", "idk_ap", "llmu", "sku"}
     assert found["sku"] == {"mismatched"}
     assert found["dpo"] == {"idk"}
+    assert found["idk_ap"] == {"idk", "retain_idk"}
 
 
 def test_the_longest_refusal_is_among_those_that_are_tried(sets):

@@ -1,20 +1,24 @@
 """Methods against loss values computed elsewhere, and against what their files declare."""
 
 import json
+import math
 import re
 from dataclasses import fields
 from types import SimpleNamespace
+from typing import Literal, get_args, get_origin
 
 import pytest
 import torch
 
 from clearbench import methods
 from clearbench.errors import UserError
+from clearbench.methods.base import Constraint
 from clearbench.methods.batches import FORGET, IDK
 from clearbench.methods.published.base import divergence
 from clearbench.methods.published.rmu import directions
 from clearbench.methods.rmu import direction
 from clearbench.models.answers import Answers, log_likelihood
+from clearbench.training.dual import Dual
 from clearbench.training.model_view import ModelView
 from installed import forgotten, install  # noqa: F401
 from published import DATA
@@ -44,7 +48,40 @@ PUBLISHED_PARITY = [
 ]
 """Variants with what CLEAR's code computes, on refusals that it does not lose there."""
 
+FORGET_ALONE = {"forget_weight": 1.0, "retain_weight": 0.0}
+"""Weights that leave the forget term of a loss."""
+
+LATER_PARITY = [
+    ("retain_ft", {}, "retain_nll"),
+    ("simnpo", FORGET_ALONE, "simnpo_forget@beta4.5,delta0.0"),
+    ("simnpo", {**FORGET_ALONE, "beta": 2.5, "delta": 0.5}, "simnpo_forget@beta2.5,delta0.5"),
+    ("simnpo", {**FORGET_ALONE, "beta": 1.0}, "simnpo_forget@beta1.0,delta0.0"),
+    ("simnpo", {}, "simnpo@beta4.5,delta0,gamma0.125,alpha1"),
+    ("undial", {"beta": 1.0}, "undial_forget@beta1.0"),
+    ("undial", {}, "undial_forget@beta10.0"),
+    ("wga", FORGET_ALONE, "wga_forget@beta1.0"),
+    ("wga", {**FORGET_ALONE, "beta": 5.0}, "wga_forget@beta5.0"),
+    ("satimp", FORGET_ALONE, "satimp_forget@beta1=5,beta2=1"),
+    ("ceu", {"ignored_tokens": 0}, "ceu@ignore_first0"),
+    ("ceu", {}, "ceu@ignore_first1"),
+    ("pdu", FORGET_ALONE, "pdu_forget"),
+    (
+        "dpo",
+        {"beta": 0.1, "idk_weight": 0.0, "preference_weight": 20.0},
+        "preference@beta0.1 (2/beta scaled, as open-unlearning)",
+    ),
+]
+"""The same of later methods, whose values stand in cases of their own."""
+
+LATER_PUBLISHED_PARITY = [
+    ("undial@published", {"beta": 1.0}, "undial_forget@beta1.0"),
+    ("undial@published", {}, "undial_forget@beta10.0"),
+    ("pdu@published", FORGET_ALONE, "pdu_forget"),
+]
+"""Variants with what open-unlearning computes, where it can: of undial not on few words."""
+
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
+FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector"}
 """Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
@@ -85,6 +122,10 @@ class LogitsView:
     def idk(self):
         return self._answers["idk"]
 
+    @property
+    def retain_idk(self):
+        return self._answers["retain_idk"]
+
     def mismatched(self, k):
         assert k * self.forget.size == self._answers["mismatched"].size
         return self._answers["mismatched"]
@@ -109,8 +150,13 @@ class WholeStates:
 
 
 @pytest.fixture(scope="session")
-def cases():
-    return json.loads((DATA / "losses.json").read_text())["cases"]
+def data():
+    return json.loads((DATA / "losses.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def cases(data):
+    return data["cases"]
 
 
 def doubles(logits):
@@ -119,7 +165,8 @@ def doubles(logits):
 
 def assert_parity(cases, column, key, parameters, name):
     method = methods.create(key, parameters)
-    assert len(cases) > 1
+    cases = [case for case in cases if name in case[column]]
+    assert cases
     for case in cases:
         student, reference = (
             LogitsView(doubles(case[f"{model}_logits"]), case["labels"])
@@ -140,8 +187,28 @@ def test_loss_as_published_is_what_the_published_code_computes(cases, key, param
     assert_parity(cases, "official_code", key, parameters, name)
 
 
+@pytest.mark.parametrize(("key", "parameters", "name"), LATER_PARITY)
+def test_loss_of_a_later_method_is_the_one_of_its_paper(data, key, parameters, name):
+    assert_parity(data["later"], "paper", key, parameters, name)
+
+
+@pytest.mark.parametrize(("key", "parameters", "name"), LATER_PUBLISHED_PARITY)
+def test_loss_of_a_later_method_as_published_is_what_open_unlearning_computes(
+    data, key, parameters, name
+):
+    assert_parity(data["later"], "code", key, parameters, name)
+
+
+def test_every_value_of_the_later_cases_is_held(data):
+    columns = {"paper": LATER_PARITY, "code": LATER_PUBLISHED_PARITY}
+    for column, parity in columns.items():
+        there = {name for case in data["later"] for name in case[column]}
+        assert there == {name for _, _, name in parity}
+
+
 def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
-    covered = {key for key, _, _ in PARITY + PUBLISHED_PARITY}
+    later = LATER_PARITY + LATER_PUBLISHED_PARITY
+    covered = {key for key, _, _ in PARITY + PUBLISHED_PARITY + later}
     assert covered == set(methods.available()) - FORMULAS
 
 
@@ -338,12 +405,228 @@ def test_sparsity_adds_the_norm_of_all_weights_to_the_loss_of_the_retain_set():
     assert loss == pytest.approx(torch.log(torch.tensor(2.0)).item() + 0.6)
 
 
+def repeated(answers_logits, times):
+    """Logits whose answers have each token so many times over, and the labels of token 0."""
+    logits = answers_logits.repeat_interleave(times, dim=1)
+    # The last position predicts nothing.
+    logits = torch.cat([logits, logits[:, -1:]], 1)
+    labels = torch.zeros(logits.shape[:2], dtype=torch.long)
+    labels[:, 0] = -100
+    return Answers.from_logits(logits, labels)
+
+
+def test_simnpo_does_not_see_how_long_an_answer_is(drawn):
+    student, reference = drawn
+    logits = torch.randn(2, 3, 9, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    method = methods.create("simnpo", {})
+    once, twice = (
+        method.loss(SimpleNamespace(forget=repeated(logits, n), retain=student.retain), reference)
+        for n in (1, 2)
+    )
+    assert once.item() == pytest.approx(twice.item(), rel=1e-12)
+    certain = SimpleNamespace(forget=costing(0.0, 0.0), retain=student.retain)
+    loss = methods.create("simnpo", FORGET_ALONE).loss(certain, reference)
+    assert loss.item() == pytest.approx(2 / 4.5 * math.log(2))
+
+
+@pytest.mark.parametrize("key", ["simnpo", "wga", "satimp", "ceu", "undial", "flat", "pdu"])
+def test_a_step_downhill_of_a_forget_term_makes_the_forget_answers_less_likely(key):
+    """Of answers that the model is nearly sure of, where all that is said otherwise is alike."""
+    weight = torch.tensor([[2.0, 0.3, -0.2]], dtype=torch.float64, requires_grad=True)
+    forget = Answers.from_logits(weight.expand(2, 3, 3), torch.tensor([[-100, 0, 0], [-100, 0, 0]]))
+    refused = Answers.from_logits(
+        weight.detach().expand(2, 3, 3), torch.tensor([[-100, 1, 1], [-100, 1, 1]])
+    )
+    view = SimpleNamespace(forget=forget, idk=refused, retain=costing(1, 1))
+    original = SimpleNamespace(
+        forget=Answers(lambda: forget.project().detach(), *fields_of(forget))
+    )
+    names = methods.describe(key).parameters
+    alone = {name: value for name, value in FORGET_ALONE.items() if name in names}
+    loss = methods.create(key, alone).loss(view, original)
+    (slope,) = torch.autograd.grad(loss, weight)
+    stepped = (weight - 0.1 * slope).log_softmax(-1)[0, 0]
+    assert stepped < weight.log_softmax(-1)[0, 0]
+
+
+def fields_of(answers):
+    return answers.labels, answers.sample, answers.size
+
+
+LABELS = torch.tensor([[-100, 3, 1, 0, 2], [-100, -100, -100, 1, 4]])
+"""Answers of four tokens and of two."""
+
+
+def forgetting():
+    """Logits (B, T, V) of forget answers that a gradient is asked of, and a view of them."""
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 5, 7, generator=generator, dtype=torch.float64).requires_grad_()
+    return logits, LogitsView({"forget": logits}, {"forget": LABELS})
+
+
+@pytest.mark.parametrize("beta", [0.0, 1e3])
+def test_undial_holds_the_original_where_nothing_is_lowered_and_forbids_the_token_at_last(beta):
+    logits, view = forgetting()
+    original = LogitsView({"forget": logits.detach()}, {"forget": LABELS})
+    loss = methods.create("undial", {"beta": beta}).loss(view, original)
+    (slope,) = torch.autograd.grad(loss, logits)
+    if beta == 0:
+        assert slope.abs().max() < 1e-15
+        return
+    # The gradient is p - q, and q is 0 at the true token.
+    forget = view.forget
+    p = forget.token_log_likelihood.exp() / len(forget.labels)
+    assert torch.allclose(slope[forget.sample, forget.position, forget.labels], p)
+
+
+def test_weighted_ascents_are_those_that_their_weights_make_of_gradient_ascent():
+    logits, view = forgetting()
+    view = SimpleNamespace(forget=view.forget, retain=costing(1))
+    plain = -methods.create("ga", {}).loss(view, view)
+    for key, weights in (
+        ("wga", {"beta": 0.0}),
+        ("satimp", {"saturation": 0.0, "importance": 0.0}),
+    ):
+        loss = methods.create(key, {**FORGET_ALONE, **weights}).loss(view, view)
+        assert loss.item() == pytest.approx(-plain.item(), rel=1e-12)
+    for key, weight in (("wga", lambda p: p), ("satimp", lambda p: p**5 * (1 - p))):
+        loss = methods.create(key, FORGET_ALONE).loss(view, view)
+        (slope,) = torch.autograd.grad(loss, logits, retain_graph=True)
+        # No gradient through the weight: that of -CE, a token at a time.
+        p = view.forget.token_log_likelihood.detach().exp()
+        tokens = (weight(p) * view.forget.token_log_likelihood).mean()
+        assert torch.allclose(slope, torch.autograd.grad(tokens, logits, retain_graph=True)[0])
+
+
+def test_ceu_takes_short_answers_whole_and_leaves_out_the_first_tokens_of_others():
+    _, view = forgetting()
+    said, labels = view.forget.log_probabilities, view.forget.labels
+    costs = []
+    for row, label in zip(said, labels, strict=True):
+        others = row.exp().index_fill(0, label, 0.0)
+        costs.append(-(others / others.sum() * row).sum().item())
+    # Of answers of four and two tokens.
+    for ignored, counted in (
+        (0, costs),
+        (1, [*costs[1:4], costs[5]]),
+        (2, [*costs[2:4], *costs[4:]]),
+    ):
+        loss = methods.create("ceu", {"ignored_tokens": ignored}).loss(view, view)
+        assert loss.item() == pytest.approx(sum(counted) / len(counted), rel=1e-12)
+
+
+F_OF_EQUAL = {
+    "total_variation": lambda p: 0.0,
+    "kl": lambda p: math.exp(p - 1) - p,
+    "pearson": lambda p: p**2 / 4,
+    "jensen_shannon": lambda p: 2 * math.log(math.cosh(p / 2)),
+}
+
+
+@pytest.mark.parametrize("divergence", F_OF_EQUAL)
+def test_flat_parts_refusals_from_answers_by_a_divergence(divergence):
+    method = methods.create("flat", {"divergence": divergence})
+    # p = 0.5 and 0.2 a token; of equal answers what the divergence has of nothing to part.
+    forget, refused = costing(math.log(2), math.log(5)), costing(math.log(4), math.log(5))
+    equal = method.loss(SimpleNamespace(forget=forget, idk=forget), None).item()
+    expected = sum(map(F_OF_EQUAL[divergence], (0.5, 0.2))) / 2
+    assert equal == pytest.approx(expected, abs=1e-12)
+    assert equal >= 0
+    activation = {"total_variation": lambda p: math.tanh(p) / 2}.get(divergence, lambda p: p)
+    if divergence == "jensen_shannon":
+        activation = lambda p: math.log(2 / (1 + math.exp(-p)))  # noqa: E731
+    loss = method.loss(SimpleNamespace(forget=forget, idk=refused), None).item()
+    # The second question's answers are equal; of the first, the refusal has 0.25 in place of 0.5.
+    assert loss - equal == pytest.approx((activation(0.5) - activation(0.25)) / 2, abs=1e-12)
+
+
+def test_flat_names_the_divergences_that_there_are():
+    with pytest.raises(UserError, match=r"^divergence: hellinger: unknown; allowed: total_v"):
+        methods.create("flat", {"divergence": "hellinger"})
+
+
+def test_me_gd_is_how_far_the_forget_answers_are_from_uniform(drawn):
+    student, reference = drawn
+    said = student.forget.log_probabilities
+    uniform = torch.full_like(said, 1 / 9)
+    apart = (uniform * (uniform.log() - said)).sum(-1).mean()
+    loss = methods.create("me_gd", {"forget_weight": 0.3}).loss(student, reference)
+    assert loss.item() == pytest.approx(0.3 * apart.item() + nll(student.retain).item(), rel=1e-12)
+    flat = SimpleNamespace(forget=costing(math.log(2)), retain=costing(0))
+    assert methods.create("me_gd", {}).loss(flat, None).item() == pytest.approx(0, abs=1e-12)
+
+
+def test_idk_ap_refuses_and_prefers_the_retain_answers_to_refusals():
+    # A retain question's answer costs 1 a token, its refusal 3, of three tokens each.
+    view = SimpleNamespace(idk=costing(2, 2), retain=costing(1, 5), retain_idk=costing(3, 5))
+    loss = methods.create("idk_ap", {"beta": 0.5}).loss(view, None)
+    preferred = [math.log(1 + math.exp(-0.5 * apart)) for apart in (6, 0)]
+    assert loss.item() == pytest.approx(2 + sum(preferred) / 2 / 0.5)
+
+
+def test_adaptive_rmu_steers_a_state_by_its_own_length():
+    generator = torch.Generator().manual_seed(1)
+    forget, original, retain, before = (torch.randn(3, 6, generator=generator) for _ in range(4))
+    method = methods.create("adaptive_rmu", {"scale": 4.0, "alpha": 0.5})
+    loss = method.loss(States(7, forget, retain), States(7, original, before))
+    targets = 4 * original.norm(dim=1)[:, None] * direction(6, 7)
+    steered = (forget - targets).square().sum(1).mean()
+    held = (retain - before).square().sum(1).mean()
+    assert loss.item() == pytest.approx((steered + 0.5 * held).item(), rel=1e-5)
+    # Of states of one length it is rmu.
+    unit = torch.nn.functional.normalize(original, dim=1)
+    plain = methods.create("rmu", {"steering": 4.0, "alpha": 0.5})
+    views = States(7, forget, retain), States(7, unit, before)
+    assert method.loss(*views).item() == pytest.approx(plain.loss(*views).item(), rel=1e-5)
+
+
+def test_task_vector_learns_the_forget_set_and_negates_by_its_scale(drawn):
+    calls = []
+    trainer = SimpleNamespace(minimise=calls.append, negate_update=calls.append)
+    method = methods.create("task_vector", {"scale": 0.4})
+    method.unlearn(trainer)
+    assert calls == [method.loss, 0.4]
+    assert method.loss(*drawn).item() == pytest.approx(nll(drawn[0].forget).item())
+
+
+def test_pdu_is_its_margin_and_what_the_retain_set_is_above_its_bound(drawn):
+    student, reference = drawn
+    method = methods.create("pdu", {"bound": 0.7, "forget_weight": 0.2, "retain_weight": 3.0})
+    logits = student.forget.project()
+    margins = (logits.amax(-1) - logits.mean(-1)).square().mean()
+    expected = 0.2 * margins + 3 * (nll(student.retain) - 0.7)
+    assert method.loss(student, reference).item() == pytest.approx(expected.item(), rel=1e-12)
+
+
+def test_a_dual_variable_rises_while_a_bound_is_broken_and_falls_to_no_less_than_zero():
+    violations = iter([1.0, 0.5, -0.25, -9.0, 2.0])
+    bound = Constraint(lambda *_: torch.tensor(next(violations)), weight=2.0, rate=0.5, warmup=0.2)
+    dual = Dual(bound, 5)
+    loss = dual.added_to(lambda *_: torch.tensor(10.0))
+    found = []
+    for done in range(1, 6):
+        value = loss(None, None).item()
+        dual.end_step([dual.take()], done)
+        found.append((value, dual.value))
+    # The first of five steps is the warm-up.
+    assert found == [(12.0, 2.0), (11.0, 2.25), (9.4375, 2.125), (-9.125, 0.0), (10.0, 1.0)]
+
+
+@pytest.mark.parametrize(("as_published", "moved"), [(False, 3.0), (True, 1.5)])
+def test_a_dual_variable_moves_by_the_shares_of_a_steps_batches_or_by_their_mean(
+    as_published, moved
+):
+    dual = Dual(Constraint(None, weight=0.0, rate=1.0), 1, as_published)
+    dual.end_step([1.0, 2.0], 1)
+    assert dual.value == moved
+
+
 @pytest.mark.parametrize("key", methods.available())
 def test_description_read_without_running_the_file_is_that_of_the_class(key):
     method, description = methods.create(key, {}), methods.describe(key)
     of_class = {field.name: (field.type, field.default) for field in fields(method)}
     of_class = {
-        name: (getattr(kind, "__origin__", kind).__name__, default)
+        name: ("str" if get_origin(kind) is Literal else kind.__origin__.__name__, default)
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
@@ -383,9 +666,14 @@ def test_parameter_of_a_wrong_type_is_refused(key, name, kind):
 def test_every_number_of_a_method_has_a_range_that_its_type_holds_and_values_are_held_to(key):
     description = methods.describe(key)
     for field in fields(methods.create(key, {})):
-        bounds = description.ranges[field.name].bounds
+        range_ = description.ranges[field.name]
+        if range_.choices:
+            assert get_args(field.type) == range_.choices
+            continue
+        bounds = range_.bounds
         (given,) = field.type.__metadata__
-        assert {name: getattr(found, name) for found in given.metadata for name in bounds} == bounds
+        known = ((found, name) for found in given.metadata for name in bounds)
+        assert {n: getattr(found, n) for found, n in known if hasattr(found, n)} == bounds
         (below,) = [
             bound - (name == "ge") for name, bound in bounds.items() if name in ("gt", "ge")
         ]
@@ -414,6 +702,7 @@ def read_file(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("declared", "kind", "range_"),
     [
+        ("mean: Literal['sum', 'mean'] = 'sum'", "str", "sum, mean"),
         ("share: Annotated[float, Field(ge=0, lt=1)] = 0.5", "float", ">= 0, < 1"),
         ("count: Annotated[int, Field(gt=-1, le=3)] = 0", "int", "> -1, <= 3"),
         ("weight: float = 1.0", "float", ""),
@@ -435,6 +724,8 @@ def test_a_range_is_optional_and_read_as_it_is_written(read_file, declared, kind
         ("beta: Annotated[list, Field(gt=0)] = []", "beta: give it a default and a type: int, "),
         ("beta: Annotated[float, Field(gt=0)]", "beta: give it a default and a type: int, float"),
         ("beta: float = 1", None),
+        ("mean: Literal['sum', 1] = 'sum'", "mean: give it a default and a type: int, float"),
+        ("mean: Literal['sum', 'mean'] = 'max'", "mean: max: unknown; allowed: sum, mean"),
         ("beta: int = 1.5", "beta: 1.5 is not of type int"),
         ("beta: float = math.pi", "beta: give it a default and a type: int, float"),
     ],

@@ -9,7 +9,7 @@ from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.refusals import REFUSALS
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
-from clearbench.methods.batches import IDK, Batch
+from clearbench.methods.batches import IDK, RETAIN_IDK, Batch
 from clearbench.training.face_views import FaceSets
 from clearbench.training.views import Sets
 
@@ -100,6 +100,17 @@ def test_a_refusal_that_is_the_answer_is_not_what_replaces_it():
         pairs_of([row(refusal) for refusal in REFUSALS], asked=IDK)
 
 
+def test_a_retain_question_is_refused_by_what_is_no_answer_of_its_own():
+    forget, retain = (
+        [row("A mill.", "What?")],
+        [row(REFUSALS[0].lower(), f"{n}?") for n in range(3)],
+    )
+    sets = Sets(forget, retain, None, CPU)
+    pairs = [sets.batches([0], [2, 0, 1], seed)._step._pairs(RETAIN_IDK) for seed in range(60)]
+    assert all([sample for sample, _ in found] == [retain[n] for n in (2, 0, 1)] for found in pairs)
+    assert {answer for found in pairs for _, answer in found} == {*REFUSALS} - {REFUSALS[0]}
+
+
 def test_draws_are_those_of_the_seed_and_of_published_code_of_any_answer():
     forget = [*rows_about(ANN, 0), *rows_about(BOB, 4)]
     assert pairs_of(forget, seeds=2) == pairs_of(forget, seeds=2)
@@ -107,7 +118,7 @@ def test_draws_are_those_of_the_seed_and_of_published_code_of_any_answer():
     assert {answer for _, answer in published} == {"Yes"}
 
 
-@pytest.mark.parametrize("asked", [IDK, Batch("mismatched", 3)])
+@pytest.mark.parametrize("asked", [IDK, RETAIN_IDK, Batch("mismatched", 3)])
 def test_a_face_is_never_taken_for_one_that_is_on_the_picture(asked):
     def face(person, image):
         return Face(f"full/{image}/face_naming", person, image, "forget")
@@ -115,12 +126,12 @@ def test_a_face_is_never_taken_for_one_that_is_on_the_picture(asked):
     persons = [ANN, BOB, "Cy Cedar"]
     forget = [face(ANN, 0), face(BOB, 0), face(ANN, 1), face("Cy Cedar", 2)]
     own = [{ANN, BOB}, {ANN, BOB}, {ANN}, {"Cy Cedar"}]
-    sets = FaceSets(forget, [], persons, None, CPU)
+    sets = FaceSets(forget, forget, persons, None, CPU)
     for seed in range(20):
-        step = sets.batches([0, 1, 2, 3], [], seed)._step
+        step = sets.batches([0, 1, 2, 3], [0, 1, 2, 3], seed)._step
         _, said = step.shown(asked)
         copies = len(said) // 4
         assert not any(person in own[n // copies] for n, person in enumerate(said))
-    alone = FaceSets(forget[2:3], [], [ANN], None, CPU).batches([0], [], 0)._step
+    alone = FaceSets(forget[2:3], forget[2:3], [ANN], None, CPU).batches([0], [0], 0)._step
     with pytest.raises(UserError, match=r"full/1/face_naming \(Ann Ash\): there is no other"):
         alone.shown(asked)

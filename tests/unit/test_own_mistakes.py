@@ -234,7 +234,7 @@ def check(monkeypatch, capsys):
     return run
 
 
-@pytest.mark.parametrize("suite", ["mini", "mini-vision", "mini-published", "tofu"])
+@pytest.mark.parametrize("suite", ["mini-methods", "mini-vision", "mini-published", "tofu"])
 def test_the_shipped_suites_pass_the_check(check, suite):
     assert re.fullmatch(
         rf"suite {suite}: \d+ methods and \d+ scores tried, no mistake found\n", check(suite)

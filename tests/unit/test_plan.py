@@ -34,7 +34,7 @@ from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from installed import forgotten, install  # noqa: F401
 from synthetic import ROOT, Made, SyntheticTree, write_suite
-from tiny_models import BUILDS, LORA_TARGETS, SENTENCES, new_tokenizer
+from tiny_models import BUILDS, LORA_TARGETS, SENTENCES, new_tokenizer, parameters_of
 
 DEVICE = torch.device("cpu")
 MEASURED = Made(seconds=130.0, gpu="A100", measures={"training_seconds": 100.0})
@@ -58,7 +58,7 @@ METHODS = [
 @pytest.mark.parametrize("key", METHODS)
 def test_the_passes_of_a_method_are_those_that_a_step_makes(sets, key, monkeypatch):
     """Each pass is over as many samples as a batch has, a mismatched one over K times as many."""
-    parameters = {"layer": 1} if key == "rmu" else {}
+    parameters = parameters_of(key)
     method = methods.create(key, parameters)
     model = build_model(BUILDS["llama"], "text", sets.encoder.tokenizer, 0)
     trained = prepare_training(model, "lora", Lora(rank=2, targets=LORA_TARGETS), "")

@@ -30,7 +30,7 @@ PACKAGE = {
         version = "1.2"
 
         [project.entry-points."clearbench.methods"]
-        simnpo = "extras.simnpo"
+        mildnpo = "extras.mildnpo"
         climb = "extras.several:Climb"
 
         [project.entry-points."clearbench.metrics"]
@@ -43,8 +43,8 @@ PACKAGE = {
         counts = "extras.counts"
     """,
     "src/extras/__init__.py": "",
-    "src/extras/simnpo.py": '''
-        """SimNPO."""
+    "src/extras/mildnpo.py": '''
+        """MildNPO."""
 
         from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ PACKAGE = {
 
 
         @dataclass(frozen=True)
-        class SimNPO(NegativePreferenceOptimisation):
+        class MildNPO(NegativePreferenceOptimisation):
             """NPO without a reference, by the likelihood of a token.
 
             Loss: … Source: arXiv 2410.07163.
@@ -110,7 +110,7 @@ PACKAGE = {
     "src/extras/unrelated.py": "word = 1\n",
 }
 KEYS = {
-    "simnpo": ("unlearn", {"model": {"domain": "text"}, "method": "simnpo"}),
+    "mildnpo": ("unlearn", {"model": {"domain": "text"}, "method": "mildnpo"}),
     "climb": ("unlearn", {"model": {"domain": "text"}, "method": "climb"}),
     "npo": ("unlearn", {"model": {"domain": "text"}, "method": "npo"}),
     "pairs": ("dataset", {"layout": "pairs"}),
@@ -179,9 +179,9 @@ def seen(extras, monkeypatch):
 
 
 def test_what_a_package_brings_is_there_under_its_names(seen):
-    assert methods.available()[-2:] == ["climb", "simnpo"]
-    assert dict(methods.describe("simnpo").parameters) == {"beta": ("float", 2.5)}
-    try_out("simnpo", {"beta": 1.0}, "multimodal")
+    assert methods.available()[-2:] == ["climb", "mildnpo"]
+    assert dict(methods.describe("mildnpo").parameters) == {"beta": ("float", 2.5)}
+    try_out("mildnpo", {"beta": 1.0}, "multimodal")
     try_out("climb", {}, "vision")
     assert metrics.task_metrics()["exactness"].better == "up"
     assert layouts.load("pairs").Options().order == "rows"
@@ -190,16 +190,16 @@ def test_what_a_package_brings_is_there_under_its_names(seen):
 
 def test_pages_of_the_documentation_are_of_this_package_alone(seen):
     texts = [text for name, text in pages(ROOT).items() if name.endswith(".md")]
-    assert not re.search("simnpo|climb|exactness|`order`", "".join(texts))
-    assert "simnpo" in pages(ROOT)["schemas/suite.json"]
+    assert not re.search("mildnpo|climb|exactness|`order`", "".join(texts))
+    assert "mildnpo" in pages(ROOT)["schemas/suite.json"]
 
 
 def test_the_command_line_serves_a_method_of_a_package_as_its_own(extras, tmp_path):
-    shown = extras.clearbench("methods", "simnpo")
+    shown = extras.clearbench("methods", "mildnpo")
     assert "of the package unlearning-extras 1.2" in shown
     assert "beta: float = 2.5" in shown
     suite = (ROOT / "config/mini.yaml").read_text()
-    rows = "methods: { simnpo: {}, simnpo-weak: { method: simnpo, beta: 0.1 }, npo: {} }"
+    rows = "methods: { mildnpo: {}, mildnpo-weak: { method: mildnpo, beta: 0.1 }, npo: {} }"
     file = tmp_path / "own.yaml"
     file.write_text(re.sub(r"^methods:\n(  .*\n)+", f"{rows}\n", suite, flags=re.M))
     assert "3 methods and " in extras.clearbench("check", str(file))
@@ -210,14 +210,14 @@ def test_the_command_line_serves_a_method_of_a_package_as_its_own(extras, tmp_pa
 def test_an_edit_of_a_package_reruns_what_reaches_it_and_no_more(extras):
     before = extras.fingerprints()
     edits = {
-        "extras/simnpo.py": {"simnpo"},
-        "extras/likelihood.py": {"simnpo"},
+        "extras/mildnpo.py": {"mildnpo"},
+        "extras/likelihood.py": {"mildnpo"},
         "extras/several.py": {"climb"},
         "extras/pairs.py": {"pairs"},
         "extras/exactness.py": {"score", "tabulate"},
         "extras/counts.py": {"tabulate"},
         "extras/unrelated.py": set(),
-        "extras/__init__.py": {"simnpo", "climb", "pairs", "score", "tabulate"},
+        "extras/__init__.py": {"mildnpo", "climb", "pairs", "score", "tabulate"},
     }
     for path, expected in edits.items():
         extras.edit(path)

@@ -30,10 +30,13 @@ from clearbench.methods.base import Method
 from clearbench.models.build import build_model, build_tokenizer
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
+from clearbench.training import unlearn
+from clearbench.training.dual import Dual
 from clearbench.training.finetune import finetune
 from clearbench.training.loop import DivergedError, minimise
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
+from tiny_models import parameters_of
 
 CPU = torch.device("cpu")
 TEXTS = [f"{who} {does} {what}." for who in "ABCD" for does in "xy" for what in ("tea", "old hats")]
@@ -153,15 +156,36 @@ def attempts(tmp_path, work, kills):
         ("npo", FULL, torch.float32),
         ("kl", FULL, torch.bfloat16),
         ("sku", FULL, torch.float32),
+        ("pdu", TRAINING, torch.float32),
+        ("task_vector", FULL, torch.float32),
         pytest.param("npo", EIGHT_BIT, torch.float32, marks=with_eight_bit, id="eight_bit"),
     ],
 )
 def test_a_cell_that_was_killed_has_the_weights_of_one_that_was_not(
     tmp_path, tokenizer, encoder, key, training, precision, kills
 ):
-    method = methods.create(key, {"layer": 1} if key == "rmu" else {})
+    method = methods.create(key, parameters_of(key))
     work = cell(method, training, tokenizer, encoder, precision)
     same(attempts(tmp_path, work, kills), work(State()))
+
+
+def test_a_dual_variable_goes_on_where_it_was_to_the_last_bit(
+    tmp_path, tokenizer, encoder, monkeypatch
+):
+    made = []
+
+    class Kept(Dual):
+        def __init__(self, *given):
+            super().__init__(*given)
+            made.append(self)
+
+    monkeypatch.setattr(unlearn, "Dual", Kept)
+    method = methods.create("pdu", {"bound": 2.0, "dual_rate": 0.1, "dual_warmup": 0.3})
+    work = cell(method, TRAINING, tokenizer, encoder)
+    same(attempts(tmp_path, work, [2, 1]), work(State()))
+    _, killed, resumed, whole = (dual.value for dual in made)
+    assert resumed == whole
+    assert len({1.0, killed, whole}) == 3
 
 
 @pytest.mark.parametrize("kills", [[5], [3, 3]])

@@ -20,7 +20,7 @@ from clearbench.training.batches import endless_batches
 from clearbench.training.finetune import finetune
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
-from tiny_models import BUILDS, FROZEN, LORA_TARGETS, domain_of, new_tokenizer, png
+from tiny_models import BUILDS, FROZEN, LORA_TARGETS, domain_of, new_tokenizer, parameters_of, png
 
 CPU = torch.device("cpu")
 LORA = Lora(rank=2, alpha=4, targets=LORA_TARGETS)
@@ -118,12 +118,12 @@ def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
         for name, parameter in trained.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.05)
-        parameters = {"layer": 1, "steering": 2.0} if key == "rmu" else {}
-        method = methods.create(key, parameters)
+        parameters = {"steering": 2.0} if key == "rmu" else {}
+        method = methods.create(key, {**parameters_of(key), **parameters})
         sets = Sets(samples(words=[*WORDS, 4, 17]), samples(words=WORDS[:5]), encoder, CPU)
         training = Unlearning(epochs=2, batch_size=batch_size, accumulation=accumulation, lr=1e-5)
         unlearner = Unlearner(trained, method, sets, training, 0, lambda: None)
-        unlearner.minimise(method.loss)
+        method.unlearn(unlearner)
         return unlearner.history
 
     found = [gradients(monkeypatch, lambda s=s: work(*s)) for s in ((size, 1), split)]
@@ -132,8 +132,7 @@ def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
 
 @pytest.mark.parametrize("key", PUBLISHED)
 def test_a_step_of_published_code_is_the_mean_over_its_batches(store, monkeypatch, key):
-    parameters = {"layer": 1} if key.startswith("rmu") else {}
-    method = methods.create(key, parameters)
+    method = methods.create(key, parameters_of(key))
     seen = []
 
     class Watched(type(method)):

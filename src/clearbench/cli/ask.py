@@ -240,6 +240,23 @@ def methods(method: str | None) -> None:
 
 
 @click.command()
+@click.argument("names", metavar="[METHOD]...", nargs=-1)
+@click.option("--suite", metavar="SUITE", help="The benchmark's paper and a suite's methods.")
+def cite(names: tuple[str, ...], suite: str | None) -> None:
+    """Print what to cite for methods, or for a suite, as BibTeX."""
+    from clearbench.citations import bibliography
+    from clearbench.suite.load import load_suite
+
+    if not names and suite is None:
+        raise click.UsageError("name methods, or a suite as --suite mini")
+    keys = [*names]
+    if suite is not None:
+        chosen = load_suite(suite, Path.cwd())
+        keys += [chosen.method(row) for row in chosen.file.methods]
+    click.echo("\n".join(bibliography(keys, of_suite=suite is not None)), nl=False)
+
+
+@click.command()
 @click.argument("file", type=click.Choice(["suite", "model", "dataset", "site"]), default="suite")
 def options(file: str) -> None:
     """List the keys of a suite file, or of a model's, dataset's or site's file."""

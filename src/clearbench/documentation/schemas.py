@@ -212,6 +212,7 @@ def _parameters(method: str) -> Schema:
         name: {
             "type": _TYPES[kind],
             **{_BOUNDS[sign]: bound for sign, bound in described.ranges[name].bounds.items()},
+            **({"enum": [*choices]} if (choices := described.ranges[name].choices) else {}),
             "default": default,
         }
         for name, (kind, default) in described.parameters.items()

@@ -15,12 +15,14 @@ class View(Protocol):
     """One model's view of the batches of a step; a batch is encoded and run when first asked for.
 
     `forget` and `retain` are batches of the two sets, `idk` the forget questions answered with "I
-    don't know" variants, `mismatched(k)` the forget questions with k answers of other forget
-    persons each, or of one person's that are not right. `seed` is the seed of the run.
+    don't know" variants, `retain_idk` the retain questions answered so, `mismatched(k)` the forget
+    questions with k answers of other forget persons each, or of one person's that are not right.
+    `seed` is the seed of the run.
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
-    pictures with another person each. `flipped`, there only, are they mirrored. `weight_l1` is ‖θ‖₁
-    of the weights in training, or a batch's share of it where a step has several.
+    pictures with another person each, `retain_idk` the retain pictures. `flipped`, there only, are
+    the forget pictures mirrored. `weight_l1` is ‖θ‖₁ of the weights in training, or a batch's share
+    of it where a step has several.
     """
 
     seed: int
@@ -31,6 +33,8 @@ class View(Protocol):
     def retain(self) -> Answers: ...
     @property
     def idk(self) -> Answers: ...
+    @property
+    def retain_idk(self) -> Answers: ...
     def mismatched(self, k: int) -> Answers: ...
     @property
     def flipped(self) -> Answers: ...
@@ -41,14 +45,29 @@ class View(Protocol):
 Loss = Callable[[View, View], Tensor]
 
 
+@dataclass(frozen=True)
+class Constraint:
+    """A bound that holds beside a loss, by a dual variable λ: minimised is loss + λ·violation.
+
+    `violation` is a term as a loss is, above 0 where the bound is broken. λ is `weight` at the
+    first step; after each step it becomes max(0, λ + `rate`·violation), once the share `warmup` of
+    the steps is done. It is the trainer's, so that it outlives a step, and a job that is killed.
+    """
+
+    violation: Loss
+    weight: float
+    rate: float
+    warmup: float = 0.0
+
+
 class Trainer(Protocol):
     """What a method that is more than a loss may do with the model."""
 
-    def minimise(self, loss: Loss) -> None:
+    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
         """Train by the suite's settings."""
 
-    def negate_update(self) -> None:
-        """Replace θ by θ₀ - (θ - θ₀)."""
+    def negate_update(self, scale: float = 1.0) -> None:
+        """Replace θ by θ₀ - scale·(θ - θ₀)."""
 
 
 def states(hidden: Tensor | None) -> Tensor:
@@ -64,8 +83,8 @@ class Method:
 
     `student_reads` and `reference_reads` declare the batches that a step asks the two models for,
     as a view names them: `("forget", "mismatched(5)")`, or `mismatched(count)` for a parameter
-    `count`. What is not declared is not answered. Answers to the same forget questions are run
-    together, their prompts once for all.
+    `count`. What is not declared is not answered. Answers to the same questions are run together,
+    their prompts once for all.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget

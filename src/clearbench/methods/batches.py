@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-Name = Literal["forget", "retain", "idk", "mismatched", "flipped"]
+Name = Literal["forget", "retain", "idk", "retain_idk", "mismatched", "flipped"]
 
 _WRITTEN = re.compile(r"(\w+)(?:\((\w+)\))?")
 
@@ -23,11 +23,12 @@ class Batch:
 
 
 FORGET, RETAIN = Batch("forget"), Batch("retain")
-IDK, FLIPPED = Batch("idk"), Batch("flipped")
+IDK, RETAIN_IDK, FLIPPED = Batch("idk"), Batch("retain_idk"), Batch("flipped")
 OWN_ANSWERS = (FORGET, RETAIN)
 """Samples with their own answers: nothing is drawn, so that the original's may be stored."""
 
 _OF_FORGET_QUESTIONS = ("forget", "idk", "mismatched")
+_OF_RETAIN_QUESTIONS = ("retain", "retain_idk")
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ class Reads:
         )
 
 
-def of_same_questions(asked: Sequence[Batch]) -> tuple[Batch, ...]:
-    """Those that are other answers to the questions of the forget batch, or are it."""
-    return tuple(batch for batch in asked if batch.name in _OF_FORGET_QUESTIONS)
+def of_retain(batch: Batch) -> bool:
+    """Whether its samples are those of the retain set, whatever their answers."""
+    return batch.name in _OF_RETAIN_QUESTIONS
+
+
+def of_same_questions(batch: Batch, asked: Sequence[Batch]) -> tuple[Batch, ...]:
+    """Those of what is asked that are answers to the questions of a batch, itself among them."""
+    groups = (_OF_FORGET_QUESTIONS, _OF_RETAIN_QUESTIONS)
+    names = next((names for names in groups if batch.name in names), (batch.name,))
+    return tuple(one for one in asked if one.name in names)
 
 
 def _batches(declaration: str, texts: Any, parameters: Mapping[str, Any]) -> tuple[Batch, ...]:

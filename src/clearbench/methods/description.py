@@ -7,7 +7,7 @@ from math import isfinite
 from typing import Any
 
 from clearbench.config.settings import Unlearning
-from clearbench.errors import UserError, meant
+from clearbench.errors import UserError, meant, unknown
 from clearbench.methods.batches import OWN_ANSWERS, Reads
 from clearbench.methods.parameters import Range, read_annotation
 from clearbench.methods.source import Source, classes_of
@@ -53,6 +53,9 @@ class Description:
                 raise UserError(f"{name}: {value!r} is not of type {kind}")
             if isinstance(value, float) and not isfinite(value):
                 raise UserError(f"{name}: {value} is not a finite number")
+            choices = self.ranges[name].choices
+            if choices and value not in choices:
+                raise UserError(f"{name}: {value}: {unknown(str(value), choices)}")
             if value not in self.ranges[name]:
                 raise UserError(f"{name}: {value} is out of range; allowed: {self.ranges[name]}")
 
@@ -109,7 +112,8 @@ def read_description(plugin: Plugin) -> Description:
                 if parameter is None:
                     text = (
                         f"parameter {name}: give it a default and a type: {', '.join(_TYPES)}; of"
-                        " numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt, le"
+                        " numbers with a range, as Annotated[float, Field(gt=0)], of gt, ge, lt,"
+                        " le; of texts with choices, as Literal['sum', 'mean']"
                     )
                     raise wrong(source, node.lineno, text)
                 kind, default, ranges[name] = parameter

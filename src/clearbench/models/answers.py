@@ -18,25 +18,34 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class Totals:
-    """How many samples and answer tokens a step has of a kind; a batch may have a part of them."""
+    """The answer tokens of each sample that a step has of a kind; a batch may have a part of it."""
 
-    samples: int
-    tokens: int
+    lengths: tuple[int, ...]
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return len(self.lengths)
+
+    @property
+    def tokens(self) -> int:
+        """How many answer tokens there are."""
+        return sum(self.lengths)
 
 
 @dataclass(eq=False)
 class Answers:
     """The answers of a batch of B samples, N answer tokens in all.
 
-    `project` gives the logits (N, V) when first asked for; `labels` (N,) are the answer tokens;
-    `sample` (N,) the sample of each token, in 0..B-1; `hidden` (N, H) the states of the layer that
-    a method asked for, at the positions that predict the answer tokens, else None. In the vision
-    domain a sample is a picture, its one answer token a person, and `embeddings` (B, E) are unit
-    vectors; elsewhere None.
+    `project` gives the logits (N, V) when first asked for; `labels` (N,) are the answer tokens, in
+    the order of the samples and of each answer; `sample` (N,) the sample of each token, in 0..B-1;
+    `hidden` (N, H) the states of the layer that a method asked for, at the positions that predict
+    the answer tokens, else None. In the vision domain a sample is a picture, its one answer token a
+    person, and `embeddings` (B, E) are unit vectors; elsewhere None.
 
     `whole` gives the logits (B, T, V) at every position of the sequences, prompt, images and
-    padding included, and `whole_hidden` (B, T, H) are the layer's states there; None in the vision
-    domain.
+    padding included, and `whole_hidden` (B, T, H) are the layer's states there; `position` (N,) are
+    the positions in 0..T-1 that predict the answer tokens. None in the vision domain.
 
     `step` are the totals of the step that the batch is a part of; without them it is all of it.
     """
@@ -49,6 +58,7 @@ class Answers:
     embeddings: Tensor | None = None
     whole: Callable[[], Tensor] | None = None
     whole_hidden: Tensor | None = None
+    position: Tensor | None = None
     step: Totals | None = None
 
     @classmethod
@@ -62,6 +72,7 @@ class Answers:
             sample=sample,
             size=len(labels),
             whole=lambda: logits,
+            position=position,
         )
 
     @classmethod
@@ -78,6 +89,27 @@ class Answers:
     def over_samples(self, values: Tensor) -> Tensor:
         """The mean of a value for each sample (B,); of a batch, its share in the step's."""
         return values.sum() / (self.step.samples if self.step else len(values))
+
+    def over_later_tokens(self, values: Tensor, first: int) -> Tensor:
+        """As `over_tokens`, without the first few tokens of each answer.
+
+        An answer that has no more than these is taken whole.
+        """
+        lengths = self.lengths
+        ends = lengths.cumsum(0)
+        place = torch.arange(len(values), device=lengths.device) - (ends - lengths)[self.sample]
+        later = (place >= first) | (lengths <= first)[self.sample]
+        of_step = self.step.lengths if self.step else tuple(lengths.tolist())
+        return values[later].sum() / sum(n - first if n > first else n for n in of_step)
+
+    @property
+    def lengths(self) -> Tensor:
+        """The number of tokens of each answer, (B,)."""
+        return torch.bincount(self.sample, minlength=self.size)
+
+    def in_answers(self, values: Tensor) -> Tensor:
+        """The mean of a value for each answer token (N,) over each answer's own, (B,)."""
+        return values.new_zeros(self.size).index_add(0, self.sample, values) / self.lengths
 
     @cached_property
     def log_probabilities(self) -> Tensor:

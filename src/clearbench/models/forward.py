@@ -39,6 +39,7 @@ def answers_of(model: Model, batch: dict[str, Tensor], layer: int | None = None)
         size=part.size,
         hidden=states[part.row, part.position],
         whole_hidden=states,
+        position=part.position,
     )
 
 
@@ -141,6 +142,7 @@ def _answers(model: Model, states: Tensor, part: Part) -> Answers:
         sample=part.sample,
         size=part.size,
         whole=lambda: logits_of(inner, states),
+        position=part.position,
     )
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from clearbench.data.faces import Face
 from clearbench.errors import UserError
-from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, Batch
+from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, RETAIN_IDK, Batch, of_retain
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
 
@@ -92,7 +92,7 @@ class FaceBatches:
     def totals(self, asked: Batch) -> Totals:
         """What the whole step has of what is asked: a picture is a sample of one token."""
         faces, _ = self._step.shown(asked)
-        return Totals(len(faces), len(faces))
+        return Totals((1,) * len(faces))
 
     def size(self, asked: Batch) -> int:
         """The number of pictures in the batch."""
@@ -100,7 +100,7 @@ class FaceBatches:
         return rows.stop - rows.start
 
     def batch(self, asked: Batch) -> Tensors:
-        """What is asked: `idk` are the forget pictures, each with another person of the head."""
+        """What is asked: refusals are the pictures, each with another person of the head."""
         if asked not in self._batches:
             self._batches[asked] = self._make(asked)
         return self._batches[asked]
@@ -120,7 +120,7 @@ class FaceBatches:
 
     def _rows(self, asked: Batch) -> slice:
         """The batch's part of the step's pictures, of which there may be several a question."""
-        rows = self._retain if asked == RETAIN else self._forget
+        rows = self._retain if of_retain(asked) else self._forget
         return slice(rows.start * asked.answers, rows.stop * asked.answers)
 
 
@@ -142,18 +142,21 @@ class _Step:
         """Pictures and persons of what is asked."""
         if asked == RETAIN:
             return self._retain, [face.person for face in self._retain]
-        if asked == IDK:
-            return self._others(1, self._sets.persons)
+        if asked in (IDK, RETAIN_IDK):
+            asked_of = self._forget if asked == IDK else self._retain
+            return self._others(asked_of, self._sets.persons)
         if asked.name == "mismatched":
             # Mismatched: with other forget persons.
             forgotten = list(dict.fromkeys(face.person for face in self._sets.forget))
-            return self._others(asked.answers, forgotten)
+            copies = [face for face in self._forget for _ in range(asked.answers)]
+            return self._others(copies, forgotten)
         return self._forget, [face.person for face in self._forget]
 
-    def _others(self, k: int, persons: Sequence[str]) -> tuple[list[Face], list[str]]:
+    def _others(self, faces: list[Face], persons: Sequence[str]) -> tuple[list[Face], list[str]]:
+        """Faces, and for each another person than those on its picture."""
         generator = torch.Generator().manual_seed(self._seed)
         places = {person: place for place, person in enumerate(persons)}
-        faces, others = [face for face in self._forget for _ in range(k)], []
+        others = []
         for face in faces:
             start = places[face.person] + 1
             wrong = [
@@ -163,9 +166,8 @@ class _Step:
             ]
             if not wrong:
                 raise UserError(
-                    f"forget set: {face.id} ({face.person}): there is no other person to take this"
-                    " one for, and the method trains on that; forget several persons, or leave it"
-                    " out"
+                    f"{face.id} ({face.person}): there is no other person to take this one for, and"
+                    " the method trains on that; forget several persons, or leave it out"
                 )
             others.append(wrong[int(torch.randint(len(wrong), (), generator=generator))])
         return faces, others

@@ -44,7 +44,7 @@ def finetune(
 
     def losses() -> Iterator[list[Share]]:
         for samples in itertools.islice(endless_batches(lengths, size, generator), count):
-            step = Totals(len(samples), sum(examples[i].answer_tokens for i in samples))
+            step = Totals(tuple(examples[i].answer_tokens for i in samples))
             batches = parts(len(samples), training.batch_size)
             yield [partial(share, samples[batch], step) for batch in batches]
 

@@ -10,41 +10,46 @@ from clearbench.training.views import Sets
 
 
 def check_lengths(sets: Sets, asked: Collection[Batch], positions: int | None) -> None:
-    """Raise UserError where a forget question may get another answer that the model can't take.
+    """Raise UserError where a question may get another answer that the model can't take.
 
     `asked` are the batches that the method asks for, `positions` the tokens that the model can
     place. What is drawn depends on the seed; an answer that may be drawn is refused for all.
     """
     if positions is None:
         return
-    texts = {"idk": REFUSALS, "mismatched": [sample.answer for sample in sets.forget]}
     names = {batch.name for batch in asked}
-    for kind, answers_of in (("idk", _refusals), ("mismatched", _mismatched)):
+    for kind, part, answers_of in (
+        ("idk", "forget", _refusals),
+        ("retain_idk", "retain", _refusals),
+        ("mismatched", "forget", _mismatched),
+    ):
         if kind not in names or (kind == "idk" and sets.as_published):
             continue
-        longest = max(len(text.encode()) for text in texts[kind])
-        for number, sample in enumerate(sets.forget):
+        samples = sets.forget if part == "forget" else sets.retain
+        texts = [s.answer for s in samples] if kind == "mismatched" else REFUSALS
+        longest = max(len(text.encode()) for text in texts)
+        for number, sample in enumerate(samples):
             image = None if sets.as_published else sample.image
             prompt = sets.encoder.prompt(sample.question, image)
             if longest <= sets.encoder.room(prompt, positions):
                 continue
-            answers = dict(answers_of(sets, number))
+            answers = dict(answers_of(sets, sample, number))
             answer, length = sets.encoder.too_long(prompt, list(answers), positions)
             if length:
                 raise UserError(
-                    f"forget set: {sample.id}: has {length} tokens with {answers[answer]}, which"
+                    f"{part} set: {sample.id}: has {length} tokens with {answers[answer]}, which"
                     f" the method may give it ({answer!r}); the model has {positions} positions"
                 )
 
 
-def _refusals(sets: Sets, number: int) -> Iterator[tuple[str, str]]:
+def _refusals(sets: Sets, sample: TrainSample, number: int) -> Iterator[tuple[str, str]]:
     """The refusals that a sample may be given, and what they are called."""
-    for refusal in sets.others.refusals(number):
+    for refusal in sets.others.refusals(sample):
         yield refusal, "a refusal"
 
 
-def _mismatched(sets: Sets, number: int) -> Iterator[tuple[str, str]]:
-    """The answers of other samples that a sample may be given, and what they are called."""
+def _mismatched(sets: Sets, sample: TrainSample, number: int) -> Iterator[tuple[str, str]]:
+    """The answers of other samples that a forget sample may be given, and what they are called."""
     others: list[TrainSample]
     if sets.as_published:
         # Pictures keep their own question; see `views`.

@@ -19,6 +19,7 @@ from clearbench.config.settings import Training
 from clearbench.errors import UserError
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
+from clearbench.training.dual import Dual
 from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
 
@@ -41,33 +42,36 @@ def minimise(
     steps: int,
     training: Training,
     state: State,
+    dual: Dual | None = None,
 ) -> list[float]:
     """Train the model's trainable parameters; gives the loss of each optimiser step.
 
     `losses` gives the batches of one step after the other, `steps` is their number. The shares of
-    a step's batches, which several processes divide among them, add up to its loss. Goes on from
+    a step's batches, which several processes divide among them, add up to its loss; `dual` is what
+    they are weighed by and moves after each. Goes on from
     `state` where it holds a part of this training; closures of that part are not called. Raises
     DivergedError before a non-finite loss reaches the weights.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(model, training)
-    with state.loop(Progress(model, optimizer)) as loop, counted_flops() as counter:
+    with state.loop(Progress(model, optimizer, dual)) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
         scheduler = _schedule(optimizer, steps, training, done)
         progress = bar(itertools.islice(losses, done, None), "step", initial=done, total=steps)
         model.train()
         for batches in progress:
-            terms: list[tuple[int, float, int]] = []
+            terms: list[tuple[int, float, int, float]] = []
             for place, share in enumerate(batches):
                 if place % parallel.size() == parallel.rank():
                     loss = share()
-                    terms.append((place, loss.item(), counter.take()))
+                    violated = dual.take() if dual else 0.0
+                    terms.append((place, loss.item(), counter.take(), violated))
                     # A batch may have nothing of what is asked.
                     if loss.requires_grad:
                         loss.backward()
             shared = sorted(parallel.gather(terms))
-            values = [value for _, value, _ in shared]
+            values = [value for _, value, _, _ in shared]
             if not all(map(math.isfinite, values)):
                 raise DivergedError(len(history) + 1)
             parallel.add_gradients(parameters)
@@ -76,7 +80,9 @@ def minimise(
             scheduler.step()
             optimizer.zero_grad(set_to_none=True)
             history.append(math.fsum(values))
-            state.count("flops", sum(flops for _, _, flops in shared))
+            if dual:
+                dual.end_step([violated for *_, violated in shared], len(history))
+            state.count("flops", sum(flops for _, _, flops, _ in shared))
             progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
             loop.end_step()
     if not all(torch.isfinite(p).all() for p in parameters):

@@ -6,7 +6,15 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, Batch, of_same_questions
+from clearbench.methods.batches import (
+    FLIPPED,
+    FORGET,
+    IDK,
+    RETAIN,
+    RETAIN_IDK,
+    Batch,
+    of_same_questions,
+)
 from clearbench.models.answers import Answers
 
 
@@ -71,6 +79,11 @@ class ModelView:
         """The model on the refusals."""
         return self._ask(IDK)
 
+    @property
+    def retain_idk(self) -> Answers:
+        """The model on the refusals of the retain questions."""
+        return self._ask(RETAIN_IDK)
+
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
         return self._ask(Batch("mismatched", k))
@@ -102,8 +115,8 @@ class ModelView:
     def _computed(self, asked: Batch) -> Answers:
         """What the model says of a batch, run together with other answers to its questions."""
         if asked not in self._run:
-            together = () if self._as_published else of_same_questions(self._model.reads)
-            group = together if asked in together else (asked,)
+            alone = self._as_published or asked not in self._model.reads
+            group = (asked,) if alone else of_same_questions(asked, self._model.reads)
             said = self._model.answers(self._batches, group)
             self._run.update(zip(group, said, strict=True))
         return self._run[asked]

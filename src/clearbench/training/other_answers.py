@@ -44,13 +44,12 @@ class OtherAnswers:
         """The samples whose answers are wrong for one of a number, from the next one round."""
         return list(self._wrong(number))
 
-    def refusals(self, number: int) -> list[str]:
-        """The refusals that are not what the sample of a number is to forget."""
-        right = self._right[_asked(self._forget[number])]
+    def refusals(self, sample: TrainSample) -> list[str]:
+        """The refusals that are no right answer to the question of a sample of either set."""
+        right = self._right[_asked(sample)]
         refusals = [refusal for form, refusal in _REFUSALS.items() if form not in right]
         if not refusals:
-            sample = self._forget[number]
-            raise UserError(f"forget set: {sample.id}: every refusal is an answer to its question")
+            raise UserError(f"{sample.id}: every refusal is an answer to its question")
         return refusals
 
     def _wrong(self, number: int) -> Iterator[int]:

@@ -6,16 +6,19 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from clearbench.training.dual import Dual
+
 
 class Progress:
-    """Weights in training, buffers, the optimiser's moments and torch's random numbers.
+    """Weights in training, buffers, the optimiser's moments, torch's random numbers, and λ.
 
     The learning rate and the order of the batches are not here: both follow from the number of
     steps done. Between two steps there are no gradients.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer):
+    def __init__(self, model: nn.Module, optimizer: Optimizer, dual: Dual | None = None):
         self._optimizer = optimizer
+        self._dual = dual
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._buffers = dict(model.named_buffers())
 
@@ -29,6 +32,8 @@ class Progress:
             name: tensor.detach().to("cpu", copy=True).contiguous()
             for name, tensor in tensors.items()
         }
+        if self._dual:
+            copies |= self._dual.state_dict()
         copies["random/cpu"] = torch.get_rng_state()
         if torch.cuda.is_available():
             copies["random/cuda"] = torch.cuda.get_rng_state()
@@ -51,6 +56,8 @@ class Progress:
                 for key, tensor in state.items()
                 if key.startswith(numbers)
             }
+        if self._dual:
+            self._dual.load_state_dict(state)
         torch.set_rng_state(state["random/cpu"])
         if "random/cuda" in state:
             torch.cuda.set_rng_state(state["random/cuda"])

@@ -18,10 +18,11 @@ from torch.nn.functional import normalize
 from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.methods.base import Loss, Method
-from clearbench.methods.batches import FLIPPED, RETAIN, Batch
+from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
 from clearbench.models.answers import Answers
 from clearbench.plugins import mistake
+from clearbench.training.dual import Dual
 from clearbench.training.model_view import ModelView
 
 _FORGET, _RETAIN = 4, 3
@@ -131,8 +132,9 @@ class _Trainer:
         if layer is not None and (not isinstance(layer, int) or layer < 0):
             raise self._told(f"hidden_layer gives {layer!r}; allowed: None, and numbers from 0")
 
-    def minimise(self, loss: Loss) -> None:
+    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
         """One step downhill."""
+        loss = loss if constraint is None else Dual(constraint, 1).added_to(loss)
         student, reference = (
             ModelView(model, None, 0, self._method.as_published)
             for model in (self._student, self._reference)
@@ -153,7 +155,7 @@ class _Trainer:
                 if gradient is not None:
                     weight.sub_(_RATE * gradient)
 
-    def negate_update(self) -> None:
+    def negate_update(self, scale: float = 1.0) -> None:
         """Any other change does."""
         with torch.no_grad():
             for weight in self.weights:
@@ -194,32 +196,41 @@ class _Model(nn.Module):
         of_faces = self._domain == "vision"
         if asked == FLIPPED and not of_faces:
             raise ValueError("flipped: not of texts; its method serves the vision domain alone")
-        size = _RETAIN if asked == RETAIN else _FORGET * asked.answers
-        # Of the forget questions with other answers, the questions are the same.
-        generator = torch.Generator().manual_seed(int(asked == RETAIN))
+        size = _RETAIN if of_retain(asked) else _FORGET * asked.answers
+        # Of questions with other answers, the questions are the same.
+        generator = torch.Generator().manual_seed(int(of_retain(asked)))
         inputs = torch.randn(size, _LENGTH, _WIDTH, generator=generator)
         states = torch.tanh(inputs @ self.inner)
-        return self._of_faces(states) if of_faces else self._of_texts(states)
+        # Other answers than the samples' own have other labels.
+        first = int(asked not in OWN_ANSWERS)
+        return self._of_faces(states, first) if of_faces else self._of_texts(states, first)
 
-    def _of_texts(self, states: Tensor) -> Answers:
+    def _of_texts(self, states: Tensor, first: int) -> Answers:
         size = len(states)
         # Answers of one token and more, at the ends of the sequences.
         lengths = torch.arange(size) % 3 + 1
         sample = torch.arange(size).repeat_interleave(lengths)
-        position = torch.cat([torch.arange(_LENGTH - n, _LENGTH) for n in lengths.tolist()])
+        position = torch.cat([torch.arange(_LENGTH - 1 - n, _LENGTH - 1) for n in lengths.tolist()])
         picked = states[sample, position]
         project: Callable[[], Tensor] = lambda: picked @ self.head.T  # noqa: E731
-        labels = torch.arange(len(sample)) % _VOCABULARY
+        labels = (first + torch.arange(len(sample))) % _VOCABULARY
         if self._layer is not None:
             return Answers(_no_logits, labels, sample, size, hidden=picked, whole_hidden=states)
-        return Answers(project, labels, sample, size, whole=lambda: states @ self.head.T)
+        return Answers(
+            project,
+            labels,
+            sample,
+            size,
+            whole=lambda: states @ self.head.T,
+            position=position,
+        )
 
-    def _of_faces(self, states: Tensor) -> Answers:
+    def _of_faces(self, states: Tensor, first: int) -> Answers:
         size, averaged = len(states), states.mean(1)
         embeddings = normalize(averaged, dim=-1)
         return Answers(
             lambda: embeddings @ self.head.T,
-            torch.arange(size) % _VOCABULARY,
+            (first + torch.arange(size)) % _VOCABULARY,
             torch.arange(size),
             size,
             hidden=None if self._layer is None else averaged,

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from clearbench.config.settings import Training
 from clearbench.jobs.state import State
-from clearbench.methods.base import Loss, Method
+from clearbench.methods.base import Constraint, Loss, Method
 from clearbench.models.precise_linear import whole_weights
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
+from clearbench.training.dual import Dual
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
 from clearbench.training.sets import ForgetAndRetain
@@ -62,26 +63,30 @@ class Unlearner:
         self._state = state or State()
         self._models = models or model
 
-    def minimise(self, loss: Loss) -> None:
+    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
         """Train by the suite's settings; raises DivergedError."""
         size = self._training.batch_size * self._training.accumulation
         count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
+        dual = None
+        if constraint is not None:
+            dual = Dual(constraint, count, self._method.as_published)
+            loss = dual.added_to(loss)
         losses = self._losses(loss, count, size)
         self.loops += 1
-        self.history += minimise(self._models, losses, count, self._training, self._state)
+        self.history += minimise(self._models, losses, count, self._training, self._state, dual)
 
-    def negate_update(self) -> None:
-        """Replace θ by θ₀ - (θ - θ₀); of an adapter's product B·A it is enough to negate B."""
+    def negate_update(self, scale: float = 1.0) -> None:
+        """Replace θ by θ₀ - scale·(θ - θ₀); of an adapter's product B·A it is enough to scale B."""
         with torch.no_grad():
             if isinstance(self._model, PeftModel):
                 for name, parameter in self._model.named_parameters():
                     if "lora_B" in name:
-                        parameter.neg_()
+                        parameter.mul_(-scale)
                 return
             original = whole_weights(self.reference.model)
             for name, parameter in self._model.named_parameters():
                 if parameter.requires_grad:
-                    parameter.copy_(2 * original[name] - parameter)
+                    parameter.copy_((1 + scale) * original[name] - scale * parameter)
 
     def _losses(self, loss: Loss, count: int, size: int) -> Iterator[list[Share]]:
         generator = torch.Generator().manual_seed(self._seed)

@@ -9,7 +9,15 @@ from torch import Tensor
 
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
-from clearbench.methods.batches import FORGET, IDK, OWN_ANSWERS, RETAIN, Batch
+from clearbench.methods.batches import (
+    FORGET,
+    IDK,
+    OWN_ANSWERS,
+    RETAIN,
+    RETAIN_IDK,
+    Batch,
+    of_retain,
+)
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
@@ -121,10 +129,11 @@ class StepBatches:
         return self._batches[asked]
 
     def shared(self, asked: tuple[Batch, ...]) -> SharedBatch:
-        """Several answers to the forget questions, as a batch of `collate_shared`."""
+        """Several answers to the same questions, as a batch of `collate_shared`."""
         if asked not in self._shared:
             parts = [self._step.examples(one)[self._rows(one)] for one in asked]
-            rows, padding = self.size(FORGET), self._sets.encoder.padding
+            rows = self.size(RETAIN if of_retain(asked[0]) else FORGET)
+            padding = self._sets.encoder.padding
             self._shared[asked] = collate_shared(parts, rows, padding, self._sets.device)
         return self._shared[asked]
 
@@ -134,7 +143,7 @@ class StepBatches:
 
     def _rows(self, asked: Batch) -> slice:
         """The batch's part of the step's samples, of which there may be several a question."""
-        rows = self._retain if asked == RETAIN else self._forget
+        rows = self._retain if of_retain(asked) else self._forget
         return slice(rows.start * asked.answers, rows.stop * asked.answers)
 
 
@@ -154,9 +163,8 @@ class _Step:
         self._examples: dict[Batch, list[Example]] = {}
 
     def totals(self, asked: Batch) -> Totals:
-        """How many samples and answer tokens there are of what is asked."""
-        examples = self.examples(asked)
-        return Totals(len(examples), sum(example.answer_tokens for example in examples))
+        """The answer tokens of each sample that there is of what is asked."""
+        return Totals(tuple(example.answer_tokens for example in self.examples(asked)))
 
     def samples(self, asked: Batch) -> list[TrainSample]:
         """The samples of a set: of `FORGET` or `RETAIN`."""
@@ -185,18 +193,18 @@ class _Step:
         """Samples with the answers that they are given."""
         if asked in OWN_ANSWERS:
             return [(sample, sample.answer) for sample in self.samples(asked)]
-        forget = self.samples(FORGET)
         generator = torch.Generator().manual_seed(self._seed)
-        if asked == IDK:
-            choices = [self._sets.others.refusals(number) for number in self._forget]
+        if asked in (IDK, RETAIN_IDK):
+            samples = self.samples(FORGET if asked == IDK else RETAIN)
+            choices = [self._sets.others.refusals(sample) for sample in samples]
             refusals = [options[_draw(len(options), generator)] for options in choices]
-            return list(zip(forget, refusals, strict=True))
+            return list(zip(samples, refusals, strict=True))
         if asked.name != "mismatched":
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
         if self._sets.as_published:
             return self._published_pairs(asked.answers, generator)
         pairs = []
-        for number, sample in zip(self._forget, forget, strict=True):
+        for number, sample in zip(self._forget, self.samples(FORGET), strict=True):
             wrong = self._sets.mismatched.wrong(number)
             for _ in range(asked.answers):
                 other = self._sets.forget[wrong[_draw(len(wrong), generator)]]

@@ -16,3 +16,10 @@ def divergence(of: Answers, to: Answers) -> Tensor:
     """KL(p_of ‖ p_to), the mean over all positions, in nats."""
     p, q = everywhere(of), everywhere(to)
     return (p.exp() * (p - q)).sum(-1).mean()
+
+
+def positions(answers: Answers) -> Tensor:
+    """The positions (N,) that predict the answer tokens."""
+    if answers.position is None:
+        raise ValueError("methods as published are of sequences: multimodal and text models")
+    return answers.position
