@@ -41,17 +41,21 @@ def minimise(
     steps: int,
     training: Training,
     state: State,
+    kept: dict[int, dict[str, Tensor]] | None = None,
 ) -> list[float]:
     """Train the model's trainable parameters; gives the loss of each optimiser step.
 
     `losses` gives the batches of one step after the other, `steps` is their number. The shares of
     a step's batches, which several processes divide among them, add up to its loss. Goes on from
-    `state` where it holds a part of this training; closures of that part are not called. Raises
+    `state` where it holds a part of this training; closures of that part are not called. The keys
+    of `kept` are steps, from 1; put there are the weights, by name, as they are after each. Raises
     DivergedError before a non-finite loss reaches the weights.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(model, training)
-    with state.loop(Progress(model, optimizer)) as loop, counted_flops() as counter:
+    kept = {} if kept is None else kept
+    holder = Progress(model, optimizer)
+    with state.loop(holder) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
         scheduler = _schedule(optimizer, steps, training, done)
@@ -77,11 +81,14 @@ def minimise(
             optimizer.zero_grad(set_to_none=True)
             history.append(math.fsum(values))
             state.count("flops", sum(flops for _, _, flops in shared))
+            if len(history) in kept:
+                holder.keep(len(history))
             progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
             loop.end_step()
     if not all(torch.isfinite(p).all() for p in parameters):
         raise DivergedError(len(history))
     model.eval()
+    kept |= holder.kept
     return history
 
 
