@@ -140,7 +140,7 @@ def shown(suite: Suite) -> dict[str, Any]:
     file = suite.file
 
     def told(kind: str, test: StressTest) -> dict[str, Any]:
-        return {**settings_of(kind, test), "points": test.points, "reading": test.READING}
+        return {**settings_of(kind, test), "points": list(test.points), "reading": test.READING}
 
     return {
         "suite": suite.name,
