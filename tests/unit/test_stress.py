@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,7 @@ import torch
 from PIL import Image
 
 from clearbench import stress_tests
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.domains.language.relearn import learned
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted
@@ -238,6 +239,18 @@ def test_pictures_are_changed_a_little_and_alike_each_time(tmp_path):
     assert _CHANGES["darker"](white, 0).getpixel((3, 3)) == (170, 170, 170)
     assert _CHANGES["occlusion"](white, 0).getpixel((10, 10)) == (128, 128, 128)
     assert _CHANGES["occlusion"](white, 0).getpixel((3, 3)) == (200, 200, 200)
+
+
+def test_the_example_of_a_kind_asks_other_questions(tmp_path):
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    found: dict = {}
+    exec(text.partition("# src/clearbench/stress_tests/preface.py\n")[2].partition("```")[0], found)
+    sample = EvalSample("1", "forget", "text_qa", 10, "Who?", "Ada", "Ada", (), None)
+    write_store(tmp_path, [], [], [], [sample])
+    test = found["Test"](words={"kindly": "Please say:"})
+    assert test.points == ("kindly",)
+    (asked,) = test.asked(Store(tmp_path), "kindly").evaluation(10)
+    assert asked == replace(sample, question="Please say: Who?")
 
 
 def test_an_evaluation_has_the_code_of_its_own_test_alone():

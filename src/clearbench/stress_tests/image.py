@@ -22,8 +22,8 @@ class Test(StressTest):
 
     noise: normal, of a deviation of 0.02 of white, the same for a picture in all runs; darker,
     flatter: brightness, contrast times 0.85; crop: the middle 0.9 of each side, as large again;
-    blur: Gaussian, of a hundredth of the shorter side or a pixel; occlusion: a grey square of a quarter of the
-    shorter side, in the middle.
+    blur: Gaussian, of a hundredth of the shorter side or a pixel; occlusion: a grey square of a
+    quarter of the shorter side, in the middle.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal",)
@@ -75,6 +75,10 @@ def _crop(image: Image.Image, key: int) -> Image.Image:
     return middle.resize(image.size, Image.Resampling.BICUBIC)
 
 
+def _blur(image: Image.Image, key: int) -> Image.Image:
+    return image.filter(ImageFilter.GaussianBlur(max(1, min(image.size) / 100)))
+
+
 def _occlusion(image: Image.Image, key: int) -> Image.Image:
     side = max(1, min(image.size) // 4)
     covered = image.copy()
@@ -88,7 +92,7 @@ _CHANGES: dict[str, Callable[[Image.Image, int], Image.Image]] = {
     "darker": lambda image, key: ImageEnhance.Brightness(image).enhance(0.85),
     "flatter": lambda image, key: ImageEnhance.Contrast(image).enhance(0.85),
     "crop": _crop,
-    "blur": lambda image, key: image.filter(ImageFilter.GaussianBlur(max(1, min(image.size) / 100))),
+    "blur": _blur,
     "occlusion": _occlusion,
 }
 """What a variant makes of a picture, given its number in the store."""
