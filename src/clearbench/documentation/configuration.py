@@ -54,10 +54,11 @@ def configuration() -> Iterator[str]:
                 "\nThe keys of a row of `methods` are the parameters of its method, which"
                 " [methods.md](methods.md) lists, and those of `unlearn`."
             )
-            for kind in stress_tests.available():
-                yield f"\n### stress: {kind}\n"
-                yield f"{inspect.getdoc(stress_tests.kind_of(kind))}\n"
-                yield from _table(list(describe(stress_tests.kind_of(kind))))
+            for entry in stress_tests.available():
+                test = stress_tests.kind_of(entry)
+                yield f"\n### stress: {entry}\n"
+                yield f"{inspect.getdoc(test)}\n"
+                yield from _table(list(describe(test)))
         if name == "dataset":
             for layout in own("layouts"):
                 yield f"\n### options of the layout {layout}\n"
