@@ -48,11 +48,12 @@ def test_stress_tests_make_their_own_and_what_is_changed_of_one_leaves_the_other
     assert len(said) == len(set(said.values())) == 4
     done = bench.clearbench("audit")
     assert done.status == 0, done.output
-    planned = bench.clearbench("why", f"stress/relearn/{RUN}/step1")
-    assert planned.status == 0, planned.output
 
-    bench.write(**FEW, stress={"relearn": {**relearn, "lr": 2.0e-3}, "quantise": QUANTISE})
-    assert made(bench) == {*of_relearn, "tables"}
+    other = {**relearn, "steps": [2], "lr": 2.0e-3}
+    bench.write(**FEW, stress={"relearn": other, "quantise": QUANTISE})
+    left_out = {f"score/stress/relearn/{row}/step1" for row in rows}
+    assert made(bench) == {*of_relearn, "tables"} - left_out
     for path, records in said.items():
-        again = (results / path).read_bytes()
+        found = results / path
+        again = found.read_bytes() if found.exists() else b""
         assert (again == records) != fnmatch(str(path), "evaluate/stress/relearn/*")
