@@ -34,7 +34,11 @@ from unit.test_checkpoints import lora_of
 
 CPU = torch.device("cpu")
 QUALITY = "forget_quality_js"
-STRESS = {"relearn": {"steps": [5, 20]}, "small": {"kind": "quantise", "to": ["nf4"]}}
+STRESS = {
+    "relearn": {"steps": [5, 20]},
+    "small": {"kind": "quantise", "to": ["nf4"]},
+    "image": {"variants": ["noise", "blur"]},
+}
 SUITE = {"methods": {"ga": {}, "npo": {}}, "modalities": ["text"], "stress": STRESS}
 
 
@@ -278,7 +282,12 @@ class Stressed(SyntheticTree):
         steps = {"step5": 1, "step20": 4}.get(run.point or "", 0)
         rate = {"gold": 0.05, "ga": 0.1, "npo": 0.0}.get(run.row, 0)
         seed = int(run.name.partition("/seed")[2][:1] or 0)
-        known = 0.2 + 0.01 * seed + rate * steps + (0.2 if run.point == "nf4" else 0)
+        known = (
+            0.2
+            + 0.01 * seed
+            + rate * steps
+            + {"nf4": 0.2, "noise": 0.3, "blur": 0.1}.get(run.point, 0)
+        )
         keys = {f"forget/{task}/{name}": known for task in "ab" for name in ("accuracy", "rouge_l")}
         keys["forget/a/accuracy"] += 0.1
         keys["forget/b/accuracy"] -= 0.1
@@ -310,6 +319,8 @@ def test_what_comes_back_is_told_beside_gold_over_seeds(tree):
     q = sum(x / (x + 0.2) for x in (0.20, 0.21, 0.22)) / 3
     assert told["npo", "rouge_l/small/nf4/Q"] == pytest.approx(q)
     assert told["npo", "rouge_l/small/nf4/Q, inverse"] == 1
+    assert told["npo", "rouge_l/image/mean"] == pytest.approx(0.41)
+    assert told["npo", "rouge_l/image/highest"] == pytest.approx(0.51)
     assert told["npo", f"{QUALITY}/small/nf4"] == pytest.approx(
         sum(
             draw_scores(f"stress/small/npo/text/forget10/seed{seed}/nf4")[QUALITY]

@@ -33,11 +33,14 @@ class StressTest(Strict):
     """A stress test of a kind: its settings, and what they do at each of its points.
 
     A point is a number of steps, a precision, a variant: what has records and scores of its own.
+    `READING` is how scores before and after are compared; `VARIANTS` says whether the points are
+    tries of one thing, so that tables show their mean and the highest of them as well.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal", "text")
     READING: ClassVar[Reading] = "kept"
     LAYER: ClassVar[bool] = False
+    VARIANTS: ClassVar[bool] = False
 
     @property
     def points(self) -> tuple[str, ...]:

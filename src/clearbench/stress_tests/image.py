@@ -27,6 +27,7 @@ class Test(StressTest):
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal",)
+    VARIANTS: ClassVar[bool] = True
 
     variants: list[Variant] = Field(
         list(get_args(Variant)), min_length=1, description="how pictures are changed"

@@ -140,7 +140,12 @@ def shown(suite: Suite) -> dict[str, Any]:
     file = suite.file
 
     def told(kind: str, test: StressTest) -> dict[str, Any]:
-        return {**settings_of(kind, test), "points": list(test.points), "reading": test.READING}
+        return {
+            **settings_of(kind, test),
+            "points": list(test.points),
+            "reading": test.READING,
+            "variants": test.VARIANTS,
+        }
 
     return {
         "suite": suite.name,

@@ -1,7 +1,7 @@
 """Stress: how much of what was forgotten comes back under each stress test of a suite."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
@@ -26,6 +26,13 @@ READINGS: dict[Reading, dict[str, Callable[..., float]]] = {
     "kept": {"Q": unrecovered, "Q, inverse": unlost, "Q, symmetric": unmoved},
 }
 """The numbers that compare before and after, by how a kind of test is read."""
+
+
+OVER_POINTS: dict[str, Callable[..., float]] = {
+    "mean": lambda *numbers: fmean(numbers),
+    "highest": lambda *numbers: max(numbers),
+}
+"""What is told of all points of a test that are variants of one thing."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class Known(UnderStress):
 
 @dataclass(frozen=True)
 class Read(Entry):
-    """A reading of some numbers, seed by seed: before and after, and for R the same of gold."""
+    """A reading of some numbers, seed by seed: as before and after, and for R the same of gold."""
 
     parts: tuple[Entry, ...]
     reading: Callable[..., float]
@@ -129,6 +136,16 @@ class _Reader:
         parts = tuple(self._of(group, of, column, test, at) for of in names for at in (None, point))
         named = Column(column.key, f"{name}: {point}", role=f"{test}/{point}/{name}")
         return Read(group, named, parts[1].runs, parts, READINGS[reading][name])
+
+    def over(self, group: Group, column: Column, test: str, points: Sequence[str]) -> list[Entry]:
+        """The mean and the highest of a group's scores at all points of a test."""
+        parts = tuple(self._of(group, group.runs, column, test, point) for point in points)
+        return [
+            Read(
+                group, replace(column, header=name, role=f"{test}/{name}"), parts[0].runs, parts, of
+            )
+            for name, of in OVER_POINTS.items()
+        ]
 
     def _of(
         self, group: Group, runs: Sequence[str], column: Column, test: str, point: str | None
@@ -216,6 +233,8 @@ def _block(
     for group in groups:
         entries = [reader.level(group, column, test, point) for point in (None, *points)]
         if column.key in KNOWN:
+            if reader.results.suite.stress_tests[test][1].VARIANTS:
+                entries += reader.over(group, column, test, points)
             entries += [
                 reader.reading(group, column, test, point, name)
                 for name in readings
