@@ -28,7 +28,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-full mini-methods mini-noise mini-published mini-sweep mini-tradeoff mini-vision tofu
+SUITES := mini mini-full mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision tofu
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -64,6 +64,7 @@ mini-full: ## run mini at three forget sizes
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
+mini-stress: ## see what a little relearning or a rounding brings back in the models of mini; takes over what mini has made
 mini-sweep: ## choose the learning rates of some methods of mini on other persons; takes over what mini has made
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models

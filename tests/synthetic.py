@@ -41,6 +41,7 @@ from clearbench.metrics.score import SCORES, score_with_draws
 from clearbench.results.read import read_results
 from clearbench.results.scoring import files_of
 from clearbench.results.tree import Tree
+from clearbench.stress_tests import test_of
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
@@ -215,23 +216,27 @@ class SyntheticTree:
         run = name.partition("/")[2]
         if stage == "evaluate":
             text = f"records of {run}\n"
-            strengths = str(artifact.options.get("strengths", ""))
-            if strengths:
+            points = str(artifact.options.get("strengths", "")).split(",")
+            if artifact.settings["stress"]:
+                points = test_of(artifact.settings["stress"]).points
+            if points != [""]:
                 return {
-                    f"{strength}/{RECORDS}": self._lines(f"{run}/{strength}")
-                    if self._records
-                    else text
-                    for strength in strengths.split(",")
+                    f"{point}/{RECORDS}": self._lines(f"{run}/{point}") if self._records else text
+                    for point in points
                 }
             return {RECORDS: self._lines(run) if self._records else text}
         if stage == "score":
             if not self._records:
                 return {SCORES: json.dumps(draw_scores(run), indent=1) + "\n"}
-            gold = self.records(artifact.inputs["gold"].partition("/")[2])
-            bound = artifact.options.get("bound")
-            asked = artifact.inputs.get("records", "").partition("/")[2]
+            asked, compared = (
+                artifact.inputs.get(key, "").partition("/")[2] for key in ("records", "gold")
+            )
             if "strength" in artifact.options:
                 asked += f"/{artifact.options['strength']:g}"
+            if "point" in artifact.options:
+                asked, compared = (f"{of}/{artifact.options['point']}" for of in (asked, compared))
+            gold = self.records(compared)
+            bound = artifact.options.get("bound")
             own = draw_bound(bound, gold) if bound else self.records(asked)
             return files_of(score_with_draws(own, gold))
         if stage == "tabulate":

@@ -1,4 +1,4 @@
-"""Where a named file lies: of a method, metric, layout, table, figure, stage or stage's domain.
+"""Where a named file lies: of a method, metric, layout, table, figure, stress test, stage, domain.
 
 A file of this package is named for its key; another installed package names its own by entry
 points of the groups `clearbench.methods`, `clearbench.metrics`, `clearbench.layouts` and
@@ -22,7 +22,7 @@ from typing import Any, Literal
 import clearbench
 from clearbench.errors import UserError
 
-Kind = Literal["methods", "metrics", "layouts", "tables", "figures", "stages"]
+Kind = Literal["methods", "metrics", "layouts", "tables", "figures", "stress_tests", "stages"]
 
 PACKAGE = "clearbench"
 _ROOT = Path(__file__).parent
@@ -32,6 +32,7 @@ _FOLDERS: dict[Kind, str] = {
     "layouts": "data.layouts",
     "tables": "tables",
     "figures": "figures",
+    "stress_tests": "stress_tests",
     "stages": "stages",
 }
 _GROUPS: dict[str, Kind] = {
@@ -57,7 +58,7 @@ class Plugin:
     @property
     def what(self) -> str:
         """What it is, as `method npo`."""
-        return f"{self.kind[:-1]} {self.key}"
+        return f"{self.kind[:-1].replace('_', ' ')} {self.key}"
 
     def wrong(self, text: str) -> UserError:
         """The line for an entry point that does not name what it should."""

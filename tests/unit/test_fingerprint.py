@@ -216,12 +216,12 @@ def test_stage_reaches_no_other_stage_and_no_method_but_the_one_asked_for():
     ids=["domain", "method", "layout"],
 )
 def test_a_stage_that_nobody_knew_is_rerun_by_all_that_its_settings_name(code, settings):
-    (code.root / "stages/relearn.py").write_text("from clearbench import metrics\n")
-    (code.root / "domains/language/relearn.py").write_text("from clearbench.models import build\n")
-    before = code.code_of("relearn", settings)
+    (code.root / "stages/distil.py").write_text("from clearbench import metrics\n")
+    (code.root / "domains/language/distil.py").write_text("from clearbench.models import build\n")
+    before = code.code_of("distil", settings)
     edits = {
-        "stages/relearn.py": "clearbench.stages.relearn",
-        "domains/language/relearn.py": "clearbench.domains.language.relearn",
+        "stages/distil.py": "clearbench.stages.distil",
+        "domains/language/distil.py": "clearbench.domains.language.distil",
         "models/build.py": "clearbench.models.build",
         "metrics/accuracy.py": "clearbench.metrics.accuracy",
     }
@@ -232,7 +232,7 @@ def test_a_stage_that_nobody_knew_is_rerun_by_all_that_its_settings_name(code, s
     for path in edits:
         with (code.root / path).open("a") as file:
             file.write("\nword = 1\n")
-    after = code.code_of("relearn", settings)
+    after = code.code_of("distil", settings)
     assert {name for name in after if after[name] != before.get(name)} == set(edits.values())
 
 

@@ -235,6 +235,25 @@ def test_fine_tuning_that_was_killed_has_the_weights_of_one_that_was_not(
     same(attempts(tmp_path, work, kills), plain)
 
 
+def test_weights_on_the_way_are_those_of_shorter_trainings_even_after_a_kill(
+    tmp_path, tokenizer, encoder
+):
+    constant = FULL.model_copy(update={"warmup": 0.0, "schedule": "constant"})
+
+    def work(state, *steps):
+        torch.manual_seed(7)
+        model = build_model(BUILD, "text", tokenizer, 0)
+        kept = {step: {} for step in steps}
+        history = finetune(model, encoder, train_samples(), constant, 3, state, kept)
+        assert len(history) == max(steps)
+        return history, kept, {name: p.detach().clone() for name, p in model.named_parameters()}
+
+    history, kept, _ = attempts(tmp_path, lambda state: work(state, 2, 5, 6), [3, 2])
+    for step in (2, 5, 6):
+        shorter, _, weights = work(State(), step)
+        same((history[:step], kept[step]), (shorter, weights))
+
+
 @with_eight_bit
 def test_moments_of_eight_bit_train_nearly_as_those_of_thirty_two():
     rows = torch.randn(20, 16, 128, generator=torch.Generator().manual_seed(3))

@@ -137,13 +137,19 @@ BEYOND = (
     *("base: missing; ", "faces: missing; ", "is no vision model; leave it out"),
     *("is a vision model; allowed: ", "is a vision model; leave it out", "vision models have no"),
     *("is a text model; ", "for vision models; allowed: none", "has no images, ", ": serves "),
-    *("does not exist; tiny-", "allowed: even, for half", "names and book titles suffice"),
+    *(
+        "give steps or epochs",
+        "does not exist; tiny-",
+        "allowed: even, for half",
+        "names and book titles suffice",
+    ),
 )
 """Words of such mistakes."""
 
 
 def cases() -> Iterator[Any]:
     suite = {**read_yaml(ROOT / "config/mini.yaml"), **{k: ROWS[k] for k in ("dataset_options",)}}
+    suite["stress"] = {"relearn": {"steps": [5]}, "small": {"kind": "quantise", "to": ["int8"]}}
     suite["methods"] = {"npo": {"beta": 0.1, "lr": 1.0}, "strong": {"method": "rmu", "layer": 1}}
     yield "suite", {**suite, "imported": ROWS["imported"], "external": ROWS["external"]}
     yield "suite", {**read_yaml(ROOT / "config/mini-vision.yaml"), "faces": ROWS["faces"]}

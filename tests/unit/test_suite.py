@@ -217,6 +217,49 @@ MISTAKES = {
         "dataset: tofu",
         "dataset: tofu has no images, tiny-llava needs them",
     ),
+    **{
+        f"stress test that is {given}": ("seeds:", f"stress: {given}\nseeds:", told)
+        for given, told in (
+            (
+                "{ relern: {} }",
+                "stress: unknown: relern (did you mean relearn?); allowed: image, quantise,"
+                " relearn; a test of another name says its kind",
+            ),
+            (
+                "{ small: { kind: round } }",
+                "stress.small.kind: unknown: round; allowed: image, quantise, relearn",
+            ),
+            (
+                "{ relearn: { step: [5] } }",
+                "stress.relearn: step: unknown key (did you mean steps?); allowed: accumulation, ",
+            ),
+            ("{ relearn: {} }", "stress.relearn: give steps or epochs, one of the two"),
+            ("{ relearn: { steps: [5], epochs: [1] } }", "stress.relearn: give steps or epochs"),
+            (
+                "{ relearn: { steps: [5, 0] } }",
+                "stress.relearn: steps.1: input should be greater than 0, not 0",
+            ),
+            ("{ relearn: { steps: [5, 5] } }", "stress.relearn: steps: a number stands twice"),
+            (
+                "{ relearn: { steps: [5], on: some } }",
+                "stress.relearn: on: input should be 'forget', 'half', 'retain' or 'real', not",
+            ),
+            ("{ quantise: {} }", "stress.quantise: to: missing"),
+            ("{ quantise: { to: [] } }", "stress.quantise: to: empty; name one at least"),
+            (
+                "{ quantise: { to: [int4] } }",
+                "stress.quantise: to.0: input should be 'int8', 'nf4' or 'fp4', not 'int4'",
+            ),
+            ("{ quantise: { to: [nf4, nf4] } }", "stress.quantise: to: a code stands twice"),
+            ("{ a/b: { kind: image } }", "stress.a/b: allowed in a name: letters, digits, _ . -"),
+            ("[relearn]", "stress: must hold keys"),
+        )
+    },
+    "row that is named as the stress tests": (
+        "npo: {",
+        "stress: { method: npo, ",
+        "methods.stress: has another meaning; choose another name",
+    ),
     "no base for a built model": (
         "base: { epochs: 1 }\n",
         "",
@@ -275,6 +318,11 @@ FACE_MISTAKES = {
         "{ weights: lora }",
         "unlearn.weights: vision models have no adapter; allowed: full",
     ),
+    "a stress test": (
+        "seeds: [0]",
+        "seeds: [0]\nstress: { quantise: { to: [nf4] } }",
+        "stress.quantise: quantise serves multimodal, text; tiny-resnet is a vision model",
+    ),
     "a dataset without images": (
         "dataset: mini-faces",
         "dataset: tofu",
@@ -315,13 +363,25 @@ def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
     mini, noise = (Graph(load_suite(name, ROOT)) for name in ("mini", "mini-noise"))
     again = {run.name for run in noise.runs.values() if run.repeat}
     assert {artifact.run.name for artifact in noise if artifact.run} - mini.runs.keys() == again
-    shared = [artifact for artifact in noise if artifact.name in mini and artifact.name != TABLES]
+
+
+@pytest.mark.parametrize("name", ["mini-noise", "mini-stress", "mini-tradeoff"])
+def test_what_goes_on_from_mini_makes_nothing_of_it_otherwise(name):
+    mini, further = (Graph(load_suite(name, ROOT)) for name in ("mini", name))
+    shared = [artifact for artifact in further if artifact.name in mini and artifact.name != TABLES]
     assert len(shared) > 60
     for artifact in shared:
         assert (artifact.resolved, artifact.inputs) == (
             mini[artifact.name].resolved,
             mini[artifact.name].inputs,
         )
+
+
+def test_a_base_of_the_hub_has_no_real_world_to_be_learned_again(root):
+    suite = (root / "config/paper-llava.yaml").read_text()
+    stress = "\nstress: { relearn: { on: real, steps: [5] } }\n"
+    (root / "config/small.yaml").write_text(suite + stress)
+    assert "stress.relearn.on: real: what a base learns that is trained here" in told(root)
 
 
 @pytest.mark.parametrize("name", SUITES)

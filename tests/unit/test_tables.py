@@ -95,6 +95,7 @@ def test_every_table_is_written_in_every_format(tree):
         "overhead",
         "ranking",
         "selection",
+        "stress",
         "table1",
         "table3",
         "table6",

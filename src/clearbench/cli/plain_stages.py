@@ -1,6 +1,7 @@
 """The commands of the stages that take what their `run` takes, as the rules call them.
 
-The options are read from the stage's file without running it: settings, folders, numbers and names.
+The options are read from the stage's file without running it: settings, folders, numbers and names;
+of several folders one is given at a time, as `--model` for `models`.
 Stages whose command knows more than that are written out in `stages`.
 """
 
@@ -61,6 +62,9 @@ def _help(tree: ast.Module) -> str:
 
 
 def _option(name: str, kind: str) -> click.Option:
+    if kind == "Sequence[Path]":
+        one = f"--{_name(name).removesuffix('s')}"
+        return click.Option([one, name], type=FOLDER, multiple=True, required=True)
     optional = kind.endswith(" | None")
     of = {"Path": FOLDER, "int": click.IntRange(min=0)}.get(kind.removesuffix(" | None"))
     given: dict[str, Any] = {"type": of, "required": not optional, "help": TOLD.get(name)}

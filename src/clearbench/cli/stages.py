@@ -235,6 +235,7 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
     help="Of two golds, each of a seed with a base of its own.",
 )
 @click.option("--strength", type=float, help="Of records at several strengths, those at this one.")
+@click.option("--point", help="Of records under a stress test, those at this point of it.")
 @click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
 @_out
 def score(
@@ -247,6 +248,7 @@ def score(
     prompts: str | None,
     bases: str | None,
     strength: float | None,
+    point: str | None,
     settings: str,
     out: Path,
 ) -> None:
@@ -262,7 +264,7 @@ def score(
     given = {"records": records, "gold": gold}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, own)
+    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, point, own)
 
 
 @click.command()

@@ -285,12 +285,13 @@ class UnlearnShadowsSettings(UnlearnSettings):
 
 
 class EvaluateSettings(Strict):
-    """The model and how it is evaluated."""
+    """The model and how it is evaluated; under a stress test, its kind and its settings."""
 
     model: ModelUse
     evaluation: Evaluating
     holdout: int | None = None
     persons: int | None = None
+    stress: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

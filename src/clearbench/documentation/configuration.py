@@ -1,8 +1,10 @@
 """The page on the keys of configuration files, from the specifications that check them."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
+from clearbench import stress_tests
 from clearbench.data import layouts
 from clearbench.documentation.keys import FILES, Key, describe
 from clearbench.plugins import own
@@ -52,6 +54,11 @@ def configuration() -> Iterator[str]:
                 "\nThe keys of a row of `methods` are the parameters of its method, which"
                 " [methods.md](methods.md) lists, and those of `unlearn`."
             )
+            for entry in stress_tests.available():
+                test = stress_tests.kind_of(entry)
+                yield f"\n### stress: {entry}\n"
+                yield f"{inspect.getdoc(test)}\n"
+                yield from _table(list(describe(test)))
         if name == "dataset":
             for layout in own("layouts"):
                 yield f"\n### options of the layout {layout}\n"

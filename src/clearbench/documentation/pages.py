@@ -4,6 +4,7 @@ The pages are of this package alone, whatever else is installed; schemas of all 
 may name.
 """
 
+import inspect
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
 from clearbench.plugins import PACKAGE, own
 from clearbench.tables.claims import BEATS, CARRIES, TRADES
+from clearbench.tables.stress import READINGS
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
@@ -125,6 +127,7 @@ def _metrics() -> Iterator[str]:
         " them, so these numbers have those over seeds alone."
     )
     yield from _choices()
+    yield from _stress()
     yield from _claims()
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():
@@ -160,6 +163,48 @@ def _choices() -> Iterator[str]:
         " lacks the forget set as well, so it has met fewer persons than the test's. Their false"
         " answers were made for retained persons, and may name others whom the gold has met; those"
         " of the test's forget set in `mini` name its own. What is best at 95 % may not be at 80 %."
+    )
+
+
+def _stress() -> Iterator[str]:
+    yield "\n## Under stress\n"
+    yield (
+        "What seems forgotten may be a few steps away. `stress` of a suite names tests that"
+        " originals, golds, cells and models made elsewhere are put to, each with settings of its"
+        " own ([configuration.md](configuration.md#stress-relearn)): `relearn` trains a further"
+        " layer on a model for a few steps and evaluates it after several numbers of them, on the"
+        " forget set, on every second of its persons, on the retain set, or on what the base"
+        " learned; `quantise` rounds the weights of all linear layers of the merged model but the"
+        " output layer; `image` asks about pictures that are changed a little, each change a point,"
+        " with the mean and the highest score over all of them. Every model is"
+        " tested by the same recipe: relearning is of all modalities that the model has, whatever a"
+        " cell has forgotten, so that one gold serves all cells of a seed. Forget quality under a"
+        " test is against the gold under the same."
+    )
+    yield (
+        "\nThe table `stress` shows forget quality, and the mean accuracy and ROUGE-L (recall) over"
+        " the tasks of the forget set, before and at each point of a test, and of accuracy and"
+        " ROUGE-L, m, the readings of the literature, seed by seed; the interval of a mean over"
+        " tasks and of a reading is Student's over seeds, and of one seed there is none:\n"
+    )
+    for formulas in READINGS.values():
+        for name, formula in formulas.items():
+            yield f"- *{name}*: {' '.join((inspect.getdoc(formula) or '').split())}"
+    yield (
+        "\nRounding is a round trip on any device: int8 by rows, q = round(127·w/a) with a the"
+        " largest |w| of the row; nf4 and fp4 by blocks of 64 along the flattened tensor, a times"
+        " the nearest level. Embeddings, norms, convolutions and the output layer stay. The limits:"
+        " scales are not quantised themselves, outlier columns are rounded like others, and"
+        " activations are not touched, so that a library's own int8 differs. The weights that are"
+        " rounded are the merged ones, in single precision."
+    )
+    yield (
+        "\nThe limits: R and Q are ratios of small differences, and jump where a model hardly"
+        " moves; read them beside the levels. A cell that forgot one modality still knows the"
+        " other, so its knowledge can rise by less. A method is not ranked by a test: a model that"
+        " broke learns slower, which R takes for robust and the symmetric one does not. What"
+        " relearning brings back with `half` is in part what was just taught: gold's row says how"
+        " much."
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from clearbench import methods
+from clearbench import methods, stress_tests
 from clearbench.config.files import DatasetSpec, read_spec
 from clearbench.config.sbatch import FORM, Option
 from clearbench.config.settings import Unlearning
@@ -129,6 +129,18 @@ def _tell_suite(schema: Schema, root: Path, datasets: list[str], models: list[st
         additionalProperties=_reference("row"),
         propertyNames={"anyOf": [{"enum": known}, free]},
     )
+    kinds = stress_tests.available()
+    keys["stress"].update(
+        properties={kind: _reference(f"stress test {kind}") for kind in kinds},
+        additionalProperties=_chosen(
+            stress_tests.KIND,
+            kinds,
+            {kind: _reference(f"stress test {kind}") for kind in kinds},
+            required=[stress_tests.KIND],
+            description="a test of another name than its kind's",
+        ),
+        propertyNames={"pattern": f"^{ROW_NAME.pattern}$"},
+    )
     training = {
         key: {"$ref": f"#/properties/unlearn/properties/{key}"} for key in Unlearning.model_fields
     }
@@ -143,6 +155,7 @@ def _tell_suite(schema: Schema, root: Path, datasets: list[str], models: list[st
         "tried": _tried(),
         "by_modality": _by_modality({"type": ["number", "string", "boolean"]}),
         **{method: _row(method, training) for method in known},
+        **{f"stress test {kind}": _stress_test(kind) for kind in kinds},
     }
     of_dataset = {
         name: read_spec(DatasetSpec, root / "config/datasets", name, "").layout for name in datasets
@@ -192,6 +205,16 @@ def _row(method: str, training: Schema) -> Schema:
     keys |= {name: {"anyOf": [told, _reference("by_modality")]} for name, told in values.items()}
     doc = methods.describe(method).doc.partition("\n")[0]
     return {**_mapping(keys), "description": doc}
+
+
+def _stress_test(kind: str) -> Schema:
+    """A test of a kind, which may name its kind or not."""
+    schema = _of_class(stress_tests.kind_of(kind))
+    for key in schema["properties"].values():
+        if key.get("type") == "array":
+            key["uniqueItems"] = True
+    schema["properties"][stress_tests.KIND] = {"const": kind}
+    return schema
 
 
 def _tried() -> Schema:

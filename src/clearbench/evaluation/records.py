@@ -117,9 +117,9 @@ def parse_record(fields: dict[str, Any]) -> Record:
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})
 
 
-def records_at(folder: Path, strength: float | None = None) -> Path:
-    """The records in an artifact; where these are of several strengths, those at one."""
-    return (folder if strength is None else folder / f"{strength:g}") / RECORDS
+def records_at(folder: Path, point: str | None = None) -> Path:
+    """The records in an artifact; where these are of several points, those at one by its name."""
+    return (folder if point is None else folder / point) / RECORDS
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

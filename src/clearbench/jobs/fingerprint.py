@@ -5,8 +5,9 @@ functions and `import_module("clearbench.…")` with a literal name; and inside 
 bring methods, metrics, layouts or tables (`plugins`), where it reaches these. Files are hashed by
 their syntax trees in a form of our own (`syntax`), so that comments, docstrings, formatting and the
 version of Python change nothing. What is found by name is reached by what finds it, whatever the
-stage is called: the files of a domain, a method and a layout by the jobs whose settings name them,
-a method's by its own cells only; those of metrics and tables by whatever reaches their package.
+stage is called: the files of a domain, a method, a layout and a stress test by the jobs whose
+settings name them, a method's by its own cells only; those of metrics and tables by whatever
+reaches their package.
 
 Code that only runs a job or words a message, and cannot change bytes, is left out: this package,
 `errors` and `plugins`.
@@ -70,7 +71,7 @@ def reachable(*modules: str) -> set[str]:
 
 
 def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
-    """The modules that a job's settings name: its domain's file for the stage, method, layout."""
+    """The modules that a job's settings name: its domain's file, method, layout, stress test."""
     model = settings.get("model")
     if isinstance(model, Mapping) and "domain" in model:
         of_domain = module_of_domain(model["domain"], stage)
@@ -81,6 +82,10 @@ def _named(stage: str, settings: Mapping[str, Any]) -> Iterator[str]:
         yield module_of("methods", settings["method"])
     if "layout" in settings:
         yield module_of("layouts", settings["layout"])
+    stress = settings.get("stress")
+    # Of tables, it is a mapping of all tests, whose points and readings it tells.
+    if isinstance(stress, Mapping) and isinstance(stress.get("kind"), str):
+        yield module_of("stress_tests", stress["kind"])
 
 
 @cache

@@ -20,6 +20,7 @@ from clearbench.jobs.environment import Accepted
 from clearbench.results.currency import Status
 from clearbench.results.siblings import Prospect, look_ahead
 from clearbench.results.tree import Tree
+from clearbench.stress_tests import test_of
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
 from clearbench.suite.rows.cells import REFERENCE
@@ -122,14 +123,15 @@ class Experience:
         """
         need = graph.suite.model.need(artifact.stage)
         mean = self._mean(artifact, Basis.of(graph), need.gpus > 0)
-        strengths = _strengths(artifact.resolved)
-        if mean is None and strengths:
+        times = _evaluations(artifact)
+        if mean is None and times:
             # As that many plain evaluations.
             options = {k: v for k, v in artifact.options.items() if k != "strengths"}
-            plain = self._mean(replace(artifact, options=options), Basis.of(graph), need.gpus > 0)
-            mean = plain and replace(
-                plain, seconds=strengths * plain.seconds, size=strengths * plain.size
+            asked = replace(
+                artifact, options=options, settings={**artifact.settings, "stress": None}
             )
+            plain = self._mean(asked, Basis.of(graph), need.gpus > 0)
+            mean = plain and replace(plain, seconds=times * plain.seconds, size=times * plain.size)
         return mean or Cost(60.0 * need.minutes, 0.0, need.gpus)
 
     def _mean(self, artifact: Artifact, basis: "Basis", on_gpu: bool) -> Cost | None:
@@ -165,6 +167,14 @@ _ALIKE = {"shadows": "finetune", "unlearn_shadows": "unlearn"}
 def _strengths(settings: Mapping[str, Any]) -> int:
     """At how many strengths a job evaluates a model; 0 where it evaluates the model as it is."""
     return len(str(settings["strengths"]).split(",")) if "strengths" in settings else 0
+
+
+def _evaluations(artifact: Artifact) -> int:
+    """How many evaluations of its model a job makes in place of the plain one; 0 where none."""
+    stress = artifact.settings.get("stress")
+    if artifact.stage == "evaluate" and stress is not None:
+        return len(test_of(stress).points)
+    return _strengths(artifact.resolved)
 
 
 def _models(settings: Mapping[str, Any]) -> int:
@@ -211,7 +221,8 @@ def _kinds(
     base = None if stage in ("generate", "dataset") else basis.base
     data = settings if stage in ("generate", "dataset") else basis.data
     model, strengths = settings.get("model"), _strengths(settings)
-    about = json.dumps([on_gpu, data, base, model, strengths], sort_keys=True)
+    stress = settings.get("stress")
+    about = json.dumps([on_gpu, data, base, model, strengths, stress], sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)
     parts = [str(settings.get(key)) for key in ("method", "modality", "forget_size")]
     for length in range(len(parts), -1, -1):

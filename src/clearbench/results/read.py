@@ -70,7 +70,7 @@ def read_results(
         graph.suite,
         groups_of(graph.runs.values()),
         runs,
-        _twins(tree, [run for run in finished if run.strength is None and run.choice is None]),
+        _twins(tree, [run for run in finished if run.plain]),
         hardware(made.values(), tree),
     )
 

@@ -10,7 +10,7 @@ from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
-from clearbench.evaluation.records import RECORDS, read_records, records_at
+from clearbench.evaluation.records import read_records, records_at
 from clearbench.metrics.base import Records
 from clearbench.metrics.comparable import is_itself
 from clearbench.metrics.score import DRAWS, SCORES, Scored, score_faces, score_with_draws
@@ -24,6 +24,7 @@ def score(
     prompts: str | None = None,
     bases: str | None = None,
     strength: float | None = None,
+    point: str | None = None,
     tasks: Sequence[Mapping[str, Any]] = (),
 ) -> Scored:
     """All metrics by key.
@@ -33,16 +34,18 @@ def score(
     those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
     the two are golds of different seeds. Of a cell's records at several strengths, those at
-    `strength` are meant. `tasks` are those that the suite's layout declares itself.
+    `strength` are meant; of a model and its gold under a stress test, those of both at its `point`.
+    `tasks` are those that the suite's layout declares itself.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
     if enrolment is None:
         declared = together(*(Task(**fields) for fields in tasks))
-        gold = read_records(folders["gold"] / RECORDS)
+        gold = read_records(records_at(folders["gold"], point))
         if bound is not None:
             return score_with_draws(draw_bound(bound, gold), gold, True, declared)
-        records = read_records(records_at(folders["records"], strength))
+        own = point if strength is None else f"{strength:g}"
+        records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if prompts == "other":
             records = [replace(record, question=None) for record in records]

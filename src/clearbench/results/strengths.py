@@ -53,7 +53,7 @@ def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
     scaled = defaultdict(list)
     originals, cells = {}, {}
     for run in runs_of(results.suite):
-        if run.choice is not None:
+        if run.choice is not None or run.stress is not None:
             continue
         if run.strength is not None:
             scaled[run.stack].append(Point(run.strength, run.name, results.runs[run.name]))

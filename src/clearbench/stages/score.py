@@ -18,6 +18,7 @@ def run(
     prompts: str | None = None,
     bases: str | None = None,
     strength: float | None = None,
+    point: str | None = None,
     own: OwnTasks | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
@@ -32,6 +33,7 @@ def run(
         "prompts": prompts,
         "bases": bases,
         "strength": strength,
+        "point": point,
     }
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     given |= own.model_dump(mode="json") if own and own.tasks else {}

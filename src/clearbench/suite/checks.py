@@ -150,6 +150,23 @@ def check_fit(suite: Suite) -> None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
 
 
+def check_stress(suite: Suite) -> None:
+    """The stress tests of a suite: names, settings, and whether its model takes them."""
+    for name, (kind, test) in suite.stress_tests.items():
+        where = f"{suite.path}: stress.{name}"
+        if not ROW_NAME.fullmatch(name):
+            raise UserError(f"{where}: allowed in a name: letters, digits, _ . -")
+        if suite.domain not in test.DOMAINS:
+            raise UserError(
+                f"{where}: {kind} serves {', '.join(test.DOMAINS)}; {suite.file.model} is a"
+                f" {suite.domain} model; leave it out"
+            )
+        try:
+            test.check(suite.model)
+        except UserError as error:
+            raise UserError(f"{where}.{error}") from None
+
+
 def _check_shares(suite: Suite) -> None:
     """The GPUs of a job share the batches of a step, so there must be as many for each."""
     needs, model = suite.model.resources, suite.file.model

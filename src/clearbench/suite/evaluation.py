@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from clearbench.config.settings import EvaluateSettings
+from clearbench.stress_tests import settings_of
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.runs import Run, persons_of
 from clearbench.suite.suite import Suite
@@ -18,11 +19,13 @@ def evaluated(
     run: Run | None = None,
 ) -> Artifact:
     """The records of the models of a stack, the first laid on a base, on the tasks of a size."""
+    stressed = None if run is None or run.stress is None else suite.stress_tests[run.stress]
     settings = EvaluateSettings(
         model=suite.model.use,
         evaluation=suite.file.evaluate,
         holdout=suite.holdout,
         persons=suite.persons,
+        stress=stressed and settings_of(*stressed),
     )
     scaled = run is not None and run.strength is not None
     strengths = {"strengths": told(suite.file.scaled)} if scaled else {}
@@ -66,6 +69,8 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["prompts"] = run.prompts
         if run.strength is not None:
             options["strength"] = run.strength
+        if run.point is not None:
+            options["point"] = run.point
         if run.bases == "other":
             options["bases"] = run.bases
     return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.jobs.artifacts import folders
+from clearbench.stress_tests import StressTest, settings_of
 from clearbench.suite.artifact import SHARED_OUT, Artifact
 from clearbench.suite.evaluation import evaluated, scored
 from clearbench.suite.rows import artifacts_of, runs_of
@@ -42,11 +43,7 @@ class Graph:
     @cached_property
     def cells(self) -> dict[str, Run]:
         """The runs that are cells, by name, in the order of the tables."""
-        return {
-            name: run
-            for name, run in self.runs.items()
-            if run.cell is not None and run.strength is None and run.choice is None
-        }
+        return {name: run for name, run in self.runs.items() if run.cell is not None and run.plain}
 
     @cached_property
     def bases(self) -> list[str]:
@@ -141,6 +138,15 @@ def _in_order(artifacts: Mapping[str, Artifact], names: Iterable[str]) -> dict[s
 def shown(suite: Suite) -> dict[str, Any]:
     """What the tables show of a suite besides its scores."""
     file = suite.file
+
+    def told(kind: str, test: StressTest) -> dict[str, Any]:
+        return {
+            **settings_of(kind, test),
+            "points": list(test.points),
+            "reading": test.READING,
+            "variants": test.VARIANTS,
+        }
+
     return {
         "suite": suite.name,
         "model": file.model,
@@ -153,6 +159,7 @@ def shown(suite: Suite) -> dict[str, Any]:
         "originals": file.originals,
         "repeats": file.repeats.model_dump(),
         "metrics": file.metrics,
+        "stress": {name: told(*entry) for name, entry in suite.stress_tests.items()},
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
         **suite.own_tasks,

@@ -23,6 +23,7 @@ from clearbench.suite.checks import (
     check_rows,
     check_seeds,
     check_strengths,
+    check_stress,
 )
 from clearbench.suite.suite import DATA, Suite, SuiteFile
 from clearbench.suite.sweep import KEY, rows_of
@@ -72,6 +73,7 @@ def load_suite(name: str, root: Path) -> Suite:
     check_methods(suite)
     check_fit(suite)
     check_select(suite)
+    check_stress(suite)
     suite = replace(suite, file=_with_points(path, file))
     check_rows(suite)
     return suite

@@ -22,7 +22,9 @@ class Run:
     it. A `repeat` is in no row, and tells the noise alone. With a `strength` it is a cell's model
     whose last layer is scaled by it: a point of the cell's curve, in no row either. With a `choice`
     a row's values are chosen by it, as the point of this name: asked about other persons, and in no
-    row. The records of a `bound` are drawn from those named. `prompts` are other where its gold was
+    row. With a `stress` it is a row's model under that test of the suite, at one `point` of it, and
+    compared with a gold under the same; in no row either. The records of a `bound` are drawn from
+    those named. `prompts` are other where its gold was
     asked in other words, `bases` where a gold is compared with one of another base.
     """
 
@@ -40,6 +42,8 @@ class Run:
     repeat: bool = False
     strength: float | None = None
     choice: str | None = None
+    stress: str | None = None
+    point: str | None = None
     bound: str | None = None
     prompts: Literal["same", "other"] = "same"
     bases: Literal["same", "other"] = "same"
@@ -53,7 +57,12 @@ class Run:
     @property
     def in_row(self) -> bool:
         """Whether a row of the tables is its mean with others."""
-        return not self.repeat and self.strength is None and self.choice is None
+        return self.plain and not self.repeat
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is a model as it is, asked about the forget set."""
+        return self.strength is None and self.choice is None and self.stress is None
 
     @property
     def scores(self) -> str:

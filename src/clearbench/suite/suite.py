@@ -31,6 +31,7 @@ from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.hub import Kind, is_id
 from clearbench.metrics.definitions import DEFINITIONS
+from clearbench.stress_tests import StressTest, read_test
 from clearbench.suite.sweep import KEY as SWEEP
 from clearbench.suite.sweep import PLAIN, Point, Values, of_modality, points
 
@@ -78,6 +79,11 @@ class SuiteFile(Strict):
         default_factory=list,
         description="each cell is evaluated with its update scaled by each of these as well; 1 is"
         " the cell itself, and 0 its original, which are evaluated anyway",
+    )
+    stress: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="stress tests of all models, by name: a kind's settings; a test is named as its"
+        " kind, or names it (`small: { kind: quantise, to: [int8] }`)",
     )
     retain_modality: str = Field(
         "same", description="what is retained while forgetting: the forgotten modality, or both"
@@ -255,6 +261,14 @@ class Suite:
     def point(self, row: str, modality: str, name: str) -> Point:
         """The point of a row's choice with a name."""
         return next(point for point in self.points(row, modality) if point.name == name)
+
+    @cached_property
+    def stress_tests(self) -> dict[str, tuple[str, StressTest]]:
+        """The stress tests by name, each with its kind; UserError for what is none."""
+        return {
+            name: read_test(name, given, f"{self.path}: stress")
+            for name, given in self.file.stress.items()
+        }
 
     def unlearnings(self, row: str) -> Iterator[tuple[str, dict[str, Any], Unlearning]]:
         """A row's parameters and training for each modality, and for each point of its sweep.

@@ -26,15 +26,20 @@ def finetune(
     training: Training,
     seed: int,
     state: State,
+    kept: dict[int, dict[str, Tensor]] | None = None,
 ) -> list[float]:
-    """Minimise the cross-entropy of the answers; gives the loss of each optimiser step, in nats."""
+    """Minimise the cross-entropy of the answers; gives the loss of each optimiser step, in nats.
+
+    With `kept`, whose keys are steps, it ends after the last of these and not after the epochs; put
+    there are the weights, by name, after each.
+    """
     device = next(model.parameters()).device
     examples = [encoder.sequence(s.question, s.image, s.answer) for s in samples]
     lengths = [len(example.ids) for example in examples]
     memory.check(model, training, examples)
     generator = torch.Generator().manual_seed(seed)
     size = training.batch_size * training.accumulation
-    count = training.epochs * batches_per_epoch(len(examples), size)
+    count = max(kept) if kept else training.epochs * batches_per_epoch(len(examples), size)
 
     def share(batch: list[int], step: Totals) -> Tensor:
         tensors = collate([examples[i] for i in batch], encoder.padding, device)
@@ -48,4 +53,4 @@ def finetune(
             batches = parts(len(samples), training.batch_size)
             yield [partial(share, samples[batch], step) for batch in batches]
 
-    return minimise(model, losses(), count, training, state)
+    return minimise(model, losses(), count, training, state, kept)

@@ -43,18 +43,22 @@ def minimise(
     training: Training,
     state: State,
     dual: Dual | None = None,
+    kept: dict[int, dict[str, Tensor]] | None = None,
 ) -> list[float]:
     """Train the model's trainable parameters; gives the loss of each optimiser step.
 
     `losses` gives the batches of one step after the other, `steps` is their number. The shares of
     a step's batches, which several processes divide among them, add up to its loss; `dual` is what
-    they are weighed by and moves after each. Goes on from
-    `state` where it holds a part of this training; closures of that part are not called. Raises
+    they are weighed by and moves after each. Goes on from `state` where it holds a part of this
+    training; closures of that part are not called. The keys of `kept` are steps, from 1; put there
+    are the weights, by name, as they are after each. Raises
     DivergedError before a non-finite loss reaches the weights.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(model, training)
-    with state.loop(Progress(model, optimizer, dual)) as loop, counted_flops() as counter:
+    kept = {} if kept is None else kept
+    holder = Progress(model, optimizer, dual)
+    with state.loop(holder) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
         scheduler = _schedule(optimizer, steps, training, done)
@@ -83,11 +87,14 @@ def minimise(
             if dual:
                 dual.end_step([violated for *_, violated in shared], len(history))
             state.count("flops", sum(flops for _, _, flops, _ in shared))
+            if len(history) in kept:
+                holder.keep(len(history))
             progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
             loop.end_step()
     if not all(torch.isfinite(p).all() for p in parameters):
         raise DivergedError(len(history))
     model.eval()
+    kept |= holder.kept
     return history
 
 

@@ -17,16 +17,29 @@ class Progress:
     """
 
     def __init__(self, model: nn.Module, optimizer: Optimizer, dual: Dual | None = None):
+        self.kept: dict[int, dict[str, Tensor]] = {}
+        """The weights in training, by name, after some of the steps, in main memory."""
         self._optimizer = optimizer
         self._dual = dual
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._buffers = dict(model.named_buffers())
+
+    def keep(self, step: int) -> None:
+        """Keep the weights as they are after a step."""
+        self.kept[step] = {
+            name: tensor.detach().to("cpu", copy=True) for name, tensor in self._trained.items()
+        }
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of it all in main memory; to be called after at least one step."""
         tensors: dict[str, Tensor] = dict(self._moments())
         tensors |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
         tensors |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
+        tensors |= {
+            f"kept/{step}/{name}": tensor
+            for step, weights in self.kept.items()
+            for name, tensor in weights.items()
+        }
         # Copied, for buffers may share their memory, which the file format does not take.
         copies = {
             name: tensor.detach().to("cpu", copy=True).contiguous()
@@ -42,6 +55,10 @@ class Progress:
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Put it all back."""
+        for key, tensor in state.items():
+            if key.startswith("kept/"):
+                _, step, name = key.split("/", 2)
+                self.kept.setdefault(int(step), {})[name] = tensor
         for name, buffer in self._buffers.items():
             buffer.copy_(state[f"buffers/{name}"])
         for name, parameter in self._trained.items():

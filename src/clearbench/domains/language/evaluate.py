@@ -1,10 +1,15 @@
 """Records: losses of the candidate answers, and a greedy answer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from transformers import PreTrainedModel
+
 from clearbench.config.settings import EvaluateSettings
+from clearbench.data.store import Store
 from clearbench.domains.place import Place
 from clearbench.evaluation.evaluate import check_room
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
@@ -13,6 +18,7 @@ from clearbench.evaluation.records import records_at, write_records
 from clearbench.models.checkpoint import positions_of
 from clearbench.models.encoding import load_encoder
 from clearbench.models.scaled import load_scaled
+from clearbench.stress_tests import test_of
 
 
 def run(
@@ -25,18 +31,23 @@ def run(
 ) -> dict[str, int] | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task.
 
-    At each of some strengths, if any. Gives how many there are, and how many true answers are
-    longer than a greedy one may be; None where a loss is NaN.
+    At each of some strengths, or at each point of a stress test, if any. Gives how many there are,
+    and how many true answers are longer than a greedy one may be; None where a loss is NaN.
     """
     use, evaluation = settings.model, settings.evaluation
-    encoder = load_encoder(base, use.domain, place.store, use.date)
-    samples = place.store.evaluation(forget_size)
-    check_room(encoder, samples, evaluation.max_new_tokens, positions_of(base))
-    evaluated = 0
-    for strength in [None] if strengths is None else strengths:
+    store = encoder = None
+    evaluated = longer = 0
+    for version in _versions(settings, stack, place.store, strengths):
+        if encoder is None or version.store is not store:
+            store = version.store
+            encoder = load_encoder(base, use.domain, store, use.date)
+            samples = store.evaluation(forget_size)
+            check_room(encoder, samples, evaluation.max_new_tokens, positions_of(base))
         # Anew for each: one model in memory, and none that was merged and taken apart again.
-        scale = 1.0 if strength is None else strength
-        model = load_scaled(base, stack, use.domain, use.precision, place.device, scale)
+        model = load_scaled(
+            base, version.stack, use.domain, use.precision, place.device, version.strength
+        )
+        version.change(model)
         check_replies(model, encoder, samples)
         if not evaluated:
             place.state.start("evaluation")
@@ -45,11 +56,45 @@ def run(
         )
         if any(math.isnan(loss) for record in records for loss in record.losses):
             return None
-        path = records_at(place.folder, strength)
+        path = records_at(place.folder, version.point)
         path.parent.mkdir(exist_ok=True)
         write_records(path, records)
         evaluated += len(records)
-    # The token that ends an answer needs no room.
-    lengths = [record.likelihoods[0].tokens for record in records if record.likelihoods]
-    longer = sum(length > evaluation.max_new_tokens for length in lengths)
+        # The token that ends an answer needs no room.
+        lengths = [record.likelihoods[0].tokens for record in records if record.likelihoods]
+        longer = sum(length > evaluation.max_new_tokens for length in lengths)
     return {"samples": evaluated, "longer_answers": longer}
+
+
+@dataclass(frozen=True)
+class _Version:
+    """A model that is evaluated: its records' folder, if any, and how it and its samples come."""
+
+    point: str | None
+    stack: Sequence[Path]
+    store: Store
+    strength: float = 1.0
+    change: Callable[[PreTrainedModel], None] = lambda model: None
+
+
+def _versions(
+    settings: EvaluateSettings,
+    stack: Sequence[Path],
+    store: Store,
+    strengths: Sequence[float] | None,
+) -> Iterator[_Version]:
+    """The model as it is; or at each of some strengths; or at each point of a stress test."""
+    if settings.stress is not None:
+        test = test_of(settings.stress)
+        for point in test.points:
+            yield _Version(
+                point,
+                test.stack(stack, point),
+                test.asked(store, point),
+                change=partial(test.change, point=point),
+            )
+        return
+    if strengths is None:
+        yield _Version(None, stack, store)
+    for strength in strengths or ():
+        yield _Version(f"{strength:g}", stack, store, strength)

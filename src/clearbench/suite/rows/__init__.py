@@ -19,6 +19,7 @@ from clearbench.suite.rows import (
     repeats,
     shadows,
     strengths,
+    stress,
 )
 from clearbench.suite.runs import Run
 from clearbench.suite.suite import Suite
@@ -45,6 +46,7 @@ KINDS: tuple[Kind, ...] = (
     external,
     cells,
     strengths,
+    stress,
     choices,
     repeats,
     shadows,
