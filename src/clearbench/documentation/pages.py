@@ -20,7 +20,7 @@ from clearbench.tables.claims import BEATS, CARRIES, TRADES
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
-_BETTER = {"up": "higher", "down": "lower"}
+_BETTER = {"up": "higher", "down": "lower", "one": "nearer 1"}
 
 
 def pages(root: Path) -> dict[str, str]:

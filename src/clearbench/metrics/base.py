@@ -24,7 +24,9 @@ _Found = TypeVar("_Found")
 _ROUNDING = 1e-9
 """How far, relative to a bound, rounding may take a value beyond it."""
 
-Better = Literal["up", "down"]
+Better = Literal["up", "down", "one"]
+"""Which numbers are better: higher ones, lower ones, or those near 1."""
+
 Records = Sequence[Record]
 
 
