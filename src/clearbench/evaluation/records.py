@@ -6,7 +6,7 @@ in four digits, so that a metric can be recomputed from it years later and a per
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -62,7 +62,7 @@ class Record:
     person: str | None = None
     likelihoods: tuple[Likelihood, ...] | None = None
     question: str | None = None
-    tokens: Tokens | None = field(default=None, repr=False)
+    tokens: Tokens | None = None
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from clearbench.data.tasks import CAPTIONS
 from clearbench.data.words import words_of
 from clearbench.metrics.base import Records, Values, task_metric
-from clearbench.metrics.definitions import OF_WORDS, Definition
 
 LONGEST = 4
 """Words of the longest n-gram."""
@@ -19,22 +18,22 @@ Grams = list[Counter[tuple[str, ...]]]
 """The counts of a text's n-grams, for each n from 1."""
 
 
-@task_metric(low=0, high=10, better="up", better_on_forget="down", definitions=OF_WORDS)
-def cider_d(records: Records, definition: Definition) -> Values | None:
+@task_metric(low=0, high=10, better="up", better_on_forget="down")
+def cider_d(records: Records) -> Values | None:
     """Mean CIDEr-D of the greedy caption against the true one; of captions alone.
 
     10·mean over n = 1..4 of Σ min(h, r)·r / (‖h‖·‖r‖) · exp(-(|h| - |r|)²/(2·6²)), h and r the
     caption's and the true one's n-grams, tf·(log N - log max(1, df)) each, df the number of the
-    task's N true captions that have it. Words as in rouge_l: lower case, no punctuation. 10 where
-    both are the same and have four words, none of which is in every caption. It rewards what tells
-    one picture from the others, as names, and hardly what all captions say; df are those of the
-    captions asked, so it compares models on one dataset, and of one caption it is 0. Source:
-    Vedantam and others, arXiv 1411.5726.
+    task's N true captions that have it. Words are of any script, in lower case, without
+    punctuation. 10 where both are the same and have four words that not all captions have. It
+    rewards what tells one picture from the others, as names, and hardly what all captions say; df
+    are those of the captions asked, so it compares models on one dataset, and of one caption it is
+    0. Source: Vedantam and others, arXiv 1411.5726.
     """
     if records[0].task != CAPTIONS.name:
         return None
     said, true = (
-        [_grams(words_of(text, definition.words)) for text in texts]
+        [_grams(words_of(text, "unicode")) for text in texts]
         for texts in ([r.generated for r in records], [r.answer for r in records])
     )
     having = Counter(gram for grams in true for counts in grams for gram in counts)

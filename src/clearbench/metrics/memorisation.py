@@ -47,7 +47,7 @@ def extracted_share(greedy: Sequence[bool], last_given: bool = False) -> float |
         return 0.0 if last_given else None
     told = [*greedy[:-1], True] if last_given else greedy
     prefix = max((place for place, said in enumerate(told, 1) if not said), default=0)
-    return 1 - prefix / len(told)
+    return (len(told) - prefix) / len(told)
 
 
 def _of_each(records: Records, share: Callable[[Sequence[bool]], float | None]) -> Values | None:
