@@ -1,9 +1,9 @@
 """What a model says of an answer's tokens, from the logits that predict them."""
 
+import math
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+from torch import Tensor, stack
 
 from clearbench.evaluation.tokens import Tokens
 from clearbench.models.answers import log_softmax
@@ -14,20 +14,30 @@ _LEAST = -1e4
 
 def answer_tokens(logits: Tensor, labels: Tensor) -> Tokens:
     """What logits (n, V) say of the tokens (n,) that they predict, in the logits' precision."""
-    return by_log_probabilities(log_softmax(logits), labels.tolist(), logits.argmax(-1).tolist())
+    logs = log_softmax(logits)
+    log_p = logs.gather(-1, labels[:, None]).squeeze(-1).tolist()
+    return said_of(logs, log_p, labels.tolist(), logits.argmax(-1).tolist())
 
 
-def by_log_probabilities(logs: Tensor, labels: Sequence[int], chosen: Sequence[int]) -> Tokens:
-    """The same of log-probabilities (n, V), where the likeliest tokens (n,) are known."""
-    index = torch.tensor(labels, dtype=torch.long, device=logs.device)
-    log_p = logs.gather(-1, index[:, None]).squeeze(-1)
-    logs = logs.clamp(min=_LEAST)
+def said_of(
+    logs: Tensor, log_p: Sequence[float], labels: Sequence[int], chosen: Sequence[int]
+) -> Tokens:
+    """The same of log-probabilities (n, V), where those of the tokens are known, and the likeliest.
+
+    `log_p`, `labels` and `chosen` are of (n,).
+    """
+    mean, variance = _moments(logs)
+    greedy = tuple(said == label for said, label in zip(chosen, labels, strict=True))
+    return Tokens(tuple(log_p), greedy, tuple(mean), tuple(variance))
+
+
+def _moments(logs: Tensor) -> list[list[float]]:
+    """Mean and variance of log p under log-probabilities (n, V), (n,) each."""
     p = logs.exp()
-    mean = (p * logs).sum(-1, keepdim=True)
+    mean = (p * logs).sum(-1)
     # About the mean: the difference of two squares would lose its digits.
-    variance = (p * (logs - mean).square()).sum(-1)
-    numbers = torch.stack([log_p, mean.squeeze(-1), variance]).tolist()
-    greedy = (said == label for said, label in zip(chosen, labels, strict=True))
-    return Tokens(
-        tuple(numbers[0]), tuple(greedy), mean=tuple(numbers[1]), variance=tuple(numbers[2])
-    )
+    variance = (logs - mean[:, None]).square_().mul_(p).sum(-1)
+    found: list[list[float]] = stack([mean, variance]).tolist()
+    if any(map(math.isnan, found[0])) and logs.isneginf().any():
+        return _moments(logs.clamp(min=_LEAST))
+    return found

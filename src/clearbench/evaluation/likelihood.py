@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
 from clearbench.data.store import EvalSample
-from clearbench.evaluation.answer_tokens import by_log_probabilities
+from clearbench.evaluation.answer_tokens import said_of
 from clearbench.evaluation.records import Likelihood
 from clearbench.evaluation.tokens import Tokens
 from clearbench.models.answers import Answers, log_softmax
@@ -91,11 +91,12 @@ def _reply_alone(
     parts = encoder.answers(prompt, question.candidates)
     said = _run_alone(model, encoder, [encoder.example(prompt, *part) for part in parts])
     likely = said.token_log_likelihood
-    likelihoods = [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
+    rows = [likely[said.sample == row].tolist() for row in range(said.size)]
+    likelihoods = list(map(_likelihood, rows))
     drop, truth = parts[0]
     of_truth = said.log_probabilities[said.sample == 0]
     chosen = of_truth.argmax(-1).tolist()
-    told = by_log_probabilities(of_truth, truth, chosen)
+    told = said_of(of_truth, rows[0], truth, chosen)
     reply: list[int] = []
     if drop == 0:
         agreed = takewhile(lambda pair: pair[0] == pair[1], zip(chosen, truth, strict=True))
@@ -238,15 +239,14 @@ def _run_candidates(
         likely = [
             [one, *islice(going_on, len(text) - 1)] for one, text in zip(begin, tokens, strict=True)
         ]
-        likelihoods.append(
-            [_likelihood(one[c.context :]) for one, c in zip(likely, row, strict=True)]
-        )
+        own = [one[c.context :] for one, c in zip(likely, row, strict=True)]
+        likelihoods.append(list(map(_likelihood, own)))
         truth = tokens[0]
         chosen = logits[: len(truth) - 1].argmax(-1).tolist()
         chosen.insert(0, int(first[number].argmax()))
         of_truth = torch.cat([first[number, None], logs[: len(truth) - 1]])
-        own = row[0].context
-        told.append(by_log_probabilities(of_truth[own:], truth[own:], chosen[own:]))
+        start = row[0].context
+        told.append(said_of(of_truth[start:], own[0], truth[start:], chosen[start:]))
         agreed, most = 0, min(len(truth), max_new_tokens) - 1
         while agreed < most and chosen[agreed] == truth[agreed]:
             if truth[agreed] in encoder.ends:
