@@ -24,11 +24,11 @@ def cider_d(records: Records) -> Values | None:
 
     10·mean over n = 1..4 of Σ min(h, r)·r / (‖h‖·‖r‖) · exp(-d²/(2·6²)), h and r the n-grams of the
     caption and of the true one, tf·(log N - log max(1, df)) each, df the number of the task's N
-    true captions that have it, d the difference of lengths in words. Words are of any script, in lower case, without
-    punctuation. 10 where both are the same and have four words that not all captions have. It
-    rewards what tells one picture from the others, as names, and hardly what all captions say. df
-    are those of all captions asked, in the draws for an interval too: it compares models on one
-    dataset, and of one caption it is 0. Source: Vedantam and others, arXiv 1411.5726.
+    true captions that have it, d the difference of lengths in words. Words are of any script, in
+    lower case, without punctuation. 10 where both are the same and have four words that not all
+    captions have. It rewards what tells one picture from the others, as names, and hardly what all
+    captions say. df are those of all captions asked, in the draws for an interval too: it compares
+    models on one dataset, and of one caption it is 0. Source: Vedantam and others, arXiv 1411.5726.
     """
     if records[0].task != CAPTIONS.name:
         return None
