@@ -13,6 +13,7 @@ from scipy import stats
 from clearbench.cli import cli
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import Likelihood, Record
+from clearbench.evaluation.tokens import Tokens
 from clearbench.jobs.environment import Accepted
 from clearbench.metrics.forget_quality_paired import rank_correlation
 from clearbench.metrics.score import DRAWS, SCORES, score_records
@@ -85,6 +86,9 @@ def test_a_bound_has_golds_questions_persons_and_losses_and_is_the_same_every_ti
         assert (sorted(dealt) == sorted(own)) == (bound == "floor")
         assert dealt != own
     assert drawn[0].losses == pytest.approx([part.loss for part in drawn[0].likelihoods])
+    # No model said its answers: what goes by single tokens is absent, and not another sample's.
+    told = Tokens((-1.0,), (True,), (-1.0,), (1.0,))
+    assert draw_bound(bound, [replace(r, tokens=told) for r in first]) == drawn
 
 
 def test_the_rank_correlation_is_spearmans_and_takes_ties_and_infinite_ratios():

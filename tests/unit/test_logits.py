@@ -9,6 +9,7 @@ from transformers import LlamaForCausalLM
 from clearbench.config.settings import Lora
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
+from clearbench.evaluation.answer_tokens import answer_tokens
 from clearbench.evaluation.likelihood import Question, check_replies, reply
 from clearbench.methods.batches import FORGET, IDK
 from clearbench.models.build import build_model, build_processor
@@ -99,6 +100,14 @@ def test_scores_are_those_of_the_models_own_forward(tiny):
             example = tiny.encoder.sequence(sample.question, sample.image, text)
             *own, end = log_likelihood(plain(tiny.model, example), example).tolist()
             assert tuple(likelihood) == pytest.approx((sum(own), len(own), end), abs=1e-4)
+        example = tiny.encoder.sequence(sample.question, sample.image, ANSWERS[0])
+        labels = example.labels[example.labels >= 0]
+        expected = answer_tokens(plain(tiny.model, example), labels)
+        assert answered.tokens.greedy == expected.greedy
+        for name in ("log_p", "mean", "variance"):
+            assert getattr(answered.tokens, name) == pytest.approx(
+                getattr(expected, name), abs=1e-4
+            )
 
 
 @of_every_head

@@ -12,6 +12,7 @@ from scipy.spatial.distance import jensenshannon
 
 from clearbench.data.tasks import Task, together
 from clearbench.evaluation.records import Record
+from clearbench.evaluation.tokens import Tokens
 from clearbench.metrics import metric_of, task_metrics
 from clearbench.metrics.accuracy import accuracy
 from clearbench.metrics.aggregates import forget, real, retain
@@ -36,6 +37,17 @@ splits = st.sampled_from(["forget", "retain", "real"])
 texts = st.text("abc é.", max_size=12)
 
 
+numbers = st.floats(-100, 0)
+
+
+@st.composite
+def tokens(draw):
+    """Of an answer of no token or some, with the end of text."""
+    row = st.tuples(numbers, st.booleans(), numbers, st.floats(0, 100))
+    rows = draw(st.lists(row, min_size=1, max_size=9))
+    return Tokens(*zip(*rows, strict=True))
+
+
 def records(split: str, task: str = "captions", candidates: bool = True, least: int = 1):
     record = st.builds(
         Record,
@@ -49,6 +61,7 @@ def records(split: str, task: str = "captions", candidates: bool = True, least: 
         perturbed_losses=st.lists(losses, min_size=1, max_size=7).map(tuple)
         if candidates
         else st.just(()),
+        tokens=tokens(),
     )
     return st.lists(record, min_size=least, max_size=8)
 

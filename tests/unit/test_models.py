@@ -16,6 +16,7 @@ from clearbench.config.settings import Finetuning
 from clearbench.config.strict import validate
 from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.errors import UserError
+from clearbench.evaluation.answer_tokens import answer_tokens
 from clearbench.evaluation.likelihood import Question, reply
 from clearbench.evaluation.limit import longer
 from clearbench.jobs.state import State
@@ -135,19 +136,29 @@ def full_logits(model, prompt, ids):
     return output.logits[0].double()
 
 
-def plain_likelihood(model, encoder, prompt, text):
-    """Of the answer's own tokens, how many they are, and of the end of text after them."""
+def plain_tokens(model, encoder, prompt, text):
+    """What the model says of each token of an answer, the end of text the last."""
     drop, tokens = encoder.answer(prompt, text)
     start = len(prompt.ids) - drop
     ids = torch.cat([prompt.ids[:start], torch.tensor(tokens)])
-    likely = full_logits(model, prompt, ids).log_softmax(-1)
-    *own, end = (likely[start + i - 1, token].item() for i, token in enumerate(tokens))
+    return answer_tokens(full_logits(model, prompt, ids)[start - 1 : -1], torch.tensor(tokens))
+
+
+def plain_likelihood(model, encoder, prompt, text):
+    """Of the answer's own tokens, how many they are, and of the end of text after them."""
+    *own, end = plain_tokens(model, encoder, prompt, text).log_p
     return sum(own), len(own), end
 
 
 def assert_likelihoods(found, expected):
     for one, other in zip(found, expected, strict=True):
         assert tuple(one) == pytest.approx(other, abs=5e-5)
+
+
+def assert_tokens(found, expected):
+    assert found.greedy == expected.greedy
+    for name in ("log_p", "mean", "variance"):
+        assert getattr(found, name) == pytest.approx(getattr(expected, name), abs=5e-5)
 
 
 def plain_greedy(model, encoder, prompt, limit):
@@ -174,6 +185,8 @@ def test_candidates_on_a_shared_prompt_cost_what_each_costs_alone(tiny, model):
             plain_likelihood(model, tiny.encoder, question.prompt, t) for t in question.candidates
         ]
         assert_likelihoods(answered.likelihoods, expected)
+        truth = question.candidates[0]
+        assert_tokens(answered.tokens, plain_tokens(model, tiny.encoder, question.prompt, truth))
         assert len(set(expected)) == len(expected)
 
 
@@ -234,6 +247,8 @@ def test_candidates_that_swallow_the_end_of_their_prompt_cost_what_each_costs_al
             plain_likelihood(model, encoder, question.prompt, t) for t in question.candidates
         ]
         assert_likelihoods(answered.likelihoods, expected)
+        truth = question.candidates[0]
+        assert_tokens(answered.tokens, plain_tokens(model, encoder, question.prompt, truth))
         assert answered.generated == plain_greedy(model, encoder, question.prompt, 8)
 
 

@@ -22,7 +22,7 @@ from clearbench.tables.stress import READINGS
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
-_BETTER = {"up": "higher", "down": "lower"}
+_BETTER = {"up": "higher", "down": "lower", "one": "nearer 1"}
 
 
 def pages(root: Path) -> dict[str, str]:

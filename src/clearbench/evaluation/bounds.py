@@ -26,7 +26,7 @@ def draw_bound(name: str, gold: Sequence[Record]) -> list[Record]:
 
     `floor` is told nothing: the losses of a task's candidates are dealt among all of them, and so
     are the greedy answers. `ceiling` answers each sample as gold answers one that is drawn with
-    replacement from its task: another sample of gold's own law.
+    replacement from its task: another sample of gold's own law. Neither has tokens.
     """
     tasks: dict[str, list[Record]] = defaultdict(list)
     for record in gold:
@@ -59,9 +59,11 @@ def _dealt(records: list[Record], draw: random.Random) -> Iterator[Record]:
             paraphrase_loss=losses[1],
             perturbed_losses=losses[2:],
             likelihoods=None if record.likelihoods is None else parts,
+            tokens=None,
         )
 
 
 def _redrawn(records: list[Record], draw: random.Random) -> Iterator[Record]:
     for record, drawn in zip(records, draw.choices(records, k=len(records)), strict=True):
-        yield replace(drawn, **{name: getattr(record, name) for name in _OF_THE_SAMPLE})
+        own = {name: getattr(record, name) for name in _OF_THE_SAMPLE}
+        yield replace(drawn, **own, tokens=None)

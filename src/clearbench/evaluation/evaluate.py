@@ -88,4 +88,5 @@ def _record(sample: EvalSample, answered: Reply) -> Record:
         generated=answered.generated,
         person=sample.person,
         question=sample.question,
+        tokens=answered.tokens.rounded(),
     )

@@ -21,7 +21,9 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, PreTrainedModel
 
 from clearbench.data.store import EvalSample
+from clearbench.evaluation.answer_tokens import said_of
 from clearbench.evaluation.records import Likelihood
+from clearbench.evaluation.tokens import Tokens
 from clearbench.models.answers import Answers, log_softmax
 from clearbench.models.encoding import (
     Encoder,
@@ -47,9 +49,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Reply:
-    """The likelihood of each candidate, and the greedy answer."""
+    """The likelihood of each candidate, the tokens of the first, and the greedy answer."""
 
     likelihoods: list[Likelihood]
+    tokens: Tokens
     generated: str
 
 
@@ -70,14 +73,14 @@ def reply(
         return [_reply_alone(model, encoder, one, max_new_tokens) for one in questions]
 
     prefix = _run_prefix(model, encoder, prompts, shared)
-    likelihoods, start = _run_candidates(model, prefix, candidates, encoder, max_new_tokens)
+    likelihoods, told, start = _run_candidates(model, prefix, candidates, encoder, max_new_tokens)
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
         start = _Start.of(whole)
     generated = _greedy(model, start, encoder.ends, max_new_tokens)
 
     texts = [encoder.decode(tokens) for tokens in generated]
-    return [Reply(row, text) for row, text in zip(likelihoods, texts, strict=True)]
+    return list(map(Reply, likelihoods, told, texts))
 
 
 def _reply_alone(
@@ -88,11 +91,14 @@ def _reply_alone(
     parts = encoder.answers(prompt, question.candidates)
     said = _run_alone(model, encoder, [encoder.example(prompt, *part) for part in parts])
     likely = said.token_log_likelihood
-    likelihoods = [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
+    rows = [likely[said.sample == row].tolist() for row in range(said.size)]
+    likelihoods = list(map(_likelihood, rows))
     drop, truth = parts[0]
+    of_truth = said.log_probabilities[said.sample == 0]
+    chosen = of_truth.argmax(-1).tolist()
+    told = said_of(of_truth, rows[0], truth, chosen)
     reply: list[int] = []
     if drop == 0:
-        chosen = said.log_probabilities[said.sample == 0].argmax(-1).tolist()
         agreed = takewhile(lambda pair: pair[0] == pair[1], zip(chosen, truth, strict=True))
         reply = [token for token, _ in agreed if token not in encoder.ends][:max_new_tokens]
     while len(reply) < max_new_tokens:
@@ -102,7 +108,7 @@ def _reply_alone(
         if token in encoder.ends:
             break
         reply.append(token)
-    return Reply(likelihoods, encoder.decode(reply))
+    return Reply(likelihoods, told, encoder.decode(reply))
 
 
 def _run_alone(model: PreTrainedModel, encoder: Encoder, examples: Sequence[Example]) -> Answers:
@@ -210,34 +216,37 @@ def _run_candidates(
     candidates: Sequence[Sequence[_Candidate]],
     encoder: Encoder,
     max_new_tokens: int,
-) -> tuple[list[list[Likelihood]], _Start]:
+) -> tuple[list[list[Likelihood]], list[Tokens], _Start]:
     """The likelihoods of each prompt's candidates, which stand side by side after it in one pass.
 
-    And the start of its greedy answer: as long as the model would choose the tokens of the first
-    candidate, which is the true answer, they are the greedy ones, to the first that ends an answer.
-    The prefix's cache is used up.
+    And the tokens of the first, which is the true answer, and the start of the greedy one: as long
+    as the model would choose the true answer's tokens, they are the greedy ones, to the first that
+    ends an answer. The prefix's cache is used up.
     """
     # A token is predicted by the state of the one before, the first by the prompt's last.
     given = [[candidate.tokens[:-1] for candidate in row] for row in candidates]
     states = _run_side_by_side(model, prefix, given, encoder.padding)
     device = states.device
     first = log_softmax(prefix.logits)
-    likelihoods, replies, following = [], [], []
+    likelihoods, told, replies, following = [], [], [], []
     for number, row in enumerate(candidates):
         tokens = [candidate.tokens.tolist() for candidate in row]
         rest = torch.tensor([token for text in tokens for token in text[1:]], device=device)
         logits = logits_of(model, states[number, : len(rest)])
         begin = first[number][torch.tensor([text[0] for text in tokens], device=device)].tolist()
-        going_on = iter(log_softmax(logits).gather(-1, rest[:, None]).squeeze(-1).tolist())
+        logs = log_softmax(logits)
+        going_on = iter(logs.gather(-1, rest[:, None]).squeeze(-1).tolist())
         likely = [
             [one, *islice(going_on, len(text) - 1)] for one, text in zip(begin, tokens, strict=True)
         ]
-        likelihoods.append(
-            [_likelihood(one[c.context :]) for one, c in zip(likely, row, strict=True)]
-        )
+        own = [one[c.context :] for one, c in zip(likely, row, strict=True)]
+        likelihoods.append(list(map(_likelihood, own)))
         truth = tokens[0]
         chosen = logits[: len(truth) - 1].argmax(-1).tolist()
         chosen.insert(0, int(first[number].argmax()))
+        of_truth = torch.cat([first[number, None], logs[: len(truth) - 1]])
+        start = row[0].context
+        told.append(said_of(of_truth[start:], own[0], truth[start:], chosen[start:]))
         agreed, most = 0, min(len(truth), max_new_tokens) - 1
         while agreed < most and chosen[agreed] == truth[agreed]:
             if truth[agreed] in encoder.ends:
@@ -245,7 +254,7 @@ def _run_candidates(
             agreed += 1
         replies.append(truth[:agreed])
         following.append(chosen[agreed])
-    return likelihoods, _after(prefix, replies, following)
+    return likelihoods, told, _after(prefix, replies, following)
 
 
 def _likelihood(tokens: Sequence[float]) -> Likelihood:

@@ -1,16 +1,17 @@
 """Records: what a model answered and how likely it found each candidate, sample by sample.
 
-The file is JSON Lines, one sample a line, floats in full precision, so that a metric can be
-recomputed from it years later and a person can read it.
+The file is JSON Lines, one sample a line, likelihoods in full precision and those of single tokens
+in four digits, so that a metric can be recomputed from it years later and a person can read it.
 """
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from clearbench.errors import UserError
+from clearbench.evaluation.tokens import Tokens
 
 RECORDS = "records.jsonl"
 """The file's name in an artifact."""
@@ -45,7 +46,9 @@ class Record:
     wording that the perturbed answers share. `generated` is the greedy answer. `person` is whom the
     sample is about, None where nobody is told. `likelihoods` are what the losses are made of, in
     their order; None of another group's log, which has the losses alone. `question` is what the
-    model was asked, of a log with all that its prompt adds; None where that is not told.
+    model was asked, of a log with all that its prompt adds; None where that is not told. `tokens`
+    are those of the true answer and the end of text; None of a log, of records of an older version
+    and of what no model said.
     """
 
     split: str
@@ -59,6 +62,7 @@ class Record:
     person: str | None = None
     likelihoods: tuple[Likelihood, ...] | None = None
     question: str | None = None
+    tokens: Tokens | None = None
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:
@@ -88,13 +92,18 @@ class Record:
             answer_loss=answer,
             paraphrase_loss=paraphrase,
             perturbed_losses=tuple(perturbed),
+            tokens=self.tokens and self.tokens.without_last(),
         )
 
 
 def fields_of(record: Record) -> dict[str, Any]:
-    """A record's fields for JSON: the likelihoods where there are some, else the losses."""
-    left_out = ("likelihoods",) if record.likelihoods is None else _LOSSES
-    return {name: value for name, value in asdict(record).items() if name not in left_out}
+    """A record's fields for JSON: the likelihoods where there are some, else the losses.
+
+    The tokens where there are some.
+    """
+    left_out = {"tokens", "likelihoods"} if record.likelihoods is None else {"tokens", *_LOSSES}
+    fields = {name: value for name, value in vars(record).items() if name not in left_out}
+    return fields if record.tokens is None else {**fields, "tokens": record.tokens.fields}
 
 
 def parse_record(fields: dict[str, Any]) -> Record:
@@ -112,6 +121,8 @@ def parse_record(fields: dict[str, Any]) -> Record:
             "a record of an older version, which does not tell the question; evaluate again"
             " (snakemake does)"
         )
+    if "tokens" in fields:
+        fields = {**fields, "tokens": Tokens.parse(fields["tokens"])}
     if "likelihoods" in fields:
         return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})

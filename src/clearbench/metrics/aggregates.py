@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from clearbench.metrics.base import Better, Evaluation, Function, ModelMetric, model_metric
-from clearbench.metrics.definitions import DEFINITIONS, Definition
+from clearbench.metrics.definitions import OF_TERMS, Definition
 from clearbench.metrics.headline import aggregate, drawn_aggregate
 
 
@@ -13,7 +13,7 @@ def _of_split(split: str, better: Better) -> Callable[[Function], ModelMetric]:
         low=0,
         high=1,
         better=better,
-        definitions=DEFINITIONS,
+        definitions=OF_TERMS,
         splits=(split,),
         mean=True,
         draw=drawn_aggregate(split),

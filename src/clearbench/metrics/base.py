@@ -1,6 +1,7 @@
 """What a metric is: a documented function with its range and its better direction."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import getdoc
@@ -24,7 +25,9 @@ _Found = TypeVar("_Found")
 _ROUNDING = 1e-9
 """How far, relative to a bound, rounding may take a value beyond it."""
 
-Better = Literal["up", "down"]
+Better = Literal["up", "down", "one"]
+"""Which numbers are better: higher ones, lower ones, or those near 1."""
+
 Records = Sequence[Record]
 
 
@@ -262,7 +265,13 @@ def model_metric(
 
 def order_by_id(records: Records) -> list[int]:
     """The records' places by id; of samples of one id, those with other contents are told apart."""
-    return sorted(range(len(records)), key=lambda i: (records[i].id, repr(records[i])))
+    times = Counter(record.id for record in records)
+
+    def key(place: int) -> tuple[str, str]:
+        record = records[place]
+        return record.id, repr(record) if times[record.id] > 1 else ""
+
+    return sorted(range(len(records)), key=key)
 
 
 def computed(compute: Callable[..., Any], name: str, of: str, *given: Any) -> Any:

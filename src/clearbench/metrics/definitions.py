@@ -37,8 +37,9 @@ class Definition:
     of all the task's at once. `choice` takes the naming of faces for multiple choice on every
     split. `aligned` compares two models' truth ratios sample by sample, on the captions alone,
     where the headline compares their distributions. `rouge` are the splits whose aggregate has
-    ROUGE-L as a term, in multimodal suites and in those of text, and `words` what it compares.
-    `end` counts the end of text as a token of the answer. `meaning` says it to a reader.
+    ROUGE-L as a term, in multimodal suites and in those of text, and `words` what metrics of words
+    compare. `end` counts the end of text as a token of the answer. `last_given` takes the last
+    token of an answer for extracted, whatever the model says. `meaning` says it to a reader.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Definition:
     meaning: str
     end: bool = True
     words: Words = "ascii"
+    last_given: bool = False
 
     def key(self, metric: str, split: str = "", task: str = "") -> str:
         """The key of a metric under this definition, of the whole model or of a task."""
@@ -112,14 +114,25 @@ UNICODE = replace(
     " without blanks each is a word",
     words="unicode",
 )
+OPEN_UNLEARNING = replace(
+    ANSWER_ONLY,
+    name="open_unlearning",
+    meaning="as open-unlearning's code computes memorisation (the last token, which is the end of"
+    " text, left out; of an answer nothing of which is extracted the last token counts as such)",
+    last_given=True,
+)
 DEFINITIONS = {
-    definition.name: definition for definition in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE)
+    definition.name: definition
+    for definition in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE, OPEN_UNLEARNING)
 }
 """All of them by name."""
 
-OF_RATIOS = {
-    name: definition for name, definition in DEFINITIONS.items() if definition is not UNICODE
+OF_TERMS = {
+    name: definition for name, definition in DEFINITIONS.items() if name != OPEN_UNLEARNING.name
 }
+"""Those of a metric that goes by truth ratios and ROUGE-L."""
+
+OF_RATIOS = {name: definition for name, definition in OF_TERMS.items() if definition is not UNICODE}
 """Those of a metric that goes by truth ratios, and so by no words."""
 
 OF_CODE = {definition.name: definition for definition in (TOFU, OFFICIAL)}
@@ -131,6 +144,8 @@ OF_CLEAR = {definition.name: definition for definition in (HEADLINE, OFFICIAL, A
 OF_LOSSES = {definition.name: definition for definition in (HEADLINE, ANSWER_ONLY)}
 """Those of a metric that all published code reads as the headline does."""
 
+OF_TOKENS = {definition.name: definition for definition in (HEADLINE, ANSWER_ONLY, OPEN_UNLEARNING)}
+"""Those of a metric that goes by single tokens."""
 
 OF_WORDS = {definition.name: definition for definition in (HEADLINE, UNICODE)}
 """Those of a metric that compares words."""

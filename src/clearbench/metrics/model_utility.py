@@ -1,7 +1,7 @@
 """What the model is still good for."""
 
 from clearbench.metrics.base import Evaluation, model_metric
-from clearbench.metrics.definitions import DEFINITIONS, Definition
+from clearbench.metrics.definitions import OF_TERMS, Definition
 from clearbench.metrics.headline import aggregate, drawn_aggregate
 
 
@@ -9,7 +9,7 @@ from clearbench.metrics.headline import aggregate, drawn_aggregate
     low=0,
     high=1,
     better="up",
-    definitions=DEFINITIONS,
+    definitions=OF_TERMS,
     splits=("retain", "real"),
     mean=True,
     draw=drawn_aggregate("model_utility"),

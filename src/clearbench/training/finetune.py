@@ -53,4 +53,4 @@ def finetune(
             batches = parts(len(samples), training.batch_size)
             yield [partial(share, samples[batch], step) for batch in batches]
 
-    return minimise(model, losses(), count, training, state, kept)
+    return minimise(model, losses(), count, training, state, kept=kept)

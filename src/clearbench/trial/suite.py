@@ -6,6 +6,7 @@ from typing import Any
 
 from clearbench.data.tasks import Task
 from clearbench.evaluation.records import Likelihood, Record
+from clearbench.evaluation.tokens import Tokens
 from clearbench.metrics.score import score_faces, score_with_draws
 from clearbench.suite.suite import Suite
 
@@ -59,7 +60,14 @@ def _records(tasks: Iterable[Task], seed: int) -> Iterator[Record]:
                 answer=texts[0],
                 generated=texts[1],
                 person=f"person {number // 2}",
+                tokens=_tokens(likelihoods[0].tokens + 1, generator),
             )
+
+
+def _tokens(count: int, generator: random.Random) -> Tokens:
+    log_p, mean = (tuple(-generator.expovariate(1) for _ in range(count)) for _ in range(2))
+    greedy = tuple(generator.random() < 0.5 for _ in range(count))
+    return Tokens(log_p, greedy, mean, variance=tuple(generator.random() for _ in range(count)))
 
 
 def _scores_of_faces() -> dict[str, float]:
