@@ -498,6 +498,16 @@ def test_weighted_ascents_are_those_that_their_weights_make_of_gradient_ascent()
         assert torch.allclose(slope, torch.autograd.grad(tokens, logits, retain_graph=True)[0])
 
 
+def test_ceu_has_the_gradient_of_being_wrong():
+    logits, view = forgetting()
+    loss = methods.create("ceu", {"ignored_tokens": 0}).loss(view, view)
+    wrong = -torch.log1p(-view.forget.token_log_likelihood.exp()).mean()
+    slope, expected = (
+        torch.autograd.grad(value, logits, retain_graph=True)[0] for value in (loss, wrong)
+    )
+    assert torch.allclose(slope, expected, atol=1e-12)
+
+
 def test_ceu_takes_short_answers_whole_and_leaves_out_the_first_tokens_of_others():
     _, view = forgetting()
     said, labels = view.forget.log_probabilities, view.forget.labels

@@ -240,20 +240,17 @@ def methods(method: str | None) -> None:
 
 
 @click.command()
-@click.argument("names", metavar="[METHOD]...", nargs=-1)
-@click.option("--suite", metavar="SUITE", help="The benchmark's paper and a suite's methods.")
-def cite(names: tuple[str, ...], suite: str | None) -> None:
-    """Print what to cite for methods, or for a suite, as BibTeX."""
+@of_suite("method", many=True)
+def cite(target: tuple[str, ...], suite: str) -> None:
+    """Print as BibTeX what to cite for METHODs, or for a suite: its paper and its methods'."""
     from clearbench.citations import bibliography
     from clearbench.suite.load import load_suite
 
-    if not names and suite is None:
-        raise click.UsageError("name methods, or a suite as --suite mini")
-    keys = [*names]
-    if suite is not None:
+    keys = [*target]
+    if not keys:
         chosen = load_suite(suite, Path.cwd())
-        keys += [chosen.method(row) for row in chosen.file.methods]
-    click.echo("\n".join(bibliography(keys, of_suite=suite is not None)), nl=False)
+        keys = [chosen.method(row) for row in chosen.file.methods]
+    click.echo("\n".join(bibliography(keys, of_suite=not target)), nl=False)
 
 
 @click.command()
