@@ -5,7 +5,7 @@ import re
 import pytest
 
 from clearbench import methods
-from clearbench.citations import bibliography, entries, sources
+from clearbench.documentation.citations import bibliography, entries, sources
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from installed import forgotten, install  # noqa: F401
@@ -37,7 +37,7 @@ def test_every_method_has_an_entry_for_each_source_that_it_names(key):
 
 
 def test_every_entry_is_of_a_source_and_is_whole():
-    text = (ROOT / "src/clearbench/citations.bib").read_text(encoding="utf-8")
+    text = (ROOT / "src/clearbench/documentation/citations.bib").read_text(encoding="utf-8")
     assert text == "\n".join(dict.fromkeys(entries().values()))
     assert len(keys_of(text)) == len({*keys_of(text)}) == text.count("\n@") + 1
     named = {entries()[source] for key in methods.available() for source in sources(key)}

@@ -186,7 +186,7 @@ def test_files_that_a_page_names_are_there(page):
         assert name in MADE or any(ROOT.glob(name)), name
 
 
-def test_the_recipes_of_a_metric_and_a_table_work_as_printed(tmp_path):
+def test_the_recipes_that_print_a_file_work_as_printed(tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     shutil.copytree(ROOT / "src", tmp_path / "src")
     printed = re.findall(r"^```python\n# (src/\S+)\n(.*?)^```$", page, re.M | re.S)
@@ -207,8 +207,8 @@ def test_the_recipes_of_a_metric_and_a_table_work_as_printed(tmp_path):
     known = call(
         "-c",
         "from clearbench.metrics import task_metrics; from clearbench.tables import builders;"
-        "from clearbench.figures import drawers;"
-        "print(*task_metrics(), *builders('multimodal'), *drawers('multimodal'))",
+        "from clearbench.figures import drawers; from clearbench.stress_tests import available;"
+        "print(*task_metrics(), *builders('multimodal'), *drawers('multimodal'), *available())",
     ).split()
     assert {Path(path).stem for path, _ in printed} <= set(known)
-    assert len(printed) == 3
+    assert len(printed) == 4

@@ -243,7 +243,7 @@ def methods(method: str | None) -> None:
 @of_suite("method", many=True)
 def cite(target: tuple[str, ...], suite: str) -> None:
     """Print as BibTeX what to cite for METHODs, or for a suite: its paper and its methods'."""
-    from clearbench.citations import bibliography
+    from clearbench.documentation.citations import bibliography
     from clearbench.suite.load import load_suite
 
     keys = [*target]
