@@ -5,8 +5,8 @@ import re
 import pytest
 
 from clearbench import methods
-from clearbench.documentation.citations import bibliography, entries, sources
 from clearbench.cli import cli
+from clearbench.documentation.citations import bibliography, entries, sources
 from clearbench.errors import UserError
 from installed import forgotten, install  # noqa: F401
 from synthetic import ROOT
