@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from browser import Browser, executable
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
@@ -58,9 +59,9 @@ def data(whole):
 
 @pytest.fixture(scope="module")
 def unfinished(tmp_path_factory):
-    """What is there of a run with a diverged and a failed cell: the data, and the file."""
+    """The page of what is there of a run with a diverged and a failed cell."""
     folder = tmp_path_factory.mktemp("unfinished")
-    suite = write_suite(folder, **CHANGES | {"seeds": [0, 1]})
+    suite = write_suite(folder, **CHANGES)
     tree = ReportTree(suite, folder / "results/small")
     states = {
         DIVERGED: Made(status="diverged", step=7),
@@ -69,7 +70,7 @@ def unfinished(tmp_path_factory):
     }
     tree.build({**states, REPORT: LeftOut()})
     stage.run(suite, tree.root, True, False, folder / "out")
-    return (folder / "out" / PAGE).read_text(encoding="utf-8")
+    return folder / "out" / PAGE
 
 
 class Scripts(HTMLParser):
@@ -160,7 +161,7 @@ def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
 
 
 def test_failed_and_diverged_cells_are_shown_with_their_reason(unfinished):
-    data = data_of(unfinished)
+    data = data_of(unfinished.read_text(encoding="utf-8"))
     assert {"diverged", "failed", "proven"} == {state for state, _ in data["head"]["states"]}
     ga, npo = (row(data, f"{name}/text/forget10")["cells"][0] for name in ("ga", "npo"))
     assert ga["status"] == npo["status"] == "partial"
@@ -231,7 +232,7 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkey
 
 def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
     plain = Scripts((made.root / REPORT / PAGE).read_text(encoding="utf-8"))
-    rough = Scripts(unfinished)
+    rough = Scripts(unfinished.read_text(encoding="utf-8"))
     for found in (plain, rough):
         scripts = [tag for tag, _ in found.tags if tag == "script"]
         assert len(scripts) == 1 + len(pages.LIBRARIES) + len(pages.SCRIPTS)
@@ -305,3 +306,141 @@ def test_the_rule_asks_for_the_page_by_a_command_that_can_be_pasted():
         *("--results", "results", "--out", "results/mini/report"),
     ]
     assert len([name for name in graph[REPORT].inputs if name.startswith("records/")]) == 35
+
+
+@pytest.fixture(scope="module")
+def browser(unfinished, tmp_path_factory):
+    """A browser that has opened the page from disk, and reaches nobody."""
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    browser.offline()
+    browser.window(1200)
+    browser.open(unfinished.as_uri())
+    yield browser
+    browser.close()
+
+
+def texts(browser, selector):
+    return browser.js(f"[...document.querySelectorAll({selector!r})].map(e => e.textContent)")
+
+
+def choose(browser, label, value):
+    """Choose a value of the labelled list in "What models say"."""
+    browser.js(
+        f"""{{
+        const label = [...document.querySelectorAll("#answers label")]
+          .find(e => e.firstChild.textContent === {label!r});
+        label.lastChild.value = {value!r};
+        label.lastChild.dispatchEvent(new Event("change"));
+        }}"""
+    )
+
+
+MARKS = "document.querySelectorAll('#tradeoff path[tabindex]').length"
+
+
+def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browser):
+    # Original, gold and second gold; the floor and the ceiling retain nothing.
+    browser.wait(f"{MARKS} === 5")
+    assert len(texts(browser, "#numbers tbody tr")) == 7
+    assert len(texts(browser, "#answers .sample")) == 12
+    assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
+    assert texts(browser, "#head h1") == ["Suite small"]
+    assert ROUGH in texts(browser, "#head p")[0]
+    assert any("diverged" in text for text in texts(browser, "#head .states li"))
+    assert browser.said == []
+    assert all(address.startswith(("file:", "data:")) for address in browser.asked)
+
+
+def test_a_click_leads_from_a_cell_to_the_dataset(browser):
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td:nth-child(4) button').click()")
+    assert browser.js("document.getElementById('proof').open")
+    steps = texts(browser, "#proof .chain summary b")
+    assert steps[0] == "score/ga/text/forget10/seed0"
+    assert {"evaluate/ga/text/forget10/seed0", "original/seed0", "dataset"} <= set(steps)
+    rows = texts(browser, "#proof tbody tr")
+    assert "evaluate failed: RuntimeError: out of memory" in rows[1]
+    commands = texts(browser, "#proof .command pre")
+    cell = "ga/text/forget10/seed0"
+    assert commands[-3:] == [
+        f"clearbench audit --suite small --cell {cell}:retain",
+        f"clearbench why --suite small {cell}",
+        f"clearbench audit --suite small --cell {cell} --reexecute",
+    ]
+    assert browser.js("location.hash") == "#proof=ga%2Ftext%2Fforget10%3Aretain"
+    browser.key("Escape")
+    browser.wait("location.hash === ''")
+    assert not browser.js("document.getElementById('proof').open")
+
+
+def test_columns_sort_below_the_controls_and_rows_can_be_left_out(browser):
+    first = "[...document.querySelectorAll('#numbers tbody th')].map(e => e.textContent)"
+    controls = browser.js(first)[:5]
+    head = "document.querySelector('#numbers thead th:nth-child(1) button')"
+    orders = []
+    for _ in range(2):
+        browser.js(f"{head}.click()")
+        orders.append(browser.js(first)[5:])
+        assert browser.js(first)[:5] == controls
+    assert orders == [["ga", "npo"], ["npo", "ga"]]
+    assert browser.js("document.querySelector('#numbers thead th').ariaSort") == "descending"
+    box = "[...document.querySelectorAll('#tradeoff fieldset input')].at(-1)"
+    browser.js(f"{box}.click()")
+    assert browser.js(first) == [*controls, "ga"]
+    browser.js(f"{box}.click()")
+    assert len(browser.js(first)) == 7
+
+
+def test_answers_can_be_chosen_by_person_and_by_what_was_forgotten(browser):
+    choose(browser, "Person", PERSONS["forget"][0])
+    assert all(PERSONS["forget"][0] in text for text in texts(browser, "#answers .sample"))
+    choose(browser, "Which", "lost")
+    for text in texts(browser, "#answers .sample"):
+        assert re.search("original.*✓ the true answer(gold|npo|ga)", text)
+        assert not text.endswith("✓ the true answer")
+    assert browser.js("document.querySelectorAll('#answers mark').length") > 0
+    choose(browser, "Which", "")
+    choose(browser, "Person", "")
+
+
+def test_the_keyboard_reaches_cells_and_marks(browser):
+    for target in ("#numbers tr:not(.pinned) td button", "#tradeoff path[tabindex]"):
+        browser.js(f"document.querySelector({target!r}).focus()")
+        browser.key("Enter")
+        browser.wait("document.getElementById('proof').open")
+        assert browser.js("document.getElementById('proof').contains(document.activeElement)")
+        browser.key("Escape")
+        browser.wait("!document.getElementById('proof').open")
+    browser.js("document.activeElement.blur(); scrollTo(0, 0)")
+    browser.open(browser.js("location.href"))
+    browser.key("Tab")
+    assert browser.js("document.activeElement.className") == "skip"
+
+
+def test_a_screen_reader_finds_a_name_for_everything(browser):
+    nameless = browser.js(
+        """[...document.querySelectorAll("button, select, input, img, a, [tabindex]")]
+        .filter(e => !(e.getAttribute("aria-label") || e.alt || e.textContent.trim() ||
+                       e.labels?.[0]?.textContent.trim())).map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+    ids = browser.js("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    assert browser.js("document.documentElement.lang") == "en"
+    assert browser.js("document.querySelectorAll('h1').length") == 1
+
+
+def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
+    style = "getComputedStyle(document.{}).{}".format
+    browser.media(scheme="dark")
+    assert browser.js(style("body", "backgroundColor")) == "rgb(22, 24, 29)"
+    browser.window(360, 740)
+    widths = "document.documentElement.scrollWidth <= innerWidth"
+    assert browser.js(f"{widths}")
+    browser.window(1200)
+    browser.media("print", "dark")
+    assert browser.js(style("querySelector('header')", "display")) == "none"
+    assert browser.js(style("body", "backgroundColor")) == "rgb(255, 255, 255)"
+    browser.media()
+    assert browser.said == []

@@ -4,7 +4,7 @@
   const chart = make("div", { class: "chart" });
   const pairs = numbers.columns.map((column, number) => [number, column.header]);
   let { across, up } = tradeoff;
-  let view = null;
+  let view = null, turn = 0, width = 0;
 
   /** A row as the chart has it; none without both numbers. */
   const spot = (row) => {
@@ -89,19 +89,22 @@
       layer: layers, background: "transparent",
       config: {
         font: "system-ui, sans-serif", view: { stroke: line },
-        axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13 },
-        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolOpacity: 1 },
+        axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8 },
+        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
       },
     };
     if (!spots.length) {
       chart.replaceChildren(make("p", {}, "No row that is chosen has both numbers."));
       return;
     }
+    const mine = ++turn;
     view?.finalize();
     view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: chart, hover: true });
     chart.replaceChildren();
     view.initialize(chart);
     await view.runAsync();
+    // Another drawing may have begun meanwhile.
+    if (mine !== turn) return;
     view.addEventListener("click", (event, item) => item?.datum?.row && opened(item.datum.row));
     reachable();
   };
@@ -116,7 +119,12 @@
       const row = mark.__data__?.datum?.row;
       if (!row) continue;
       mark.setAttribute("tabindex", "0");
-      mark.addEventListener("keydown", (event) => event.key === "Enter" && opened(row));
+      mark.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter") return;
+        // Else the same key presses the button that the dialog begins with.
+        event.preventDefault();
+        opened(row);
+      });
     }
   };
 
@@ -135,6 +143,10 @@
   if (numbers.columns.length) {
     looked.listeners.push(draw);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    draw();
+    new ResizeObserver(() => {
+      if (section.clientWidth === width) return;
+      width = section.clientWidth;
+      draw();
+    }).observe(section);
   } else section.hidden = true;
 }
