@@ -160,8 +160,9 @@ class SyntheticTree:
         sources = [self._manifests[source] for source in artifact.inputs.values()]
         diverged = next((source for source in sources if source.diverged), None)
         status, step = made.status, made.step
-        # Tables tell of what diverged.
-        if diverged is not None and made.files is None and artifact.stage != "tabulate":
+        # Tables and the report tell of what diverged.
+        tells = artifact.stage in ("tabulate", "report")
+        if diverged is not None and made.files is None and not tells:
             status, step = diverged.status, diverged.step
         files = made.files
         if files is None:

@@ -25,6 +25,9 @@ from clearbench.errors import UserError
 Kind = Literal["methods", "metrics", "layouts", "tables", "figures", "stress_tests", "stages"]
 
 PACKAGE = "clearbench"
+PAGE = f"{PACKAGE}.report.page"
+"""The package whose files are not of Python, and count as code all the same."""
+
 _ROOT = Path(__file__).parent
 _FOLDERS: dict[Kind, str] = {
     "methods": "methods",
@@ -123,17 +126,24 @@ def modules_found_by(package: str) -> list[str]:
     for kind in ("metrics", "tables", "figures"):
         if package == f"{PACKAGE}.{_FOLDERS[kind]}":
             return [plugin.module for plugin in named(kind).values()]
+    if package == PAGE:
+        # Files of another language, which the report is made of.
+        folder = _ROOT.joinpath(*package.split(".")[1:])
+        return [f"{PAGE}/{path.name}" for path in sorted(folder.glob("[!_]*.*"))]
     return []
 
 
 def path_of(module: str) -> Path | None:
     """The file of a module of this package, or of one that has entry points; None of any other.
 
-    Nothing is imported.
+    `PAGE/NAME` is a file of the page. Nothing is imported.
     """
-    top, *rest = module.split(".")
+    package, _, file = module.partition("/")
+    top, *rest = package.split(".")
     if not top:
         return None
+    if file:
+        return _ROOT.joinpath(*rest, file)
     if top == PACKAGE:
         base = _ROOT.joinpath(*rest)
         files = (base / "__init__.py", base.with_suffix(".py"))

@@ -23,7 +23,7 @@ from clearbench.results import tree as trees
 from clearbench.results.currency import assess
 from clearbench.results.siblings import look_ahead, take_all
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES
+from clearbench.suite.graph import OF_SUITE
 from clearbench.suite.load import load_suite
 from clearbench.workflow.taking_over import asked_for
 from synthetic import ROOT, Failed, LeftOut, Made, SyntheticTree, names, write_suite
@@ -75,7 +75,7 @@ def take(suite):
 
 def shared(first, second):
     """The artifacts of a suite that another one has as well."""
-    return {name for name in second.graph.artifacts if name in first.graph} - {TABLES}
+    return {name for name in second.graph.artifacts if name in first.graph} - {*OF_SUITE}
 
 
 def current(suite):
@@ -254,7 +254,7 @@ def test_a_row_that_gets_another_name_is_not_made_again(first, tmp_path):
     name = "unlearn/mine/text/forget10/seed0"
     assert look(tree).origins[name] == f"first/{CELL}"
     take(tree)
-    assert current(tree) == set(tree.graph.artifacts) - {TABLES}
+    assert current(tree) == set(tree.graph.artifacts) - {*OF_SUITE}
 
 
 def test_other_bytes_of_an_input_here_make_what_is_below_another(first, second):
@@ -462,11 +462,12 @@ def test_plan_and_why_tell_what_would_be_taken_over_and_what_was(first, second, 
     text = told("plan")
     jobs = {line.split()[0]: line.split()[1:3] for line in text.splitlines()}
     assert "base" not in jobs
-    assert jobs["unlearn"] == jobs["tables"] == ["1", "1"]
+    assert jobs["unlearn"] == jobs["tables"] == jobs["report"] == ["1", "1"]
     assert would in text
     data = json.loads(told("plan", "--json"))
     assert data["taken_over"] == {name: f"first/{name}" for name in wanted}
-    assert {one["stage"] for one in data["stages"]} == {"unlearn", "evaluate", "score", "tables"}
+    stages = {"unlearn", "evaluate", "score", *OF_SUITE}
+    assert {one["stage"] for one in data["stages"]} == stages
     assert would in told("why")
     lines = told("why", "npo/text/forget10/seed0").splitlines()
     at = lines.index("base/seed0")

@@ -180,13 +180,13 @@ class Bench:
         return pd.read_csv(self.results(suite) / kind / f"{name}.csv")
 
     def contents(self) -> dict[str, bytes]:
-        """The bytes of all artifacts by path, but for what tells times: provenance and costs."""
+        """The bytes of all artifacts by path, but for what tells times: provenance, costs, report."""
         root = self.results()
         paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
         found = {
             path.as_posix(): (root / path).read_bytes()
             for path in paths
-            if path.parts[0] not in ("logs", "partial-tables")
+            if path.parts[0] not in ("logs", "partial-tables", "report")
             and path.name not in {PROVENANCE, *OWN}
             and not path.match("tables/cost.*")
             and not path.match("tables/overhead.*")

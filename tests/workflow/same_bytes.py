@@ -10,6 +10,7 @@ from clearbench import kernels
 from clearbench.digests import sha256
 from clearbench.jobs import packages
 from clearbench.jobs.artifacts import MANIFEST
+from clearbench.suite.graph import OF_SUITE
 
 SEEN = Path(__file__).with_suffix(".json")
 """The processors seen, and by suite the sha256 of each artifact's manifest, in the flow's order.
@@ -20,9 +21,9 @@ with the processor at hand as the only one.
 
 
 def digests_of(bench) -> dict[str, str]:
-    """The sha256 of what the jobs made, the earliest first; not of tables, which tell times."""
+    """The sha256 of what the jobs made, the earliest first; not of what tells times."""
     order = sorted(bench.records().items(), key=lambda item: json.loads(item[1])["started"])
-    names = [name for name, _ in order if name != "tables"]
+    names = [name for name, _ in order if name not in OF_SUITE]
     return {name: sha256(bench.results() / name / MANIFEST) for name in names}
 
 

@@ -167,7 +167,7 @@ def test_every_file_of_every_artifact_is_there_with_the_digest_of_its_manifest(
         results = {ref["@id"] for ref in found[f"#job/{artifact.name}"]["result"]}
         assert folder in results
         for name, entry in tree.manifest(artifact.name).files.items():
-            copied = artifact.stage in ("score", "tabulate")
+            copied = artifact.stage in ("score", "tabulate", "report")
             identifier = f"{'' if copied else '#'}{folder}{quote(name)}"
             assert identifier in results
             described = found[identifier]

@@ -186,6 +186,7 @@ def test_a_full_disk_ends_each_job_in_one_line_and_costs_no_result(fresh, finish
         "gold/forget10/seed0",
         *(f"{stage}/npo/both/forget10/seed0" for stage in ("unlearn", "evaluate", "score")),
         "tables",
+        "report",
     ]
     # The first time nothing fits, the second time a part of the artifact.
     gates = [Gate(fresh, name, left=2) for name in names]

@@ -32,7 +32,7 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
     run = [*bench.command()[:-1], *chosen]
     done = bench.call(run)
     assert done.status == 0, done.output
-    assert done.jobs == ["evaluate", "score", "tables", "unlearn"]
+    assert done.jobs == ["evaluate", "report", "score", "tables", "unlearn"]
     assert (root / f"score/{CELL}/scores.json").read_bytes() == before
     assert not (root / "partial-tables").exists()
     shown = bench.call([*bench.command("table1")[:-1], *chosen])

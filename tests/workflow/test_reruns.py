@@ -40,7 +40,10 @@ def bench(bench):
 
 
 def rerun(bench, expected, *options):
-    """Run the suite; exactly the artifacts that match the patterns may be made, and all of them."""
+    """Run the suite; exactly the artifacts that match the patterns may be made, and all of them.
+
+    And the report with any of them, for it tells of every record.
+    """
     before = bench.records()
     logs = bench.results() / "logs"
     shutil.rmtree(logs)
@@ -49,7 +52,8 @@ def rerun(bench, expected, *options):
     after = bench.records()
     made = {name for name, record in after.items() if before.get(name) != record}
     graph = Graph(load_suite("suite", bench.folder))
-    wanted = {a.name for a in graph if any(fnmatch(a.name, pattern) for pattern in expected)}
+    patterns = {*expected, "report"} if expected else expected
+    wanted = {a.name for a in graph if any(fnmatch(a.name, pattern) for pattern in patterns)}
     assert made == wanted
     # Snakemake starts a job for these and for what lies below them, and for nothing else.
     told = "".join(path.read_text() for path in logs.rglob("*.log"))

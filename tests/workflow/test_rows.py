@@ -56,7 +56,7 @@ def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
         for name in ("retain_ft/text/forget10/seed0", "npo/text/forget10/seed0")
     }
     done = bench.snakemake()
-    assert (done.status, done.jobs) == (0, ["evaluate", "score", "tables"]), done.output
+    assert (done.status, done.jobs) == (0, ["evaluate", "report", "score", "tables"]), done.output
     row = "stacked/forget10"
     found = (bench.results() / f"score/{row}/scores.json").read_bytes()
     assert found not in scores.values()

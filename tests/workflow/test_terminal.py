@@ -40,11 +40,11 @@ def test_jobs_that_end_well_are_one_line_with_the_time_that_is_left(bench, typed
     shown, status = typed(bench)
     assert status == 0, shown
     counts = re.findall(
-        r"\r\x1b\[K(\d) of 4 jobs done \(\d+%\)(, about \d+ (?:s|min) left)?", shown
+        r"\r\x1b\[K(\d) of 5 jobs done \(\d+%\)(, about \d+ (?:s|min) left)?", shown
     )
-    assert [int(done) for done, _ in counts] == [1, 2, 3, 4]
+    assert [int(done) for done, _ in counts] == [1, 2, 3, 4, 5]
     # The last but one is the last of the artifacts.
-    assert all(left for _, left in counts[:2])
+    assert all(left for _, left in counts[:3])
     for of_a_job in ("jobid:", "localrule", "Finished job", "Select jobs", "batch"):
         assert of_a_job not in shown
     # The bars of its training and evaluation would write over the line.

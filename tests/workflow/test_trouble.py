@@ -8,7 +8,7 @@ METHODS = {"retain_ft": {}, "npo": {}}
 TIMES = (0, 1600000000, 4102444800)
 UNTRIED = "if len(student.forget.labels) > 40:\n"
 """What a method's trial ahead of the jobs does not see: a batch of more than a few tokens."""
-EVALUATED = ["evaluate", "score", "tables", "unlearn"]
+EVALUATED = ["evaluate", "report", "score", "tables", "unlearn"]
 
 
 def status_of(frame, method):

@@ -80,6 +80,7 @@ def test_a_plan_is_what_the_run_then_does(changed):
         "evaluate": 0,
         "score": 0,
         "tables": 0,
+        "report": 0,
     }
     # Such jobs are on record; none of them takes no time.
     assert all(len(stage["costs"]) == stage["jobs"] for stage in plan["stages"])

@@ -13,7 +13,7 @@ from io import TextIOWrapper
 import click
 
 from clearbench import kernels, parallel
-from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, run, stages
+from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, report, run, stages
 from clearbench.config.site import choose_kernels
 from clearbench.errors import UserError, of_the_site, remedy
 from clearbench.jobs.interruption import Interrupted
@@ -79,14 +79,16 @@ def _commands(*modules: object) -> list[click.Command]:
     return [value for value in values if isinstance(value, click.Command)]
 
 
-_WRITTEN = _commands(stages)
+_WRITTEN = _commands(stages, report)
 _OF_STAGES = [*_WRITTEN, *plain_stages.commands({str(command.name) for command in _WRITTEN})]
 
 SECTIONS = {
-    "Look": _commands(ask),
+    "Look": _commands(ask, report),
     "Run": _commands(run, fetch, doctor),
     "Prove": _commands(prove, publish),
-    "Stages, as the workflow calls them": _OF_STAGES,
+    "Stages, as the workflow calls them": [
+        command for command in _OF_STAGES if command.name != "report"
+    ],
 }
 """The groups of the help with their commands."""
 

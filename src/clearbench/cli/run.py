@@ -82,7 +82,7 @@ def run(
     CELL is a run as npo/text/forget10/seed0, or its beginning, as npo/text; * stands for any part.
     """
     from clearbench.jobs.artifacts import MANIFEST
-    from clearbench.suite.graph import TABLES, Graph
+    from clearbench.suite.graph import OF_SUITE, Graph
     from clearbench.suite.load import load_suite
     from clearbench.warm import run_warm
 
@@ -91,7 +91,7 @@ def run(
     cells = [(run.cell, graph[run.weights]) for run in runs if run.cell is not None]
     if smoke and (not runs or len(cells) < len(runs)):
         raise UserError("--smoke: name cells, as npo/text")
-    wanted = [run.scores for run in runs] or [TABLES]
+    wanted = [run.scores for run in runs] or [*OF_SUITE]
     if smoke:
         wanted = [source for _, weights in cells for source in weights.inputs.values()]
     root = results / graph.suite.name

@@ -68,6 +68,7 @@ _WITHOUT_MODEL = {
     "select": Need(mem_mb=1000, minutes=10),
     "score": Need(mem_mb=2000, minutes=10),
     "tabulate": Need(mem_mb=3000, minutes=30),
+    "report": Need(mem_mb=3000, minutes=30),
 }
 """What the stages that load no weights ask of a cluster, in every suite."""
 

@@ -11,13 +11,14 @@ from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
 from clearbench.metrics.score import DRAWS, SCORES
+from clearbench.report.document import PAGE, document
 from clearbench.results.currency import failure_now, recipe_now
 from clearbench.results.hardware import mixed
 from clearbench.results.read import read_results
 from clearbench.results.runs import Group, Results, groups_of
 from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.graph import REPORT, TABLES, Graph
 from clearbench.tables.base import Table
 from clearbench.tables.documents import tables_of, texts_of
 
@@ -67,7 +68,7 @@ class Audit:
         return links
 
     def files(self) -> list[str]:
-        """What is broken of files besides the cells of the CSV files: texts, sources and figures.
+        """What is broken of files besides the cells of the CSV files: texts, figures, the report.
 
         Meant for tables whose cells hold; the texts of others tell what their sources were.
         """
@@ -79,7 +80,17 @@ class Audit:
         for name, picture in pictures(self._results).items():
             if self._bytes(name) != picture:
                 faults.append(f"{TABLES}/{name}: not what the scores give")
-        return faults
+        fault = self._report_broken()
+        return [*faults, fault] if fault else faults
+
+    def _report_broken(self) -> str | None:
+        """Why the page is not what lies here gives, by this code; written anew unless `fast`."""
+        link = self.broken_link(REPORT)
+        if link is not None or self._fast:
+            return link
+        path = self._tree.root / REPORT / PAGE
+        text = document(self._graph, self._tree, self._results)
+        return None if path.read_bytes() == text.encode() else f"{REPORT}/{PAGE}: other bytes"
 
     def mixed_hardware(self) -> str | None:
         """Which stages' jobs may differ by what they ran on; None where none may."""

@@ -17,7 +17,7 @@ from clearbench.jobs.takeover import TAKEN_OVER, take_over
 from clearbench.results.currency import Status, assess, status_of
 from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.graph import OF_SUITE, Graph
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def look_ahead(
 
     That is what is not current, is made from what is, and lies in some results tree beside this one
     with the recipe of now, whole and proven. What is marked as untrusted here is to be made again.
-    The tables are never taken over: they tell of their own suite.
+    Tables and report are never taken over: they tell of their own suite.
     """
     sources: dict[str, Path] = {}
     now = assess(graph, tree, environments)
@@ -61,7 +61,7 @@ def look_ahead(
     for artifact in graph:
         name = artifact.name
         status = status_of(artifact, ahead, environments, then)
-        asked = name != TABLES and (wanted is None or name in wanted)
+        asked = name not in OF_SUITE and (wanted is None or name in wanted)
         if asked and status.causes and not status.waits and ahead.invalidation(name) is None:
             for folder in shelf.alike(artifact, ahead.inputs(artifact)):
                 sources[name] = folder

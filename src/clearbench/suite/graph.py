@@ -16,6 +16,12 @@ from clearbench.suite.runs import Run, having_records
 from clearbench.suite.suite import Suite
 
 TABLES = "tables"
+REPORT = "report"
+OF_SUITE = (TABLES, REPORT)
+"""What tells of its own suite: made by the suite's name, and never another's."""
+
+MODELS = 80
+"""The most rows whose answers the report shows, of each of which one model is asked."""
 
 
 class Graph:
@@ -24,6 +30,7 @@ class Graph:
     def __init__(self, suite: Suite):
         self.suite = suite
         made = {artifact.name: artifact for artifact in self._all()}
+        made[REPORT] = self._report(made)
         self.artifacts = _in_order(made, made)
 
     def __getitem__(self, name: str) -> Artifact:
@@ -66,6 +73,9 @@ class Graph:
             words += ["--settings", json.dumps(artifact.settings, sort_keys=True)]
         if name == TABLES:
             given: dict[str, Any] = {"suite": self.suite.path, "results": root}
+        elif name == REPORT:
+            # People call this one too, and name the folder of all results.
+            given = {"suite": self.suite.path, "results": root.parent}
         else:
             given = {key: value for key, value in artifact.options.items() if value is not None}
             # Of the many shadow models, the number is not part of the option's name.
@@ -118,6 +128,28 @@ class Graph:
             inputs={run.scores: run.scores for run in self.runs.values()},
             reads=tuple(sorted(reads)),
         )
+
+    def _report(self, made: Iterable[str]) -> Artifact:
+        """The page: of the scores, of what one model of each row says, and how all was made."""
+        scores = {run.scores: run.scores for run in self.runs.values()}
+        told = {f"records/{run.name}": run.records for run in self._asked()}
+        return Artifact(
+            REPORT,
+            "report",
+            options={**shown(self.suite), "description": self.suite.file.description},
+            inputs={**scores, **told, "dataset": "dataset"},
+            reads=tuple(sorted(name for name in made if name != TABLES)),
+        )
+
+    def _asked(self) -> list[Run]:
+        """The models whose answers a report shows: of the first rows, the first of each."""
+        if self.suite.domain == "vision":
+            return []
+        first: dict[str, Run] = {}
+        for run in having_records(self.runs.values()):
+            if run.in_row and run.bound is None:
+                first.setdefault(run.group, run)
+        return list(first.values())[:MODELS]
 
 
 def _in_order(artifacts: Mapping[str, Artifact], names: Iterable[str]) -> dict[str, Artifact]:

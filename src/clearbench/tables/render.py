@@ -81,7 +81,7 @@ def to_markdown(table: Table, results: Results, remarks: Remarks) -> str:
     for block in table.blocks:
         parts.append(f"## {_title(table, block, results)}")
         parts.append(_grid(block, remarks, "pipe"))
-    parts.append("\n".join(f"- {note}" for note in _notes(table, results, remarks)))
+    parts.append("\n".join(f"- {note}" for note in notes_of(table, results, remarks)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -96,7 +96,7 @@ def to_latex(table: Table, results: Results, remarks: Remarks) -> str:
         )
     # A paragraph a note: after a line break, LaTeX would take a mark such as [1] for a length.
     notes = "\n".join(
-        f"\\noindent {_escape(note)}\\par" for note in _notes(table, results, remarks)
+        f"\\noindent {_escape(note)}\\par" for note in notes_of(table, results, remarks)
     )
     parts.append(f"{{\\footnotesize\n{notes}\n}}")
     return "\n\n".join(parts) + "\n"
@@ -133,7 +133,8 @@ def _title(table: Table, block: Block, results: Results) -> str:
     return f"{title}, {block.topic}" if block.topic else title
 
 
-def _notes(table: Table, results: Results, remarks: Remarks) -> list[str]:
+def notes_of(table: Table, results: Results, remarks: Remarks) -> list[str]:
+    """What stands below a table: its own notes, caveats, those of its rows, and the remarks."""
     others = [group.note for group in results.groups if group.note]
     caveats = [*_decided(table), *_few(results), *_cut(results)]
     return [*table.notes, *caveats, *others, *remarks.texts]

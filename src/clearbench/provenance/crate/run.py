@@ -18,7 +18,7 @@ from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import TABLES, Graph
 
-COPIED = ("score", "tabulate")
+COPIED = ("score", "tabulate", "report")
 """The stages whose files are small, and are what a reader wants to see."""
 
 _COMPLETED = "http://schema.org/CompletedActionStatus"

@@ -1,0 +1,142 @@
+"""Answers: what original, gold and the other rows said to some samples, within a budget."""
+
+import base64
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from clearbench.data.normal_form import normal_form
+from clearbench.data.store import EvalSample, Store
+from clearbench.evaluation.records import read_records, records_at
+from clearbench.report.shared import Shared
+from clearbench.results.runs import Results
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import REPORT, Graph
+
+BUDGET = 1_500_000
+"""Bytes that answers and pictures may take together."""
+
+SAMPLES = 60
+"""The most samples of a task and split at a forget size."""
+
+REAL = "real"
+"""The split whose samples are about real persons and things, left out unless asked for."""
+
+SIDE = 96
+"""Pixels of the longer side of a thumbnail."""
+
+Topic = tuple[int, str, str]
+"""A forget size, a split and a task."""
+
+Said = Mapping[tuple[str, str, str], str]
+"""A model's answers by split, task and id of the sample."""
+
+
+def answers_of(
+    graph: Graph, tree: Tree, results: Results, real_persons: bool
+) -> dict[str, Any] | None:
+    """The models with what they said to the chosen samples; None where none answers in words.
+
+    Samples are spread evenly over each task; as many of each as all fit into the budget with.
+    """
+    asked = [
+        run
+        for run in (graph.runs[name] for name in results.runs)
+        if f"records/{run.name}" in graph[REPORT].inputs and results.runs[run.name].state == "ok"
+    ]
+    if not asked or tree.manifest_digest("dataset") is None:
+        return None
+    store = Store(tree.folder("dataset"))
+    spoken = [_said(records_at(tree.folder(run.records))) for run in asked]
+    names = list(results.runs)
+    models = [
+        {"run": names.index(run.name), "row": run.group, "size": run.forget_size} for run in asked
+    ]
+    topics = _topics(store, results.suite.file.forget_sizes, real_persons)
+    quota = SAMPLES
+    while True:
+        chosen = {topic: spread(samples, quota) for topic, samples in topics.items()}
+        panel = _panel(store, chosen, models, spoken)
+        if quota == 1 or len(json.dumps(panel)) <= BUDGET:
+            break
+        quota //= 2
+    shown = [
+        [size, split, task, len(chosen[size, split, task]), len(samples)]
+        for (size, split, task), samples in topics.items()
+    ]
+    return {**panel, "shown": shown, "real_persons": real_persons}
+
+
+def spread(samples: Sequence[EvalSample], quota: int) -> list[EvalSample]:
+    """So many of some samples, at even distances."""
+    count = min(quota, len(samples))
+    return [samples[number * len(samples) // count] for number in range(count)]
+
+
+def thumbnail(store: Store, key: int) -> str:
+    """A picture of a store as a data URL, a JPEG of at most `SIDE` pixels."""
+    picture = store.image(key)
+    picture.thumbnail((SIDE, SIDE))
+    written = io.BytesIO()
+    picture.save(written, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"
+
+
+def _topics(
+    store: Store, sizes: Sequence[int], real_persons: bool
+) -> dict[Topic, list[EvalSample]]:
+    """The samples that may be shown, by topic, in the dataset's order."""
+    topics: dict[Topic, list[EvalSample]] = {}
+    for size in sizes:
+        for sample in store.evaluation(size):
+            if real_persons or sample.split != REAL:
+                topics.setdefault((size, sample.split, sample.task), []).append(sample)
+    return topics
+
+
+def _panel(
+    store: Store,
+    chosen: Mapping[Topic, Sequence[EvalSample]],
+    models: list[dict[str, Any]],
+    said: Sequence[Said],
+) -> dict[str, Any]:
+    """The samples, of each the number of each model's answer among the texts; -1 for no answer."""
+    texts, pictures = Shared(), Shared()
+    samples = []
+    for (size, split, task), of_topic in chosen.items():
+        for sample in of_topic:
+            key = split, task, sample.id
+            answers = [
+                texts.number(of_model[key]) if model["size"] == size and key in of_model else -1
+                for model, of_model in zip(models, said, strict=True)
+            ]
+            told = {
+                "size": size,
+                "split": split,
+                "task": task,
+                "id": sample.id,
+                "person": sample.person,
+                "question": texts.number(sample.question),
+                "answer": texts.number(sample.answer),
+                "picture": None
+                if sample.image is None
+                else pictures.number(thumbnail(store, sample.image)),
+                "said": answers,
+            }
+            samples.append({name: value for name, value in told.items() if value is not None})
+    return {
+        "models": models,
+        "samples": samples,
+        "texts": texts.texts,
+        # Texts that a reader would call the same have one number.
+        "same": Shared().numbers(map(normal_form, texts.texts)),
+        "pictures": pictures.texts,
+    }
+
+
+def _said(path: Path) -> Said:
+    return {
+        (record.split, record.task, record.id): record.generated for record in read_records(path)
+    }

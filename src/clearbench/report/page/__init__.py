@@ -1,0 +1,103 @@
+"""The page as the browser gets it: a frame, a style, a script a panel, and Vega to draw with.
+
+Vega and Vega-Lite are those that Snakemake brings for its own reports: pinned with it by the lock,
+by checksum in it, and read from there when a page is written, so that nothing is fetched.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from clearbench.errors import UserError
+
+SCRIPTS = ("start", "head", "grid", "proof", "tradeoff", "numbers", "answers", "tables")
+"""The page's own scripts, in the order in which they run."""
+
+LIBRARIES = ("vega", "vega-lite")
+
+_HERE = Path(__file__).parent
+_ASSETS = Path("assets", "data")
+_NOT_OF_VEGA = ("heroicons", "prop-types", "pygments", "react", "snakemake", "tailwindcss")
+
+
+def render(panels: dict[str, Any]) -> str:
+    """The page with the data of its panels, by their names.
+
+    UserError where Snakemake's package has no Vega.
+    """
+    frame = Template((_HERE / "frame.html").read_text(encoding="utf-8"))
+    scripts = [*map(_library, LIBRARIES), *(_text(f"{name}.js") for name in SCRIPTS)]
+    return frame.substitute(
+        title=_escaped(f"{panels['head']['suite']}: report"),
+        style=_text("style.css"),
+        licences=_escaped("\n\n".join(_licences())),
+        data=inlined(panels),
+        scripts="\n".join(f"<script>\n{text}\n</script>" for text in scripts),
+    )
+
+
+def inlined(data: Any) -> str:
+    """Data as JSON that no text in it can end, or turn into a comment, where a page holds it."""
+    text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Line and paragraph separators are whitespace to some that read scripts.
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _finite(data: Any) -> Any:
+    """Data in which nothing stands for numbers that JSON does not have; tables have their text."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
+
+
+def _text(name: str) -> str:
+    return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _library(name: str) -> str:
+    # A map of the source would be looked for beside the page.
+    return re.sub(r"^//# sourceMappingURL=.*$", "", _asset(f"{name}/{name}.js"), flags=re.M)
+
+
+@cache
+def _asset(name: str) -> str:
+    """A file of Snakemake's package; it must not end the script that it is put into."""
+    path = _assets() / name
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(
+            f"{path}: {error.strerror}; the report draws with what Snakemake's package brings:"
+            " install what the lock names"
+        ) from None
+    return text.replace("</script", "<\\/script")
+
+
+def _licences() -> Iterator[str]:
+    """The licences of the libraries and of what they contain, each with its name."""
+    for path in sorted(_assets().glob("*/LICENSE*")):
+        name = path.parent.name
+        if name not in _NOT_OF_VEGA:
+            yield f"{name}\n\n{_asset(f'{name}/{path.name}').strip()}"
+
+
+@cache
+def _assets() -> Path:
+    spec = find_spec("snakemake")
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0]) / _ASSETS
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,122 @@
+// What models say: a sample with its picture, and the answers of some rows beside the true one.
+if (!answers) document.getElementById("answers").hidden = true;
+else {
+  const section = panel("answers", "What models say");
+  const PAGE = 12;
+  const known = (row) => numbers.rows.find(({ name }) => name === row);
+  const named = (row) => (known(row).kind === "method" ? `${known(row).method} ${known(row).modality}` : known(row).method);
+  const list = make("ol", { class: "samples" });
+  const count = make("p", { class: "faint", "aria-live": "polite" });
+  const more = button("More", () => draw(list.children.length + PAGE), { class: "more" });
+  const chosen = { size: looked.size, split: "forget", task: "", person: "", kept: "" };
+  let models = [], row = -1, beside = new Set();
+  const choices_place = make("div", { class: "choices" });
+
+  /** Whether a model's answer is the true one, as a reader takes it. */
+  const right = (sample, model) => sample.said[model] >= 0 && answers.same[sample.said[model]] === answers.same[sample.answer];
+  const original = () => models.find((model) => known(answers.models[model].row).method === "original");
+  const is_kept = {
+    "": () => true,
+    lost: (sample) => right(sample, original()) && !right(sample, row),
+    kept: (sample) => right(sample, original()) && right(sample, row),
+    new: (sample) => !right(sample, original()) && right(sample, row),
+  };
+
+  /** The samples that are asked for. */
+  const found = () =>
+    answers.samples.filter(
+      (sample) =>
+        sample.size === chosen.size && (!chosen.split || sample.split === chosen.split) &&
+        (!chosen.task || sample.task === chosen.task) && (!chosen.person || sample.person === chosen.person) &&
+        (original() === undefined || row < 0 || is_kept[chosen.kept](sample)),
+    );
+
+  const draw = (most = PAGE) => {
+    const samples = found();
+    list.replaceChildren(...samples.slice(0, most).map(shownSample));
+    count.textContent = `${Math.min(most, samples.length)} of ${samples.length} samples`;
+    more.hidden = samples.length <= most;
+  };
+
+  /** A sample: what was asked, what is true, and what each chosen row said. */
+  const shownSample = (sample) => {
+    const truth = answers.texts[sample.answer];
+    const asked = models.filter((model) => {
+      const { method, kind } = known(answers.models[model].row);
+      return kind !== "method" ? method === "original" || method === "gold" || beside.has(model) : model === row || beside.has(model);
+    });
+    const said = asked.map((model) => {
+      const text = sample.said[model];
+      if (text < 0) return [named(answers.models[model].row), make("span", { class: "faint" }, "was not asked this")];
+      const same = right(sample, model);
+      const answer = make("span", {}, same ? answers.texts[text] : marked(answers.texts[text], truth));
+      return [named(answers.models[model].row), make("span", {}, answer, same ? make("span", { class: "good" }, " ✓ the true answer") : answers.texts[text] ? null : make("span", { class: "faint" }, "(nothing)"))];
+    });
+    const of = [sample.split, sample.task, sample.person].filter(Boolean).join(" · ");
+    return make(
+      "li",
+      { class: sample.picture === undefined ? "sample plain" : "sample" },
+      sample.picture === undefined ? null : make("img", { src: answers.pictures[sample.picture], alt: sample.person ? `Picture of ${sample.person}` : "Picture asked about", loading: "lazy" }),
+      make("div", {}, make("span", { class: "faint" }, of), facts([["asked", answers.texts[sample.question]], ["true answer", truth], ...said])),
+    );
+  };
+
+  /** The choices, which depend on the size. */
+  const chooseBy = () => {
+    const pairs = (values, all) => [["", all], ...[...new Set(values)].filter(Boolean).sort().map((value) => [value, value])];
+    models = answers.models.map((_, at) => at).filter((at) => answers.models[at].size === chosen.size);
+    const of_methods = models.filter((model) => known(answers.models[model].row).kind === "method");
+    if (!of_methods.includes(row)) row = of_methods[0] ?? -1;
+    const here = answers.samples.filter((sample) => sample.size === chosen.size);
+    const follow = (name) => (value) => { chosen[name] = value; draw(); };
+    const names = models.map((model) => [model, named(answers.models[model].row)]);
+    choices_place.replaceChildren(
+      ...[
+        head.sizes.length > 1
+          ? choice("Forget size", head.sizes.map((size) => [size, `${size} %`]), chosen.size, (size) => { chosen.size = Number(size); chooseBy(); draw(); })
+          : null,
+        row < 0 ? null : choice("Row", of_methods.map((model) => [model, named(answers.models[model].row)]), row, (model) => { row = Number(model); draw(); }),
+        choice("Split", pairs(here.map(({ split }) => split), "all"), chosen.split, follow("split")),
+        choice("Task", pairs(here.map(({ task }) => task), "all"), chosen.task, follow("task")),
+        choice("Person", pairs(here.map(({ person }) => person), "all"), chosen.person, follow("person")),
+        choice("Which", [["", "all samples"], ["lost", "known to the original, not to the row"], ["kept", "known to both"], ["new", "known to the row alone"]], chosen.kept, follow("kept")),
+        make("details", {}, make("summary", {}, "More rows beside it"), choices("Rows", names, beside, () => draw())),
+      ].filter(Boolean),
+    );
+  };
+
+  const left = answers.shown.map(([size, split, task, shown, all]) => `${split} ${task} at ${size} %: ${shown} of ${all}`);
+  section.append(
+    make("p", {}, "Words that the true answer does not have are marked. One model of each row was asked, of the first seed."),
+    choices_place, count, list, more,
+    make("details", { class: "faint" }, make("summary", {}, "What is left out"),
+      make("p", {}, answers.real_persons ? "Nothing but what the budget of the page does not hold." : "All samples about real persons and things, unless the page is made with --with-real-persons; and what the budget of the page does not hold."),
+      make("ul", {}, left.map((text) => make("li", {}, text)))),
+  );
+  chooseBy();
+  draw();
+}
+
+/** A text with the words marked that another has not, in the order of both. */
+function marked(text, truth) {
+  const words = text.split(/(\s+)/);
+  const plain = (word) => word.toLowerCase().replace(/^\P{L}+|[^\p{L}\p{N}]+$/gu, "");
+  const [a, b] = [words.map(plain), truth.split(/\s+/).map(plain)];
+  // The longest common subsequence, from the ends of both.
+  const long = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let k = b.length - 1; k >= 0; k--)
+      long[i][k] = a[i] && a[i] === b[k] ? long[i + 1][k + 1] + 1 : Math.max(long[i + 1][k], long[i][k + 1]);
+  const parts = [];
+  let k = 0;
+  words.forEach((word, i) => {
+    if (!word.trim()) return parts.push(word);
+    while (k < b.length && a[i] !== b[k] && long[i][k + 1] === long[i][k] && long[i + 1][k] !== long[i][k]) k++;
+    if (k < b.length && a[i] && a[i] === b[k]) {
+      k++;
+      return parts.push(word);
+    }
+    return parts.push(make("mark", {}, word));
+  });
+  return parts;
+}

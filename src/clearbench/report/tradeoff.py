@@ -1,0 +1,37 @@
+"""Trade-off: the curves of the rows whose updates are scaled, by strength."""
+
+from collections.abc import Sequence
+from statistics import fmean
+from typing import Any
+
+from clearbench.metrics.headline import QUALITY, RETAIN
+from clearbench.results.runs import Results
+from clearbench.results.strengths import Point, curves_of
+from clearbench.tables.base import Column
+
+
+def tradeoff_of(results: Results, columns: Sequence[Column]) -> dict[str, Any]:
+    """The columns that are set against each other first, and the curves by the rows' names.
+
+    A curve is a list of points by ascending strength, of which the first is the original; a point
+    has the mean of each column over the seeds that have it.
+    """
+    keys = [column.key for column in columns]
+    across, up = (keys.index(key) if key in keys else 0 for key in (RETAIN, QUALITY))
+    curves = curves_of(results) if results.suite.file.scaled else {}
+    return {
+        "across": across,
+        "up": up,
+        "curves": {
+            name: [_point(points, keys) for points in zip(*of_seeds, strict=True)]
+            for name, of_seeds in curves.items()
+        },
+    }
+
+
+def _point(points: Sequence[Point], keys: Sequence[str]) -> dict[str, Any]:
+    means = []
+    for key in keys:
+        known = [number for point in points if (number := point.number(key)) is not None]
+        means.append(fmean(known) if known else None)
+    return {"strength": points[0].strength, "means": means}

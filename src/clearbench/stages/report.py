@@ -1,0 +1,35 @@
+"""Report: one page of a suite's results, to be opened in a browser from disk."""
+
+from pathlib import Path
+
+from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.job import Job
+from clearbench.report.document import PAGE, document
+from clearbench.results.read import read_results
+from clearbench.results.tree import Tree
+from clearbench.suite.graph import REPORT, Graph
+from clearbench.suite.suite import Suite
+
+
+def run(suite: Suite, results: Path, partial: bool, real_persons: bool, out: Path) -> None:
+    """Write the page of a suite; `results` is its results tree.
+
+    Every run must have its scores, or UserError names the first that has not; if `partial`, the
+    page shows it as missing. Samples about the dataset's real persons are shown if `real_persons`.
+    """
+    graph = Graph(suite)
+    report = graph[REPORT]
+    inputs = {name: results / source for name, source in report.inputs.items()}
+    reads = {f"{name}/{PROVENANCE}": results / name / PROVENANCE for name in report.reads}
+    if partial:
+        inputs = {name: folder for name, folder in inputs.items() if (folder / MANIFEST).is_file()}
+        reads = {name: path for name, path in reads.items() if path.is_file()}
+
+    def work(job: Job) -> None:
+        tree = Tree(results)
+        text = document(graph, tree, read_results(graph, tree), real_persons)
+        (job.folder / PAGE).write_text(text, encoding="utf-8")
+
+    asked = {"partial": partial, "real_persons": real_persons}
+    settings = {**report.options, **{key: True for key, value in asked.items() if value}}
+    Job("report", out, inputs, settings, reads, diverges=False).run(work)

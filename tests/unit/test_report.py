@@ -1,0 +1,446 @@
+"""The page of a suite: made of its results alone, within a budget, and no text taken for code."""
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from browser import Browser, executable
+from clearbench.cli import cli
+from clearbench.errors import UserError
+from clearbench.jobs.environment import accepted_here
+from clearbench.provenance.audit import Audit
+from clearbench.report import answers
+from clearbench.report import page as pages
+from clearbench.report.document import PAGE, document, panels
+from clearbench.report.page import inlined
+from clearbench.results.read import read_results
+from clearbench.results.tree import Tree
+from clearbench.stages import report as stage
+from clearbench.suite.graph import REPORT, Graph
+from clearbench.suite.load import load_suite
+from report_tree import PERSONS, ROUGH, ReportTree
+from synthetic import ROOT, Failed, LeftOut, Made, write_suite
+
+CHANGES = {
+    "description": f"For tests {ROUGH}",
+    "methods": {"ga": {}, "npo": {}},
+    "modalities": ["text"],
+    "seeds": [0, 1],
+}
+DIVERGED, FAILED = "unlearn/npo/text/forget10/seed1", "evaluate/ga/text/forget10/seed1"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A whole run of a small suite, its report included."""
+    folder = tmp_path_factory.mktemp("whole")
+    suite = write_suite(folder, **CHANGES)
+    return ReportTree(suite, folder / "results/small").build()
+
+
+@pytest.fixture(scope="module")
+def whole(made):
+    """What the page of it is made from."""
+    tree = Tree(made.root)
+    return made.graph, tree, read_results(made.graph, tree)
+
+
+@pytest.fixture(scope="module")
+def data(whole):
+    """The data of its panels, as the page has them."""
+    return json.loads(inlined(panels(*whole)))
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory):
+    """The page of what is there of a run with a diverged and a failed cell."""
+    folder = tmp_path_factory.mktemp("unfinished")
+    suite = write_suite(folder, **CHANGES)
+    tree = ReportTree(suite, folder / "results/small")
+    states = {
+        DIVERGED: Made(status="diverged", step=7),
+        FAILED: Failed(f"out of memory {ROUGH}"),
+        "tables": LeftOut(),
+    }
+    tree.build({**states, REPORT: LeftOut()})
+    stage.run(suite, tree.root, True, False, folder / "out")
+    return folder / "out" / PAGE
+
+
+class Scripts(HTMLParser):
+    """The tags of a page, and the texts that are in no script."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.texts = [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, text):
+        if not self.tags or self.tags[-1][0] != "script":
+            self.texts.append(text)
+
+
+def data_of(text):
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    return json.loads(found[1])
+
+
+def row(data, name):
+    (found,) = (row for row in data["numbers"]["rows"] if row["name"] == name)
+    return found
+
+
+def column(data, key):
+    return [one["key"] for one in data["numbers"]["columns"]].index(key)
+
+
+def test_the_head_counts_the_models_and_says_what_seeds_tell(data):
+    head = data["head"]
+    assert (head["suite"], head["model"], head["dataset"]) == ("small", "tiny-llava", "mini")
+    assert head["states"] == [["proven", head["models"]]]
+    assert head["sentences"][0].startswith("Mean ± sample standard deviation over 2 seeds (0, 1)")
+    quality = next(text for text in head["sentences"] if "nearest gold" in text)
+    assert re.search(
+        r"forget quality \d\.\d{3} \[.*\] at retain \d.*ahead of (none|all|\d) of 1", quality
+    )
+    assert {"commit", "image", "host", "jobs", "started"} <= {name for name, _ in head["made"]}
+
+
+def test_numbers_are_those_of_the_tables(made, data):
+    path = made.root / "tables/comparison.csv"
+    lines = list(csv.DictReader(path.open(encoding="utf-8")))
+    checked = 0
+    for line in lines:
+        if line["metric"] not in [one["key"] for one in data["numbers"]["columns"]]:
+            continue
+        name = next(
+            row["name"]
+            for row in data["numbers"]["rows"]
+            if (row["method"], row["modality"]) == (line["method"], line["modality"])
+        )
+        cell = row(data, name)["cells"][column(data, line["metric"])]
+        for key, of in (("mean", cell.get("mean")), ("std", cell.get("std"))):
+            assert (float(line[key]) if line[key] else None) == of
+        low_high = [float(line[end]) for end in ("low", "high") if line[end]]
+        assert cell.get("interval", []) == low_high
+        checked += 1
+    assert checked > 20
+
+
+def test_original_and_gold_are_the_ends_of_the_colours(data):
+    number = column(data, "forget_quality_js")
+    places = [
+        row(data, f"{name}/forget10")["cells"][number]["place"] for name in ("original", "gold")
+    ]
+    assert places == [0, 1]
+    kinds = {row["method"]: row["kind"] for row in data["numbers"]["rows"]}
+    assert (kinds["original"], kinds["second gold"], kinds["ga"]) == (
+        "control",
+        "control",
+        "method",
+    )
+
+
+def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
+    suite = write_suite(tmp_path, **CHANGES | {"seeds": [0]})
+    graph, tree = Graph(suite), Tree(tmp_path / "results/small")
+    found = panels(graph, tree, read_results(graph, tree))
+    assert "nothing is ranked" in found["head"]["sentences"][0]
+    assert not any("nearest" in text for text in found["head"]["sentences"])
+    assert found["head"]["states"] == [["missing", found["head"]["models"]]]
+    assert found["answers"] is None
+
+
+def test_failed_and_diverged_cells_are_shown_with_their_reason(unfinished):
+    data = data_of(unfinished.read_text(encoding="utf-8"))
+    assert {"diverged", "failed", "proven"} == {state for state, _ in data["head"]["states"]}
+    ga, npo = (row(data, f"{name}/text/forget10")["cells"][0] for name in ("ga", "npo"))
+    assert ga["status"] == npo["status"] == "partial"
+    assert f"evaluate failed: RuntimeError: out of memory {ROUGH}" in ga["reason"]
+    assert npo["reason"] == "diverged (step 7)"
+    runs = {run["name"]: run for run in data["proof"]["runs"]}
+    assert runs["npo/text/forget10/seed1"]["state"] == "diverged"
+    assert "values" not in runs["ga/text/forget10/seed1"]
+
+
+def test_every_number_leads_to_its_score_file_and_on_to_the_dataset(made, data):
+    proof, shared = data["proof"], data["shared"]
+    number = column(data, "retain")
+    for run in proof["runs"]:
+        artifact = proof["artifacts"][run["artifact"]]
+        scores = json.loads((made.root / artifact["name"] / proof["scores"]).read_text())
+        told = run["values"][number]
+        assert (told and told[0]) == scores.get("retain")
+        reached, queue = set(), [run["artifact"]]
+        while queue:
+            place = queue.pop()
+            reached.add(place)
+            queue += [source for _, source in proof["artifacts"][place].get("from", [])]
+        assert "dataset" in {proof["artifacts"][place]["name"] for place in reached}
+    for artifact in proof["artifacts"]:
+        record = json.loads((made.root / artifact["name"] / "provenance.json").read_text())
+        assert artifact["manifest"] == record["manifest"]
+        assert shared[artifact["code"]] == record["fingerprint"]
+        assert json.loads(shared[artifact["settings"]]) == record["settings"]
+        assert [shared[word] for word in artifact["command"]] == record["command"]
+
+
+def test_answers_are_those_of_the_records_beside_question_truth_and_picture(made, data):
+    shown = data["answers"]
+    rows = [model["row"] for model in shown["models"]]
+    assert rows[:2] == ["original/forget10", "gold/forget10"]
+    said = {record.id: record.generated for record in made.records("original/forget10/seed0")}
+    for sample in shown["samples"]:
+        assert shown["texts"][sample["said"][0]] == said[sample["id"]]
+        assert ("picture" in sample) == (sample["task"] == "captions")
+    assert shown["pictures"]
+    assert all(one.startswith("data:image/jpeg;base64,") for one in shown["pictures"])
+    assert {sample["person"] for sample in shown["samples"]} == {
+        *PERSONS["forget"],
+        *PERSONS["retain"],
+    }
+
+
+def test_real_persons_are_left_out_unless_asked_for(whole):
+    plain, asked = (document(*whole, real_persons=real) for real in (False, True))
+    real = PERSONS["real"][0]
+    assert real not in plain
+    assert real in asked
+    assert not data_of(plain)["answers"]["real_persons"]
+
+
+def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkeypatch):
+    monkeypatch.setattr(answers, "BUDGET", 9_000)
+    told = answers.answers_of(*whole, False)
+    assert told is not None
+    counts = [(shown, of) for *_, shown, of in told["shown"]]
+    assert all(0 < shown < of for shown, of in counts)
+    assert sum(shown for shown, _ in counts) == len(told["samples"])
+    assert len(json.dumps({**told, "shown": []})) <= 9_000
+    # The samples are spread over the persons.
+    assert len({sample["person"] for sample in told["samples"]}) > 2
+
+
+def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
+    plain = Scripts((made.root / REPORT / PAGE).read_text(encoding="utf-8"))
+    rough = Scripts(unfinished.read_text(encoding="utf-8"))
+    for found in (plain, rough):
+        scripts = [tag for tag, _ in found.tags if tag == "script"]
+        assert len(scripts) == 1 + len(pages.LIBRARIES) + len(pages.SCRIPTS)
+        assert not any("alert('x')" in text for text in found.texts)
+        assert {"b", "i"}.isdisjoint(tag for tag, _ in found.tags)
+    for ending in ("</script>", "<!--", "]]>", "\u2028"):
+        assert json.loads(inlined([ending])) == [ending]
+        assert ending not in inlined([ending])
+
+
+def test_the_page_needs_nobody_else(made):
+    found = Scripts((made.root / REPORT / PAGE).read_text(encoding="utf-8"))
+    addresses = [given[key] for _, given in found.tags for key in ("src", "href") if key in given]
+    assert all(address.startswith(("#", "data:")) for address in addresses)
+    policy = next(given["content"] for tag, given in found.tags if given.get("http-equiv"))
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+    assert len((made.root / REPORT / PAGE).read_bytes()) < 4_000_000
+
+
+def test_the_same_results_give_the_same_bytes(made, whole):
+    again = Tree(made.root)
+    text = document(made.graph, again, read_results(made.graph, again))
+    assert text.encode() == (made.root / REPORT / PAGE).read_bytes()
+
+
+def test_the_audit_writes_the_page_again_and_tells_an_edited_one(made, tmp_path):
+    root = tmp_path / "small"
+    shutil.copytree(made.root, root)
+    assert Audit(made.graph, Tree(root), accepted_here(), fast=True).files() == []
+    page = root / REPORT / PAGE
+    page.write_text(page.read_text(encoding="utf-8").replace("Cleo Marr", "Cleo Mars"))
+    proof = Audit(made.graph, Tree(root), accepted_here())
+    assert "other bytes than those that were made" in proof._report_broken()
+
+
+def test_numbers_that_json_has_not_are_left_out():
+    assert json.loads(inlined({"a": [float("inf"), float("nan"), 1.5]})) == {"a": [None, None, 1.5]}
+
+
+def test_a_run_that_lacks_scores_has_no_whole_page(tmp_path):
+    suite = write_suite(tmp_path, **CHANGES)
+    with pytest.raises(UserError, match=r"manifest\.json: missing; the stage that makes it"):
+        stage.run(suite, tmp_path / "results/small", False, False, tmp_path / "out")
+
+
+def test_a_snakemake_without_vega_is_told_in_a_line(monkeypatch):
+    monkeypatch.setattr(pages, "_assets", lambda: Path("/nowhere"))
+    pages._asset.cache_clear()
+    with pytest.raises(UserError, match=r"^/nowhere/vega/vega\.js: No such file"):
+        pages._library("vega")
+    pages._asset.cache_clear()
+
+
+def test_the_command_tells_where_the_page_lies_or_writes_what_is_done_so_far(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    suite = write_suite(tmp_path, **CHANGES)
+    words = ["report", str(suite.path), "--results", str(tmp_path / "results")]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    path = tmp_path / "results/small/partial-report" / PAGE
+    assert done.output.splitlines()[-1] == str(path)
+    assert data_of(path.read_text(encoding="utf-8"))["head"]["states"][0][0] == "missing"
+
+
+def test_the_rule_asks_for_the_page_by_a_command_that_can_be_pasted():
+    graph = Graph(load_suite("mini", ROOT))
+    command = graph.command(REPORT, Path("results/mini"))
+    assert command == [
+        *("clearbench", "report", "--suite", str(graph.suite.path)),
+        *("--results", "results", "--out", "results/mini/report"),
+    ]
+    assert len([name for name in graph[REPORT].inputs if name.startswith("records/")]) == 35
+
+
+@pytest.fixture(scope="module")
+def browser(unfinished, tmp_path_factory):
+    """A browser that has opened the page from disk, and reaches nobody."""
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    browser.offline()
+    browser.window(1200)
+    browser.open(unfinished.as_uri())
+    yield browser
+    browser.close()
+
+
+def texts(browser, selector):
+    return browser.js(f"[...document.querySelectorAll({selector!r})].map(e => e.textContent)")
+
+
+def choose(browser, label, value):
+    """Choose a value of the labelled list in "What models say"."""
+    browser.js(
+        f"""{{
+        const label = [...document.querySelectorAll("#answers label")]
+          .find(e => e.firstChild.textContent === {label!r});
+        label.lastChild.value = {value!r};
+        label.lastChild.dispatchEvent(new Event("change"));
+        }}"""
+    )
+
+
+MARKS = "document.querySelectorAll('#tradeoff path[tabindex]').length"
+
+
+def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browser):
+    # Original, gold and second gold; the floor and the ceiling retain nothing.
+    browser.wait(f"{MARKS} === 5")
+    assert len(texts(browser, "#numbers tbody tr")) == 7
+    assert len(texts(browser, "#answers .sample")) == 12
+    assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
+    assert texts(browser, "#head h1") == ["Suite small"]
+    assert ROUGH in texts(browser, "#head p")[0]
+    assert any("diverged" in text for text in texts(browser, "#head .states li"))
+    assert browser.said == []
+    assert all(address.startswith(("file:", "data:")) for address in browser.asked)
+
+
+def test_a_click_leads_from_a_cell_to_the_dataset(browser):
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td:nth-child(4) button').click()")
+    assert browser.js("document.getElementById('proof').open")
+    steps = texts(browser, "#proof .chain summary b")
+    assert steps[0] == "score/ga/text/forget10/seed0"
+    assert {"evaluate/ga/text/forget10/seed0", "original/seed0", "dataset"} <= set(steps)
+    rows = texts(browser, "#proof tbody tr")
+    assert "evaluate failed: RuntimeError: out of memory" in rows[1]
+    commands = texts(browser, "#proof .command pre")
+    cell = "ga/text/forget10/seed0"
+    assert commands[-3:] == [
+        f"clearbench audit --suite small --cell {cell}:retain",
+        f"clearbench why --suite small {cell}",
+        f"clearbench audit --suite small --cell {cell} --reexecute",
+    ]
+    assert browser.js("location.hash") == "#proof=ga%2Ftext%2Fforget10%3Aretain"
+    browser.key("Escape")
+    browser.wait("location.hash === ''")
+    assert not browser.js("document.getElementById('proof').open")
+
+
+def test_columns_sort_below_the_controls_and_rows_can_be_left_out(browser):
+    first = "[...document.querySelectorAll('#numbers tbody th')].map(e => e.textContent)"
+    controls = browser.js(first)[:5]
+    head = "document.querySelector('#numbers thead th:nth-child(1) button')"
+    orders = []
+    for _ in range(2):
+        browser.js(f"{head}.click()")
+        orders.append(browser.js(first)[5:])
+        assert browser.js(first)[:5] == controls
+    assert orders == [["ga", "npo"], ["npo", "ga"]]
+    assert browser.js("document.querySelector('#numbers thead th').ariaSort") == "descending"
+    box = "[...document.querySelectorAll('#tradeoff fieldset input')].at(-1)"
+    browser.js(f"{box}.click()")
+    assert browser.js(first) == [*controls, "ga"]
+    browser.js(f"{box}.click()")
+    assert len(browser.js(first)) == 7
+
+
+def test_answers_can_be_chosen_by_person_and_by_what_was_forgotten(browser):
+    choose(browser, "Person", PERSONS["forget"][0])
+    assert all(PERSONS["forget"][0] in text for text in texts(browser, "#answers .sample"))
+    choose(browser, "Which", "lost")
+    for text in texts(browser, "#answers .sample"):
+        assert re.search("original.*✓ the true answer(gold|npo|ga)", text)
+        assert not text.endswith("✓ the true answer")
+    assert browser.js("document.querySelectorAll('#answers mark').length") > 0
+    choose(browser, "Which", "")
+    choose(browser, "Person", "")
+
+
+def test_the_keyboard_reaches_cells_and_marks(browser):
+    for target in ("#numbers tr:not(.pinned) td button", "#tradeoff path[tabindex]"):
+        browser.js(f"document.querySelector({target!r}).focus()")
+        browser.key("Enter")
+        browser.wait("document.getElementById('proof').open")
+        assert browser.js("document.getElementById('proof').contains(document.activeElement)")
+        browser.key("Escape")
+        browser.wait("!document.getElementById('proof').open")
+    browser.js("document.activeElement.blur(); scrollTo(0, 0)")
+    browser.open(browser.js("location.href"))
+    browser.key("Tab")
+    assert browser.js("document.activeElement.className") == "skip"
+
+
+def test_a_screen_reader_finds_a_name_for_everything(browser):
+    nameless = browser.js(
+        """[...document.querySelectorAll("button, select, input, img, a, [tabindex]")]
+        .filter(e => !(e.getAttribute("aria-label") || e.alt || e.textContent.trim() ||
+                       e.labels?.[0]?.textContent.trim())).map(e => e.outerHTML)"""
+    )
+    assert nameless == []
+    ids = browser.js("[...document.querySelectorAll('[id]')].map(e => e.id)")
+    assert len(ids) == len(set(ids))
+    assert browser.js("document.documentElement.lang") == "en"
+    assert browser.js("document.querySelectorAll('h1').length") == 1
+
+
+def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
+    style = "getComputedStyle(document.{}).{}".format
+    browser.media(scheme="dark")
+    assert browser.js(style("body", "backgroundColor")) == "rgb(22, 24, 29)"
+    browser.window(360, 740)
+    widths = "document.documentElement.scrollWidth <= innerWidth"
+    assert browser.js(f"{widths}")
+    browser.window(1200)
+    browser.media("print", "dark")
+    assert browser.js(style("querySelector('header')", "display")) == "none"
+    assert browser.js(style("body", "backgroundColor")) == "rgb(255, 255, 255)"
+    browser.media()
+    assert browser.said == []
