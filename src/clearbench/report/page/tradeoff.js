@@ -90,7 +90,7 @@
       config: {
         font: "system-ui, sans-serif", view: { stroke: line },
         axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8 },
-        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
+        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
       },
     };
     if (!spots.length) {
