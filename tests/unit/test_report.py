@@ -53,8 +53,11 @@ def whole(made):
 
 @pytest.fixture(scope="module")
 def data(whole):
-    """The data of its panels, as the page has them."""
-    return json.loads(inlined(panels(*whole)))
+    """The data of its panels, as the page's scripts have them."""
+    data = json.loads(inlined(panels(*whole)))
+    fields, artifacts = data["proof"]["fields"], data["proof"]["artifacts"]
+    data["proof"]["artifacts"] = [dict(zip(fields, values, strict=False)) for values in artifacts]
+    return data
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +187,7 @@ def test_every_number_leads_to_its_score_file_and_on_to_the_dataset(made, data):
         while queue:
             place = queue.pop()
             reached.add(place)
-            queue += [source for _, source in proof["artifacts"][place].get("from", [])]
+            queue += [source for _, source in proof["artifacts"][place]["from"]]
         assert "dataset" in {proof["artifacts"][place]["name"] for place in reached}
     for artifact in proof["artifacts"]:
         record = json.loads((made.root / artifact["name"] / "provenance.json").read_text())
