@@ -15,7 +15,7 @@ from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
 from clearbench.provenance.audit import Audit
-from clearbench.report import answers
+from clearbench.report import answers, tables
 from clearbench.report import page as pages
 from clearbench.report.document import PAGE, document, panels
 from clearbench.report.page import inlined
@@ -163,6 +163,15 @@ def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
     assert found["answers"] is None
 
 
+@pytest.mark.parametrize("name", ["mini-vision", "mini-sweep", "mini-published", "tofu"])
+def test_suites_of_every_kind_have_a_page_before_anything_is_made(name, tmp_path):
+    graph, tree = Graph(load_suite(name, ROOT)), Tree(tmp_path / name)
+    found = panels(graph, tree, read_results(graph, tree))
+    assert found["head"]["states"] == [["missing", found["head"]["models"]]]
+    assert all(cell == [] for cell in [row["cells"] for row in found["numbers"]["rows"]])
+    assert len(found["proof"]["artifacts"]) == len(graph[REPORT].reads)
+
+
 def test_failed_and_diverged_cells_are_shown_with_their_reason(unfinished):
     data = data_of(unfinished.read_text(encoding="utf-8"))
     assert {"diverged", "failed", "proven"} == {state for state, _ in data["head"]["states"]}
@@ -231,6 +240,13 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkey
     assert len(json.dumps({**told, "shown": []})) <= 9_000
     # The samples are spread over the persons.
     assert len({sample["person"] for sample in told["samples"]}) > 2
+
+
+def test_of_tables_that_are_too_large_the_page_names_the_file(whole, monkeypatch):
+    monkeypatch.setattr(tables, "BUDGET", 20_000)
+    left_out = {table["name"] for table in tables.printed(whole[2]) if table.get("left_out")}
+    assert "tasks" in left_out
+    assert "overhead" not in left_out
 
 
 def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
