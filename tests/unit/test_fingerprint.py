@@ -30,7 +30,7 @@ class Copy:
             import json
             from clearbench.jobs.fingerprint import code_of, fingerprint
             from clearbench.methods import available
-            stages = ["generate", "base", "finetune", "evaluate", "score", "tabulate"]
+            stages = ["generate", "base", "finetune", "evaluate", "score", "tabulate", "report"]
             model = {"model": {"domain": "multimodal"}}
             asked = {name: (name, model) for name in stages}
             vision = {"model": {"domain": "vision"}}
@@ -124,12 +124,19 @@ def test_edited_layout_reruns_its_own_datasets_only(code):
 def test_new_metric_reruns_scores_and_tables_and_no_model(code):
     text = (code.root / "metrics/accuracy.py").read_text()
     (code.root / "metrics/exactness.py").write_text(text.replace("accuracy", "exactness"))
-    assert code.changed() == {"score", "tabulate"}
+    assert code.changed() == {"score", "tabulate", "report"}
 
 
-def test_edited_table_reruns_the_tables_only(code):
+def test_edited_table_reruns_the_tables_and_the_report_that_shows_them(code):
     code.edit("tables/cost.py", '"""', 'WORD = 1\n"""')
-    assert code.changed() == {"tabulate"}
+    assert code.changed() == {"tabulate", "report"}
+
+
+@pytest.mark.parametrize("name", ["page/style.css", "page/start.js", "page/frame.html", "head.py"])
+def test_edited_page_reruns_the_report_only(code, name):
+    text = (code.root / "report" / name).read_text()
+    (code.root / "report" / name).write_text(f"{text}\nword = 1\n")
+    assert code.changed() == {"report"}
 
 
 def test_edited_or_new_figure_reruns_the_tables_only(code):

@@ -15,7 +15,7 @@ from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
 from clearbench.provenance.audit import Audit
-from clearbench.report import answers
+from clearbench.report import answers, tables
 from clearbench.report import page as pages
 from clearbench.report.document import PAGE, document, panels
 from clearbench.report.page import inlined
@@ -53,8 +53,11 @@ def whole(made):
 
 @pytest.fixture(scope="module")
 def data(whole):
-    """The data of its panels, as the page has them."""
-    return json.loads(inlined(panels(*whole)))
+    """The data of its panels, as the page's scripts have them."""
+    data = json.loads(inlined(panels(*whole)))
+    fields, artifacts = data["proof"]["fields"], data["proof"]["artifacts"]
+    data["proof"]["artifacts"] = [dict(zip(fields, values, strict=False)) for values in artifacts]
+    return data
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +163,15 @@ def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
     assert found["answers"] is None
 
 
+@pytest.mark.parametrize("name", ["mini-vision", "mini-sweep", "mini-published", "tofu"])
+def test_suites_of_every_kind_have_a_page_before_anything_is_made(name, tmp_path):
+    graph, tree = Graph(load_suite(name, ROOT)), Tree(tmp_path / name)
+    found = panels(graph, tree, read_results(graph, tree))
+    assert found["head"]["states"] == [["missing", found["head"]["models"]]]
+    assert all(cell == [] for cell in [row["cells"] for row in found["numbers"]["rows"]])
+    assert len(found["proof"]["artifacts"]) == len(graph[REPORT].reads)
+
+
 def test_failed_and_diverged_cells_are_shown_with_their_reason(unfinished):
     data = data_of(unfinished.read_text(encoding="utf-8"))
     assert {"diverged", "failed", "proven"} == {state for state, _ in data["head"]["states"]}
@@ -184,7 +196,7 @@ def test_every_number_leads_to_its_score_file_and_on_to_the_dataset(made, data):
         while queue:
             place = queue.pop()
             reached.add(place)
-            queue += [source for _, source in proof["artifacts"][place].get("from", [])]
+            queue += [source for _, source in proof["artifacts"][place]["from"]]
         assert "dataset" in {proof["artifacts"][place]["name"] for place in reached}
     for artifact in proof["artifacts"]:
         record = json.loads((made.root / artifact["name"] / "provenance.json").read_text())
@@ -228,6 +240,13 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkey
     assert len(json.dumps({**told, "shown": []})) <= 9_000
     # The samples are spread over the persons.
     assert len({sample["person"] for sample in told["samples"]}) > 2
+
+
+def test_of_tables_that_are_too_large_the_page_names_the_file(whole, monkeypatch):
+    monkeypatch.setattr(tables, "BUDGET", 20_000)
+    left_out = {table["name"] for table in tables.printed(whole[2]) if table.get("left_out")}
+    assert "tasks" in left_out
+    assert "overhead" not in left_out
 
 
 def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):

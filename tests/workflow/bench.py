@@ -180,7 +180,7 @@ class Bench:
         return pd.read_csv(self.results(suite) / kind / f"{name}.csv")
 
     def contents(self) -> dict[str, bytes]:
-        """The bytes of all artifacts by path, but for what tells times: records, costs, report."""
+        """The bytes of all artifacts by path, but for what tells times."""
         root = self.results()
         paths = (path.relative_to(root) for path in root.rglob("*") if path.is_file())
         found = {

@@ -17,7 +17,12 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import REPORT, Graph
 from clearbench.tables.base import Column
 
-FACTS = ("host", "gpu", "processor", "commit", "dirty", "platform")
+FACTS = ("host", "gpu", "processor", "commit", "dirty")
+FIELDS = (
+    *("name", "stage", "from", "manifest", "record", "started", "seconds", "memory", "command"),
+    *("settings", "code", "lock", "image", *FACTS, "diverged", "taken"),
+)
+"""What is told of an artifact, in this order, since the names of thousands would take megabytes."""
 
 
 def proof_of(
@@ -31,6 +36,7 @@ def proof_of(
     return {
         "scores": SCORES,
         "runs": [_run(name, run, graph, columns, places) for name, run in results.runs.items()],
+        "fields": FIELDS,
         "artifacts": [_artifact(artifact, tree, places, shared) for artifact in ordered],
     }
 
@@ -45,7 +51,8 @@ def _run(
     for column in columns:
         low, high = Key.parse(column.key).interval
         found = [numbers.get(key) for key in (column.key, low, high)]
-        values.append(None if found[0] is None else found if None not in found else found[:1])
+        ends = [] if None in found else [round(end, 6) for end in found[1:] if end is not None]
+        values.append(None if found[0] is None else [found[0], *ends])
     told = {
         "name": name,
         "state": state_of(run),
@@ -56,13 +63,19 @@ def _run(
     return {key: value for key, value in told.items() if value not in ("", [])}
 
 
-def _artifact(
-    artifact: Artifact, tree: Tree, places: dict[str, int], shared: Shared
-) -> dict[str, Any]:
-    """An artifact; without a record, only what it would be made from."""
+def _artifact(artifact: Artifact, tree: Tree, places: dict[str, int], shared: Shared) -> list[Any]:
+    """The fields of an artifact, to the last that it has; without a record, the first few."""
+    told = _told(artifact, tree, places, shared)
+    fields = [told.get(field) for field in FIELDS]
+    while fields[-1] in (None, []):
+        fields.pop()
+    return fields
+
+
+def _told(artifact: Artifact, tree: Tree, places: dict[str, int], shared: Shared) -> dict[str, Any]:
     told: dict[str, Any] = {
         "name": artifact.name,
-        "stage": artifact.stage,
+        "stage": shared.number(artifact.stage),
         "from": [[shared.number(key), places[source]] for key, source in artifact.inputs.items()],
         "manifest": tree.manifest_digest(artifact.name),
         "record": tree.record_digest(artifact.name),
@@ -70,7 +83,7 @@ def _artifact(
     try:
         record = tree.record(artifact.name)
     except UserError:
-        return {key: value for key, value in told.items() if value}
+        return told
     facts = record.facts
     told |= {key: shared.number(str(facts[key])) for key in FACTS if facts.get(key)}
     told |= {
@@ -86,4 +99,4 @@ def _artifact(
         "diverged": facts["step"] if facts["status"] == "diverged" else None,
         "taken": [shared.number(str(taken["from"])) for taken in facts.get(TAKEN_OVER, ())],
     }
-    return {key: value for key, value in told.items() if value not in (None, [])}
+    return told

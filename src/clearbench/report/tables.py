@@ -9,8 +9,8 @@ from clearbench.tables.documents import tables_of
 from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import notes_of
 
-LARGEST = 1_500_000
-"""Bytes that a table may take; of a larger one the page names the file."""
+BUDGET = 3_000_000
+"""Bytes that all tables may take together; of the largest ones the page then names the file."""
 
 
 def printed(results: Results) -> list[dict[str, Any]]:
@@ -27,9 +27,17 @@ def printed(results: Results) -> list[dict[str, Any]]:
             "blocks": _blocks(table, places, behind),
             "behind": [list(runs) for runs in behind],
         }
-        if len(json.dumps(told)) > LARGEST:
-            told |= {"blocks": [], "behind": [], "left_out": True}
         found.append(told)
+    return _within(found)
+
+
+def _within(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tables without the numbers of those that the budget does not hold, the smallest first."""
+    taken = 0
+    for size, place in sorted((len(json.dumps(told)), place) for place, told in enumerate(found)):
+        taken += size
+        if taken > BUDGET:
+            found[place] |= {"blocks": [], "behind": [], "left_out": True}
     return found
 
 

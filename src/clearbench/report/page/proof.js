@@ -2,6 +2,9 @@
 
 const dialog = document.getElementById("proof");
 
+// Artifacts come as lists of their fields.
+proof.artifacts = proof.artifacts.map((values) => Object.fromEntries(values.map((value, at) => [proof.fields[at], value])));
+
 /** Show the proof of a row's number, and let the address lead here again. */
 function showNumber(row, number) {
   const { text, interval, std, place, near, reason } = row.cells[number];
@@ -104,7 +107,7 @@ function artifactOf(number, opened) {
   return make(
     "details",
     { open: opened },
-    make("summary", {}, make("b", {}, made.name), " ", make("span", { class: "faint" }, made.stage)),
+    make("summary", {}, make("b", {}, made.name), " ", make("span", { class: "faint" }, shared[made.stage])),
     details,
     words ? command(words) : null,
   );

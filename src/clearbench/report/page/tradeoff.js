@@ -1,5 +1,6 @@
 // Any headline number over any other: a mark a row, a curve where its update is scaled.
-{
+if (!numbers.columns.length) document.getElementById("tradeoff").hidden = true;
+else {
   const section = panel("tradeoff", "Trade-off");
   const chart = make("div", { class: "chart" });
   const pairs = numbers.columns.map((column, number) => [number, column.header]);
@@ -90,7 +91,7 @@
       config: {
         font: "system-ui, sans-serif", view: { stroke: line },
         axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8 },
-        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
+        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
       },
     };
     if (!spots.length) {
@@ -140,13 +141,12 @@
     chart,
     make("p", { class: "faint" }, "Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on. The table below has the same numbers."),
   );
-  if (numbers.columns.length) {
-    looked.listeners.push(draw);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-    new ResizeObserver(() => {
-      if (section.clientWidth === width) return;
-      width = section.clientWidth;
-      draw();
-    }).observe(section);
-  } else section.hidden = true;
+  looked.listeners.push(draw);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  // Drawn first when the width is known, and again with each other one.
+  new ResizeObserver(() => {
+    if (section.clientWidth === width) return;
+    width = section.clientWidth;
+    draw();
+  }).observe(section);
 }
