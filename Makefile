@@ -72,6 +72,7 @@ tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(if $(SHOWN),$(BIN)/clearbench show --suite $@)
+	$(if $(SHOWN),@echo "Open in a browser: results/$@/report/report.html")
 	$(if $(filter mini,$(SHOWN)),@$(BIN)/python docs/compare.py results/mini/tables/comparison.md)
 	$(if $(filter mini,$(SHOWN)),@echo "Next: make mini-vision asks the same of an image model alone.")
 
