@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import clearbench
+from clearbench import methods
 from synthetic import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
