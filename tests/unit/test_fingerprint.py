@@ -152,6 +152,12 @@ def test_code_that_a_stage_reaches_over_other_modules_reruns_it(code):
     assert code.changed() == expected
 
 
+def test_what_methods_share_reruns_their_cells_and_no_model_that_they_start_from(code):
+    code.edit("methods/base.py", "    seed: int\n", "    seed: int\n    unused: int\n")
+    told = {"tabulate", "report"}
+    assert code.changed() == {*methods.available(), "attack on twins", *told}
+
+
 def test_edited_model_of_one_domain_reruns_no_job_of_another(code):
     code.edit("models/faces.py", "SCALE = 30.0", "SCALE = 31.0")
     attack = {"shadows", "attack on twins"}

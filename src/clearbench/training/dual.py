@@ -1,12 +1,30 @@
 """The dual variable of a constrained training: a number that outlives a step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import fsum
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from clearbench.methods.base import Constraint, Loss, View
+Term = Callable[[Any, Any], Tensor]
+"""A loss, or a part of one, of what the student and the reference say."""
+
+
+class Bound(Protocol):
+    """A `methods.base.Constraint`.
+
+    All that trains imports this file, and an edit of what methods share is to rerun cells alone.
+    """
+
+    @property
+    def violation(self) -> Term: ...
+    @property
+    def weight(self) -> float: ...
+    @property
+    def rate(self) -> float: ...
+    @property
+    def warmup(self) -> float: ...
 
 
 class Dual:
@@ -16,17 +34,17 @@ class Dual:
     have of the violation is added up in their order, or of a method `as_published` averaged.
     """
 
-    def __init__(self, constraint: Constraint, steps: int, as_published: bool = False):
+    def __init__(self, constraint: Bound, steps: int, as_published: bool = False):
         self.value = constraint.weight
         self._constraint = constraint
         self._steps = steps
         self._averages = as_published
         self._told: list[float] = []
 
-    def added_to(self, loss: Loss) -> Loss:
+    def added_to(self, loss: Term) -> Term:
         """A loss with λ times the violation added."""
 
-        def run(student: View, reference: View) -> Tensor:
+        def run(student: Any, reference: Any) -> Tensor:
             violation = self._constraint.violation(student, reference)
             self._told.append(violation.item())
             return loss(student, reference) + self.value * violation
