@@ -46,6 +46,8 @@ def test_a_run_in_folders_with_any_names_makes_what_any_other_makes(finished, tm
     done = bench.call(["bash", "-c", shlex.join(record["command"])])
     assert done.status == 0, done.output
     assert (root / f"score/{CELL}/scores.json").read_bytes() == before
+    # The report tells of when and where.
+    assert bench.call(run).jobs == ["report"]
     for words in (
         ["audit", "--fast"],
         ["why", str(root / f"score/{CELL}")],
