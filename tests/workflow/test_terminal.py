@@ -42,9 +42,11 @@ def test_jobs_that_end_well_are_one_line_with_the_time_that_is_left(bench, typed
     counts = re.findall(
         r"\r\x1b\[K(\d) of 5 jobs done \(\d+%\)(, about \d+ (?:s|min) left)?", shown
     )
-    assert [int(done) for done, _ in counts] == [1, 2, 3, 4, 5]
-    # The last but one is the last of the artifacts.
-    assert all(left for _, left in counts[:3])
+    told = {int(done): left for done, left in counts}
+    # The tables and the report are made at once, and may be done at once.
+    assert list(told) in ([1, 2, 3, 4, 5], [1, 2, 4, 5])
+    # The fourth is the last of the artifacts.
+    assert all(left for done, left in told.items() if done < 4)
     for of_a_job in ("jobid:", "localrule", "Finished job", "Select jobs", "batch"):
         assert of_a_job not in shown
     # The bars of its training and evaluation would write over the line.
