@@ -49,6 +49,8 @@ def test_a_variant_a_definition_and_a_log_are_rows_and_columns_at_their_own_cost
         assert moved == pytest.approx(theirs - ours)
     comparison = bench.table()
     assert set(comparison[comparison.method == "theirs"].modality) == {"imported"}
+    # The page is none of what one table asks for.
+    assert bench.snakemake().jobs == ["report"]
     proof = bench.clearbench("audit")
     assert proof.status == 0, proof.output
 

@@ -36,7 +36,7 @@ def test_stress_tests_make_their_own_and_what_is_changed_of_one_leaves_the_other
         for row in rows
         for part, point in (("evaluate/stress/quantise/", ""), ("score/stress/quantise/", "/nf4"))
     }
-    assert made(bench) == {*of_relearn, *of_quantise, "tables"}
+    assert made(bench) == {*of_relearn, *of_quantise, "tables", "report"}
     told = bench.table("stress").set_index(["method", "metric"])["n"]
     assert told["npo", "accuracy/relearn/step2/R"] == 1
     assert told["original", "rouge_l/quantise/nf4/Q, symmetric"] == 1
@@ -52,7 +52,7 @@ def test_stress_tests_make_their_own_and_what_is_changed_of_one_leaves_the_other
     other = {**relearn, "steps": [2], "lr": 2.0e-3}
     bench.write(**FEW, stress={"relearn": other, "quantise": QUANTISE})
     left_out = {f"score/stress/relearn/{row}/step1" for row in rows}
-    assert made(bench) == {*of_relearn, "tables"} - left_out
+    assert made(bench) == {*of_relearn, "tables", "report"} - left_out
     for path, records in said.items():
         found = results / path
         again = found.read_bytes() if found.exists() else b""
