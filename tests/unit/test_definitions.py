@@ -9,7 +9,7 @@ from clearbench.jobs.environment import Accepted
 from clearbench.results.currency import assess
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.graph import OF_SUITE, TABLES, Graph
 from clearbench.suite.load import load_suite, suite_names
 from clearbench.tables.documents import documents
 from synthetic import ROOT, SyntheticTree, write_suite
@@ -109,15 +109,15 @@ def test_every_table_can_be_made_with_both_definitions(tree, name):
     assert len(of_code) + len(others) == len(found)
 
 
-def test_another_choice_makes_the_tables_again_and_nothing_else(tree, tmp_path):
+def test_another_choice_makes_the_tables_and_the_page_again_and_nothing_else(tree, tmp_path):
     suite = write_suite(tmp_path, **SMALL, metrics=["tofu"])
     record = Tree(tree.root).record(TABLES).recipe
     environments = Accepted(frozenset({record.lock}), frozenset({record.image}))
     statuses = assess(Graph(suite), Tree(tree.root), environments)
-    assert [name for name, found in statuses.items() if not found.current] == [TABLES]
+    assert [name for name, found in statuses.items() if not found.current] == [*OF_SUITE]
     unicode = Graph(write_suite(tmp_path, **SMALL, metrics=["unicode"]))
     statuses = assess(unicode, Tree(tree.root), environments)
-    assert [name for name, found in statuses.items() if found.causes] == ["dataset", TABLES]
+    assert [name for name, found in statuses.items() if found.causes] == ["dataset", *OF_SUITE]
     text = tables(tree, Graph(suite))["comparison.md"]
     assert "real (tofu) ↑" in text
     assert "forget quality" not in text.split("\n\n")[1]

@@ -14,7 +14,7 @@ from clearbench.jobs.environment import accepted
 from clearbench.results.currency import assess
 from clearbench.results.runs import groups_of
 from clearbench.results.tree import Tree
-from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.graph import OF_SUITE, TABLES, Graph
 from clearbench.suite.suite import SuiteFile
 from synthetic import ROOT, SyntheticTree, write_suite
 
@@ -79,7 +79,7 @@ def test_a_row_is_in_the_tables_and_says_that_it_was_made_elsewhere(tree):
 def test_a_changed_file_of_the_folder_reruns_the_row_alone(tree):
     assert to_make(tree) == (set(), set())
     (tree.root.parent.parent / "theirs" / ADAPTER).write_text("other weights")
-    assert to_make(tree) == ({ROW}, {f"evaluate/{ROW}", f"score/{ROW}", TABLES})
+    assert to_make(tree) == ({ROW}, {f"evaluate/{ROW}", f"score/{ROW}", *OF_SUITE})
     reason = Tree(tree.root).broken_link(tree.graph[ROW])
     assert reason.endswith("made from another model than the one here")
 
@@ -104,15 +104,16 @@ def test_an_edit_reruns_the_row_and_what_is_below_it_alone(tmp_path, monkeypatch
     tree = SyntheticTree(suite(row), tmp_path / "results/small").build()
     changes, expected = EDITS[change]
     causes, waiting = to_make(tree, Graph(suite({**row, **changes})))
-    assert causes == {*expected, TABLES}
-    assert waiting <= {f"evaluate/{ROW}", f"score/{ROW}", TABLES}
+    assert causes == {*expected, *OF_SUITE}
+    assert waiting <= {f"evaluate/{ROW}", f"score/{ROW}", *OF_SUITE}
 
 
-def test_a_new_row_reruns_nothing_but_the_tables(tree, tmp_path):
+def test_a_new_row_reruns_nothing_but_what_tells_of_all(tree, tmp_path):
     rows = tree.suite.file.external | {"others": tree.suite.file.external["theirs"]}
     suite = small(tmp_path, external={name: row.model_dump() for name, row in rows.items()})
     causes, _ = to_make(tree, Graph(suite))
-    assert causes == {f"{stage}external/others" for stage in ("", "evaluate/", "score/")} | {TABLES}
+    made = {f"{stage}external/others" for stage in ("", "evaluate/", "score/")}
+    assert causes == {*made, *OF_SUITE}
 
 
 def test_models_and_folders_are_sources_of_the_suite_which_the_doctor_looks_for(tmp_path):
