@@ -27,6 +27,21 @@ A time of modification can be set to anything, by archives as by people, and tel
 """
 
 
+def sources_of(
+    artifact: Artifact, root: Path, partial: bool
+) -> tuple[dict[str, Path], dict[str, Path]]:
+    """The folders below `root` that an artifact is made from, and the records that it reads.
+
+    By the names of its inputs and of the records' files; if `partial`, those that are there.
+    """
+    inputs = {name: root / source for name, source in artifact.inputs.items()}
+    reads = {f"{name}/{PROVENANCE}": root / name / PROVENANCE for name in artifact.reads}
+    if partial:
+        inputs = {name: folder for name, folder in inputs.items() if (folder / MANIFEST).is_file()}
+        reads = {name: path for name, path in reads.items() if path.is_file()}
+    return inputs, reads
+
+
 class Tree:
     """The artifacts below a suite's results, by name; what is read is kept.
 

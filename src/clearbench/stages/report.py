@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.job import Job
 from clearbench.report.document import PAGE, document
 from clearbench.results.read import read_results
-from clearbench.results.tree import Tree
+from clearbench.results.tree import Tree, sources_of
 from clearbench.suite.graph import REPORT, Graph
 from clearbench.suite.suite import Suite
 
@@ -19,11 +18,7 @@ def run(suite: Suite, results: Path, partial: bool, real_persons: bool, out: Pat
     """
     graph = Graph(suite)
     report = graph[REPORT]
-    inputs = {name: results / source for name, source in report.inputs.items()}
-    reads = {f"{name}/{PROVENANCE}": results / name / PROVENANCE for name in report.reads}
-    if partial:
-        inputs = {name: folder for name, folder in inputs.items() if (folder / MANIFEST).is_file()}
-        reads = {name: path for name, path in reads.items() if path.is_file()}
+    inputs, reads = sources_of(report, results, partial)
 
     def work(job: Job) -> None:
         tree = Tree(results)

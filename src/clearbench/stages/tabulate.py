@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from clearbench.figures.documents import pictures
-from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.job import Job
 from clearbench.results.read import read_results
-from clearbench.results.tree import Tree
+from clearbench.results.tree import Tree, sources_of
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.suite import Suite
 from clearbench.tables.documents import documents
@@ -21,11 +20,7 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
     """
     graph = Graph(suite)
     tables = graph[TABLES]
-    inputs = {name: results / source for name, source in tables.inputs.items()}
-    reads = {f"{name}/{PROVENANCE}": results / name / PROVENANCE for name in tables.reads}
-    if partial:
-        inputs = {name: folder for name, folder in inputs.items() if (folder / MANIFEST).is_file()}
-        reads = {name: path for name, path in reads.items() if path.is_file()}
+    inputs, reads = sources_of(tables, results, partial)
 
     def work(job: Job) -> None:
         read = read_results(graph, Tree(results))
