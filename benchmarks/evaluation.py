@@ -36,22 +36,13 @@ Answered = tuple[list[list[float]], list[str]]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path("results/mini"))
-    parser.add_argument("--domain", choices=["text", "multimodal"], default="multimodal")
-    parser.add_argument("--forget-size", type=int, default=10)
-    parser.add_argument("--samples", type=int, default=256, help="so many, spread over all tasks")
+    parser = choices_of_samples(__doc__.splitlines()[0])
     parser.add_argument("--batch-size", type=int, default=32, help="sequences a forward")
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
 
-    device = prepare_device(0)
-    store = Store(options.results / "dataset")
-    base, original = options.results / "base", options.results / "original"
-    model = load_model(base, [original], options.domain, "float32", device)
-    encoder = load_encoder(base, options.domain, store)
-    samples = spread(store.evaluation(options.forget_size), options.samples)
+    model, encoder, samples, device, clock = original_of(options)
     for sample in samples:
         encoder.prompt(sample.question, sample.image)
 
@@ -63,13 +54,34 @@ def main() -> None:
         records = evaluate(model, encoder, samples, options.batch_size, max(limit, 1))
         return [list(record.losses) for record in records], [r.generated for r in records]
 
-    # On a CPU only the processor's time is counted: other programs may share the machine.
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
     print(
         f"{len(samples)} samples, {sum(len(candidates(s)) for s in samples)} candidates, {device}"
     )
     for name, limit in (("likelihoods", 0), ("likelihoods and greedy", options.max_new_tokens)):
         compare(name, plain, shared, limit, len(samples), options.rounds, clock)
+
+
+def choices_of_samples(description: str) -> argparse.ArgumentParser:
+    """The options that say of which original which samples are asked."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--results", type=Path, default=Path("results/mini"))
+    parser.add_argument("--domain", choices=["text", "multimodal"], default="multimodal")
+    parser.add_argument("--forget-size", type=int, default=10)
+    parser.add_argument("--samples", type=int, default=256, help="so many, spread over all tasks")
+    return parser
+
+
+def original_of(options: argparse.Namespace):
+    """The first seed's original, its encoder, the samples, the device and its clock."""
+    device = prepare_device(0)
+    store = Store(options.results / "dataset")
+    base, original = (options.results / name / "seed0" for name in ("base", "original"))
+    model = load_model(base, [original], options.domain, "float32", device)
+    encoder = load_encoder(base, options.domain, store)
+    samples = spread(store.evaluation(options.forget_size), options.samples)
+    # On a CPU only the processor's time is counted: other programs may share the machine.
+    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    return model, encoder, samples, device, clock
 
 
 def compare(name, plain, shared, limit: int, samples: int, rounds: int, clock) -> None:

@@ -5,45 +5,27 @@ single tokens is what a record without them would save: what they wait for is co
 sizes are those of the records' file. After `make mini`.
 """
 
-import argparse
 import json
 import statistics
-import time
-from pathlib import Path
 from unittest.mock import patch
 
-from evaluation import spread
+from evaluation import choices_of_samples, original_of
 
-from clearbench.data.store import Store
 from clearbench.evaluation import likelihood
 from clearbench.evaluation.answer_tokens import said_of
 from clearbench.evaluation.evaluate import evaluate
 from clearbench.evaluation.records import fields_of
 from clearbench.evaluation.tokens import Tokens
-from clearbench.models.checkpoint import load_model
-from clearbench.models.device import prepare_device
-from clearbench.models.encoding import load_encoder
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", type=Path, default=Path("results/mini"))
-    parser.add_argument("--domain", choices=["text", "multimodal"], default="multimodal")
-    parser.add_argument("--forget-size", type=int, default=10)
-    parser.add_argument("--samples", type=int, default=256, help="so many, spread over all tasks")
+    parser = choices_of_samples(__doc__.splitlines()[0])
     parser.add_argument("--batch-size", type=int, default=256, help="prompts a batch")
     parser.add_argument("--max-new-tokens", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
 
-    device = prepare_device(0)
-    store = Store(options.results / "dataset")
-    base, original = (options.results / name / "seed0" for name in ("base", "original"))
-    model = load_model(base, [original], options.domain, "float32", device)
-    encoder = load_encoder(base, options.domain, store)
-    samples = spread(store.evaluation(options.forget_size), options.samples)
-    # On a CPU only the processor's time is counted: other programs may share the machine.
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
+    model, encoder, samples, device, clock = original_of(options)
     spent: list[float] = []
 
     def timed(*given) -> Tokens:
