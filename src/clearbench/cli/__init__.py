@@ -80,15 +80,14 @@ def _commands(*modules: object) -> list[click.Command]:
 
 
 _WRITTEN = _commands(stages, report)
-_OF_STAGES = [*_WRITTEN, *plain_stages.commands({str(command.name) for command in _WRITTEN})]
+_PLAIN = plain_stages.commands({str(command.name) for command in _WRITTEN})
+_OF_STAGES = [*_WRITTEN, *_PLAIN]
 
 SECTIONS = {
     "Look": _commands(ask, report),
     "Run": _commands(run, fetch, doctor),
     "Prove": _commands(prove, publish),
-    "Stages, as the workflow calls them": [
-        command for command in _OF_STAGES if command.name != "report"
-    ],
+    "Stages, as the workflow calls them": [*_commands(stages), *_PLAIN],
 }
 """The groups of the help with their commands."""
 

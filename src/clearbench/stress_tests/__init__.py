@@ -5,6 +5,7 @@ a suite writes; what it leaves out changes nothing. With `LAYER`, a stage of the
 the layer that is laid on each model. Nothing here loads torch before a model is there.
 """
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -43,9 +44,9 @@ class StressTest(Strict):
     VARIANTS: ClassVar[bool] = False
 
     @property
+    @abstractmethod
     def points(self) -> tuple[str, ...]:
         """The names of its points, in the order of the tables."""
-        raise NotImplementedError
 
     def check(self, model: "ModelSpec") -> None:
         """Raise UserError, which begins with the key, for what can't be with a suite's model."""

@@ -35,6 +35,19 @@ OVER_POINTS: dict[str, Callable[..., float]] = {
 """What is told of all points of a test that are variants of one thing."""
 
 
+class Derived(Entry):
+    """A number made of several scores, whose interval is over seeds alone."""
+
+    @cached_property
+    def deciding(self) -> dict[str, Term]:
+        """None: it is no harmonic mean."""
+        return {}
+
+    def _over_persons(self, seed: int) -> tuple[float, float] | None:
+        """None: how it varies over persons is not known."""
+        return None
+
+
 @dataclass(frozen=True)
 class UnderStress(Entry):
     """A score of a group's models under a test; `names` are these."""
@@ -48,7 +61,7 @@ class UnderStress(Entry):
 
 
 @dataclass(frozen=True)
-class Known(UnderStress):
+class Known(Derived, UnderStress):
     """The mean of a metric over the tasks of the forget set."""
 
     keys: tuple[str, ...]
@@ -71,18 +84,9 @@ class Known(UnderStress):
                 sources.append(run.proof)
         return sources
 
-    @cached_property
-    def deciding(self) -> dict[str, Term]:
-        """None: it is no harmonic mean."""
-        return {}
-
-    def _over_persons(self, seed: int) -> tuple[float, float] | None:
-        """None: intervals of a mean over tasks are not known."""
-        return None
-
 
 @dataclass(frozen=True)
-class Read(Entry):
+class Read(Derived):
     """A reading of some numbers, seed by seed: as before and after, and for R the same of gold."""
 
     parts: tuple[Entry, ...]
@@ -105,15 +109,6 @@ class Read(Entry):
     def sources(self) -> list[Source]:
         """Where all the numbers stand."""
         return list(dict.fromkeys(source for part in self.parts for source in part.sources))
-
-    @cached_property
-    def deciding(self) -> dict[str, Term]:
-        """None: it is no harmonic mean."""
-        return {}
-
-    def _over_persons(self, seed: int) -> tuple[float, float] | None:
-        """None: intervals of a ratio are over seeds alone."""
-        return None
 
 
 @dataclass(frozen=True)
