@@ -5,7 +5,9 @@ import pytest
 from click.testing import CliRunner
 
 from clearbench.cli import cli
+from clearbench.config.definitions import WORDS
 from clearbench.jobs.environment import Accepted
+from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.results.currency import assess
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree
@@ -64,6 +66,11 @@ def test_answers_are_read_for_the_words_of_every_definition_that_a_suite_shows(
 ):
     suite = write_suite(tmp_path, metrics=metrics)
     assert Graph(suite)["dataset"].options == words
+
+
+def test_a_suite_can_name_each_definition_that_there_is():
+    assert list(WORDS) == list(DEFINITIONS)
+    assert all(name == definition.name for name, definition in DEFINITIONS.items())
 
 
 def test_no_word_is_asked_of_a_suite_that_compares_none(tmp_path):

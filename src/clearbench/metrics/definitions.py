@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
+from clearbench.config.definitions import WORDS
 from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.evaluation.records import Record
@@ -37,9 +38,9 @@ class Definition:
     of all the task's at once. `choice` takes the naming of faces for multiple choice on every
     split. `aligned` compares two models' truth ratios sample by sample, on the captions alone,
     where the headline compares their distributions. `rouge` are the splits whose aggregate has
-    ROUGE-L as a term, in multimodal suites and in those of text, and `words` what metrics of words
-    compare. `end` counts the end of text as a token of the answer. `last_given` takes the last
-    token of an answer for extracted, whatever the model says. `meaning` says it to a reader.
+    ROUGE-L as a term, in multimodal suites and in those of text. `end` counts the end of text as a
+    token of the answer. `last_given` takes the last token of an answer for extracted, whatever the
+    model says. `meaning` says it to a reader.
     """
 
     name: str
@@ -51,8 +52,12 @@ class Definition:
     rouge_of_text: tuple[str, ...]
     meaning: str
     end: bool = True
-    words: Words = "ascii"
     last_given: bool = False
+
+    @property
+    def words(self) -> Words:
+        """What metrics of words compare."""
+        return WORDS[self.name]
 
     def key(self, metric: str, split: str = "", task: str = "") -> str:
         """The key of a metric under this definition, of the whole model or of a task."""
@@ -112,7 +117,6 @@ UNICODE = replace(
     name="unicode",
     meaning="as the headline, ROUGE-L of any script: letters keep their marks, and in a script"
     " without blanks each is a word",
-    words="unicode",
 )
 OPEN_UNLEARNING = replace(
     ANSWER_ONLY,
@@ -125,7 +129,7 @@ DEFINITIONS = {
     definition.name: definition
     for definition in (HEADLINE, TOFU, OFFICIAL, ANSWER_ONLY, UNICODE, OPEN_UNLEARNING)
 }
-"""All of them by name."""
+"""All of them by name, as `config.definitions` names them."""
 
 OF_TERMS = {
     name: definition for name, definition in DEFINITIONS.items() if name != OPEN_UNLEARNING.name

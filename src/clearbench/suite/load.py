@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from clearbench.config.definitions import WORDS
 from clearbench.config.files import DatasetSpec, ModelSpec, read_spec
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.settings import Domain
@@ -13,7 +14,6 @@ from clearbench.config.strict import validate as check
 from clearbench.data import layouts
 from clearbench.data.store import FORGET_SIZES, MODALITIES
 from clearbench.errors import UserError, meant
-from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.suite.checks import (
     check_fit,
     check_list,
@@ -61,7 +61,7 @@ def load_suite(name: str, root: Path) -> Suite:
     check_list(path, "single_domain", named, suite_names(root))
     check_list(path, "retain_modality", [file.retain_modality], RETAIN_MODALITIES)
     check_names(path, file)
-    check_list(path, "metrics", file.metrics, list(DEFINITIONS))
+    check_list(path, "metrics", file.metrics, list(WORDS))
     model = read_spec(ModelSpec, root / "config/models", file.model, f"{path}: model")
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
     if file.folder is None:

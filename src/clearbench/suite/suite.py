@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from clearbench.config.definitions import WORDS
 from clearbench.config.files import DatasetSpec, ModelSpec
 from clearbench.config.settings import (
     Domain,
@@ -30,7 +31,6 @@ from clearbench.data.tasks import DECLARED, OwnTasks, Tasks, together
 from clearbench.data.words import Words
 from clearbench.errors import UserError
 from clearbench.hub import Kind, is_id
-from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.stress_tests import StressTest, read_test
 from clearbench.suite.sweep import KEY as SWEEP
 from clearbench.suite.sweep import PLAIN, Point, Values, of_modality, points
@@ -203,7 +203,7 @@ class Suite:
         """
         if self.domain == "vision":
             return "any"
-        shown = {DEFINITIONS[name].words for name in self.file.metrics}
+        shown = {WORDS[name] for name in self.file.metrics}
         return "unicode" if shown == {"unicode"} else "ascii"
 
     def check_sources(self) -> None:
