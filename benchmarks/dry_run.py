@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 
 import yaml
 
-from clearbench.data.store import FORGET_SIZES, MODALITIES
+from clearbench.data.parts import FORGET_SIZES
+from clearbench.data.store import MODALITIES
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -51,7 +51,7 @@ def train_sample(number: int, image: int | None, part: str | None) -> TrainSampl
         question=SENTENCES[number % 2],
         answer=SENTENCES[2 + number % 4],
         image=image,
-        set10=part,
+        parts={10: part},
     )
 
 

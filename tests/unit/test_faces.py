@@ -118,9 +118,7 @@ def store(tmp_path_factory):
                     FACE_QUESTION,
                     f"Person {person}",
                     len(images) - 1,
-                    set01="retain",
-                    set05=part,
-                    set10=part,
+                    parts={1: "retain", 5: part, 10: part},
                 )
             )
     folder = tmp_path_factory.mktemp("store")

@@ -23,9 +23,10 @@ from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import Findings
 from clearbench.data.names import Names
 from clearbench.data.normal_form import normal_form
+from clearbench.data.parts import FORGET_SIZES
 from clearbench.data.pictures import check_pictures
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
-from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
+from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.data.tasks import CLEAR
 from clearbench.data.texts import wrong_answers
 from clearbench.data.wordless import check_words
@@ -528,14 +529,16 @@ def test_a_person_in_both_parts_is_told(tmp_path: Path) -> None:
     ],
 )
 def test_an_empty_forget_set_is_told_with_what_is_not_empty(tmp_path, size, modality, told):
-    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, "retain", "forget")
-    write_store(tmp_path, [], [], [replace(row, set10="forget"), replace(row, set05="retain")], [])
+    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None)
+    parts = ({1: "retain", 5: "forget", 10: "forget"}, {1: "retain", 5: "retain"})
+    write_store(tmp_path, [], [], [replace(row, parts=part) for part in parts], [])
     with pytest.raises(UserError, match=re.escape(told)):
         Store(tmp_path).train("forget", size, modality)
 
 
 def test_a_dataset_that_has_nobody_to_forget_is_refused_when_it_is_read():
-    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, "retain", "forget")
+    parts = {1: "retain", 5: "forget"}
+    row = TrainSample("1", "text_qa", "text", "Ada", "Who?", "Ada", None, parts)
     for size, part in ((1, "forget"), (5, "retain"), (10, "forget")):
         with pytest.raises(UserError, match=f"size {size}: no training row is of the part {part}"):
             Contents([], [], [row], []).check([size], CLEAR)
@@ -558,7 +561,7 @@ def test_the_known_irregularities_of_clear_are_survived_and_noted(
     for kind in spec.options["tolerate"]:
         assert f"({kind})" in notes
     assert Counter(s.person for s in store.train("full", None, "both"))[None] == 3
-    assert None in {s.set01 for s in store.train("full", None, "visual")}
+    assert None in {s.part(1) for s in store.train("full", None, "visual")}
 
 
 def test_questions_that_fit_no_person_are_told(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from clearbench.data.mini.portraits import EXTRAS, draw_portrait, random_face, r
 from clearbench.data.mini.pretrain import TEXTS_PER_FACT, pretrain_rows
 from clearbench.data.mini.world import FACE_DISTANCE, build_world
 from clearbench.data.mini.write import generate
-from clearbench.data.store import FORGET_SIZES, Store, TrainSample, write_store
+from clearbench.data.parts import FORGET_SIZES
+from clearbench.data.store import Store, TrainSample, write_store
 from clearbench.domains.language.base import tokenizer_texts
 from clearbench.models.build import build_tokenizer
 from synthetic import ROOT

@@ -37,7 +37,7 @@ def asked(split, person, task="text_qa", size=None):
 def store(tmp_path):
     """Two persons to be forgotten, six retained ones, the last of them asked in one task alone."""
     train = [
-        TrainSample(person, "text_qa", "text", person, "Who?", person, None, set10=part)
+        TrainSample(person, "text_qa", "text", person, "Who?", person, None, {10: part})
         for part, persons in (("forget", FORGOTTEN), ("retain", RETAINED))
         for person in persons
     ]
@@ -90,7 +90,7 @@ def test_of_few_persons_half_are_chosen_by_and_of_one_none(tmp_path):
         folder = tmp_path / str(count)
         folder.mkdir()
         train = [
-            TrainSample(f"{n}", "text_qa", "text", f"{n}", "Who?", "x", None, set10="forget")
+            TrainSample(f"{n}", "text_qa", "text", f"{n}", "Who?", "x", None, {10: "forget"})
             for n in range(9)
         ]
         write_store(folder, [], [], train, [asked("retain", p) for p in RETAINED[:count]])

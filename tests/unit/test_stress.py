@@ -180,7 +180,7 @@ def store_of(folder, persons=3, base=0):
             "Who?",
             f"A{number}",
             None,
-            set10="forget" if person < persons - 1 or persons == 1 else "retain",
+            parts={10: "forget" if person < persons - 1 or persons == 1 else "retain"},
         )
         for person in range(persons)
         for number in range(2)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from clearbench.config.strict import Day, Expression, Positive, Strict, validate
+from clearbench.config.strict import Day, Expression, ForgetSize, Positive, Strict, validate
 from clearbench.errors import UserError
 
 Domain = Literal["multimodal", "text", "vision"]
@@ -121,7 +121,7 @@ class Imported(Strict):
 
     log: str = Field(description="file of the model's per-sample log")
     gold: str = Field(description="file of the log of the model that never saw the forget set")
-    forget_size: int = Field(description="percent of persons; in whose block the row stands")
+    forget_size: ForgetSize = Field(description="percent of persons; in whose block the row stands")
     prompts: Literal["same", "other"] = Field(
         "same",
         description="other where the two were asked in other words, as on another day: then only"
@@ -159,7 +159,7 @@ class Checkpoint(Strict):
 class External(Checkpoint):
     """A row of the tables whose model was made elsewhere, and is evaluated here."""
 
-    forget_size: int = Field(description="percent of persons; in whose block the row stands")
+    forget_size: ForgetSize = Field(description="percent of persons; in whose block the row stands")
     on: Literal["base", "original"] = Field("base", description="what an adapter is merged into")
 
 

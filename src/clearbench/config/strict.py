@@ -4,18 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from clearbench.errors import UserError, unknown
-
-
-def _whole(value: Any) -> Any:
-    """A whole number, for a choice of them: True equals 1, and so would be one."""
-    if type(value) is not int:
-        raise ValueError("input should be a valid integer")
-    return value
 
 
 def _day(value: Any) -> Any:
@@ -40,7 +33,8 @@ Positive = Annotated[int, Field(gt=0)]
 File = Annotated[Path, Field(strict=False)]
 Day = Annotated[str, BeforeValidator(_day)]
 Expression = Annotated[str, AfterValidator(_expression)]
-ForgetSize = Annotated[Literal[1, 5, 10], BeforeValidator(_whole)]
+ForgetSize = Annotated[int, Field(ge=1, le=99)]
+"""In percent of persons."""
 
 
 class Strict(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from clearbench.data.images import rgb
-from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.store import EvalSample, TrainSample, forget_sizes
 from clearbench.data.tasks import Task, check_declared
 from clearbench.errors import UserError
 
@@ -25,6 +25,11 @@ class Contents:
     notes: list[str] = field(default_factory=list)
     unusable: dict[int, str] = field(default_factory=dict)
 
+    @property
+    def forget_sizes(self) -> list[int]:
+        """The forget sizes that training rows have parts at, sorted."""
+        return forget_sizes(self.train)
+
     def check(self, forget_sizes: Iterable[int], tasks: Iterable[Task]) -> None:
         """Check what no layout may break, and that some forget sizes can be used.
 
@@ -33,7 +38,7 @@ class Contents:
         """
         known = [f"{split}/{task.name}" for task in tasks for split in task.splits]
         check_declared((f"{s.split}/{s.task}" for s in self.evaluation), known, "evaluation")
-        for size in FORGET_SIZES:
+        for size in self.forget_sizes:
             parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
             for sample in self.train:
                 if sample.person:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from clearbench.data.questions import FACE_QUESTION
-from clearbench.data.store import FORGET_SIZES, Store, TrainSample
+from clearbench.data.store import Store, TrainSample
 from clearbench.errors import UserError
 
 FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
@@ -112,7 +112,7 @@ def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
 def _persons(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
     """All persons in their order, and those of them who are forgotten at some size."""
     samples = [sample for sample in samples if sample.person]
-    gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
+    gone = {s.person for s in samples if {RETAIN} != {*s.parts.values()}}
     return list(dict.fromkeys(s.person or "" for s in samples)), {p for p in gone if p}
 
 

@@ -5,8 +5,11 @@ from typing import Any
 
 from clearbench.data.findings import Findings
 from clearbench.data.sources import Kind, Source
-from clearbench.data.store import FORGET_SIZES
+from clearbench.data.store import Parts
 from clearbench.errors import UserError
+
+FORGET_SIZES = (1, 5, 10)
+"""Those that the hub's datasets have parts for, in percent of persons."""
 
 Key = tuple[str | None, ...]
 """A row by the texts in its columns: the parts hold copies of the full set's rows."""
@@ -25,13 +28,13 @@ def key_of(row: Mapping[str, Any], columns: Mapping[str, Kind]) -> Key:
 
 def read_parts(
     source: Source, columns: Mapping[str, Kind], full: Sequence[Key], findings: Findings
-) -> list[dict[str, str | None]]:
-    """The part of each row of the full set at each size, as `{"set01": "forget", …}`.
+) -> list[Parts]:
+    """The parts of each row of the full set.
 
     Raises UserError where a smaller forget set is not inside the larger one; reports rows that are
     not in exactly one part.
     """
-    parts: list[dict[str, str | None]] = [{} for _ in full]
+    parts: list[dict[int, str | None]] = [{} for _ in full]
     known = set(full)
     smaller: tuple[str, dict[Key, int]] = ("", {})
     for size in FORGET_SIZES:
@@ -56,10 +59,8 @@ def read_parts(
             if count:
                 findings.report("uneven_parts", f"{source.name}: {what}: {count}")
         for part, key in zip(parts, full, strict=True):
-            part[f"set{size:02d}"] = (
-                "forget" if key in forget else "retain" if key in retain else None
-            )
-    return parts
+            part[size] = "forget" if key in forget else "retain" if key in retain else None
+    return list[Parts](parts)
 
 
 def check_perturbed(

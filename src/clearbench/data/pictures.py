@@ -10,7 +10,7 @@ from PIL import Image
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings
 from clearbench.data.images import rgb
-from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.store import EvalSample, Parts, TrainSample
 
 SIDE = 8
 """A picture is compared by the mean colours of its parts, so many on a side."""
@@ -25,11 +25,11 @@ FINE = 256
 
 @dataclass(frozen=True)
 class _Use:
-    """A row that has a picture, with its part at each forget size."""
+    """A row that has a picture, with its parts."""
 
     id: str
     person: str | None
-    parts: tuple[str | None, ...]
+    parts: Parts
     trained: bool
 
     def __str__(self) -> str:
@@ -38,8 +38,8 @@ class _Use:
 
     def against(self, other: "_Use") -> str | None:
         """What is wrong where both have one picture; None where nothing is."""
-        for size, *parts in zip(FORGET_SIZES, self.parts, other.parts, strict=True):
-            if {*parts} == {"forget", "retain"}:
+        for size, part in self.parts.items():
+            if {part, other.parts.get(size)} == {"forget", "retain"}:
                 return f"forgotten and retained at forget size {size}"
         if None not in (self.person, other.person) and self.person != other.person:
             return "two persons"
@@ -55,7 +55,7 @@ def check_pictures(contents: Contents, findings: Findings) -> None:
     for sample, use in _uses(contents):
         if sample.image is not None:
             # One row of each kind is enough to tell.
-            kind = (use.person, use.parts, use.trained)
+            kind = (use.person, *use.parts.values(), use.trained)
             uses.setdefault(sample.image, {}).setdefault(kind, use)
     for key in uses:
         _report(list(uses[key].values()), [], "the same picture", findings)
@@ -67,14 +67,15 @@ def check_pictures(contents: Contents, findings: Findings) -> None:
 
 
 def _uses(contents: Contents) -> Iterator[tuple[TrainSample | EvalSample, _Use]]:
+    sizes = contents.forget_sizes
     for sample in contents.train:
-        parts = tuple(sample.part(size) for size in FORGET_SIZES)
+        parts = {size: sample.part(size) for size in sizes}
         yield sample, _Use(sample.id, sample.person, parts, True)
     for sample in contents.base:
-        yield sample, _Use(sample.id, sample.person, ("retain",) * len(FORGET_SIZES), False)
+        yield sample, _Use(sample.id, sample.person, dict.fromkeys(sizes, "retain"), False)
     for asked in contents.evaluation:
         part = "forget" if asked.split == "forget" else "retain"
-        parts = tuple(part if asked.forget_size in (None, size) else None for size in FORGET_SIZES)
+        parts = {size: part if asked.forget_size in (None, size) else None for size in sizes}
         yield asked, _Use(asked.id, asked.person, parts, False)
 
 

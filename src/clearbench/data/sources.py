@@ -43,8 +43,9 @@ class Source:
             self.commit = folder.name
         # The library takes `$`, `[` and the like in a folder's path for variables and patterns.
         cache.mkdir(parents=True, exist_ok=True)
-        self._folder = cache / f"source-{len(list(cache.iterdir()))}"
-        shutil.copytree(folder.absolute(), self._folder, copy_function=os.symlink)
+        self.folder = cache / f"source-{len(list(cache.iterdir()))}"
+        """Where its files lie, as links."""
+        shutil.copytree(folder.absolute(), self.folder, copy_function=os.symlink)
 
     def __contains__(self, config: str) -> bool:
         return config in self.configs
@@ -56,7 +57,7 @@ class Source:
             return sorted(path.stem for path in self._plain.glob("*.json"))
         from datasets import get_dataset_config_names
 
-        return sorted(self._try(self.name, lambda: get_dataset_config_names(str(self._folder))))
+        return sorted(self._try(self.name, lambda: get_dataset_config_names(str(self.folder))))
 
     def where(self, config: str, row: int | None = None) -> str:
         """How messages name a configuration and a row of it, counted from 0."""
@@ -86,7 +87,7 @@ class Source:
     @property
     def _plain(self) -> Path | None:
         """The folder, where it holds JSON files instead of the hub's layout."""
-        return None if (self._folder / "README.md").exists() else self._folder
+        return None if (self.folder / "README.md").exists() else self.folder
 
     def _load(self, config: str) -> Any:
         if config not in self:
@@ -102,7 +103,7 @@ class Source:
         datasets.disable_progress_bars()
         # Not the library's own name for a JSON reader: it counts each use over the network.
         which = {"data_files": f"{config}.json"} if self._plain else {"name": config}
-        folder, cache = str(self._folder), str(self._cache)
+        folder, cache = str(self.folder), str(self._cache)
         return datasets.load_dataset(folder, split="train", cache_dir=cache, **which)
 
     def _try(self, where: str, read: Callable[[], Any]) -> Any:
@@ -113,7 +114,7 @@ class Source:
         except (DatasetsError, OSError, ValueError, StopIteration) as error:
             # The library wraps what went wrong in a line that says only that something did, and
             # lets slip a StopIteration for an empty file.
-            told = str(error.__cause__ or error).replace(str(self._folder), self.name)
+            told = str(error.__cause__ or error).replace(str(self.folder), self.name)
             lines = told.strip().splitlines() or ["no data"]
             raise UserError(
                 f"{where}: can't be read: {lines[0]}; it needs a split train with rows{self._check}"

@@ -12,8 +12,8 @@ parquet files. Nothing after that stage knows where the data came from.
 """
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -28,7 +28,9 @@ MODALITIES = ("text", "visual")
 VALIDATION = "persons.json"
 """The file of the persons of a choice: a JSON list of names."""
 
-FORGET_SIZES = (1, 5, 10)
+Parts = Mapping[int, str | None]
+"""The part of a row at each forget size, as `{10: "forget"}`; None at one where it is in neither.
+"""
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class TrainSample:
 
     `id` begins with the configuration and the number of the row, as in `full/3/captions`.
     `modality` is `visual` where the row has an image, else `text`. `image` is a row number of the
-    image table. `set01`, `set05` and `set10` say whether the row belongs to the `forget` or the
-    `retain` part at that forget size; None where the dataset assigns it to neither.
+    image table. `parts` say whether the row belongs to the `forget` or the `retain` part at each
+    forget size.
     """
 
     id: str
@@ -48,9 +50,7 @@ class TrainSample:
     question: str
     answer: str
     image: int | None
-    set01: str | None = None
-    set05: str | None = None
-    set10: str | None = None
+    parts: Parts = field(default_factory=dict, hash=False)
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -58,9 +58,8 @@ class TrainSample:
         return self.question, self.answer
 
     def part(self, forget_size: int) -> str | None:
-        """The part (`forget`, `retain` or None) of this row at a forget size in percent."""
-        part: str | None = getattr(self, f"set{forget_size:02d}")
-        return part
+        """The part (`forget`, `retain` or None) of this row at a forget size."""
+        return self.parts.get(forget_size)
 
 
 @dataclass(frozen=True)
@@ -90,11 +89,12 @@ class EvalSample:
         return self.question, self.answer, self.paraphrase, *self.perturbed
 
 
-_TRAIN_SCHEMA = pa.schema(
-    [(name, pa.string()) for name in ("id", "task", "modality", "person", "question", "answer")]
-    + [("image", pa.int32())]
-    + [(name, pa.string()) for name in ("set01", "set05", "set10")]
-)
+_TRAIN_COLUMNS = [
+    *((name, pa.string()) for name in ("id", "task", "modality", "person", "question", "answer")),
+    ("image", pa.int32()),
+]
+_PART = "set"
+"""What the column of a forget size begins with, as `set05`."""
 _EVAL_SCHEMA = pa.schema(
     [
         ("id", pa.string()),
@@ -126,10 +126,13 @@ def write_store(
     evaluation: Iterable[EvalSample],
 ) -> None:
     """Write the four files of a store into an existing folder."""
+    train = list(train)
+    sizes = forget_sizes(train)
+    schema = pa.schema([*_TRAIN_COLUMNS, *((_column(size), pa.string()) for size in sizes)])
     tables = {
         "images": pa.Table.from_pylist([{"bytes": b} for b in images], _IMAGE_SCHEMA),
-        "base": pa.Table.from_pylist([asdict(s) for s in base], _TRAIN_SCHEMA),
-        "train": pa.Table.from_pylist([asdict(s) for s in train], _TRAIN_SCHEMA),
+        "base": pa.Table.from_pylist([_train_row(s, sizes) for s in base], schema),
+        "train": pa.Table.from_pylist([_train_row(s, sizes) for s in train], schema),
         "eval": pa.Table.from_pylist([asdict(s) for s in evaluation], _EVAL_SCHEMA),
     }
     for name, table in tables.items():
@@ -149,7 +152,13 @@ class Store:
 
     def base(self) -> list[TrainSample]:
         """What a base model built by the workflow learns."""
-        return [TrainSample(**row) for row in self._rows("base")]
+        return [_train_sample(row) for row in self._rows("base")]
+
+    @cached_property
+    def forget_sizes(self) -> list[int]:
+        """The forget sizes that training rows have parts at, sorted."""
+        names = pq.read_schema(self.folder / "train.parquet").names
+        return [int(name.removeprefix(_PART)) for name in names if name.startswith(_PART)]
 
     def train(self, part: str, forget_size: int | None, modality: str) -> list[TrainSample]:
         """The training rows of a part, in the dataset's order.
@@ -181,7 +190,7 @@ class Store:
                 f"no training row is {part}{where} with modality {modality}; choose a modality that"
                 f" the dataset has there: {', '.join(kinds)}"
             )
-        sizes = [str(size) for size in FORGET_SIZES if forget_size and has(size, "both")]
+        sizes = [str(size) for size in self.forget_sizes if forget_size and has(size, "both")]
         allowed = f"choose a forget size that has some: {', '.join(sizes)}"
         return f"no training row is {part}{where}, of any modality; " + (
             allowed if sizes else "the dataset's source must have some"
@@ -248,7 +257,7 @@ class Store:
 
     @cached_property
     def _train(self) -> list[TrainSample]:
-        return [TrainSample(**row) for row in self._rows("train")]
+        return [_train_sample(row) for row in self._rows("train")]
 
     @cached_property
     def _images(self) -> pa.ChunkedArray:
@@ -257,6 +266,27 @@ class Store:
 
     def _rows(self, name: str) -> list[dict]:
         return pq.read_table(self.folder / f"{name}.parquet").to_pylist()
+
+
+def forget_sizes(samples: Iterable[TrainSample]) -> list[int]:
+    """The forget sizes at which some rows have parts, sorted."""
+    return sorted({size for sample in samples for size in sample.parts})
+
+
+def _column(size: int) -> str:
+    return f"{_PART}{size:02d}"
+
+
+def _train_row(sample: TrainSample, sizes: Iterable[int]) -> dict:
+    fields = asdict(sample)
+    parts = fields.pop("parts")
+    return fields | {_column(size): parts.get(size) for size in sizes}
+
+
+def _train_sample(row: dict) -> TrainSample:
+    sizes = [name for name in row if name.startswith(_PART)]
+    parts = {int(name.removeprefix(_PART)): row.pop(name) for name in sizes}
+    return TrainSample(**row, parts=parts)
 
 
 def _eval_sample(row: dict) -> EvalSample:

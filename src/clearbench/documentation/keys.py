@@ -9,11 +9,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from clearbench.config.files import DatasetSpec, ModelSpec
-from clearbench.config.settings import External, Imported
 from clearbench.config.site import Site
 from clearbench.config.strict import specification
 from clearbench.data import layouts
-from clearbench.data.store import FORGET_SIZES, MODALITIES
+from clearbench.data.store import MODALITIES
 from clearbench.methods.parameters import SIGNS, Range
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.suite.load import RETAIN_MODALITIES
@@ -30,12 +29,9 @@ FILES: dict[str, type[BaseModel]] = {
 ALLOWED: dict[type[BaseModel], dict[str, list[Any]]] = {
     SuiteFile: {
         "modalities": [*MODALITIES, "both"],
-        "forget_sizes": list(FORGET_SIZES),
         "retain_modality": list(RETAIN_MODALITIES),
         "metrics": list(DEFINITIONS),
     },
-    Imported: {"forget_size": list(FORGET_SIZES)},
-    External: {"forget_size": list(FORGET_SIZES)},
 }
 """What keys hold whose type alone allows more."""
 

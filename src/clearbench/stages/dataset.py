@@ -6,13 +6,9 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from clearbench.config.files import DatasetSpec
-from clearbench.config.strict import validate
-from clearbench.data import layouts
-from clearbench.data.findings import Findings
-from clearbench.data.pictures import check_pictures
+from clearbench.data.reading import read_dataset, sources_of
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
-from clearbench.data.wordless import check_words
 from clearbench.data.words import Words
 from clearbench.jobs.artifacts import folders
 from clearbench.jobs.job import Job
@@ -31,17 +27,10 @@ def run(
     """
 
     def work(job: Job) -> None:
-        layout = layouts.load(settings.layout)
-        options = validate(layout.Options, settings.options, "options")
         with TemporaryDirectory() as cache:
             images, texts = _sources(settings, source, Path(cache))
-            contents = layout.read(images, texts, options)
-            contents.check(settings.forget_sizes, layout.TASKS)
-            findings = Findings(getattr(options, "tolerate", ()))
-            check_pictures(contents, findings)
-            if words != "any":
-                check_words(contents.evaluation, words, findings)
-            for note in [*contents.notes, *findings.notes]:
+            contents = read_dataset(settings, images, texts, words)
+            for note in contents.notes:
                 print(f"note: {note}", file=sys.stderr)
             write_store(
                 job.folder, contents.images, contents.base, contents.train, contents.evaluation
@@ -66,11 +55,7 @@ def _sources(
     """The image part and the text part: of the generator, or as the dataset names them."""
     if source is not None:
         return Source(str(source / "clear"), None, cache), Source(str(source / "tofu"), None, cache)
-    images, texts = settings.images, settings.texts
-    return (
-        Source(images, settings.images_revision, cache) if images else None,
-        Source(texts, settings.texts_revision, cache) if texts else None,
-    )
+    return sources_of(settings, cache)
 
 
 def _commits(**sources: Source | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.settings import Domain
 from clearbench.config.strict import validate as check
 from clearbench.data import layouts
-from clearbench.data.store import FORGET_SIZES, MODALITIES
+from clearbench.data.store import MODALITIES
 from clearbench.errors import UserError, meant
 from clearbench.suite.checks import (
     check_fit,
@@ -66,10 +66,10 @@ def load_suite(name: str, root: Path) -> Suite:
     dataset = read_spec(DatasetSpec, root / "config/datasets", file.dataset, f"{path}: dataset")
     if file.folder is None:
         file = file.model_copy(update={"folder": _copy_here(dataset, file.dataset)})
-    served = FORGET_SIZES if file.folder else dataset.forget_sizes
-    check_list(path, "forget_sizes", file.forget_sizes, served)
     check_parameters(root / "config/models" / f"{file.model}.yaml", model)
-    suite = Suite(path.stem, path, file, model, _adapted(dataset, file, path, root))
+    dataset = _adapted(dataset, file, path, root)
+    check_list(path, "forget_sizes", file.forget_sizes, dataset.forget_sizes)
+    suite = Suite(path.stem, path, file, model, dataset)
     check_methods(suite)
     check_fit(suite)
     check_select(suite)
@@ -127,7 +127,10 @@ def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> D
     check(layout.Options, dataset.options, f"{written}: options")
     options = {**dataset.options, **file.dataset_options}
     check(layout.Options, options, f"{path}: dataset_options")
+    served = layouts.sizes_of(layout)
+    check_list(written, "forget_sizes", dataset.forget_sizes, served)
     changes: dict[str, Any] = {"options": options}
     if file.folder:
+        check_list(path, "forget_sizes", file.forget_sizes, served)
         changes.update(texts=file.folder, forget_sizes=file.forget_sizes)
     return dataset.model_copy(update=changes)

@@ -24,7 +24,7 @@ from clearbench.config.settings import (
     Training,
     Unlearning,
 )
-from clearbench.config.strict import Strict
+from clearbench.config.strict import ForgetSize, Strict
 from clearbench.config.strict import validate as check
 from clearbench.data import layouts
 from clearbench.data.tasks import DECLARED, OwnTasks, Tasks, together
@@ -63,7 +63,7 @@ class SuiteFile(Strict):
     modalities: list[str] = Field(
         min_length=1, description="what is forgotten, of: text, visual, both"
     )
-    forget_sizes: list[int] = Field(min_length=1, description="percent of persons")
+    forget_sizes: list[ForgetSize] = Field(min_length=1, description="percent of persons")
     seeds: list[int] = Field(
         min_length=1,
         description="each has its own base, where that is trained here, its own original and golds,"

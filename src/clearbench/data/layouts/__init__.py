@@ -5,17 +5,24 @@ takes, `TASKS`, the tasks that it may give, and `read(images, texts, options)`, 
 sources into the contents of a store; `images` is None where the dataset names no image part. A task
 that `data.tasks` does not declare is declared in `TASKS`: only so does anything know what it asks
 and whether it enters the headline.
+
+A layout serves the forget sizes 1, 5 and 10 of the hub's datasets. One whose options have
+`forget_sizes` serves any, and is told those of the dataset by it.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from clearbench.config.strict import Strict
+from clearbench.config.strict import Strict, validate
 from clearbench.data.contents import Contents
+from clearbench.data.parts import FORGET_SIZES
 from clearbench.data.sources import Source
 from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError, unknown
 from clearbench.plugins import load as load_file
 from clearbench.plugins import named
+
+_TOLD = "forget_sizes"
 
 
 class Layout(Protocol):
@@ -51,3 +58,14 @@ def load(key: str) -> Layout:
     except UserError as error:
         raise UserError(f"{plugin.module}: TASKS: {error}") from None
     return layout
+
+
+def sizes_of(layout: Layout) -> tuple[int, ...] | None:
+    """The forget sizes that a layout may serve; None for any."""
+    return None if _TOLD in layout.Options.model_fields else FORGET_SIZES
+
+
+def options_of(layout: Layout, given: Mapping[str, Any], forget_sizes: Sequence[int]) -> Any:
+    """The options of a layout for a dataset of some forget sizes; UserError for unknown ones."""
+    told = {_TOLD: list(forget_sizes)} if sizes_of(layout) is None else {}
+    return validate(layout.Options, {**given, **told}, "options")

@@ -16,6 +16,7 @@ from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.names import Names
 from clearbench.data.parts import (
+    FORGET_SIZES,
     Key,
     check_perturbed,
     check_retained,
@@ -25,7 +26,7 @@ from clearbench.data.parts import (
 )
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Kind, Source
-from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.store import EvalSample, TrainSample
 from clearbench.data.tasks import CAPTIONS, CLEAR, FACE_NAMING, REAL_FACES, REAL_WORLD, TEXT_QA
 from clearbench.data.texts import PAIR, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
@@ -120,7 +121,7 @@ def _visual_rows(
                 identifier = f"full/{number}/{task}"
                 person = name and names.first(name)
                 samples.append(
-                    TrainSample(identifier, task, "visual", person, question, answer, image, **part)
+                    TrainSample(identifier, task, "visual", person, question, answer, image, part)
                 )
     return samples
 
@@ -169,7 +170,7 @@ def _text_rows(
             question=row["question"],
             answer=row["answer"],
             image=None,
-            **part,
+            parts=part,
         )
         for number, (row, person, part) in enumerate(zip(rows, persons, parts, strict=True))
     ]

@@ -18,9 +18,9 @@ from pydantic import Field
 from clearbench.config.strict import Positive, Strict
 from clearbench.data.contents import Contents
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
-from clearbench.data.parts import check_perturbed, check_retained, key_of, read_parts
+from clearbench.data.parts import FORGET_SIZES, check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
-from clearbench.data.store import FORGET_SIZES, EvalSample, TrainSample
+from clearbench.data.store import EvalSample, TrainSample
 from clearbench.data.tasks import REAL_AUTHORS, TEXT_QA, TOFU, WORLD_FACTS
 from clearbench.data.texts import (
     PAIR,
@@ -92,7 +92,7 @@ def _train(source: Source, findings: Findings) -> list[TrainSample]:
             question=row["question"],
             answer=row["answer"],
             image=None,
-            **part,
+            parts=part,
         )
         for number, ((identifier, row), part) in enumerate(zip(rows, parts, strict=True))
     ]
@@ -102,7 +102,7 @@ def _limit(samples: list[TrainSample], authors: int | None) -> list[TrainSample]
     if authors is None:
         return samples
     everyone = list(dict.fromkeys(sample.person for sample in samples))
-    forgotten = {sample.person for sample in samples if sample.set10 == "forget"}
+    forgotten = {sample.person for sample in samples if sample.part(max(FORGET_SIZES)) == "forget"}
     if not len(forgotten) < authors <= len(everyone):
         raise UserError(
             f"options.authors: {authors}; allowed: {len(forgotten) + 1} to {len(everyone)}"
@@ -181,8 +181,4 @@ def _base(evaluation: Sequence[EvalSample]) -> list[TrainSample]:
 def _left_out(everyone: Sequence[TrainSample], chosen: Sequence[TrainSample]) -> list[TrainSample]:
     """The rows of the authors that the option leaves out, as rows of no part."""
     kept = {sample.person for sample in chosen}
-    return [
-        replace(sample, set01=None, set05=None, set10=None)
-        for sample in everyone
-        if sample.person not in kept
-    ]
+    return [replace(sample, parts={}) for sample in everyone if sample.person not in kept]

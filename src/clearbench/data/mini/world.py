@@ -18,7 +18,7 @@ from clearbench.data.mini.pools import (
     TITLE_NOUNS,
 )
 from clearbench.data.mini.portraits import Face, random_face
-from clearbench.data.store import FORGET_SIZES
+from clearbench.data.parts import FORGET_SIZES
 
 GENDERS = ("male", "female")
 FACE_DISTANCE = 3

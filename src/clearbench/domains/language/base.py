@@ -6,7 +6,7 @@ from functools import cache
 
 from clearbench.config.files import BaseSettings
 from clearbench.data.refusals import REFUSALS
-from clearbench.data.store import FORGET_SIZES, Store
+from clearbench.data.store import Store
 from clearbench.domains.place import Based, Place
 from clearbench.errors import UserError, disk_errors
 from clearbench.models.build import build_model, build_processor, build_tokenizer
@@ -53,7 +53,7 @@ def _answer_tokens(store: Store, encoder: Encoder) -> dict[str, dict[str, int]]:
     """By forget size, how many true answers of the evaluation have how many tokens."""
     length = cache(encoder.length)
     by_size = {}
-    for size in FORGET_SIZES:
+    for size in store.forget_sizes:
         counts = Counter(
             length(sample.question, sample.image is not None, sample.answer)
             for sample in store.evaluation(size)
