@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from clearbench import methods
+from clearbench.data.made_answers import MOST
 from clearbench.documentation.configuration import configuration
 from clearbench.documentation.schemas import schemas
 from clearbench.metrics import Metric, face_metrics, model_metrics, task_metrics
@@ -126,6 +127,7 @@ def _metrics() -> Iterator[str]:
         " the first crossing. Intervals over persons are of points and not of what lies between"
         " them, so these numbers have those over seeds alone."
     )
+    yield from _made_answers()
     yield from _choices()
     yield from _stress()
     yield from _claims()
@@ -136,6 +138,29 @@ def _metrics() -> Iterator[str]:
     yield from _sections("Of a model of words", model_metrics())
     yield from _sections("Of a vision model", face_metrics())
     yield ""
+
+
+def _made_answers() -> Iterator[str]:
+    yield "\n## Wrong answers that are made\n"
+    yield (
+        "A dataset of one's own (layout `folder`) may have no wrong answers. Then up to"
+        f" {MOST} are made: to a question, what other persons answer to the same, with this"
+        " person's name in the place of theirs; of a caption or a name that a picture alone"
+        " asks for, the same with other persons' names. They are the first in a draw that no"
+        " further person moves, those of persons of the same forget set before all others."
+        " The id of such a sample ends in `/made`, and the dataset's log says how many there"
+        " are. A made answer is in the true answer's own words, which were learnt, so there"
+        " is no paraphrase to ask in its place: the truth ratio then compares the learnt"
+        " wording with others alike."
+    )
+    yield (
+        "\nIts limits: where the forget set has fewer persons than answers are needed, others'"
+        " facts fill up, and gold, which has met those persons, may prefer them to a truth that it"
+        " has not met. Its truth ratio then is higher than with answers that nobody was taught."
+        " Others may truly have the same: an answer that is this person's own, in any wording of"
+        " its normal form, is left out. Written `perturbed` answers and a `paraphrase` are better"
+        " wherever they can be had."
+    )
 
 
 def _choices() -> Iterator[str]:
