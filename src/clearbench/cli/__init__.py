@@ -13,7 +13,18 @@ from io import TextIOWrapper
 import click
 
 from clearbench import kernels, parallel
-from clearbench.cli import ask, doctor, fetch, plain_stages, prove, publish, report, run, stages
+from clearbench.cli import (
+    ask,
+    doctor,
+    fetch,
+    plain_stages,
+    prove,
+    publish,
+    report,
+    run,
+    stages,
+    verify,
+)
 from clearbench.config.site import choose_kernels
 from clearbench.errors import UserError, of_the_site, remedy
 from clearbench.jobs.interruption import Interrupted
@@ -86,7 +97,7 @@ _OF_STAGES = [*_WRITTEN, *_PLAIN]
 SECTIONS = {
     "Look": _commands(ask, report),
     "Run": _commands(run, fetch, doctor),
-    "Prove": _commands(prove, publish),
+    "Prove": _commands(prove, publish, verify),
     "Stages, as the workflow calls them": [*_commands(stages), *_PLAIN],
 }
 """The groups of the help with their commands."""

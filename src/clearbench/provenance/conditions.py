@@ -1,11 +1,14 @@
 """What may make the same job come out otherwise: two records of it, compared."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
+from clearbench.results.tree import Tree
+from clearbench.suite.artifact import Artifact
 
 _CONDITIONS = (
     *("python", "threads", "processes", "processor", "instructions", "kernels", "gpu"),
@@ -46,3 +49,15 @@ def _changed(name: str, then: Any, now: Any) -> Iterator[str]:
 
 def _told(value: Any) -> str:
     return "none" if value is None else str(value)
+
+
+def other_settings(artifact: Artifact, tree: Tree) -> str | None:
+    """Which setting an artifact was made with that is not the suite's; None where there is none.
+
+    Code that was edited since leaves the results as they are; settings must be those published.
+    """
+    then = tree.record(artifact.name).recipe
+    here = Accepted(frozenset({then.lock}), frozenset({then.image}))
+    for cause in differences(then, replace(then, settings=artifact.resolved), here):
+        return f"it was made with other {cause.kind} ({cause.text})"
+    return None
