@@ -15,6 +15,7 @@ import click
 from clearbench import kernels, parallel
 from clearbench.cli import (
     ask,
+    compare,
     doctor,
     fetch,
     plain_stages,
@@ -95,7 +96,7 @@ _PLAIN = plain_stages.commands({str(command.name) for command in _WRITTEN})
 _OF_STAGES = [*_WRITTEN, *_PLAIN]
 
 SECTIONS = {
-    "Look": _commands(ask, report),
+    "Look": _commands(ask, report, compare),
     "Run": _commands(run, fetch, doctor),
     "Prove": _commands(prove, publish, verify),
     "Stages, as the workflow calls them": [*_commands(stages), *_PLAIN],

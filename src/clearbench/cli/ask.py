@@ -44,9 +44,9 @@ def show(target: str | None, suite: str, results: Path) -> None:
             f" {', '.join(known)}; suites here: {', '.join(suite_names(Path.cwd()))}"
         )
     for line in not_current(graph, assess(graph, tree, environments)):
-        click.echo(fit(line, _window()))
+        click.echo(fit(line, window()))
     text = (tables / f"{target or main}.md").read_text(encoding="utf-8")
-    click.echo(fit(text, _window()))
+    click.echo(fit(text, window()))
     if target is not None:
         return
     click.echo("All tables and figures:")
@@ -55,7 +55,7 @@ def show(target: str | None, suite: str, results: Path) -> None:
             click.echo(f"  {path}")
 
 
-def _window() -> int | None:
+def window() -> int | None:
     """The width that output has to fit, of a terminal or as COLUMNS says; None for a file."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return shutil.get_terminal_size().columns
@@ -261,7 +261,7 @@ def options(file: str) -> None:
     from clearbench.documentation.keys import FILES, describe, describe_layouts
 
     rows = [*describe(FILES[file]), *(describe_layouts() if file == "dataset" else ())]
-    for line in lay_out((key[:4] for key in rows), min(100, _window() or 100)):
+    for line in lay_out((key[:4] for key in rows), min(100, window() or 100)):
         click.echo(line)
 
 
