@@ -68,8 +68,7 @@ def verify(
         for line, same in run_again(found, verification, count, seed, results):
             click.echo(f"again: {line}")
             faults += not same
-    told = f"{faults} {'fault' if faults == 1 else 'faults'}" if faults else "holds"
-    click.echo(f"{crate}: {told}", err=bool(faults))
+    click.echo(f"{crate}: {_counted(faults)}", err=bool(faults))
     if faults:
         raise SystemExit(1)
 
@@ -79,6 +78,10 @@ def _tell(verdict: "Verdict") -> int:
     for line in verdict.faults or (verdict.holds,):
         click.echo(f"{verdict.kind}: {line}")
     return len(verdict.faults)
+
+
+def _counted(faults: int) -> str:
+    return f"{faults} {'fault' if faults == 1 else 'faults'}" if faults else "holds"
 
 
 @click.command()
@@ -97,3 +100,26 @@ def sign(crate: Path, key: Path) -> None:
     if fault is not None:
         raise UserError(f"{crate}: not signed: {fault}")
     click.echo(sign_crate(crate, key))
+
+
+@click.command()
+@click.argument(
+    "crates", metavar="CRATE…", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--signers", type=_file, help="Whose signatures count: a file as allowed_signers of ssh-keygen."
+)
+@click.option("--out", type=_file, default=Path("leaderboard.html"), show_default=True)
+def leaderboard(crates: tuple[Path, ...], signers: Path | None, out: Path) -> None:
+    """Write one page of the crates of several groups, each row with whose it is, each verified."""
+    from clearbench.provenance.crate.contribution import contribution
+    from clearbench.report.leaderboard import leaderboard as page
+
+    names = [crate.name for crate in crates]
+    found = []
+    for crate, name in zip(crates, names, strict=True):
+        one = contribution(crate, str(crate) if names.count(name) > 1 else name, signers)
+        click.echo(f"{crate}: {_counted(len(one.faults))}", err=True)
+        found.append(one)
+    out.write_text(page(found), encoding="utf-8")
+    click.echo(out)

@@ -1,12 +1,11 @@
 """What two runs were made of, and where that differs."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from clearbench.errors import UserError
 from clearbench.jobs.differences import flat
 from clearbench.provenance.compare.side import Side
-from clearbench.results.tree import Tree
+from clearbench.provenance.conditions import made_with
 
 _TOLD_APART = ("description", "single_domain", "methods", "imported", "external")
 """Keys of a suite that change no number, or that rows tell."""
@@ -30,8 +29,9 @@ def settings_apart(one: Side, other: Side) -> Iterator[tuple[str, str, str]]:
         digests = [side.tree.manifest_digest(name) for side in (one, other)]
         if None not in digests and digests[0] != digests[1]:
             yield f"{name}, its bytes", *(f"sha256 {str(digest)[:12]}" for digest in digests)
-    for key in ("commit", "image", "lock"):
-        said = [_made(side, key) for side in (one, other)]
+    keys: tuple[Literal["commit", "image", "lock"], ...] = ("commit", "image", "lock")
+    for key in keys:
+        said = [made_with(side.graph, side.tree, key) for side in (one, other)]
         if said[0] != said[1]:
             yield key, *said
     ran = [_kinds(side) for side in (one, other)]
@@ -56,25 +56,6 @@ def _apart(
 def _short(value: Any) -> str:
     text = "–" if value is None else str(value)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
-
-
-def _made(side: Side, key: str) -> str:
-    """The commits, images or locks of a side's jobs, by their first digits."""
-    found = set()
-    for artifact in side.graph:
-        record = _record(side.tree, artifact.name)
-        if record is not None:
-            value = record.facts.get(key) if key == "commit" else getattr(record.recipe, key)
-            changed = " with changes" if key == "commit" and record.facts.get("dirty") else ""
-            found.add(f"{str(value or 'none')[:12]}{changed}")
-    return ", ".join(sorted(found))
-
-
-def _record(tree: Tree, name: str) -> Any | None:
-    try:
-        return tree.record(name)
-    except UserError:
-        return None
 
 
 def _kinds(side: Side) -> str:

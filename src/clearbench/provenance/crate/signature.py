@@ -48,6 +48,21 @@ def signature_fault(folder: Path, signers: Path, principal: str) -> str | None:
     return f"by the key {key[0] if key else 'of somebody'}, which {signers} has not for {principal}"
 
 
+def signer(folder: Path, signers: Path) -> str | None:
+    """The principal of a file of signers by whom the crate in a folder is signed; None by nobody.
+
+    Raises UserError where the file can't be read.
+    """
+    _read(signers)
+    if not (folder / SIGNATURE).is_file():
+        return None
+    done = _ssh_keygen("find-principals", "-f", signers, "-s", folder / SIGNATURE, data=b"")
+    for principal in done.stdout.decode(errors="replace").splitlines():
+        if signature_fault(folder, signers, principal) is None:
+            return principal
+    return None
+
+
 def _ssh_keygen(action: str, *words: str | Path, data: bytes) -> subprocess.CompletedProcess[bytes]:
     call = ["ssh-keygen", "-Y", action, *map(str, words)]
     try:
