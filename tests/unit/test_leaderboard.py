@@ -60,6 +60,7 @@ def test_each_row_has_whose_it_is_whether_it_holds_and_its_hardware(page):
     assert AUTHORS["theirs"] in told
     (fault,) = told[AUTHORS["theirs"]]["faults"]
     assert fault.startswith("files: results/theirs/score/npo/text/forget10/seed0/scores.json: cha")
+    assert {crate["scores"] for crate in data["crates"]} == {"as told"}
     (board,) = data["boards"]
     assert re.fullmatch(r"mini \([0-9a-f]{12}\), tiny-llava, forget 10 %", board["title"])
     rows = {(row["method"], row["crate"]): row for row in board["rows"]}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @results_option
 def show(target: str | None, suite: str, results: Path) -> None:
     """Print a suite's main table and the paths of all tables and figures, or one TABLE by name."""
-    from clearbench.cli.layout import fit
+    from clearbench.cli.layout import coloured, fit
     from clearbench.cli.prove import open_suite
     from clearbench.digests import visible_files
     from clearbench.provenance.why import not_current
@@ -46,7 +46,7 @@ def show(target: str | None, suite: str, results: Path) -> None:
     for line in not_current(graph, assess(graph, tree, environments)):
         click.echo(fit(line, window()))
     text = (tables / f"{target or main}.md").read_text(encoding="utf-8")
-    click.echo(fit(text, window()))
+    click.echo(coloured(fit(text, window())))
     if target is not None:
         return
     click.echo("All tables and figures:")

@@ -31,7 +31,7 @@ def compare(one: str, other: str, results: Path, out: Path | None) -> None:
     names.
     """
     from clearbench.cli.ask import window
-    from clearbench.cli.layout import fit
+    from clearbench.cli.layout import coloured, fit
     from clearbench.provenance.compare.numbers import compare as compare_numbers
     from clearbench.provenance.compare.numbers import rows_of
     from clearbench.provenance.compare.settings import settings_apart
@@ -47,7 +47,7 @@ def compare(one: str, other: str, results: Path, out: Path | None) -> None:
     compared = compare_numbers(first, second)
     rows = [list(rows_of(side)) for side in (first, second)]
     text = written(names, rows, list(settings_apart(first, second)), compared)
-    click.echo(fit(text, window()))
+    click.echo(coloured(fit(text, window())))
     if out is not None:
         from clearbench.provenance.compare.picture import draw
 

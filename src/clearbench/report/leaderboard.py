@@ -15,14 +15,16 @@ from clearbench.tables.base import Column, make_entry
 class Contribution:
     """A published run: its numbers, None where they cannot be read, and what does not hold of it.
 
-    `whose` is who ran it, `signed` by whom it is signed, empty for nobody. `data` is the checksum
-    of the dataset; `commit` what its jobs were run with.
+    `whose` is who ran it, `signed` by whom it is signed, empty for nobody; its scores were `remade`
+    from the records, or are as it tells them. `data` is the checksum of the dataset; `commit` what
+    its jobs were run with.
     """
 
     name: str
     whose: str
     signed: str
     faults: tuple[str, ...]
+    remade: bool
     results: Results | None
     data: str
     commit: str
@@ -50,6 +52,7 @@ def _crate(one: Contribution) -> dict[str, Any]:
         "whose": one.whose,
         "signed": one.signed,
         "faults": one.faults,
+        "scores": "made again" if one.remade else "as told",
         "model": file.model if file else "",
         "dataset": file.dataset if file else "",
         "seeds": ", ".join(map(str, file.seeds)) if file else "",

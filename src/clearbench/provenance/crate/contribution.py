@@ -19,6 +19,7 @@ def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
     crate = Crate(folder)
     verdicts = list(Verification(crate).verdicts())
     faults = [f"{one.kind}: {fault}" for one in verdicts for fault in one.faults]
+    remade = any(one.kind == "scores" and one.judged for one in verdicts)
     signed = "" if signers is None else signer(folder, signers) or ""
     if signers is not None and not signed and (folder / SIGNATURE).is_file():
         faults.append(f"signature: by nobody of {signers.name}")
@@ -29,5 +30,5 @@ def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
     except UserError as error:
         # Verified, it has a fault already.
         faults = faults or [str(error)]
-        return Contribution(name, whose, signed, tuple(faults), None, "", "")
-    return Contribution(name, whose, signed, tuple(faults), results, data, commit)
+        return Contribution(name, whose, signed, tuple(faults), False, None, "", "")
+    return Contribution(name, whose, signed, tuple(faults), remade, results, data, commit)

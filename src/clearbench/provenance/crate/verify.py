@@ -23,11 +23,15 @@ _LACKING = "not made again: the crate has no models, data and per-sample records
 
 @dataclass(frozen=True)
 class Verdict:
-    """What holds of a kind of claims, in a few words, and a line for each that does not."""
+    """What holds of a kind of claims, in a few words, and a line for each that does not.
+
+    Not `judged` are claims for which the crate lacks what they are made from.
+    """
 
     kind: str
     holds: str
     faults: tuple[str, ...] = ()
+    judged: bool = True
 
 
 class Verification:
@@ -109,7 +113,7 @@ class Verification:
         said = f"{made} made again from the records, all the same" if made else _LACKING
         if unproven:
             said += f"; {unproven} not judged, their files or records do not hold"
-        return Verdict("scores", said, tuple(faults))
+        return Verdict("scores", said, tuple(faults), judged=made > 0)
 
     def _tables(self) -> Verdict:
         """The tables and figures, made again from the scores."""

@@ -12,8 +12,8 @@
     );
 
   const lines = crates.map((crate) => ({
-    cells: [crate.name, crate.whose, crate.signed, verdict(crate), crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
-    values: [crate.name, crate.whose, crate.signed, crate.faults.length, crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
+    cells: [crate.name, crate.whose, crate.signed, verdict(crate), crate.scores, crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
+    values: [crate.name, crate.whose, crate.signed, crate.faults.length, crate.scores, crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
   }));
   const names = (...texts) => texts.map((text) => ({ text, names: true }));
   section.append(
@@ -24,7 +24,7 @@
         " artifact is made from what lies in it, and its tables are what its scores give; a crate with its data also shows that" +
         " the scores are what the answers give. Whose a crate is, is what it says of itself, unless it is signed.",
     ),
-    grid("Crates", [...names("crate", "whose", "signed by"), "verified", ...names("model", "dataset", "seeds", "computed on", "commit")], lines),
+    grid("Crates", [...names("crate", "whose", "signed by"), "verified", ...names("scores", "model", "dataset", "seeds", "computed on", "commit")], lines),
     ...crates
       .filter((crate) => crate.faults.length)
       .map((crate) =>
@@ -47,13 +47,13 @@
         make("td", { title: [between(interval), reason].filter(Boolean).join(" ") || null }, text),
       );
       return {
-        cells: [row.method, row.modality, crate.whose, verdict(crate), crate.hardware, String(row.seeds), ...numbers],
-        values: [row.method, row.modality, crate.whose, crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean ?? null)],
+        cells: [row.method, row.modality, crate.signed || crate.whose, verdict(crate), crate.hardware, String(row.seeds), ...numbers],
+        values: [row.method, row.modality, crate.signed || crate.whose, crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean ?? null)],
       };
     });
     const told = board.rows.map((row) => {
       const crate = crates[row.crate];
-      return [row.method, row.modality, crate.name, crate.whose, crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean)];
+      return [row.method, row.modality, crate.name, crate.signed || crate.whose, crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean)];
     });
     const heading = ["row", "modality", "crate", "whose", "faults", "computed on", "seeds", ...board.keys];
     place.append(
