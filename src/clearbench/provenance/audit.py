@@ -82,7 +82,12 @@ class Audit:
         return [*faults, fault] if fault else faults
 
     def _report_broken(self) -> str | None:
-        """Why the page is not what lies here gives, by this code; written anew unless `fast`."""
+        """Why the page is not what lies here gives, by this code; written anew unless `fast`.
+
+        None where there is none, as where tables alone were asked for: then nothing is claimed.
+        """
+        if not self._tree.folder(REPORT).exists():
+            return None
         link = self.broken_link(REPORT)
         if link is not None or self._fast:
             return link
