@@ -152,6 +152,19 @@ def test_a_score_that_was_made_up_is_found_by_its_records(made, tmp_path):
     assert any(f"made from another score/{CELL} than the one here" in line for line in lines)
 
 
+def test_files_that_nobody_could_have_made_are_faults_and_no_traceback(crate):
+    forge(crate, SCORES, b"[1]")
+    score, report = (crate / "results/small" / name for name in (f"score/{CELL}", "report"))
+    record = json.loads((report / PROVENANCE).read_text())
+    (report / PROVENANCE).write_text(json.dumps({**record, "settings": 3}))
+    lists(crate, f"results/small/report/{PROVENANCE}")
+    status, lines = call("verify", crate)
+    assert status == 1
+    assert any(line.startswith("records: ") and str(report) in line for line in lines), lines
+    assert any(f"made from another score/{CELL}" in line for line in lines)
+    assert score.is_dir()
+
+
 def test_settings_that_are_not_those_of_the_run_are_told(crate):
     name = "config/small.yaml"
     text = (crate / name).read_text().replace("methods:\n  ga: {}", "methods:\n  ga: {lr: 0.5}")

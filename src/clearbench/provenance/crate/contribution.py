@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from clearbench.errors import UserError
 from clearbench.provenance.conditions import made_with
 from clearbench.provenance.crate.contents import SIGNATURE
-from clearbench.provenance.crate.read import Crate
+from clearbench.provenance.crate.read import STRANGE, Crate
 from clearbench.provenance.crate.signature import signer
 from clearbench.provenance.crate.verify import Verification
 from clearbench.report.leaderboard import Contribution
@@ -27,7 +26,7 @@ def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
     try:
         results, data = crate.results, crate.tree.manifest_digest("dataset") or ""
         commit = made_with(crate.graph, crate.tree, "commit")
-    except UserError as error:
+    except STRANGE as error:
         # Verified, it has a fault already.
         faults = faults or [str(error)]
         return Contribution(name, whose, signed, tuple(faults), False, None, "", "")

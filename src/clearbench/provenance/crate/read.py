@@ -19,6 +19,9 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 
+STRANGE = (UserError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+"""What files may lead to that somebody else wrote, who may have written anything."""
+
 _ANYWHERE = Accepted(frozenset(), None)
 _OF_THE_MACHINE = ("texts", "forget_sizes")
 """Settings of a dataset that CLEARBENCH_DATA decides."""
@@ -115,6 +118,9 @@ class Crate:
                 known[name] = self._fault(self.graph[name])
             except UserError as error:
                 known[name] = str(error)
+            except STRANGE as error:
+                told = f"cannot be read ({type(error).__name__}: {error})"
+                known[name] = f"{self.tree.folder(name)}: {told}"
         return known[name]
 
     @cached_property

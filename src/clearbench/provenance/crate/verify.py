@@ -11,7 +11,7 @@ from clearbench.figures.documents import pictures
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.packages import versions
 from clearbench.provenance.crate.contents import METADATA, SIGNATURE
-from clearbench.provenance.crate.read import Crate
+from clearbench.provenance.crate.read import STRANGE, Crate
 from clearbench.provenance.remade import first_difference, score_fault
 from clearbench.report.document import PAGE, document
 from clearbench.suite.artifact import Artifact
@@ -52,9 +52,13 @@ class Verification:
             return
         faults = tuple(filter(None, (self._of_record(artifact) for artifact in graph)))
         yield Verdict("records", f"all {len(graph.artifacts)} are of what lies here", faults)
-        yield self._scores()
-        yield self._tables()
-        yield self._page()
+        judges = {"scores": self._scores, "tables": self._tables, "page": self._page}
+        for kind, judge in judges.items():
+            try:
+                yield judge()
+            except STRANGE as error:
+                told = f"cannot be made again ({type(error).__name__}: {error})"
+                yield Verdict(kind, "", (told,))
 
     @cached_property
     def files(self) -> dict[str, str]:
