@@ -1,5 +1,6 @@
 """The command line: what people mistype, and a disk that is full, end in one line."""
 
+import io
 import json
 import os
 import re
@@ -8,10 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 from clearbench import cli, methods
-from clearbench.cli.layout import fit
+from clearbench.cli.layout import coloured, fit
 from clearbench.evaluation.records import RECORDS, fields_of
 from clearbench.jobs.artifacts import MANIFEST, read_manifest
 from clearbench.metrics.score import DRAWS, SCORES
@@ -325,3 +327,29 @@ def test_a_wide_table_is_shown_in_parts_that_fit_and_lose_nothing(width):
     assert len(rows) == {40: 2, 60: 1, 200: 1}[width]
     assert all(re.match(r"\W*npo\W+text", row) for row in rows)
     assert fit(TABLE, None) == TABLE
+
+
+def test_on_a_terminal_heads_failures_and_doubts_have_colours(monkeypatch):
+    table = TABLE.replace("0.125", "diverged (step 7)").replace("0.250", "0.250 ≈")
+    monkeypatch.setattr("sys.stdout", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    for text in (table, fit(table, 50)):
+        shown = coloured(text)
+        assert "\x1b[31mdiverged (step 7)\x1b[0m" in shown
+        assert "0.250 \x1b[33m≈\x1b[0m" in shown
+        assert re.search(r"\x1b\[1m\|? ?method", shown)
+        assert "\x1b" not in shown[shown.index("- A note") :]
+        assert click.unstyle(shown) == text.rstrip("\n")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured(table) == table
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert coloured(table) == table
+
+
+class Terminal(io.StringIO):
+    """A terminal that keeps what it is shown."""
+
+    def isatty(self):
+        return True

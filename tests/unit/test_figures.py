@@ -9,7 +9,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from click.testing import CliRunner
 
+from clearbench.cli import cli
 from clearbench.figures import drawers, tradeoff
 from clearbench.figures.base import look, written
 from clearbench.figures.documents import pictures
@@ -255,3 +257,27 @@ def test_an_audit_finds_a_figure_that_the_scores_do_not_give(tmp_path):
         path = tree.root / TABLES / name
         path.write_bytes(path.read_bytes().replace(b"0.5", b"0.6"))
     assert set(broken()) == {f"{TABLES}/{name}: not what the scores give" for name in FILES}
+
+
+def test_a_figure_for_a_paper_is_drawn_from_the_scores_of_now(finished, tmp_path):
+    def call(*words):
+        options = ["--suite", str(finished.suite.path), "--results", str(finished.root.parent)]
+        return CliRunner().invoke(cli, ["figure", *map(str, words), *options])
+
+    before = {path: path.stat().st_mtime_ns for path in (finished.root / TABLES).iterdir()}
+    out = tmp_path / "tradeoff.pdf"
+    done = call("tradeoff", "--out", out)
+    assert (done.exit_code, done.output) == (0, f"{out}\n")
+    # TrueType, whole letters of which a publisher can use.
+    assert b"/FontFile2" in out.read_bytes()
+    assert b"/Type3" not in out.read_bytes()
+    assert before == {path: path.stat().st_mtime_ns for path in (finished.root / TABLES).iterdir()}
+    names = call().output.split()
+    assert {"front", "tradeoff"} <= set(names)
+    for words, told in (
+        (("tradeof", "--out", out), "tradeof: neither a suite nor a figure of one (did you mean"),
+        (("tradeoff",), "tradeoff: where to? name a file .pdf or .svg with --out"),
+        (("tradeoff", "--out", "x.png"), "--out x.png: allowed endings: .svg, .pdf"),
+        (("front", "--out", out), "front: suite"),
+    ):
+        assert str(call(*words).exception).startswith(told)

@@ -288,6 +288,30 @@ def test_the_audit_writes_the_page_again_and_tells_an_edited_one(made, tmp_path)
     assert "other bytes than those that were made" in proof._report_broken()
 
 
+def test_tables_without_a_page_are_proven_and_a_page_that_failed_is_told(made, tmp_path):
+    root = tmp_path / "small"
+    shutil.copytree(made.root, root)
+    shutil.rmtree(root / REPORT)
+    assert Audit(made.graph, Tree(root), accepted_here(), fast=True).files() == []
+    (root / REPORT).mkdir()
+    note = {"error": "OSError", "message": "no room"}
+    (root / REPORT / "failure.json").write_text(json.dumps(note))
+    (fault,) = Audit(made.graph, Tree(root), accepted_here(), fast=True).files()
+    assert fault == "report: failed: OSError: no room"
+
+
+def test_the_page_of_what_was_done_so_far_goes_when_the_whole_one_is_made(made, tmp_path):
+    root = tmp_path / "small"
+    shutil.copytree(made.root, root)
+    for name in (stage.SO_FAR, "report-with-real-persons"):
+        (root / name).mkdir()
+    stage.run(made.suite, root, True, True, root / "report-with-real-persons")
+    assert (root / stage.SO_FAR).exists()
+    stage.run(made.suite, root, False, False, root / REPORT)
+    assert not (root / stage.SO_FAR).exists()
+    assert (root / "report-with-real-persons" / PAGE).exists()
+
+
 def test_numbers_that_json_has_not_are_left_out():
     assert json.loads(inlined({"a": [float("inf"), float("nan"), 1.5]})) == {"a": [None, None, 1.5]}
 

@@ -125,6 +125,12 @@ def test_an_author_and_all_data_can_be_in_it_and_it_is_still_valid(finished, tmp
         assert (out / path.relative_to(finished.folder)).read_bytes() == path.read_bytes()
     assert not [name for name in found if name.startswith("#results/")]
     assert issues(out) == []
+    # Nothing but the crate is at hand.
+    words = ["verify", str(out), "--reexecute", "1", "--results", str(tmp_path / "none")]
+    done = finished.call(["clearbench", *words])
+    assert done.status == 0, done.output
+    again = re.findall(r"^again: (\w+)/\S+: the same bytes", done.output, re.M)
+    assert again == ["unlearn", "evaluate", "score"]
 
 
 @pytest.mark.parametrize(

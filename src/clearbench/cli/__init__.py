@@ -15,6 +15,7 @@ import click
 from clearbench import kernels, parallel
 from clearbench.cli import (
     ask,
+    compare,
     data,
     doctor,
     fetch,
@@ -24,6 +25,7 @@ from clearbench.cli import (
     report,
     run,
     stages,
+    verify,
 )
 from clearbench.config.site import choose_kernels
 from clearbench.errors import UserError, of_the_site, remedy
@@ -95,9 +97,9 @@ _PLAIN = plain_stages.commands({str(command.name) for command in _WRITTEN})
 _OF_STAGES = [*_WRITTEN, *_PLAIN]
 
 SECTIONS = {
-    "Look": _commands(ask, report),
+    "Look": _commands(ask, report, compare),
     "Run": _commands(run, data, fetch, doctor),
-    "Prove": _commands(prove, publish),
+    "Prove": _commands(prove, publish, verify),
     "Stages, as the workflow calls them": [*_commands(stages), *_PLAIN],
 }
 """The groups of the help with their commands."""

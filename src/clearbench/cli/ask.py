@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @results_option
 def show(target: str | None, suite: str, results: Path) -> None:
     """Print a suite's main table and the paths of all tables and figures, or one TABLE by name."""
-    from clearbench.cli.layout import fit
+    from clearbench.cli.layout import coloured, fit
     from clearbench.cli.prove import open_suite
     from clearbench.digests import visible_files
     from clearbench.provenance.why import not_current
@@ -44,9 +44,9 @@ def show(target: str | None, suite: str, results: Path) -> None:
             f" {', '.join(known)}; suites here: {', '.join(suite_names(Path.cwd()))}"
         )
     for line in not_current(graph, assess(graph, tree, environments)):
-        click.echo(fit(line, _window()))
+        click.echo(fit(line, window()))
     text = (tables / f"{target or main}.md").read_text(encoding="utf-8")
-    click.echo(fit(text, _window()))
+    click.echo(coloured(fit(text, window())))
     if target is not None:
         return
     click.echo("All tables and figures:")
@@ -55,7 +55,7 @@ def show(target: str | None, suite: str, results: Path) -> None:
             click.echo(f"  {path}")
 
 
-def _window() -> int | None:
+def window() -> int | None:
     """The width that output has to fit, of a terminal or as COLUMNS says; None for a file."""
     if sys.stdout.isatty() or os.environ.get("COLUMNS"):
         return shutil.get_terminal_size().columns
@@ -261,7 +261,7 @@ def options(file: str) -> None:
     from clearbench.documentation.keys import FILES, describe, describe_layouts
 
     rows = [*describe(FILES[file]), *(describe_layouts() if file == "dataset" else ())]
-    for line in lay_out((key[:4] for key in rows), min(100, _window() or 100)):
+    for line in lay_out((key[:4] for key in rows), min(100, window() or 100)):
         click.echo(line)
 
 

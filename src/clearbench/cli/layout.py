@@ -1,12 +1,19 @@
-"""Text for a terminal: nothing is wider than its window."""
+"""Text for a terminal: nothing is wider than its window, and colours where it has them."""
 
+import os
 import re
+import sys
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
+
+import click
 
 _GAP = "  "
+_RULE = re.compile(r"\|?[:-][-| :]*")
+_FATE = re.compile(r"(failed|diverged|missing)( \([^)]*\))?")
+_DOUBT = re.compile("[≈‡†]")
 
 
 def fit(text: str, width: int | None) -> str:
@@ -22,6 +29,28 @@ def fit(text: str, width: int | None) -> str:
         lines = list(group)
         fitted += _tables(lines, width) if table else _paragraphs(lines, width)
     return "\n".join(fitted)
+
+
+def coloured(text: str) -> str:
+    """Text as `fit` gives it with heads in bold, what failed in red and doubtful numbers in yellow.
+
+    As it is where output is no terminal, or the user wants no colour (NO_COLOR, https://no-color.org).
+    """
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    lines, table = [], False
+    for line, below in pairwise([*text.splitlines(), ""]):
+        table = bool(line) and (table or _RULE.fullmatch(line) is not None)
+        if line.startswith("#") or _RULE.fullmatch(below):
+            lines.append(click.style(line, bold=True))
+        elif _RULE.fullmatch(line):
+            lines.append(click.style(line, dim=True))
+        elif table:
+            red = _FATE.sub(lambda found: click.style(found[0], fg="red"), line)
+            lines.append(_DOUBT.sub(lambda found: click.style(found[0], fg="yellow"), red))
+        else:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _paragraphs(lines: Sequence[str], width: int) -> Iterator[str]:

@@ -6,9 +6,8 @@ import click
 
 from clearbench.cli.naming import of_suite, results_option
 
-SO_FAR = "partial-report"
 WITH_REAL_PERSONS = "report-with-real-persons"
-"""The folders of pages that are no artifacts of the workflow, below the suite's results."""
+"""The folder of the page that has them, which is no artifact, below the suite's results."""
 
 
 @click.command()
@@ -40,7 +39,7 @@ def report(
         return
     folder = root / "report"
     if with_real_persons or not _current(suite, results):
-        folder = root / (WITH_REAL_PERSONS if with_real_persons else SO_FAR)
+        folder = root / (WITH_REAL_PERSONS if with_real_persons else stage.SO_FAR)
         stage.run(chosen, root, True, with_real_persons, folder)
     click.echo(folder / PAGE)
     if opened:

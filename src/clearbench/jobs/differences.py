@@ -50,7 +50,7 @@ def differences(then: Recipe, now: Recipe, environments: Accepted) -> list[Cause
 
 
 def _settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Cause]:
-    old, new = dict(_flat(then)), dict(_flat(now))
+    old, new = dict(flat(then)), dict(flat(now))
     for key in sorted(old.keys() | new.keys()):
         if key not in new:
             yield Cause("settings", f"{key}: {old[key]!r} → gone")
@@ -60,11 +60,11 @@ def _settings(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Cause
             yield Cause("settings", f"{key}: {old[key]!r} → {new[key]!r}")
 
 
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """The plain values of nested settings, by dotted key."""
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
+            yield from flat(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
 

@@ -1,7 +1,6 @@
 """The proof of tables: each cell from its scores, the scores from the records, all to the data."""
 
 import csv
-import json
 from dataclasses import replace
 from functools import cache, cached_property
 
@@ -10,13 +9,12 @@ from clearbench.figures.documents import pictures
 from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
-from clearbench.metrics.score import DRAWS, SCORES
+from clearbench.provenance.remade import first_difference, score_fault
 from clearbench.report.document import PAGE, document
 from clearbench.results.currency import failure_now, recipe_now
 from clearbench.results.hardware import mixed
 from clearbench.results.read import read_results
 from clearbench.results.runs import Group, Results, groups_of
-from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import REPORT, TABLES, Graph
 from clearbench.tables.base import Table
@@ -74,7 +72,7 @@ class Audit:
         """
         faults = []
         for name, text in self._recomputed.items():
-            line = _first_difference(self._published(name), text)
+            line = first_difference(self._published(name), text)
             if line is not None and not name.endswith(".csv"):
                 faults.append(f"{TABLES}/{name}, line {line}: not what the scores give")
         for name, picture in pictures(self._results).items():
@@ -84,7 +82,12 @@ class Audit:
         return [*faults, fault] if fault else faults
 
     def _report_broken(self) -> str | None:
-        """Why the page is not what lies here gives, by this code; written anew unless `fast`."""
+        """Why the page is not what lies here gives, by this code; written anew unless `fast`.
+
+        None where there is none, as where tables alone were asked for: then nothing is claimed.
+        """
+        if not self._tree.folder(REPORT).exists():
+            return None
         link = self.broken_link(REPORT)
         if link is not None or self._fast:
             return link
@@ -159,7 +162,7 @@ class Audit:
         broken = tree.broken_link(self._graph[name]) or tree.damage(name, not self._fast)
         broken = broken or self._changed(name)
         if broken is None and self._graph[name].stage == "score" and not self._fast:
-            broken = self._score_broken(name)
+            broken = score_fault(self._graph[name], tree)
         return broken
 
     def _changed(self, name: str) -> str | None:
@@ -168,25 +171,6 @@ class Audit:
         now = recipe_now(self._graph[name], then, then.inputs)
         causes = differences(then, now, self._environments)
         return f"{name}: {causes[0].kind}: {causes[0].text}" if causes else None
-
-    def _score_broken(self, name: str) -> str | None:
-        """The first score that its records do not give."""
-        if self._tree.manifest(name).diverged:
-            return None
-        root, artifact = self._tree.root, self._graph[name]
-        folders = {key: root / source for key, source in artifact.inputs.items()}
-        scored = score(folders, **artifact.resolved)
-        said = json.loads((root / name / SCORES).read_text(encoding="utf-8"))
-        for key in sorted(said.keys() | scored.scores.keys()):
-            if said.get(key) != scored.scores.get(key):
-                both = f"{said.get(key)}, its records give {scored.scores.get(key)}"
-                return f"{name}/{SCORES}: {key} is {both}"
-        path = root / name / DRAWS
-        drawn = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-        for key in sorted(drawn.keys() | scored.draws.keys()):
-            if drawn.get(key) != scored.draws.get(key):
-                return f"{name}/{DRAWS}: {key} is not what its records give"
-        return None
 
     def _tables_broken(self, runs: tuple[str, ...]) -> str | None:
         """Whether the tables are not proven to be made from the scores of runs, by this code."""
@@ -221,12 +205,3 @@ def _differs(said: list[str] | None, given: list[str]) -> str:
         (pair for pair in zip(said, given, strict=False) if pair[0] != pair[1]), ("", "")
     )
     return f"says {said_one or 'nothing'}, the scores give {given_one or 'nothing'}"
-
-
-def _first_difference(one: str, other: str) -> int | None:
-    """The number of the first line that differs, from 1."""
-    lines = one.splitlines(), other.splitlines()
-    for number, (left, right) in enumerate(zip(*lines, strict=False), start=1):
-        if left != right:
-            return number
-    return None if one == other else min(map(len, lines)) + 1

@@ -1,11 +1,17 @@
 """What may make the same job come out otherwise: two records of it, compared."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, Literal
 
+from clearbench.errors import UserError
 from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
+from clearbench.results.tree import Tree
+from clearbench.suite.artifact import Artifact
+from clearbench.suite.graph import Graph
 
 _CONDITIONS = (
     *("python", "threads", "processes", "processor", "instructions", "kernels", "gpu"),
@@ -46,3 +52,28 @@ def _changed(name: str, then: Any, now: Any) -> Iterator[str]:
 
 def _told(value: Any) -> str:
     return "none" if value is None else str(value)
+
+
+def made_with(graph: Graph, tree: Tree, key: Literal["commit", "image", "lock"]) -> str:
+    """The commits, images or locks of a suite's jobs, each by its first digits."""
+    found = set()
+    for artifact in graph:
+        # One without a record has none of them.
+        with suppress(UserError):
+            record = tree.record(artifact.name)
+            value = record.facts.get(key) if key == "commit" else getattr(record.recipe, key)
+            changed = " with changes" if key == "commit" and record.facts.get("dirty") else ""
+            found.add(f"{str(value or 'none')[:12]}{changed}")
+    return ", ".join(sorted(found))
+
+
+def other_settings(artifact: Artifact, tree: Tree) -> str | None:
+    """Which setting an artifact was made with that is not the suite's; None where there is none.
+
+    Code that was edited since leaves the results as they are; settings must be those published.
+    """
+    then = tree.record(artifact.name).recipe
+    here = Accepted(frozenset({then.lock}), frozenset({then.image}))
+    for cause in differences(then, replace(then, settings=artifact.resolved), here):
+        return f"it was made with other {cause.kind} ({cause.text})"
+    return None

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,23 +21,22 @@ from clearbench.suite.graph import Graph
 _UNCHANGED = "code, settings, inputs, packages, processor, kernels and threads are the same"
 
 
-def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
+def reexecute(
+    graph: Graph, tree: Tree, run: str, same: Callable[[str, Path], None] | None = None
+) -> Iterator[tuple[str, bool]]:
     """Run the jobs of a run's weights, records and scores again from the inputs that lie here.
 
     So are those of the method's own attack, where there is one. Gives, job by job, a line and
     whether the manifest came out the same; a line on one that did not says what was different then.
-    Each runs with as many threads as then, and with kernels pinned or not as then. Raises UserError
-    for an unknown run, one that is not there, one made in another image than this process runs in,
-    and a job that fails.
+    Each runs with as many threads as then, and with kernels pinned or not as then. `same` is told
+    each artifact that came out the same, and where it lies until the last job is done. Raises
+    UserError for an unknown run, one that is not there, one made in another image than this process
+    runs in, and a job that fails.
     """
     if run not in graph.runs:
         raise UserError(f"{run}: no run of suite {graph.suite.name}")
-    made = graph.runs[run]
-    inputs = graph[made.scores].inputs.values()
-    attack = [name for name in inputs if graph[name].stage == "unlearn_shadows"]
-    names = dict.fromkeys((made.weights, made.records, *attack, made.scores))
     with TemporaryDirectory(prefix="clearbench-reexecute-") as scratch:
-        for name in names:
+        for name in jobs_of(graph, run):
             then = tree.record(name)
             made_in = then.recipe.image
             if made_in != environment.image() and made_in != environment.container():
@@ -58,10 +57,20 @@ def reexecute(graph: Graph, tree: Tree, run: str) -> Iterator[tuple[str, bool]]:
             if done.returncode != 0:
                 said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
                 raise UserError(f"{name}: running it again failed: {said[-1]}")
-            same = sha256(out / MANIFEST) == tree.manifest_digest(name)
+            holds = sha256(out / MANIFEST) == tree.manifest_digest(name)
             asked = f" (threads: {count}, as then)" if count != threads() else ""
-            if same:
+            if holds:
+                if same is not None:
+                    same(name, out)
                 yield f"{name}: the same bytes{asked}", True
             else:
                 changed = "; ".join(changed_conditions(then, read_record(out)))
                 yield f"{name}: DIFFERENT bytes{asked}; {changed or _UNCHANGED}", False
+
+
+def jobs_of(graph: Graph, run: str) -> list[str]:
+    """The artifacts of a run that are made again: weights, records, its attack, and scores."""
+    made = graph.runs[run]
+    inputs = graph[made.scores].inputs.values()
+    attack = [name for name in inputs if graph[name].stage == "unlearn_shadows"]
+    return list(dict.fromkeys((made.weights, made.records, *attack, made.scores)))

@@ -57,7 +57,7 @@ def numbers_of(results: Results, columns: Sequence[Column], entries: Entries) ->
         near = _near_gold(results, groups, entries)
         for group in groups:
             cells = [
-                _cell(entry, _place(entries, size, number, entry), (group.name, number) in near)
+                cell_of(entry, _place(entries, size, number, entry), (group.name, number) in near)
                 for number, entry in enumerate(entries[group.name])
             ]
             rows.append(_row(group, cells, group.name in broken, places))
@@ -93,7 +93,7 @@ def _row(
     }
 
 
-def _cell(entry: Entry, place: float | None, near: bool) -> dict[str, Any]:
+def cell_of(entry: Entry, place: float | None = None, near: bool = False) -> dict[str, Any]:
     """A cell; what it does not have is left out."""
     cell = {
         "text": entry.text,

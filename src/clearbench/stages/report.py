@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from clearbench.jobs.artifacts import discard
 from clearbench.jobs.job import Job
 from clearbench.report.document import PAGE, document
 from clearbench.results.read import read_results
@@ -9,12 +10,16 @@ from clearbench.results.tree import Tree, sources_of
 from clearbench.suite.graph import REPORT, Graph
 from clearbench.suite.suite import Suite
 
+SO_FAR = "partial-report"
+"""The folder of the page of what is done so far, below the suite's results; no artifact."""
+
 
 def run(suite: Suite, results: Path, partial: bool, real_persons: bool, out: Path) -> None:
     """Write the page of a suite; `results` is its results tree.
 
     Every run must have its scores, or UserError names the first that has not; if `partial`, the
     page shows it as missing. Samples about the dataset's real persons are shown if `real_persons`.
+    Beside the suite's whole page, that of what was done so far is out of date, and removed.
     """
     graph = Graph(suite)
     report = graph[REPORT]
@@ -28,3 +33,5 @@ def run(suite: Suite, results: Path, partial: bool, real_persons: bool, out: Pat
     asked = {"partial": partial, "real_persons": real_persons}
     settings = {**report.options, **{key: True for key, value in asked.items() if value}}
     Job("report", out, inputs, settings, reads, diverges=False).run(work)
+    if out.resolve() == (results / REPORT).resolve():
+        discard(results / SO_FAR)

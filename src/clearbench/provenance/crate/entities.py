@@ -8,6 +8,7 @@ from urllib.parse import quote
 from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
+from clearbench.digests import sha256
 from clearbench.jobs.record import digest
 
 TERMS = "https://w3id.org/ro/terms/workflow-run#"
@@ -71,6 +72,7 @@ class Entities:
         encoding = _FORMATS.get(ending, "text/plain" if ending in _TEXTS else _UNKNOWN)
         properties = {"name": Path(path).name, "encodingFormat": encoding, **properties}
         if copied:
+            properties.setdefault("sha256", sha256(source))
             return self.crate.add_file(source, path, properties=_compact(properties))
         note = "Not part of the crate; known by its checksum."
         return self.add(f"#{quote(path)}", "File", description=note, **properties)

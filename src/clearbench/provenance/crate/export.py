@@ -1,7 +1,7 @@
 """Export: prove a suite's results, and write them as a crate that appears whole or not at all."""
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
@@ -9,8 +9,8 @@ from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import MANIFEST, part_folder, publish
-from clearbench.jobs.differences import differences
-from clearbench.jobs.environment import Accepted
+from clearbench.jobs.record import digest
+from clearbench.provenance.conditions import other_settings
 from clearbench.provenance.crate.entities import Entities
 from clearbench.provenance.crate.identifiers import check_licence, check_orcid
 from clearbench.provenance.crate.run import RunDescription
@@ -109,12 +109,7 @@ def _unproven(artifact: Artifact, tree: Tree) -> str | None:
     link = tree.broken_link(artifact)
     if link is not None:
         return link
-    then = tree.record(artifact.name).recipe
-    here = Accepted(frozenset({then.lock}), frozenset({then.image}))
-    # Code that was edited since leaves the results as they are; settings must be those published.
-    for cause in differences(then, replace(then, settings=artifact.resolved), here):
-        return f"it was made with other {cause.kind} ({cause.text})"
-    return tree.damage(artifact.name, reread=True)
+    return other_settings(artifact, tree) or tree.damage(artifact.name, reread=True)
 
 
 def _describe_root(entities: Entities, suite: Suite, publication: Publication) -> Any | None:
@@ -140,6 +135,7 @@ def _add_readme(entities: Entities, suite: Suite, with_data: bool) -> None:
     properties = {
         "name": "README.md",
         "encodingFormat": "text/markdown",
+        "sha256": digest(text.encode()),
         "about": entities.crate.root_dataset,
     }
     entities.crate.add_file(StringIO(text), "README.md", properties=properties)

@@ -12,14 +12,12 @@ from clearbench.digests import sha256
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.record import Record
 from clearbench.jobs.takeover import TAKEN_OVER
+from clearbench.provenance.crate.contents import COPIED
 from clearbench.provenance.crate.entities import TERMS, Entities
 from clearbench.provenance.crate.workflow import config_files, given, output, step, tool
 from clearbench.results.tree import Tree
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import TABLES, Graph
-
-COPIED = ("score", "tabulate", "report")
-"""The stages whose files are small, and are what a reader wants to see."""
 
 _COMPLETED = "http://schema.org/CompletedActionStatus"
 _FAILED = "http://schema.org/FailedActionStatus"

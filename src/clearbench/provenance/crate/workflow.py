@@ -4,10 +4,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from clearbench.digests import sha256
 from clearbench.errors import UserError
 from clearbench.provenance.crate.entities import Entities
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.load import suite_name
 from clearbench.suite.suite import Suite
 
 _WORKFLOW = "Snakefile"
@@ -30,6 +32,7 @@ def describe_workflow(entities: Entities, graph: Graph, root: Path, snakemake: s
             "name": "clearbench",
             "version": version("clearbench"),
             "encodingFormat": "text/plain",
+            "sha256": sha256(root / _WORKFLOW),
         },
     )
     for path in sorted((root / "rules").glob("*.smk")):
@@ -78,6 +81,11 @@ def given(entities: Entities, artifact: Artifact, name: str) -> Any:
 
 
 def _configuration(entities: Entities, suite: Suite, root: Path) -> list[Any]:
+    for name in suite.file.single_domain:
+        # A suite is read only where those lie that it names.
+        if suite_name(name) == name:
+            path = f"config/{name}.yaml"
+            entities.file(root / path, path)
     parameters = []
     for name, path in config_files(suite).items():
         parameter = entities.parameter("workflow", name, "File")

@@ -7,7 +7,7 @@ by checksum in it, and read from there when a page is written, so that nothing i
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,10 +16,24 @@ from typing import Any
 
 from clearbench.errors import UserError
 
-SCRIPTS = ("start", "head", "grid", "proof", "tradeoff", "numbers", "answers", "tables")
-"""The page's own scripts, in the order in which they run."""
+SCRIPTS = (
+    *("elements", "start", "head", "grid", "proof", "tradeoff", "numbers", "answers", "tables"),
+)
+"""A report's own scripts, in the order in which they run."""
+
+SECTIONS = ("head", "tradeoff", "numbers", "answers", "tables")
+"""The places of its panels, from the top."""
 
 LIBRARIES = ("vega", "vega-lite")
+
+_DRAWN = (
+    "<p>Charts: Vega and Vega-Lite, in this file under the BSD 3-clause licence.</p>\n"
+    "<details><summary>Licences of what is drawn with</summary><pre>{licences}</pre></details>\n"
+)
+_SILENT = (
+    "<noscript><p>This page shows its data by scripts, which are switched off here. The same"
+    " numbers are in {elsewhere}.</p></noscript>"
+)
 
 _HERE = Path(__file__).parent
 _ASSETS = Path("assets", "data")
@@ -31,13 +45,33 @@ def render(panels: dict[str, Any]) -> str:
 
     UserError where Snakemake's package has no Vega.
     """
+    drawn = _DRAWN.format(licences=_escaped("\n\n".join(_licences())))
+    silent = _SILENT.format(elsewhere="the suite's folder <code>tables</code>")
+    title = f"{panels['head']['suite']}: report"
+    scripts = [*map(_library, LIBRARIES), *map(_script, SCRIPTS)]
+    return _framed(title, panels, SECTIONS, scripts, drawn + silent)
+
+
+def render_leaderboard(data: dict[str, Any]) -> str:
+    """The page of several runs with its data; it has tables alone, and draws nothing."""
+    silent = _SILENT.format(elsewhere="each crate's folder <code>tables</code>")
+    scripts = list(map(_script, ("elements", "grid", "leaderboard")))
+    return _framed("Leaderboard", data, ("head", "boards"), scripts, silent)
+
+
+def _framed(
+    title: str, data: Any, sections: Sequence[str], scripts: Sequence[str], footer: str
+) -> str:
     frame = Template((_HERE / "frame.html").read_text(encoding="utf-8"))
-    scripts = [*map(_library, LIBRARIES), *(_text(f"{name}.js") for name in SCRIPTS)]
+    places = (
+        f'<section id="{name}" aria-labelledby="{name}-title"></section>' for name in sections
+    )
     return frame.substitute(
-        title=_escaped(f"{panels['head']['suite']}: report"),
+        title=_escaped(title),
         style=_text("style.css"),
-        licences=_escaped("\n\n".join(_licences())),
-        data=inlined(panels),
+        sections="\n".join(places),
+        footer=footer,
+        data=inlined(data),
         scripts="\n".join(f"<script>\n{text}\n</script>" for text in scripts),
     )
 
@@ -62,6 +96,10 @@ def _finite(data: Any) -> Any:
 
 def _text(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
+
+
+def _script(name: str) -> str:
+    return _text(f"{name}.js")
 
 
 def _library(name: str) -> str:

@@ -1,0 +1,33 @@
+"""A crate as a contribution to a leaderboard: whose it is, what holds of it, and its numbers."""
+
+from pathlib import Path
+
+from clearbench.provenance.conditions import made_with
+from clearbench.provenance.crate.contents import SIGNATURE
+from clearbench.provenance.crate.read import STRANGE, Crate
+from clearbench.provenance.crate.signature import signer
+from clearbench.provenance.crate.verify import Verification
+from clearbench.report.leaderboard import Contribution
+
+
+def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
+    """The crate of a folder, verified, under a name; `signers` is the file of who may sign.
+
+    A signature by none of these is a fault. Raises UserError for what is no crate.
+    """
+    crate = Crate(folder)
+    verdicts = list(Verification(crate).verdicts())
+    faults = [f"{one.kind}: {fault}" for one in verdicts for fault in one.faults]
+    remade = any(one.kind == "scores" and one.judged for one in verdicts)
+    signed = "" if signers is None else signer(folder, signers) or ""
+    if signers is not None and not signed and (folder / SIGNATURE).is_file():
+        faults.append(f"signature: by nobody of {signers.name}")
+    whose = crate.author or "nobody is named"
+    try:
+        results, data = crate.results, crate.tree.manifest_digest("dataset") or ""
+        commit = made_with(crate.graph, crate.tree, "commit")
+    except STRANGE as error:
+        # Verified, it has a fault already.
+        faults = faults or [str(error)]
+        return Contribution(name, whose, signed, tuple(faults), False, None, "", "")
+    return Contribution(name, whose, signed, tuple(faults), remade, results, data, commit)

@@ -1,0 +1,88 @@
+"use strict";
+// What all pages share: the data, elements, choices, and what leaves the page as a file.
+
+const data = JSON.parse(document.getElementById("data").textContent);
+
+/** An element with attributes and children. Texts stay texts, whatever is in them. */
+function make(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, value);
+  }
+  element.append(...children.flat(2).filter((child) => child != null));
+  return element;
+}
+
+/** Names and values as a list of definitions; of those that have a value. */
+function facts(pairs) {
+  const told = pairs.filter(([, value]) => value != null && value !== "");
+  return make("dl", {}, told.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
+}
+
+/** The section of a panel with its heading, which the navigation leads to. */
+function panel(id, title, heading = "h2") {
+  const section = document.getElementById(id);
+  section.append(make(heading, { id: `${id}-title` }, title));
+  document.getElementById("nav").append(make("a", { href: `#${id}` }, title));
+  return section;
+}
+
+/** A labelled list of values of which one is chosen; `values` are pairs of value and text. */
+function choice(label, values, chosen, changed) {
+  const select = make(
+    "select",
+    { onchange: () => changed(select.value) },
+    values.map(([value, text]) => make("option", { value, selected: String(value) === String(chosen) }, text)),
+  );
+  return make("label", {}, label, select);
+}
+
+/** A labelled set of values of which several are chosen; `chosen` is a Set that follows. */
+function choices(label, values, chosen, changed) {
+  const boxes = values.map(([value, text]) => {
+    const box = make("input", {
+      type: "checkbox",
+      checked: chosen.has(value),
+      onchange: () => {
+        if (box.checked) chosen.add(value);
+        else chosen.delete(value);
+        changed();
+      },
+    });
+    return make("label", {}, box, text);
+  });
+  return make("fieldset", {}, make("legend", {}, label), boxes);
+}
+
+/** A button. */
+function button(text, pressed, attributes = {}) {
+  return make("button", { type: "button", ...attributes, onclick: pressed }, text);
+}
+
+/** A number with so many decimals; nothing for none. */
+function decimals(value, digits = 3) {
+  return value == null ? "" : value.toFixed(digits).replace(/^-(0(\.0*)?)$/, "$1");
+}
+
+/** An interval in brackets. */
+function between(ends, digits = 3) {
+  return ends ? `[${decimals(ends[0], digits)}, ${decimals(ends[1], digits)}]` : "";
+}
+
+/** Offer a text as a file. */
+function save(name, text, kind) {
+  const address = URL.createObjectURL(new Blob([text], { type: kind }));
+  make("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 1000);
+}
+
+/** Lines of values as CSV. */
+function csv(lines) {
+  const quoted = (value) => {
+    const text = value == null ? "" : String(value);
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return lines.map((line) => line.map(quoted).join(",")).join("\n") + "\n";
+}
