@@ -1,6 +1,6 @@
 """What a method is, and what it sees at a step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -81,11 +81,12 @@ class Trainer(Protocol):
         on the forget set as `minimise` takes.
         """
 
-    def importances(self, of: Part, squared: bool = True) -> ByWeight:
+    def importances(self, *of: Part, squared: bool = True) -> Sequence[ByWeight]:
         """The mean over batches of the square of each weight's gradient of CE, or of the gradient.
 
-        The method declares what it asks for (`Method.importances`). A batch has as many samples as
-        a step; those that do not reach a weight, as texts a vision tower, are not counted for it.
+        Asked for are all parts of the samples that the method declares (`Method.importances`), at
+        once. A batch has as many samples as a step; those that do not reach a weight, as texts a
+        vision tower, are not counted for it.
         """
 
     def scale(self, factors: ByWeight) -> None:

@@ -1,6 +1,6 @@
 """Importances of weights, which some methods ask a trainer for, and the masks they make of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
 import torch
@@ -17,11 +17,15 @@ _LEAST = 1e-15
 """Added to both sides of a ratio: where neither set needs a weight, it is 1."""
 
 
-def check_declared(declared: tuple[str, ...], of: str) -> None:
-    """Raise ValueError for importances that a method does not declare."""
-    if of not in declared:
-        known = ", ".join(declared) or "nothing"
-        raise ValueError(f"asks for the importances of {of}; importances declares {known}")
+def check_declared(declared: Sequence[str], of: Sequence[str]) -> None:
+    """Raise ValueError where a method asks for other importances than those that it declares.
+
+    It asks for all at once: of what it made of some before it asked for others, a job that goes on
+    knows nothing.
+    """
+    if tuple(of) != tuple(declared):
+        asked, known = (", ".join(parts) or "nothing" for parts in (of, declared))
+        raise ValueError(f"asks for the importances of {asked}; importances declares {known}")
 
 
 def check_parts(declared: object) -> None:

@@ -51,9 +51,7 @@ class SaliencyForgettingInRemainGeometry(Method):
 
     def unlearn(self, trainer: Trainer) -> None:
         """Measure, then take steps on either set."""
-        mask = outweighing(
-            trainer.importances("forget"), trainer.importances("retain"), self.threshold
-        )
+        mask = outweighing(*trainer.importances("forget", "retain"), self.threshold)
         forget = ForgetStep(self.ascent, mask, self.divisor, self._rate, self.max_norm)
         trainer.alternate(self.repair, forget, self.retain_steps)
 

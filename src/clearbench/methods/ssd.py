@@ -29,7 +29,7 @@ class SelectiveSynapticDampening(Method):
 
     def unlearn(self, trainer: Trainer) -> None:
         """Measure, and dampen."""
-        forget, everything = trainer.importances("forget"), trainer.importances("all")
+        forget, everything = trainer.importances("forget", "all")
         trainer.scale({name: self.factor(forget[name], everything[name]) for name in forget})
 
     def factor(self, forget: Tensor, everything: Tensor) -> Tensor:

@@ -21,17 +21,17 @@ from clearbench.training.batches import batches_per_epoch, endless_batches, part
 from clearbench.training.flops import counted_flops
 from clearbench.training.loop import DivergedError
 from clearbench.training.progress import Progress
-from clearbench.training.sets import ForgetAndRetain
+from clearbench.training.sets import Batches, ForgetAndRetain
 from clearbench.training.student import Student
 
 
 class Importances:
-    """The importances of a model's weights, of one part of the samples after the other.
+    """Measures the importances of a model's weights; implements what a trainer has of it.
 
     A batch has as many samples as a step of the training, however that is split, and each sample is
-    in one. Nothing is dropped at random. Each measuring is a loop of the `state`, which then has
-    all importances so far; one that an earlier attempt finished, before a later loop, gives zeros,
-    for that loop puts back what was made of them. `models` are those that the job trains.
+    in one. Nothing is dropped at random. A measuring is a loop of the `state`; one that an earlier
+    attempt finished, before a later loop, gives zeros, for that loop puts back what was made of
+    them. `models` are those that the job trains.
     """
 
     def __init__(
@@ -43,71 +43,95 @@ class Importances:
         self._batch_size = training.batch_size
         self._seed = seed
         self._state = state
-        self._known: dict[str, Tensor] = {}
-        self._count = 0
-
-    def forget(self) -> None:
-        """Keep nothing of what was measured: a training begins, or weights were changed."""
-        self._known.clear()
-        self._count = 0
 
     def measure(
-        self, student: Student, sets: ForgetAndRetain, of: Part, squared: bool
-    ) -> dict[str, Tensor]:
-        """The mean gradient of CE, or of its square, of each weight in training; by name.
+        self, student: Student, sets: ForgetAndRetain, of: Sequence[Part], squared: bool
+    ) -> list[dict[str, Tensor]]:
+        """The mean gradient of CE, or of its square, of each weight in training; by part and name.
 
         The mean is over the batches that reach a weight: those of texts alone reach no vision
         tower. Raises DivergedError where a loss is not finite.
         """
-        whole = sets.retaining(samples_of(sets, of))
-        weights = {n: p for n, p in self._model.named_parameters() if p.requires_grad}
-        sums = {
-            name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in weights.items()
+        sums = [_Sums(self._model) for _ in of]
+        beside = {
+            f"{number}/{name}": tensor
+            for number, one in enumerate(sums)
+            for name, tensor in one.tensors.items()
         }
-        reached = torch.zeros(len(weights), dtype=torch.long)
-        self._known |= {f"{self._count}/sums/{name}": total for name, total in sums.items()}
-        self._known[f"{self._count}/reached"] = reached
-        self._count += 1
-        lengths = whole.lengths("retain")
-        count = batches_per_epoch(len(lengths), self._size)
-        order = endless_batches(lengths, self._size, torch.Generator().manual_seed(self._seed))
-        holder = Progress(self._models, beside=self._known)
+        holder = Progress(self._models, beside=beside)
+        whole = [sets.retaining(samples_of(sets, part)) for part in of]
+        count = sum(batches_per_epoch(len(part.retain), self._size) for part in whole)
+        # Made one after the other: what a batch encodes goes with it.
+        order = ((one, step) for one, p in zip(sums, whole, strict=True) for step in self._steps(p))
         with (
             self._state.loop(holder) as loop,
             counted_flops() as counter,
             _without_chance(self._model),
         ):
             done = len(loop.results)
-            batches = itertools.islice(order, done, count)
-            for samples in bar(batches, "batch", initial=done, total=count):
-                step = whole.batches([], samples, self._seed)
+            left = itertools.islice(order, done, None)
+            for one, shares in bar(left, "batch", initial=done, total=count):
                 terms: list[tuple[int, float, int]] = []
-                for place, part in enumerate(parts(len(samples), self._batch_size)):
+                for place, batches in enumerate(shares):
                     if place % parallel.size() == parallel.rank():
-                        asked = step if len(samples) <= self._batch_size else step.part(NONE, part)
-                        (answers,) = student.answers(asked, [RETAIN])
+                        (answers,) = student.answers(batches, [RETAIN])
                         loss = cross_entropy(answers)
                         terms.append((place, loss.item(), counter.take()))
                         loss.backward()
                 terms = sorted(parallel.gather(terms))
-                parallel.add_gradients(weights.values())
-                for number, (name, weight) in enumerate(weights.items()):
-                    if weight.grad is not None:
-                        sums[name] += weight.grad.square() if squared else weight.grad
-                        reached[number] += 1
-                        weight.grad = None
+                one.add(squared)
                 loop.results.append(math.fsum(loss for _, loss, _ in terms))
                 if not math.isfinite(loop.results[-1]):
                     raise DivergedError(len(loop.results))
                 self._state.count("flops", sum(flops for *_, flops in terms))
                 loop.end_step()
-        return {
-            name: total / max(1, batches)
-            for (name, total), batches in zip(sums.items(), reached.tolist(), strict=True)
+        return [one.means() for one in sums]
+
+    def _steps(self, sets: ForgetAndRetain) -> Iterator[list[Batches]]:
+        """The batches of each step of a pass over the retain set."""
+        lengths = sets.lengths("retain")
+        order = endless_batches(lengths, self._size, torch.Generator().manual_seed(self._seed))
+        for samples in itertools.islice(order, batches_per_epoch(len(lengths), self._size)):
+            whole: Batches = sets.batches([], samples, self._seed)
+            batches = parts(len(samples), self._batch_size)
+            yield [whole] if len(batches) == 1 else [whole.part(_NONE, rows) for rows in batches]
+
+
+class _Sums:
+    """Sums of gradients, or of their squares, and how many batches reached each weight."""
+
+    def __init__(self, model: nn.Module):
+        self._weights = {n: p for n, p in model.named_parameters() if p.requires_grad}
+        self._sums = {
+            name: torch.zeros_like(weight, dtype=torch.float32)
+            for name, weight in self._weights.items()
+        }
+        self._reached = torch.zeros(len(self._sums), dtype=torch.long)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """All of it, for a saved state."""
+        return {f"sums/{name}": total for name, total in self._sums.items()} | {
+            "reached": self._reached
         }
 
+    def add(self, squared: bool) -> None:
+        """Add the gradients that a step has left, and take them away."""
+        parallel.add_gradients(self._weights.values())
+        for number, (name, weight) in enumerate(self._weights.items()):
+            if weight.grad is not None:
+                self._sums[name] += weight.grad.square() if squared else weight.grad
+                self._reached[number] += 1
+                weight.grad = None
 
-NONE = slice(0, 0)
+    def means(self) -> dict[str, Tensor]:
+        """The means by name, in the place of the sums."""
+        for total, batches in zip(self._sums.values(), self._reached.tolist(), strict=True):
+            total.div_(max(1, batches))
+        return self._sums
+
+
+_NONE = slice(0, 0)
 
 
 def samples_of(sets: ForgetAndRetain, of: Part) -> Sequence[Any]:

@@ -157,13 +157,14 @@ class _Trainer:
         self._step(divided, forget.mask)
         self._step(retain)
 
-    def importances(self, of: Part, squared: bool = True) -> ByWeight:
+    def importances(self, *of: Part, squared: bool = True) -> list[dict[str, Tensor]]:
         """Drawn at random; every second weight is one that the forget set alone needs."""
         check_declared(self._method.importances, of)
-        self._measured.add(of)
-        found = {name: torch.rand_like(weight) for name, weight in self._named.items()}
-        for values in found.values() if of != "forget" else ():
-            values.view(-1)[::2] = 0
+        self._measured.update(of)
+        found = [{name: torch.rand_like(w) for name, w in self._named.items()} for _ in of]
+        for part, values in zip(of, found, strict=True):
+            for value in values.values() if part != "forget" else ():
+                value.view(-1)[::2] = 0
         return found
 
     def scale(self, factors: ByWeight) -> None:

@@ -1,7 +1,7 @@
 """Unlearning: a method, a model and the two sets, brought together step by step."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -93,7 +93,7 @@ class Unlearner:
         losses = self._alternating(retain, forget, turn, apart)
         self._train(losses, turn * self._count, None, apart)
 
-    def importances(self, of: Part, squared: bool = True) -> ByWeight:
+    def importances(self, *of: Part, squared: bool = True) -> Sequence[ByWeight]:
         """The importances of all weights in training; raises DivergedError."""
         check_declared(self._method.importances, of)
         self.loops += 1
@@ -126,7 +126,6 @@ class Unlearner:
     def _train(
         self, losses: Iterator[list[Share]], count: int, dual: Dual | None, apart: Apart
     ) -> None:
-        self._importances.forget()
         self.loops += 1
         self.history += minimise(
             self._models, losses, count, self._training, self._state, dual, apart=apart
