@@ -243,7 +243,7 @@ def test_ssd_dampens_what_it_selects_and_no_other_bit(made):
 
     methods.create("ssd", {"alpha": 1.5, "dampening": 0.7}).unlearn(unlearner(model, sets))
     chosen = {name: forget[name] > 1.5 * everything[name] for name in forget}
-    assert 0 < sum(int(part.sum()) for part in chosen.values())
+    assert any(part.any() for part in chosen.values())
     for name, weight in model.named_parameters():
         on = chosen[name]
         assert torch.equal(weight[~on], before[name][~on])

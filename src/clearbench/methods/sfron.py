@@ -14,7 +14,7 @@ from clearbench.models.answers import Answers, cross_entropy
 
 
 @dataclass(frozen=True)
-class SaliencyForgettingInRemainGeometry(Method):
+class SaliencyForgetting(Method):
     """Climb the loss of the forget set where it outweighs the rest, and repair in between.
 
     A step on F alone: -α·(1 + cos πt)/2·Σ_i w_i·l_i with α = `forget_weight`, t the share of the
@@ -22,8 +22,9 @@ class SaliencyForgettingInRemainGeometry(Method):
     over the step (λ = `evenness`), without a gradient through w. It moves the weights alone where
     I_F / I_R ≥ `threshold`, means over batches of the original's squared gradients of CE, and is
     clipped to `max_norm`. Then `retain_steps` steps CE(R) on all weights; 0 for as many as R has
-    samples for one of F. Its authors train with SGD (`optimizer: sgd`): what AdamW makes of a
-    gradient hardly depends on α. For full weights. Source: arXiv 2409.19732.
+    samples for one of F. Its authors train with SGD (`optimizer: sgd`); AdamW divides by the size
+    of gradients, so that there α says how much each kind of step weighs in its moments. For full
+    weights. Source: arXiv 2409.19732.
     """
 
     student_reads = ("forget", "retain")
