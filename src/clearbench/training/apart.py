@@ -44,8 +44,10 @@ class Apart:
         told, self._told = self._told, []
         return fsum(told) if told else None
 
-    def divide(self, divisors: Sequence[float | None], parameters: Sequence[nn.Parameter]) -> float:
-        """Divide the gradients by the sum over a step's batches, and give it: 1 where it is none.
+    def prepare(
+        self, divisors: Sequence[float | None], parameters: Sequence[nn.Parameter]
+    ) -> float:
+        """Divide the gradients by the sum over a step's batches, and give that, or 1.
 
         What does not move has no gradient then.
         """

@@ -82,7 +82,7 @@ def minimise(
             if not all(map(math.isfinite, values)):
                 raise DivergedError(len(history) + 1)
             parallel.add_gradients(parameters)
-            divisor = own.divide([divided for *_, divided in shared], parameters)
+            divisor = own.prepare([divided for *_, divided in shared], parameters)
             nn.utils.clip_grad_norm_(parameters, own.max_grad_norm or training.max_grad_norm)
             with own.held():
                 optimizer.step()
