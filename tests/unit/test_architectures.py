@@ -28,11 +28,20 @@ from clearbench.jobs.record import read_record
 from clearbench.metrics.score import SCORES
 from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
-from tiny_models import BUILDS, FROZEN, LORA_TARGETS, SENTENCES, domain_of, parameters_of, png
+from tiny_models import (
+    BUILDS,
+    FROZEN,
+    LORA_TARGETS,
+    SENTENCES,
+    domain_of,
+    parameters_of,
+    png,
+    weights_of,
+)
 
 TRAINING = {"epochs": 1, "batch_size": 3, "lr": 1e-3}
 # Of an architecture whose paper trains all weights, both ways.
-METHODS = [key for key in methods.available() if "text" in methods.describe(key).domains]
+METHODS = [key for key in methods.available() if "multimodal" in methods.describe(key).domains]
 OF_EACH_READING = ("npo", "dpo", "rmu", "sku", "kl@published")
 """Methods that differ in what they read of an architecture, which is all that it can do otherwise.
 
@@ -148,7 +157,7 @@ def test_a_cell_of_every_architecture_and_of_every_method_is_trained_evaluated_a
 ):
     use, root = shared(architecture, weights)
     dataset = datasets[use.domain]
-    parameters = parameters_of(method)
+    weights, parameters = weights_of(method, weights), parameters_of(method)
     settings = UnlearnSettings(
         model=use, parameters=parameters, training=Unlearning(**TRAINING, weights=weights)
     )

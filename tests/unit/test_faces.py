@@ -590,7 +590,7 @@ def test_a_step_on_faces_has_one_gradient_however_it_is_split(store, pixels, mon
             0,
             lambda: fresh(sets.persons, 1).eval().requires_grad_(False),
         )
-        unlearner.minimise(method.loss)
+        method.unlearn(unlearner)
         return unlearner.history
 
     # Of persons that a model takes for others, the gradient of ceu is next to none, and rounded.

@@ -94,7 +94,7 @@ def test_every_method_that_trains_on_drawn_answers_is_known_to():
         if "text" in methods.describe(key).domains
     }
     drawing = {key.partition("@")[0] for key, names in found.items() if names}
-    assert drawing == {"dpo", "flat", "idk", "idk_ap", "llmu", "sku"}
+    assert drawing == {"dpo", "flat", "idk", "idk_ap", "llmu", "salun", "sku"}
     assert found["sku"] == {"mismatched"}
     assert found["dpo"] == {"idk"}
     assert found["idk_ap"] == {"idk", "retain_idk"}

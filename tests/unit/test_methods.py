@@ -82,7 +82,12 @@ LATER_PUBLISHED_PARITY = [
 
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
 FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector"}
+FORMULAS |= {"ssd", "salun", "sfron", "mmunlearner"}
 """Methods that are tested by their formula."""
+
+DECLARED = ("domains", "weights", "unaugmented", "as_published", "student_reads", "reference_reads")
+DECLARED += ("importances", "separate")
+"""What a method says of itself beside its parameters."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
 
@@ -640,7 +645,7 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
-    for name in ("domains", "unaugmented", "as_published", "student_reads", "reference_reads"):
+    for name in DECLARED:
         assert getattr(description, name) == getattr(method, name)
     assert description.reads({}) == method.reads
     assert description.name == type(method).__name__

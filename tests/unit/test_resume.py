@@ -169,6 +169,27 @@ def test_a_cell_that_was_killed_has_the_weights_of_one_that_was_not(
     same(attempts(tmp_path, work, kills), work(State()))
 
 
+@pytest.mark.parametrize(
+    ("key", "parameters", "kills"),
+    # Measured are 6 forget samples (3 batches), and 9 retained ones or all 15 (5 or 8).
+    [
+        ("ssd", {"alpha": 1.0}, [2, 3]),
+        ("ssd", {"alpha": 1.0}, [10]),
+        ("salun", {}, [2, 4]),
+        ("sfron", {"retain_steps": 1}, [5, 6]),
+    ],
+)
+def test_importances_and_masks_outlive_a_kill_to_the_last_bit(
+    tmp_path, tokenizer, encoder, key, parameters, kills
+):
+    training = FULL.model_copy(update={"epochs": 2, "accumulation": 1})
+    work = cell(methods.create(key, parameters), training, tokenizer, encoder)
+    whole = work(State())
+    same(attempts(tmp_path, work, kills), whole)
+    original = build_model(BUILD, "text", tokenizer, 0)
+    assert any(not torch.equal(whole[1][name], p) for name, p in original.named_parameters())
+
+
 def test_a_dual_variable_goes_on_where_it_was_to_the_last_bit(
     tmp_path, tokenizer, encoder, monkeypatch
 ):

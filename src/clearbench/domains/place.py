@@ -48,13 +48,7 @@ class Based:
     @property
     def measures(self) -> dict[str, Any]:
         """Its figures."""
-        history = self.history
-        steps = (
-            {"steps": len(history), "first_loss": history[0], "last_loss": history[-1]}
-            if history
-            else {}
-        )
-        return steps | ({"answer_tokens": self.answers} if self.answers else {})
+        return _losses(self.history) | ({"answer_tokens": self.answers} if self.answers else {})
 
 
 @dataclass(frozen=True)
@@ -75,9 +69,7 @@ class Trained:
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
         return {
-            "steps": len(self.history),
-            "first_loss": self.history[0],
-            "last_loss": self.history[-1],
+            **_losses(self.history),
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),
             "flops": self.flops,
@@ -85,6 +77,13 @@ class Trained:
             "parameters": self.parameters,
             "stored_bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         }
+
+
+def _losses(history: Sequence[float]) -> dict[str, float | int]:
+    """The number of steps and the ends of their losses; nothing of what takes no steps."""
+    if not history:
+        return {}
+    return {"steps": len(history), "first_loss": history[0], "last_loss": history[-1]}
 
 
 def _peak(device: torch.device) -> int:

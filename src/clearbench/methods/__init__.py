@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Description", "available", "create", "describe", "key_of"]
 
-_SHARED = ("base", "batches", "description", "parameters", "source")
+_SHARED = (
+    *("alternation", "base", "batches", "description", "importances", "parameters", "source"),
+)
 
 
 def available() -> list[str]:

@@ -1,13 +1,15 @@
 """What a method is, and what it sees at a step."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from torch import Tensor
 
 from clearbench.config.settings import Domain
+from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.batches import Reads
+from clearbench.methods.importances import ByWeight, Part
 from clearbench.models.answers import Answers
 
 
@@ -63,8 +65,32 @@ class Constraint:
 class Trainer(Protocol):
     """What a method that is more than a loss may do with the model."""
 
-    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
-        """Train by the suite's settings."""
+    def minimise(
+        self, loss: Loss, constraint: Constraint | None = None, mask: ByWeight | None = None
+    ) -> None:
+        """Train by the suite's settings; with a `mask`, the weights alone where it is true.
+
+        The others are the same after each step to the last bit.
+        """
+
+    def alternate(self, retain: Loss, forget: ForgetStep, retain_steps: int) -> None:
+        """Train by the suite's settings, the sets by steps of their own.
+
+        After each step on the forget set there are so many on the retain set, or at 0 as many as it
+        has samples for one of the forget set, rounded down, at least one. There are as many steps
+        on the forget set as `minimise` takes.
+        """
+
+    def importances(self, *of: Part, squared: bool = True) -> Sequence[ByWeight]:
+        """The mean over batches of the square of each weight's gradient of CE, or of the gradient.
+
+        Asked for are all parts of the samples that the method declares (`Method.importances`), at
+        once. A batch has as many samples as a step; those that do not reach a weight, as texts a
+        vision tower, are not counted for it.
+        """
+
+    def scale(self, factors: ByWeight) -> None:
+        """Multiply each weight by a factor."""
 
     def negate_update(self, scale: float = 1.0) -> None:
         """Replace θ by θ₀ - scale·(θ - θ₀)."""
@@ -85,6 +111,9 @@ class Method:
     as a view names them: `("forget", "mismatched(5)")`, or `mismatched(count)` for a parameter
     `count`. What is not declared is not answered. Answers to the same questions are run together,
     their prompts once for all.
+    `importances` are the samples whose importances it asks the trainer for. With `separate` its
+    steps are on either set alone, and it has the parameter `retain_steps` (`Trainer.alternate`).
+    `weights` are what it can train: no adapter, where it is about single weights of the model.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
@@ -94,6 +123,9 @@ class Method:
 
     student_reads: ClassVar[tuple[str, ...]] = ()
     reference_reads: ClassVar[tuple[str, ...]] = ()
+    importances: ClassVar[tuple[Part, ...]] = ()
+    separate: ClassVar[bool] = False
+    weights: ClassVar[tuple[str, ...]] = ("full", "lora")
     domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
     unaugmented: ClassVar[bool] = False
     as_published: ClassVar[bool] = False

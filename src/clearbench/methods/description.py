@@ -8,13 +8,17 @@ from typing import Any
 
 from clearbench.config.settings import Unlearning
 from clearbench.errors import UserError, meant, unknown
-from clearbench.methods.batches import OWN_ANSWERS, Reads
+from clearbench.methods.batches import OWN_ANSWERS, Batch, Reads, of_retain
+from clearbench.methods.importances import check_parts
 from clearbench.methods.parameters import Range, read_annotation
 from clearbench.methods.source import Source, classes_of
 from clearbench.plugins import Plugin, mistake
 
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
-_CONSTANTS = ("student_reads", "reference_reads", "domains", "unaugmented", "as_published")
+_CONSTANTS = (
+    *("student_reads", "reference_reads", "importances", "separate", "weights", "domains"),
+    *("unaugmented", "as_published"),
+)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Description:
     """What a method's file, and those of its parents, say of it.
 
     The name of its class; parameters by name with type and default, and their ranges; its
-    docstring; the batches that it declares to read, as it writes them; the domains that it serves;
+    docstring; the batches that it declares to read, as it writes them; the samples whose
+    importances it asks for; whether its steps are on either set alone; the weights that it can
+    train, full or those of an adapter; the domains that it serves;
     whether it is only valid where no training augments its images, whether it is a variant
     `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is.
     """
@@ -34,6 +40,9 @@ class Description:
     doc: str
     student_reads: Sequence[str]
     reference_reads: Sequence[str]
+    importances: tuple[str, ...]
+    separate: bool
+    weights: tuple[str, ...]
     domains: tuple[str, ...]
     unaugmented: bool
     as_published: bool
@@ -73,16 +82,35 @@ class Description:
         asked = self.reads({}).reference
         return not (self.as_published or self.hidden) and any(b in OWN_ANSWERS for b in asked)
 
-    def passes(self, given: Mapping[str, Any], stored: bool = False) -> tuple[int, int]:
+    def check_weights(self, weights: str) -> None:
+        """Raise UserError for weights that it can't train: an adapter or all of them."""
+        if weights not in self.weights:
+            raise UserError(
+                f"weights: {weights}; {self.key} is about single weights of the model, which an"
+                f" adapter leaves as they are; allowed: {', '.join(self.weights)}"
+            )
+
+    def passes(
+        self, given: Mapping[str, Any], stored: bool = False, larger: int = 1
+    ) -> tuple[int, int]:
         """How many batches a step runs through the student and through the reference.
 
-        Those that may be `stored` are then not run. A method that asks for none counts as one batch
-        of the student; refusals that a variant loses count, though they are the forget batch again.
+        Of a method whose steps are on either set alone, these are a step on the forget set and
+        those on the retain set that follow it; that is so many times `larger`. Batches that may be
+        `stored` are then not run. A method that asks for none, and for no importances, counts as
+        one batch of the student; refusals that a variant loses count, though they are the forget
+        batch again.
         """
-        reads = self.reads(given)
+        reads, following = self.reads(given), 1
+        if self.separate:
+            default = self.parameters["retain_steps"][1]
+            following = given.get("retain_steps", default) or max(1, larger)
+
+        def batches(asked: Sequence[Batch]) -> int:
+            return sum(one.answers * (following if of_retain(one) else 1) for one in asked)
+
         run = [batch for batch in reads.reference if not (stored and batch in OWN_ANSWERS)]
-        student = sum(batch.answers for batch in reads.student)
-        return student or 1, sum(batch.answers for batch in run)
+        return batches(reads.student) or int(not self.importances), batches(run)
 
 
 def read_description(plugin: Plugin) -> Description:
@@ -144,8 +172,11 @@ def read_description(plugin: Plugin) -> Description:
             description.check({name: default})
         except UserError as error:
             raise wrong(*places[name], f"parameter {error}") from None
+    if description.separate and parameters.get("retain_steps", ("", None))[0] != "int":
+        raise wrong(*places["separate"], "separate needs the parameter retain_steps, an int")
     try:
         description.reads({})
+        check_parts(description.importances)
     except ValueError as error:
         raise wrong(*places[str(error).partition(" ")[0]], str(error)) from None
     return description

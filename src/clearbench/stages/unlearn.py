@@ -30,6 +30,7 @@ def run(
     With a `validation` its persons are forgotten; with a `selection`, by the values chosen there.
     """
     domain = domains.load(settings.model.domain, "unlearn")
+    methods.describe(cell.method).check_weights(settings.training.weights)
     method = methods.create(cell.method, settings.parameters)
     # Its recipe has the suite's own values, and the choice as an input.
     resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}

@@ -94,15 +94,27 @@ def check_methods(suite: Suite) -> None:
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
             check_sweep(suite, row, [*description.parameters, *Unlearning.model_fields])
-            for key, own, _ in suite.unlearnings(row):
+            for key, own, training in suite.unlearnings(row):
                 where = key
                 description.check(own)
+                _check_weights(suite, description, key, training)
                 _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
             training = ", ".join(Unlearning.model_fields)
             raise UserError(f"{suite.path}: {where}.{error}; training keys: {training}") from None
+
+
+def _check_weights(
+    suite: Suite, method: methods.Description, key: str, training: Unlearning
+) -> None:
+    """The weights that a row trains; vision models have no other than all of them."""
+    try:
+        method.check_weights(training.weights)
+    except UserError as error:
+        if suite.domain != "vision":
+            raise UserError(f"{suite.path}: {key}.{error}") from None
 
 
 def _check_layer(suite: Suite, method: methods.Description, own: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ So a method that is a loss on answers is the same loss on identities.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -31,6 +31,15 @@ class FaceSets:
     persons: Sequence[str]
     pixels: Pixels
     device: torch.device
+
+    @property
+    def spared(self) -> Sequence[Face]:
+        """None: all pictures of a forgotten person are forgotten."""
+        return ()
+
+    def retaining(self, samples: Sequence[Face]) -> "FaceSets":
+        """The same with other pictures in the place of the retain set's."""
+        return replace(self, retain=samples)
 
     @cached_property
     def shown(self) -> Mapping[int, set[str]]:

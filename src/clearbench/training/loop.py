@@ -19,6 +19,7 @@ from clearbench.config.settings import Training
 from clearbench.errors import UserError
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
+from clearbench.training.apart import AS_SET, Apart
 from clearbench.training.dual import Dual
 from clearbench.training.flops import counted_flops
 from clearbench.training.progress import Progress
@@ -44,20 +45,21 @@ def minimise(
     state: State,
     dual: Dual | None = None,
     kept: dict[int, dict[str, Tensor]] | None = None,
+    apart: Apart = AS_SET,
 ) -> list[float]:
     """Train the model's trainable parameters; gives the loss of each optimiser step.
 
     `losses` gives the batches of one step after the other, `steps` is their number. The shares of
     a step's batches, which several processes divide among them, add up to its loss; `dual` is what
-    they are weighed by and moves after each. Goes on from `state` where it holds a part of this
-    training; closures of that part are not called. The keys of `kept` are steps, from 1; put there
-    are the weights, by name, as they are after each. Raises
+    they are weighed by and moves after each; `apart` is what some steps do otherwise. Goes on from
+    `state` where it holds a part of this training; closures of that part are not called. The keys
+    of `kept` are steps, from 1; put there are the weights, by name, as they are after each. Raises
     DivergedError before a non-finite loss reaches the weights.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = _optimizer(model, training)
     kept = {} if kept is None else kept
-    holder = Progress(model, optimizer, dual)
+    holder = Progress(model, optimizer, dual, apart.tensors)
     with state.loop(holder) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
@@ -65,28 +67,31 @@ def minimise(
         progress = bar(itertools.islice(losses, done, None), "step", initial=done, total=steps)
         model.train()
         for batches in progress:
-            terms: list[tuple[int, float, int, float]] = []
+            own = apart.at(len(history))
+            terms: list[tuple[int, float, int, float, float | None]] = []
             for place, share in enumerate(batches):
                 if place % parallel.size() == parallel.rank():
                     loss = share()
                     violated = dual.take() if dual else 0.0
-                    terms.append((place, loss.item(), counter.take(), violated))
+                    terms.append((place, loss.item(), counter.take(), violated, own.take()))
                     # A batch may have nothing of what is asked.
                     if loss.requires_grad:
                         loss.backward()
             shared = sorted(parallel.gather(terms))
-            values = [value for _, value, _, _ in shared]
+            values = [value for _, value, *_ in shared]
             if not all(map(math.isfinite, values)):
                 raise DivergedError(len(history) + 1)
             parallel.add_gradients(parameters)
-            nn.utils.clip_grad_norm_(parameters, training.max_grad_norm)
-            optimizer.step()
+            divisor = own.prepare([divided for *_, divided in shared], parameters)
+            nn.utils.clip_grad_norm_(parameters, own.max_grad_norm or training.max_grad_norm)
+            with own.held():
+                optimizer.step()
             scheduler.step()
             optimizer.zero_grad(set_to_none=True)
-            history.append(math.fsum(values))
+            history.append(math.fsum(values) / divisor)
             if dual:
-                dual.end_step([violated for *_, violated in shared], len(history))
-            state.count("flops", sum(flops for _, _, flops, _ in shared))
+                dual.end_step([violated for *_, violated, _ in shared], len(history))
+            state.count("flops", sum(flops for _, _, flops, *_ in shared))
             if len(history) in kept:
                 holder.keep(len(history))
             progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)

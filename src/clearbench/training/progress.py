@@ -12,15 +12,23 @@ from clearbench.training.dual import Dual
 class Progress:
     """Weights in training, buffers, the optimiser's moments, torch's random numbers, and λ.
 
+    `beside` are further tensors by name, which are changed, and put back, in place.
     The learning rate and the order of the batches are not here: both follow from the number of
     steps done. Between two steps there are no gradients.
     """
 
-    def __init__(self, model: nn.Module, optimizer: Optimizer, dual: Dual | None = None):
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: Optimizer | None = None,
+        dual: Dual | None = None,
+        beside: Mapping[str, Tensor] | None = None,
+    ):
         self.kept: dict[int, dict[str, Tensor]] = {}
         """The weights in training, by name, after some of the steps, in main memory."""
         self._optimizer = optimizer
         self._dual = dual
+        self._beside = beside or {}
         self._trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self._buffers = dict(model.named_buffers())
 
@@ -35,6 +43,7 @@ class Progress:
         tensors: dict[str, Tensor] = dict(self._moments())
         tensors |= {f"weights/{name}": tensor for name, tensor in self._trained.items()}
         tensors |= {f"buffers/{name}": tensor for name, tensor in self._buffers.items()}
+        tensors |= {f"beside/{name}": tensor for name, tensor in self._beside.items()}
         tensors |= {
             f"kept/{step}/{name}": tensor
             for step, weights in self.kept.items()
@@ -61,8 +70,12 @@ class Progress:
                 self.kept.setdefault(int(step), {})[name] = tensor
         for name, buffer in self._buffers.items():
             buffer.copy_(state[f"buffers/{name}"])
+        for name, tensor in self._beside.items():
+            tensor.copy_(state[f"beside/{name}"])
         for name, parameter in self._trained.items():
             parameter.copy_(state[f"weights/{name}"])
+            if self._optimizer is None:
+                continue
             moments, numbers = f"moments/{name}/", f"numbers/{name}/"
             self._optimizer.state[parameter] = {
                 key.removeprefix(moments): tensor.to(parameter.device, copy=True)
@@ -80,7 +93,7 @@ class Progress:
             torch.cuda.set_rng_state(state["random/cuda"])
 
     def _moments(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self._trained.items():
+        for name, parameter in self._trained.items() if self._optimizer else ():
             for key, value in self._optimizer.state[parameter].items():
                 # Some optimisers count their steps in a number.
                 if isinstance(value, Tensor):

@@ -22,6 +22,14 @@ class ForgetAndRetain(Protocol):
 
     @property
     def forget(self) -> Sequence[Any]: ...
+    @property
+    def retain(self) -> Sequence[Any]: ...
+    @property
+    def spared(self) -> Sequence[Any]:
+        """The samples of the forgotten persons that are not to be forgotten."""
+
+    def retaining(self, samples: Sequence[Any]) -> Self:
+        """The same with other samples in the place of the retain set's."""
 
     def lengths(self, part: str) -> list[int]:
         """What the samples of `forget` or `retain` take, in any unit: like goes with like."""

@@ -18,8 +18,10 @@ from torch.nn.functional import normalize
 from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
+from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.base import Constraint, Loss, Method
 from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
+from clearbench.methods.importances import ByWeight, Part, check_declared
 from clearbench.models.answers import Answers
 from clearbench.plugins import mistake
 from clearbench.training.dual import Dual
@@ -110,16 +112,23 @@ class _Trainer:
         self._method, self._key = method, key
         reads = method.reads
         models = [_Model(method, domain) for _ in range(2)]
-        self.weights = list(models[0].parameters())
+        self._named = dict(models[0].named_parameters())
+        self.weights = list(self._named.values())
         models[1].requires_grad_(False)
         self._student = _Asked("student", reads.student, models[0], self.weights)
         self._reference = _Asked("reference", reads.reference, models[1], ())
         self._asked: set[tuple[str, Batch]] = set()
+        self._measured: set[Part] = set()
 
     @property
     def unread(self) -> list[str]:
         """What the method declares and has not asked for, as `idk of the reference`."""
-        return [
+        measured = [
+            f"the importances of {part}"
+            for part in self._method.importances
+            if part not in self._measured
+        ]
+        return measured + [
             f"{batch} of the {model.name}"
             for model in (self._student, self._reference)
             for batch in model.reads
@@ -132,9 +141,39 @@ class _Trainer:
         if layer is not None and (not isinstance(layer, int) or layer < 0):
             raise self._told(f"hidden_layer gives {layer!r}; allowed: None, and numbers from 0")
 
-    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
+    def minimise(
+        self, loss: Loss, constraint: Constraint | None = None, mask: ByWeight | None = None
+    ) -> None:
         """One step downhill."""
-        loss = loss if constraint is None else Dual(constraint, 1).added_to(loss)
+        self._step(loss if constraint is None else Dual(constraint, 1).added_to(loss), mask)
+
+    def alternate(self, retain: Loss, forget: ForgetStep, retain_steps: int) -> None:
+        """One step on either set."""
+
+        def divided(student: Any, reference: Any) -> Tensor:
+            loss = forget.factor(0.0) * forget.loss(student, reference)
+            return loss if forget.divisor is None else loss / forget.divisor(student, reference)
+
+        self._step(divided, forget.mask)
+        self._step(retain)
+
+    def importances(self, *of: Part, squared: bool = True) -> list[dict[str, Tensor]]:
+        """Drawn at random; every second weight is one that the forget set alone needs."""
+        check_declared(self._method.importances, of)
+        self._measured.update(of)
+        found = [{name: torch.rand_like(w) for name, w in self._named.items()} for _ in of]
+        for part, values in zip(of, found, strict=True):
+            for value in values.values() if part != "forget" else ():
+                value.view(-1)[::2] = 0
+        return found
+
+    def scale(self, factors: ByWeight) -> None:
+        """As it is."""
+        with torch.no_grad():
+            for name, weight in self._named.items():
+                weight.mul_(factors[name])
+
+    def _step(self, loss: Loss, mask: ByWeight | None = None) -> None:
         student, reference = (
             ModelView(model, None, 0, self._method.as_published)
             for model in (self._student, self._reference)
@@ -151,9 +190,9 @@ class _Trainer:
         if not any(gradient.any() for gradient in gradients):
             raise self._told("the loss does not depend on the model in training: no gradient")
         with torch.no_grad():
-            for weight, gradient in zip(self.weights, by_weight, strict=True):
+            for (name, weight), gradient in zip(self._named.items(), by_weight, strict=True):
                 if gradient is not None:
-                    weight.sub_(_RATE * gradient)
+                    weight.sub_(_RATE * gradient * (1 if mask is None else mask[name]))
 
     def negate_update(self, scale: float = 1.0) -> None:
         """Any other change does."""

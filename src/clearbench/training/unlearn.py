@@ -1,7 +1,7 @@
 """Unlearning: a method, a model and the two sets, brought together step by step."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import torch
@@ -10,10 +10,14 @@ from torch import Tensor, nn
 
 from clearbench.config.settings import Training
 from clearbench.jobs.state import State
+from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.importances import ByWeight, Part, check_declared
 from clearbench.models.precise_linear import whole_weights
+from clearbench.training.apart import Apart
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.dual import Dual
+from clearbench.training.importances import Importances
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
 from clearbench.training.sets import ForgetAndRetain
@@ -32,10 +36,10 @@ class Unlearner:
     frozen original anew; with an adapter it is never called, since the original is the same
     weights with the adapter off.
 
-    Each call of `minimise` is a loop of `state`. One that an earlier attempt finished leaves the
-    weights alone, and so may whatever a method does after it: the last loop puts back all of them.
-    `models` are those that a job trains one after the other, this one among them, where there are
-    several: a saved state then has all of them.
+    Each call of `minimise`, `alternate` and `importances` is a loop of `state`. One that an earlier
+    attempt finished leaves the weights alone, and so may whatever a method does after it: the last
+    loop puts back all of them. `models` are those that a job trains one after the other, this one
+    among them, where there are several: a saved state then has all of them.
     """
 
     def __init__(
@@ -62,18 +66,44 @@ class Unlearner:
         self._seed = seed
         self._state = state or State()
         self._models = models or model
+        self._size = training.batch_size * training.accumulation
+        self._importances = Importances(model, self._models, training, seed, self._state)
 
-    def minimise(self, loss: Loss, constraint: Constraint | None = None) -> None:
+    @property
+    def _count(self) -> int:
+        """The steps that all forget samples take, epoch by epoch."""
+        return self._training.epochs * batches_per_epoch(len(self._sets.forget), self._size)
+
+    def minimise(
+        self, loss: Loss, constraint: Constraint | None = None, mask: ByWeight | None = None
+    ) -> None:
         """Train by the suite's settings; raises DivergedError."""
-        size = self._training.batch_size * self._training.accumulation
-        count = self._training.epochs * batches_per_epoch(len(self._sets.forget), size)
         dual = None
         if constraint is not None:
-            dual = Dual(constraint, count, self._method.as_published)
+            dual = Dual(constraint, self._count, self._method.as_published)
             loss = dual.added_to(loss)
-        losses = self._losses(loss, count, size)
+        apart = Apart(self._weights, mask)
+        self._train(self._losses(loss), self._count, dual, apart)
+
+    def alternate(self, retain: Loss, forget: ForgetStep, retain_steps: int) -> None:
+        """Train by steps on either set; raises DivergedError."""
+        larger = len(self._sets.retain) // len(self._sets.forget)
+        turn = 1 + (retain_steps or max(1, larger))
+        apart = Apart(self._weights, forget.mask, turn, forget.max_grad_norm)
+        losses = self._alternating(retain, forget, turn, apart)
+        self._train(losses, turn * self._count, None, apart)
+
+    def importances(self, *of: Part, squared: bool = True) -> Sequence[ByWeight]:
+        """The importances of all weights in training; raises DivergedError."""
+        check_declared(self._method.importances, of)
         self.loops += 1
-        self.history += minimise(self._models, losses, count, self._training, self._state, dual)
+        return self._importances.measure(self.student, self._sets, of, squared)
+
+    def scale(self, factors: ByWeight) -> None:
+        """Multiply each weight by a factor."""
+        with torch.no_grad():
+            for name, weight in self._weights.items():
+                weight.mul_(factors[name])
 
     def negate_update(self, scale: float = 1.0) -> None:
         """Replace θ by θ₀ - scale·(θ - θ₀); of an adapter's product B·A it is enough to scale B."""
@@ -88,32 +118,76 @@ class Unlearner:
                 if parameter.requires_grad:
                     parameter.copy_((1 + scale) * original[name] - scale * parameter)
 
-    def _losses(self, loss: Loss, count: int, size: int) -> Iterator[list[Share]]:
-        generator = torch.Generator().manual_seed(self._seed)
-        forget = endless_batches(self._sets.lengths("forget"), size, generator)
-        retain = endless_batches(self._sets.lengths("retain"), size, generator)
-        published = self._method.as_published
-        # The first batches of a step have samples of both sets.
-        first, further = (checked_loss(self._method, loss, whole) for whole in (True, False))
-        steps = itertools.islice(zip(forget, retain, strict=False), count)
+    @property
+    def _weights(self) -> dict[str, nn.Parameter]:
+        """The weights in training."""
+        return {name: p for name, p in self._model.named_parameters() if p.requires_grad}
+
+    def _train(
+        self, losses: Iterator[list[Share]], count: int, dual: Dual | None, apart: Apart
+    ) -> None:
+        self.loops += 1
+        self.history += minimise(
+            self._models, losses, count, self._training, self._state, dual, apart=apart
+        )
+
+    def _losses(self, loss: Loss) -> Iterator[list[Share]]:
+        """The batches of each step, which has samples of both sets."""
+        steps = itertools.islice(zip(*self._orders(), strict=False), self._count)
         for step, (forgotten, kept) in enumerate(steps):
-            whole = self._sets.batches(forgotten, kept, self._seed + step)
-            pairs = paired(len(forgotten), len(kept), self._training.batch_size, published)
-            share, shares = 1 / len(pairs), list[Share]()
-            for ours, theirs in pairs:
-                batches = whole if len(pairs) == 1 else whole.part(ours, theirs)
-                student, reference = (
-                    ModelView(model, batches, self._seed, published, share)
-                    for model in (self.student, self.reference)
-                )
-                checked = further if shares else first
-                if published:
-                    shares.append(partial(_mean_share, checked, share, student, reference))
-                else:
-                    shares.append(partial(checked, student, reference))
-            yield shares
+            yield self._shares(loss, forgotten, kept, step)
+
+    def _alternating(
+        self, retain: Loss, forget: ForgetStep, turn: int, apart: Apart
+    ) -> Iterator[list[Share]]:
+        """The batches of steps of which the first of each turn is on the forget set alone."""
+        forgotten, kept = self._orders()
+        for number in range(self._count):
+            loss = partial(_forget_share, forget, forget.factor(number / self._count), apart)
+            yield self._shares(loss, next(forgotten), [], number * turn)
+            for place in range(1, turn):
+                yield self._shares(retain, [], next(kept), number * turn + place)
+
+    def _orders(self) -> tuple[Iterator[list[int]], Iterator[list[int]]]:
+        """The samples of each step, of the forget and of the retain set, without end."""
+        generator = torch.Generator().manual_seed(self._seed)
+        forget, retain = (
+            endless_batches(self._sets.lengths(part), self._size, generator)
+            for part in ("forget", "retain")
+        )
+        return forget, retain
+
+    def _shares(self, loss: Loss, forgotten: list[int], kept: list[int], step: int) -> list[Share]:
+        """The batches of a step."""
+        published = self._method.as_published
+        # The first batches of a step have samples of all that it has.
+        first, further = (checked_loss(self._method, loss, whole) for whole in (True, False))
+        whole = self._sets.batches(forgotten, kept, self._seed + step)
+        pairs = paired(len(forgotten), len(kept), self._training.batch_size, published)
+        share, shares = 1 / len(pairs), list[Share]()
+        for ours, theirs in pairs:
+            batches = whole if len(pairs) == 1 else whole.part(ours, theirs)
+            student, reference = (
+                ModelView(model, batches, self._seed, published, share)
+                for model in (self.student, self.reference)
+            )
+            checked = further if shares else first
+            if published:
+                shares.append(partial(_mean_share, checked, share, student, reference))
+            else:
+                shares.append(partial(checked, student, reference))
+        return shares
 
 
 def _mean_share(loss: Loss, share: float, student: ModelView, reference: ModelView) -> Tensor:
     """The loss of a batch as a share of the mean over the batches of its step."""
     return loss(student, reference) * share
+
+
+def _forget_share(
+    forget: ForgetStep, factor: float, apart: Apart, student: ModelView, reference: ModelView
+) -> Tensor:
+    """What a batch has of the loss of a step on the forget set, before it is divided."""
+    if forget.divisor is not None:
+        apart.tell(forget.divisor(student, reference).item())
+    return factor * forget.loss(student, reference)

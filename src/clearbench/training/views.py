@@ -33,7 +33,8 @@ class Sets:
 
     `shares_prompts` asks for an attention that takes any mask. `references` are the original's
     stored answers, where there are any. `as_published` is the method's. `positions` are the tokens
-    that the model can place, where there is a limit.
+    that the model can place, where there is a limit. `spared` are the samples of the forgotten
+    persons that are not to be forgotten: those of another modality.
     """
 
     forget: Sequence[TrainSample]
@@ -44,6 +45,11 @@ class Sets:
     references: References | None = None
     as_published: bool = False
     positions: int | None = None
+    spared: Sequence[TrainSample] = ()
+
+    def retaining(self, samples: Sequence[TrainSample]) -> "Sets":
+        """The same with other samples in the place of the retain set's."""
+        return replace(self, retain=samples)
 
     @cached_property
     def others(self) -> OtherAnswers:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from clearbench.config.settings import Cell, UnlearnSettings
+from clearbench.data.store import Store, TrainSample
 from clearbench.domains.place import Place, Trained
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import (
@@ -41,6 +42,7 @@ def run(
         shares_prompts=use.attention == "sdpa",
         as_published=method.as_published,
         positions=positions,
+        spared=_spared(method, cell, store),
     )
     check_lengths(sets, method.reads.student, positions)
     model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
@@ -67,3 +69,14 @@ def run(
     done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
     save_checkpoint(trained, place.folder)
     return done
+
+
+def _spared(method: Method, cell: Cell, store: Store) -> list[TrainSample]:
+    """What is known of the forgotten persons by the modality that is not forgotten, if asked for.
+
+    A store of texts alone has nothing of it.
+    """
+    other = {"text": "visual", "visual": "text"}.get(cell.modality)
+    if other is None or "kept" not in method.importances:
+        return []
+    return store.train("forget", cell.forget_size, other)
