@@ -82,7 +82,8 @@ LATER_PUBLISHED_PARITY = [
 
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
 FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector"}
-"""Methods that are tested by their formula."""
+FORMULAS |= {"manu", "manu@published", "mip_editor"}
+"""Methods that are tested by their formula; those of neurons in `test_neurons.py`."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
 
@@ -640,7 +641,10 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
         for name, (kind, default) in of_class.items()
     }
     assert dict(description.parameters) == of_class
-    for name in ("domains", "unaugmented", "as_published", "student_reads", "reference_reads"):
+    for name in (
+        *("domains", "unaugmented", "as_published", "student_reads", "reference_reads"),
+        *("full_weights", "few_rows", "surveys"),
+    ):
         assert getattr(description, name) == getattr(method, name)
     assert description.reads({}) == method.reads
     assert description.name == type(method).__name__

@@ -59,7 +59,7 @@ class Based:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training was: the loss of each optimiser step, the samples seen, the seconds.
+    """What a training was: the loss of each optimiser step, if any, the samples seen, the seconds.
 
     `flops` are the operations of its matrix products, `peak` the bytes that it held at most, on the
     GPU where there is one, and `parameters` the weights of the model, with those of its adapter.
@@ -74,10 +74,12 @@ class Trained:
 
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
+        ends = (
+            {"first_loss": self.history[0], "last_loss": self.history[-1]} if self.history else {}
+        )
         return {
             "steps": len(self.history),
-            "first_loss": self.history[0],
-            "last_loss": self.history[-1],
+            **ends,
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),
             "flops": self.flops,

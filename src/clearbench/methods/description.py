@@ -14,7 +14,10 @@ from clearbench.methods.source import Source, classes_of
 from clearbench.plugins import Plugin, mistake
 
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
-_CONSTANTS = ("student_reads", "reference_reads", "domains", "unaugmented", "as_published")
+_CONSTANTS = (
+    *("student_reads", "reference_reads", "domains", "unaugmented", "as_published"),
+    *("full_weights", "few_rows", "surveys"),
+)
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Description:
     The name of its class; parameters by name with type and default, and their ranges; its
     docstring; the batches that it declares to read, as it writes them; the domains that it serves;
     whether it is only valid where no training augments its images, whether it is a variant
-    `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is.
+    `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is;
+    whether it needs all weights, and few rows alone; its passes over whole sets.
     """
 
     key: str
@@ -37,6 +41,9 @@ class Description:
     domains: tuple[str, ...]
     unaugmented: bool
     as_published: bool
+    full_weights: bool
+    few_rows: bool
+    surveys: Sequence[tuple[str, int]]
     hidden: bool
     layer: str | None
 
@@ -77,12 +84,18 @@ class Description:
         """How many batches a step runs through the student and through the reference.
 
         Those that may be `stored` are then not run. A method that asks for none counts as one batch
-        of the student; refusals that a variant loses count, though they are the forget batch again.
+        of the student, unless all its passes are over whole sets; refusals that a variant loses
+        count, though they are the forget batch again.
         """
         reads = self.reads(given)
         run = [batch for batch in reads.reference if not (stored and batch in OWN_ANSWERS)]
         student = sum(batch.answers for batch in reads.student)
-        return student or 1, sum(batch.answers for batch in run)
+        return student or int(not self.surveys), sum(batch.answers for batch in run)
+
+    def surveyed(self, forget_size: int) -> int:
+        """Its passes over whole sets, each by the percent of all persons that the set has."""
+        sizes = {"forget": forget_size, "retain": 100 - forget_size}
+        return sum(passes * sizes[part] for part, passes in self.surveys)
 
 
 def read_description(plugin: Plugin) -> Description:

@@ -244,14 +244,16 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
     models = _models(settings)
     if stage == "finetune":
         return float(models * training["epochs"])
-    student, reference = 1, 0
+    student, reference, surveyed = 1, 0, 0
     # A method on record may no longer be here.
     if settings["method"] in methods.available():
         method = methods.describe(settings["method"])
         student, reference = method.passes(settings["parameters"], stored)
+        surveyed = method.surveyed(settings["forget_size"])
     passes = student * (3 if training["weights"] == "full" else 2) + reference
     modalities = 2 if settings.get("modality") == "both" else 1
-    return float(models * training["epochs"] * settings["forget_size"] * modalities * passes)
+    trained = training["epochs"] * settings["forget_size"] * passes
+    return float(models * modalities * (trained + surveyed))
 
 
 def make_plan(

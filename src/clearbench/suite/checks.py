@@ -131,6 +131,7 @@ def check_fit(suite: Suite) -> None:
         raise UserError(
             f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
         )
+    _check_weights(suite)
     _check_faces(suite)
     if file.strengths and suite.domain == "vision":
         raise UserError(
@@ -148,6 +149,18 @@ def check_fit(suite: Suite) -> None:
     _check_shares(suite)
     if suite.model.build is None and suite.model.hub is None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
+
+
+def _check_weights(suite: Suite) -> None:
+    """All weights for methods that do to them what no adapter can."""
+    for row in suite.file.methods:
+        method = suite.method(row)
+        for where, _, training in suite.unlearnings(row):
+            if methods.describe(method).full_weights and training.weights != "full":
+                raise UserError(
+                    f"{suite.path}: {where}.weights: {training.weights}; {method} edits weights as"
+                    " no adapter can; allowed: full"
+                )
 
 
 def check_stress(suite: Suite) -> None:

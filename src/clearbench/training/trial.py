@@ -18,9 +18,10 @@ from torch.nn.functional import normalize
 from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.base import Choice, Constraint, Loss, Method
 from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
 from clearbench.models.answers import Answers
+from clearbench.models.neurons import Activations, Layer, Rows, Tower
 from clearbench.plugins import mistake
 from clearbench.training.dual import Dual
 from clearbench.training.model_view import ModelView
@@ -28,6 +29,7 @@ from clearbench.training.model_view import ModelView
 _FORGET, _RETAIN = 4, 3
 _LENGTH, _WIDTH, _VOCABULARY = 6, 5, 7
 _RATE = 1e-3
+_GATED = ("gate_proj", "up_proj", "down_proj")
 _OF_METHODS = (
     *(ArithmeticError, AttributeError, LookupError, NameError, NotImplementedError),
     *(TypeError, ValueError),
@@ -161,6 +163,28 @@ class _Trainer:
             for weight in self.weights:
                 weight.neg_()
 
+    def neurons_by_activity(self, choose: Choice, threshold: float) -> Rows:
+        """Of the layers of two towers, with numbers drawn at random."""
+        towers: dict[Tower, tuple[str, ...]] = {"language": _GATED, "vision": ("fc1", "fc2")}
+        seen = {
+            Layer(f"{tower}.0.{kind}", tower, 0, 1): (_drawn(threshold), _drawn(threshold))
+            for tower, kinds in towers.items()
+            for kind in kinds
+        }
+        return choose(seen)
+
+    def neurons_by_influence(self, count: int, steps: int) -> Rows:
+        """The first ones."""
+        return {f"language.0.{kind}": range(count) for kind in _GATED[:2]}
+
+    def zero(self, neurons: Rows) -> None:
+        """Any other change does."""
+        self.negate_update()
+
+    def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
+        """One step downhill."""
+        self.minimise(loss)
+
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)
 
@@ -236,6 +260,10 @@ class _Model(nn.Module):
             hidden=None if self._layer is None else averaged,
             embeddings=embeddings,
         )
+
+
+def _drawn(threshold: float) -> Activations:
+    return Activations.of(torch.randn(_FORGET, _WIDTH), threshold)
 
 
 def _no_logits() -> Tensor:

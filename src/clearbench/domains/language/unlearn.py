@@ -50,7 +50,7 @@ def run(
     if reference is not None:
         stored = References(reference, store.train("full", None, "both"), trained)
         sets = replace(sets, references=stored)
-    memory.check(trained, training, sets.longest(), method.as_published)
+    memory.check(trained, training, sets.longest(), method.as_published, method.few_rows)
     unlearner = Unlearner(
         trained,
         method,
@@ -64,6 +64,6 @@ def run(
     )
     state.start("training")
     method.unlearn(unlearner)
-    done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
+    done = place.trained(trained, unlearner.history, unlearner.samples)
     save_checkpoint(trained, place.folder)
     return done
