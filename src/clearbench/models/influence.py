@@ -5,25 +5,30 @@ model's own weights should need no gradient, for none of theirs is used. A layer
 is left out of what is given.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 Ends = Mapping[str, nn.Module]
 Output = Callable[[], Tensor]
-_Take = Callable[[str, Tensor], Tensor]
+_Name = TypeVar("_Name")
 
 
-def integrated_gradients(ends: Ends, output: Output, steps: int) -> dict[str, Tensor]:
+def integrated_gradients(
+    ends: Ends, output: Output, steps: int, before: Iterable[nn.Module] = ()
+) -> dict[str, Tensor]:
     """The share of each input channel of each layer in the output, (K,), summed over positions.
 
     z·∂output/∂z with the inputs z of all layers scaled by one α from 0 to 1, averaged over the
     middles of so many steps of α. All shares together are what the output is at z more than at 0,
-    but for what the steps leave out. Source: arXiv 1703.01365.
+    but for what the steps leave out. `before` are layers that lead to these inputs alone: no
+    gradient is asked of them. Source: arXiv 1703.01365.
     """
+    before = list(before)
     inputs: dict[str, Tensor] = {}
 
     def keep(name: str, given: Tensor) -> Tensor:
@@ -36,7 +41,9 @@ def integrated_gradients(ends: Ends, output: Output, steps: int) -> dict[str, Te
     for step in range(steps):
         alpha = (step + 0.5) / steps
         scaled = {name: (alpha * z).requires_grad_() for name, z in inputs.items()}
-        for name, gradient in _gradients(ends, output, lambda name, _: scaled[name]).items():  # noqa: B023
+        with _taken(dict(enumerate(before)), lambda _, given: given.detach()):
+            gradients = _gradients(ends, output, lambda name, _: scaled[name])  # noqa: B023
+        for name, gradient in gradients.items():
             shares[name] += _channels(inputs[name] * gradient) / steps
     return shares
 
@@ -51,7 +58,9 @@ def squared_gradients(ends: Ends, output: Output) -> dict[str, Tensor]:
     return {name: _channels(gradient.square()) for name, gradient in found.items()}
 
 
-def _gradients(ends: Ends, output: Output, take: _Take) -> dict[str, Tensor]:
+def _gradients(
+    ends: Ends, output: Output, take: Callable[[str, Tensor], Tensor]
+) -> dict[str, Tensor]:
     """The gradients of the output for what layers take in the place of their inputs."""
     taken: dict[str, Tensor] = {}
 
@@ -74,14 +83,16 @@ def _channels(values: Tensor) -> Tensor:
 
 
 @contextmanager
-def _taken(ends: Ends, take: _Take) -> Iterator[None]:
+def _taken(
+    layers: Mapping[_Name, nn.Module], take: Callable[[_Name, Tensor], Tensor]
+) -> Iterator[None]:
     """While it lasts, layers take what is given in the place of their inputs."""
 
-    def replace(name: str, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def replace(name: _Name, module: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         return (take(name, given[0]), *given[1:])
 
     hooks = [
-        module.register_forward_pre_hook(partial(replace, name)) for name, module in ends.items()
+        module.register_forward_pre_hook(partial(replace, name)) for name, module in layers.items()
     ]
     try:
         yield

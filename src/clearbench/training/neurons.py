@@ -65,13 +65,15 @@ class Survey:
 
     def by_influence(self, count: int, steps: int) -> Rows:
         """The neurons that the answer of some forget sample owes most to, `count` a part each."""
-        entering = [layer for layer in layers_of(self.model) if layer.kind in ENTERING]
+        layers = layers_of(self.model)
+        entering = [layer for layer in layers if layer.kind in ENTERING]
+        before = [layers[layer] for layer in entering if layer.tower == "language"]
         ends = {(layer.part, layer.tower): leaving(self.model, layer.part) for layer in entering}
         samples = self._steps(FORGET)
         with self.state.loop() as loop, counted_flops() as counter, _fixed(self.model):
             for step in _left(samples, loop.results):
                 chosen: dict[str, set[int]] = {part: set() for part, _ in ends}
-                work = partial(self._influential, ends, count, steps)
+                work = partial(self._influential, ends, before, count, steps)
                 for found in self._shared(step, 1, work, counter):
                     for part, rows in found.items():
                         chosen[part].update(rows)
@@ -108,6 +110,7 @@ class Survey:
     def _influential(
         self,
         ends: Mapping[tuple[str, Tower], nn.Module],
+        before: Sequence[nn.Module],
         count: int,
         steps: int,
         samples: list[int],
@@ -122,7 +125,7 @@ class Survey:
         def of(wanted: Tower) -> dict[str, nn.Module]:
             return {part: end for (part, tower), end in ends.items() if tower == wanted}
 
-        influence = integrated_gradients(of("language"), likelihood, steps)
+        influence = integrated_gradients(of("language"), likelihood, steps, before)
         if seen := of("vision"):
             influence |= squared_gradients(seen, likelihood)
         return {
