@@ -126,7 +126,8 @@ def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
         for name, parameter in trained.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.05)
-        parameters = {"steering": 2.0} if key == "rmu" else {}
+        own = {"rmu": {"steering": 2.0}, "mip_editor": {"integration_steps": 1}}
+        parameters = own.get(key, {})
         method = methods.create(key, {**parameters_of(key), **parameters})
         sets = Sets(samples(words=[*WORDS, 4, 17]), samples(words=WORDS[:5]), encoder, CPU)
         training = Unlearning(epochs=2, batch_size=batch_size, accumulation=accumulation, lr=1e-5)

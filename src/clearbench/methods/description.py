@@ -159,9 +159,22 @@ def read_description(plugin: Plugin) -> Description:
             raise wrong(*places[name], f"parameter {error}") from None
     try:
         description.reads({})
+        _check_surveys(description.surveys)
     except ValueError as error:
         raise wrong(*places[str(error).partition(" ")[0]], str(error)) from None
     return description
+
+
+def _check_surveys(surveys: Any) -> None:
+    """Raise ValueError, naming the declaration, where it is none."""
+    try:
+        whole = all(part in ("forget", "retain") and 0 < passes for part, passes in surveys)
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ValueError(
+            "surveys must be sets with their passes, as (('forget', 2), ('retain', 1))"
+        )
 
 
 def _attributes(node: ast.ClassDef) -> list[tuple[str, ast.Assign | ast.AnnAssign]]:

@@ -109,7 +109,7 @@ class _Trainer:
     """Trains a small model a step at a time; implements `methods.base.Trainer`."""
 
     def __init__(self, method: Method, key: str, domain: Domain):
-        self._method, self._key = method, key
+        self._method, self._key, self._domain = method, key, domain
         reads = method.reads
         models = [_Model(method, domain) for _ in range(2)]
         self.weights = list(models[0].parameters())
@@ -165,6 +165,7 @@ class _Trainer:
 
     def neurons_by_activity(self, choose: Choice, threshold: float) -> Rows:
         """Of the layers of two towers, with numbers drawn at random."""
+        self._check_neurons()
         towers: dict[Tower, tuple[str, ...]] = {"language": _GATED, "vision": ("fc1", "fc2")}
         seen = {
             Layer(f"{tower}.0.{kind}", tower, 0, 1): (_drawn(threshold), _drawn(threshold))
@@ -175,6 +176,7 @@ class _Trainer:
 
     def neurons_by_influence(self, count: int, steps: int) -> Rows:
         """The first ones."""
+        self._check_neurons()
         return {f"language.0.{kind}": range(count) for kind in _GATED[:2]}
 
     def zero(self, neurons: Rows) -> None:
@@ -184,6 +186,12 @@ class _Trainer:
     def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
         """One step downhill."""
         self.minimise(loss)
+
+    def _check_neurons(self) -> None:
+        if self._domain == "vision":
+            raise self._told(
+                "asks for neurons, which face models have none of; domains: leave vision out"
+            )
 
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)
