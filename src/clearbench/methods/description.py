@@ -168,7 +168,7 @@ def read_description(plugin: Plugin) -> Description:
 def _check_surveys(surveys: Any) -> None:
     """Raise ValueError, naming the declaration, where it is none."""
     try:
-        whole = all(part in ("forget", "retain") and 0 < passes for part, passes in surveys)
+        whole = all(part in ("forget", "retain") and passes > 0 for part, passes in surveys)
     except (TypeError, ValueError):
         whole = False
     if not whole:
