@@ -60,6 +60,18 @@ def test_counted_operations_are_the_products_that_torch_dispatches(sets, weights
     assert 0 < products <= state.counts["flops"] <= products + seen.get("aten.bmm", 0)
 
 
+def test_counted_operations_of_surveys_are_the_products_that_torch_dispatches(sets):
+    """Passes without a gradient, and with one of what neurons put out but of no weight."""
+    state = State()
+    trainer, _ = unlearner(sets, "full", False, state)
+    with FlopCounterMode(display=False) as mode:
+        trainer.neurons_by_activity(lambda seen: {}, 0.1)
+        trainer.neurons_by_influence(2, 2)
+    seen = {str(op): count for op, count in mode.get_flop_counts()["Global"].items()}
+    products = sum(seen.get(f"aten.{name}", 0) for name in PRODUCTS)
+    assert 0 < products <= state.counts["flops"] <= products + seen.get("aten.bmm", 0)
+
+
 @pytest.mark.parametrize("weights", ["lora", "full"])
 def test_what_checkpointing_computes_twice_counts_once(sets, weights):
     counts = []

@@ -62,7 +62,10 @@ def is_as_read(key="own"):
     of_class = {field.name: field.default for field in fields(method)}
     assert {name: default for name, (_, default) in description.parameters.items()} == of_class
     assert list(description.parameters) == list(of_class)
-    for name in ("domains", "unaugmented", "as_published", "student_reads", "reference_reads"):
+    for name in (
+        *("domains", "unaugmented", "as_published", "student_reads", "reference_reads"),
+        *("importances", "separate", "weights", "few_rows", "surveys"),
+    ):
         assert getattr(description, name) == getattr(method, name)
     assert description.reads({}) == method.reads
     assert description.name == type(method).__name__

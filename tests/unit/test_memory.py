@@ -103,6 +103,8 @@ def test_a_models_own_weights_and_longest_sample_are_counted(encoder, weights):
     need = need_of(trained, TRAINING, examples(encoder))
     # A weight, and of what is trained its gradient and two moments, of four bytes each.
     assert need.fixed == 4 * (size + adapter) + 12 * moving
+    few = need_of(trained, TRAINING, examples(encoder), few_rows=True)
+    assert few.fixed == 4 * (size + adapter)
     assert need.tokens == len(longest.ids)
     assert (need.layers, need.width, need.inner_width, need.key_width) == (2, 32, 48, 16)
     assert need.vocabulary == len(encoder.tokenizer)

@@ -82,11 +82,11 @@ LATER_PUBLISHED_PARITY = [
 
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
 FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector"}
-FORMULAS |= {"ssd", "salun", "sfron", "mmunlearner"}
-"""Methods that are tested by their formula."""
+FORMULAS |= {"ssd", "salun", "sfron", "mmunlearner", "manu", "manu@published", "mip_editor"}
+"""Methods that are tested by their formula; those of neurons in `test_neurons.py`."""
 
 DECLARED = ("domains", "weights", "unaugmented", "as_published", "student_reads", "reference_reads")
-DECLARED += ("importances", "separate")
+DECLARED += ("importances", "separate", "few_rows", "surveys")
 """What a method says of itself beside its parameters."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}

@@ -116,6 +116,26 @@ def test_a_method_of_ones_own_passes(own_method):
         try_out("own", {}, domain)
 
 
+@pytest.mark.parametrize("asked", ["activity(lambda seen: {{}}, 0.1)", "influence(1, 1)"])
+def test_a_method_of_neurons_is_told_that_face_models_have_none(own_method, asked):
+    file = own_method(
+        "...",
+        METHOD + f"\n    def unlearn(self, trainer):\n        trainer.neurons_by_{asked}\n",
+    )
+    told = re.escape(f"{file}, line 10: method own: asks for neurons, which face models have none")
+    with pytest.raises(UserError, match=told):
+        try_out("own", {}, "vision")
+
+
+@pytest.mark.parametrize("surveys", ["(('forgot', 1),)", "('forget',)", "(('retain', 0),)", "3"])
+def test_surveys_that_are_none_are_told(own_method, surveys):
+    own_method("return 0", METHOD + f"\n    surveys = {surveys}\n")
+    with pytest.raises(
+        UserError, match=r"line 22: method own: surveys must be sets with their pas"
+    ):
+        try_out("own", {}, "text")
+
+
 @pytest.mark.parametrize("kind", LOSSES)
 def test_a_mistake_in_a_loss_is_told_with_its_file_and_line(own_method, kind):
     body, told = LOSSES[kind]

@@ -15,6 +15,7 @@ from clearbench.config.settings import Unlearning
 from clearbench.data.store import Store, TrainSample
 from clearbench.errors import UserError
 from clearbench.jobs.differences import Cause
+from clearbench.methods.base import Method
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
@@ -56,6 +57,7 @@ METHODS = [
     if "text" in methods.describe(key).domains
     and "@" not in key
     and not methods.describe(key).importances
+    and type(methods.create(key, {})).loss is not Method.loss
 ]
 
 
@@ -100,7 +102,7 @@ def known(tmp_path):
         forget_sizes=[1, 10],
         seeds=[0, 1],
         unlearn=training,
-        methods={"npo": {}, "sku": {}, "ga": {"epochs": 10}},
+        methods={"npo": {}, "sku": {}, "ga": {"epochs": 10}, "manu": {"weights": "full"}},
     )
     tree = SyntheticTree(suite, tmp_path / "results")
     measured = "unlearn/npo/text/forget10/seed0"
@@ -122,6 +124,8 @@ def estimate(experience, graph, name):
         ("sku/text/forget10/seed0", (7 * 2 + 1) / (2 + 1)),
         ("ga/text/forget10/seed0", 2 * 2 / (2 + 1)),
         ("ga/text/forget01/seed1", 0.1 * 2 * 2 / (2 + 1)),
+        # A pass over all samples, where the other takes five over a tenth of them.
+        ("manu/text/forget10/seed0", 100 / (5 * 10 * (2 + 1))),
     ],
 )
 def test_one_cell_on_record_tells_what_the_others_take(known, cell, share):

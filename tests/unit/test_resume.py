@@ -158,6 +158,8 @@ def attempts(tmp_path, work, kills):
         ("sku", FULL, torch.float32),
         ("pdu", TRAINING, torch.float32),
         ("task_vector", FULL, torch.float32),
+        ("manu", FULL, torch.float32),
+        ("mip_editor", FULL, torch.bfloat16),
         pytest.param("npo", EIGHT_BIT, torch.float32, marks=with_eight_bit, id="eight_bit"),
     ],
 )

@@ -54,6 +54,11 @@ MISTAKES = {
         )
         for value in (0, -1, -0.5)
     },
+    "an adapter where a method empties weights": (
+        "ga: {}",
+        "manu: {}",
+        "methods.manu.weights: lora; manu edits weights as no adapter can; allowed: full",
+    ),
     "layer that the model has not": (
         "ga: {}",
         "rmu: { layer: 2 }",

@@ -53,7 +53,7 @@ class Based:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training was: the loss of each optimiser step, the samples seen, the seconds.
+    """What a training was: the loss of each optimiser step, if any, the samples seen, the seconds.
 
     `flops` are the operations of its matrix products, `peak` the bytes that it held at most, on the
     GPU where there is one, and `parameters` the weights of the model, with those of its adapter.
@@ -69,6 +69,7 @@ class Trained:
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
         return {
+            "steps": len(self.history),
             **_losses(self.history),
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),

@@ -1,6 +1,6 @@
 """What a method is, and what it sees at a step."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -11,6 +11,7 @@ from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.batches import Reads
 from clearbench.methods.importances import ByWeight, Part
 from clearbench.models.answers import Answers
+from clearbench.models.neurons import Activations, Layer, Rows
 
 
 class View(Protocol):
@@ -62,6 +63,10 @@ class Constraint:
     warmup: float = 0.0
 
 
+Choice = Callable[[Mapping[Layer, tuple[Activations, Activations]]], Rows]
+"""Neurons, by what those of each feed-forward layer put out on the forget and the retain set."""
+
+
 class Trainer(Protocol):
     """What a method that is more than a loss may do with the model."""
 
@@ -95,6 +100,28 @@ class Trainer(Protocol):
     def negate_update(self, scale: float = 1.0) -> None:
         """Replace θ by θ₀ - scale·(θ - θ₀)."""
 
+    def neurons_by_activity(self, choose: Choice, threshold: float) -> Rows:
+        """The neurons that `choose` takes of those in training; see `models.neurons`.
+
+        It is asked once, after a pass over both sets; its |z| are counted above `threshold`.
+        """
+
+    def neurons_by_influence(self, count: int, steps: int) -> Rows:
+        """The neurons that the answer of some forget sample owes most to.
+
+        Of each feed-forward part of a block they are `count` a sample. With z the inputs of the
+        layer that a part ends in, and L the mean log-likelihood of the answer's tokens: of the text
+        decoder by integrated gradients of L along all z together, in so many `steps`, and of a
+        vision tower by (∂L/∂z)², each summed over the positions of the sample. Given are their rows
+        in the layers that the part begins with.
+        """
+
+    def zero(self, neurons: Rows) -> None:
+        """Set the rows and biases of neurons to zero."""
+
+    def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
+        """Train the rows and biases of some neurons, and nothing else."""
+
 
 def states(hidden: Tensor | None) -> Tensor:
     """The states of `hidden_layer`; ValueError where the method has not asked for one."""
@@ -116,6 +143,9 @@ class Method:
     `weights` are what it can train: no adapter, where it is about single weights of the model.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
+    With `few_rows` it trains no more than rows of some neurons. `surveys` are its
+    passes over a whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a
+    backward pass counts as one more.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
     batch in the place of `idk`, for it drops the refusals; and of the `mismatched` answers, which
     are of any forget samples, those to images each with its own image and question.
@@ -128,6 +158,8 @@ class Method:
     weights: ClassVar[tuple[str, ...]] = ("full", "lora")
     domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
     unaugmented: ClassVar[bool] = False
+    few_rows: ClassVar[bool] = False
+    surveys: ClassVar[tuple[tuple[str, int], ...]] = ()
     as_published: ClassVar[bool] = False
 
     def loss(self, student: View, reference: View) -> Tensor:

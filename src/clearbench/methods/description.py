@@ -17,7 +17,7 @@ from clearbench.plugins import Plugin, mistake
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 _CONSTANTS = (
     *("student_reads", "reference_reads", "importances", "separate", "weights", "domains"),
-    *("unaugmented", "as_published"),
+    *("few_rows", "surveys", "unaugmented", "as_published"),
 )
 
 
@@ -30,7 +30,8 @@ class Description:
     importances it asks for; whether its steps are on either set alone; the weights that it can
     train, full or those of an adapter; the domains that it serves;
     whether it is only valid where no training augments its images, whether it is a variant
-    `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is.
+    `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is;
+    whether it trains few rows alone; its passes over whole sets.
     """
 
     key: str
@@ -46,6 +47,8 @@ class Description:
     domains: tuple[str, ...]
     unaugmented: bool
     as_published: bool
+    few_rows: bool
+    surveys: Sequence[tuple[str, int]]
     hidden: bool
     layer: str | None
 
@@ -97,9 +100,9 @@ class Description:
 
         Of a method whose steps are on either set alone, these are a step on the forget set and
         those on the retain set that follow it; that is so many times `larger`. Batches that may be
-        `stored` are then not run. A method that asks for none, and for no importances, counts as
-        one batch of the student; refusals that a variant loses count, though they are the forget
-        batch again.
+        `stored` are then not run. A method that asks for none counts as one batch of the student,
+        unless all its passes are over whole sets; refusals that a variant loses count, though they
+        are the forget batch again.
         """
         reads, following = self.reads(given), 1
         if self.separate:
@@ -110,7 +113,18 @@ class Description:
             return sum(one.answers * (following if of_retain(one) else 1) for one in asked)
 
         run = [batch for batch in reads.reference if not (stored and batch in OWN_ANSWERS)]
-        return batches(reads.student) or int(not self.importances), batches(run)
+        whole = self.importances or self.surveys
+        return batches(reads.student) or int(not whole), batches(run)
+
+    def surveyed(self, forget_size: int) -> int:
+        """Its passes over whole sets, each by the percent of all persons that the set has.
+
+        One for importances is a forward and a backward pass through all weights, and counts thrice.
+        """
+        rest = 100 - forget_size
+        sizes = {"forget": forget_size, "retain": rest, "kept": rest, "all": 100}
+        gradients = 3 * sum(sizes[part] for part in self.importances)
+        return gradients + sum(passes * sizes[part] for part, passes in self.surveys)
 
 
 def read_description(plugin: Plugin) -> Description:
@@ -177,9 +191,22 @@ def read_description(plugin: Plugin) -> Description:
     try:
         description.reads({})
         check_parts(description.importances)
+        _check_surveys(description.surveys)
     except ValueError as error:
         raise wrong(*places[str(error).partition(" ")[0]], str(error)) from None
     return description
+
+
+def _check_surveys(surveys: Any) -> None:
+    """Raise ValueError, naming the declaration, where it is none."""
+    try:
+        whole = all(part in ("forget", "retain") and passes > 0 for part, passes in surveys)
+    except (TypeError, ValueError):
+        whole = False
+    if not whole:
+        raise ValueError(
+            "surveys must be sets with their passes, as (('forget', 2), ('retain', 1))"
+        )
 
 
 def _attributes(node: ast.ClassDef) -> list[tuple[str, ast.Assign | ast.AnnAssign]]:

@@ -244,18 +244,15 @@ def _work(stage: str, settings: Mapping[str, Any], stored: bool) -> float:
     models = _models(settings)
     if stage == "finetune":
         return float(models * training["epochs"])
-    modalities = 2 if settings.get("modality") == "both" else 1
-    size, importances = settings["forget_size"], 0.0
-    student, reference = 1, 0
+    student, reference, surveyed, size = 1, 0, 0, settings["forget_size"]
     # A method on record may no longer be here.
     if settings["method"] in methods.available():
         method = methods.describe(settings["method"])
         student, reference = method.passes(settings["parameters"], stored, (100 - size) // size)
-        # A pass over samples with the gradient of all weights.
-        passed = {"forget": size, "retain": 100 - size, "kept": 100 - size, "all": 100}
-        importances = 3.0 * modalities * sum(passed[part] for part in method.importances)
+        surveyed = method.surveyed(size)
     passes = student * (3 if training["weights"] == "full" else 2) + reference
-    return float(models * (training["epochs"] * size * modalities * passes + importances))
+    modalities = 2 if settings.get("modality") == "both" else 1
+    return float(models * modalities * (training["epochs"] * size * passes + surveyed))
 
 
 def make_plan(

@@ -92,18 +92,22 @@ def advice(
 
 
 def check(
-    model: Model, training: Training, longest: Iterable[Example], as_published: bool = False
+    model: Model,
+    training: Training,
+    longest: Iterable[Example],
+    as_published: bool = False,
+    few_rows: bool = False,
 ) -> None:
     """Raise UserError where the model's GPU can't hold the training; elsewhere do nothing.
 
-    `longest` are samples among which the longest is; `as_published` is the method's.
+    `longest` are samples among which the longest is; `as_published` and `few_rows` the method's.
     """
     device = _device(model)
     if device.type != "cuda":
         return
     free, _ = torch.cuda.mem_get_info(device)
     available = free + torch.cuda.memory_allocated(device)
-    need = need_of(model, training, longest)
+    need = need_of(model, training, longest, few_rows)
     remedy = advice(need, available, training, as_published)
     if remedy is not None:
         raise UserError(
@@ -112,12 +116,17 @@ def check(
         )
 
 
-def need_of(model: Model, training: Training, longest: Iterable[Example]) -> Need:
-    """What the training of a prepared model needs, for the longest of some samples."""
+def need_of(
+    model: Model, training: Training, longest: Iterable[Example], few_rows: bool = False
+) -> Need:
+    """What the training of a prepared model needs, for the longest of some samples.
+
+    Of few rows the gradients and moments are left out.
+    """
     inner = unwrapped(model)
     config: Any = inner.config.get_text_config()
     sizes = [(p.numel() * p.element_size(), p.requires_grad) for p in model.parameters()]
-    trained = sum(size for size, moving in sizes if moving)
+    trained = 0 if few_rows else sum(size for size, moving in sizes if moving)
     # In single precision, or in a byte each.
     moments = trained // 2 if training.optimizer == "adamw_8bit" else 2 * trained
     sample = max(longest, key=lambda example: len(example.ids))

@@ -19,10 +19,11 @@ from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.methods.alternation import ForgetStep
-from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.base import Choice, Constraint, Loss, Method
 from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
 from clearbench.methods.importances import ByWeight, Part, check_declared
 from clearbench.models.answers import Answers
+from clearbench.models.neurons import Activations, Layer, Rows, Tower
 from clearbench.plugins import mistake
 from clearbench.training.dual import Dual
 from clearbench.training.model_view import ModelView
@@ -30,6 +31,7 @@ from clearbench.training.model_view import ModelView
 _FORGET, _RETAIN = 4, 3
 _LENGTH, _WIDTH, _VOCABULARY = 6, 5, 7
 _RATE = 1e-3
+_GATED = ("gate_proj", "up_proj", "down_proj")
 _OF_METHODS = (
     *(ArithmeticError, AttributeError, LookupError, NameError, NotImplementedError),
     *(TypeError, ValueError),
@@ -109,7 +111,7 @@ class _Trainer:
     """Trains a small model a step at a time; implements `methods.base.Trainer`."""
 
     def __init__(self, method: Method, key: str, domain: Domain):
-        self._method, self._key = method, key
+        self._method, self._key, self._domain = method, key, domain
         reads = method.reads
         models = [_Model(method, domain) for _ in range(2)]
         self._named = dict(models[0].named_parameters())
@@ -200,6 +202,36 @@ class _Trainer:
             for weight in self.weights:
                 weight.neg_()
 
+    def neurons_by_activity(self, choose: Choice, threshold: float) -> Rows:
+        """Of the layers of two towers, with numbers drawn at random."""
+        self._check_neurons()
+        towers: dict[Tower, tuple[str, ...]] = {"language": _GATED, "vision": ("fc1", "fc2")}
+        seen = {
+            Layer(f"{tower}.0.{kind}", tower, 0, 1): (_drawn(threshold), _drawn(threshold))
+            for tower, kinds in towers.items()
+            for kind in kinds
+        }
+        return choose(seen)
+
+    def neurons_by_influence(self, count: int, steps: int) -> Rows:
+        """The first ones."""
+        self._check_neurons()
+        return {f"language.0.{kind}": range(count) for kind in _GATED[:2]}
+
+    def zero(self, neurons: Rows) -> None:
+        """Any other change does."""
+        self.negate_update()
+
+    def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
+        """One step downhill."""
+        self.minimise(loss)
+
+    def _check_neurons(self) -> None:
+        if self._domain == "vision":
+            raise self._told(
+                "asks for neurons, which face models have none of; domains: leave vision out"
+            )
+
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)
 
@@ -275,6 +307,10 @@ class _Model(nn.Module):
             hidden=None if self._layer is None else averaged,
             embeddings=embeddings,
         )
+
+
+def _drawn(threshold: float) -> Activations:
+    return Activations.of(torch.randn(_FORGET, _WIDTH), threshold)
 
 
 def _no_logits() -> Tensor:

@@ -3,23 +3,27 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import cast
 
 import torch
 from peft import PeftModel
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from clearbench.config.settings import Training
 from clearbench.jobs.state import State
 from clearbench.methods.alternation import ForgetStep
-from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.base import Choice, Constraint, Loss, Method
 from clearbench.methods.importances import ByWeight, Part, check_declared
+from clearbench.models.neurons import Rows, rows_in_training, zero
 from clearbench.models.precise_linear import whole_weights
 from clearbench.training.apart import Apart
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.dual import Dual
-from clearbench.training.importances import Importances
+from clearbench.training.importances import Importances, samples_of
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
+from clearbench.training.neurons import Survey
 from clearbench.training.sets import ForgetAndRetain
 from clearbench.training.student import Reference, Student
 from clearbench.training.trial import checked_loss
@@ -57,6 +61,8 @@ class Unlearner:
         """The loss of each optimiser step so far."""
         self.loops = 0
         """The trainings so far."""
+        self.samples = 0
+        """The samples that they and the surveys went over."""
         self.student = Student(model, sets, method)
         self.reference = Reference(model, load_original, sets, method)
         self._model = model
@@ -97,6 +103,7 @@ class Unlearner:
         """The importances of all weights in training; raises DivergedError."""
         check_declared(self._method.importances, of)
         self.loops += 1
+        self.samples += sum(len(samples_of(self._sets, part)) for part in of)
         return self._importances.measure(self.student, self._sets, of, squared)
 
     def scale(self, factors: ByWeight) -> None:
@@ -118,6 +125,30 @@ class Unlearner:
                 if parameter.requires_grad:
                     parameter.copy_((1 + scale) * original[name] - scale * parameter)
 
+    def neurons_by_activity(self, choose: Choice, threshold: float) -> Rows:
+        """The neurons that `choose` takes, after a pass over both sets."""
+        self.samples += len(self._sets.lengths("forget")) + len(self._sets.lengths("retain"))
+        return self._survey().by_activity(choose, threshold)
+
+    def neurons_by_influence(self, count: int, steps: int) -> Rows:
+        """The neurons that the answer of some forget sample owes most to."""
+        self.samples += len(self._sets.forget)
+        return self._survey().by_influence(count, steps)
+
+    def zero(self, neurons: Rows) -> None:
+        """Set the rows and biases of neurons to zero."""
+        zero(self._model, neurons)
+
+    def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
+        """Train the rows and biases of some neurons; raises DivergedError."""
+        with rows_in_training(self._model, neurons):
+            self.minimise(loss)
+
+    def _survey(self) -> Survey:
+        self.loops += 1
+        model = cast(PreTrainedModel, self._model)
+        return Survey(model, self._sets, self._training, self._state)
+
     @property
     def _weights(self) -> dict[str, nn.Parameter]:
         """The weights in training."""
@@ -127,6 +158,7 @@ class Unlearner:
         self, losses: Iterator[list[Share]], count: int, dual: Dual | None, apart: Apart
     ) -> None:
         self.loops += 1
+        self.samples += self._training.epochs * len(self._sets.forget)
         self.history += minimise(
             self._models, losses, count, self._training, self._state, dual, apart=apart
         )

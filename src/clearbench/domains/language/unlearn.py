@@ -52,7 +52,9 @@ def run(
     if reference is not None:
         stored = References(reference, store.train("full", None, "both"), trained)
         sets = replace(sets, references=stored)
-    memory.check(trained, training, sets.longest(), method.as_published)
+    # A pass that takes no gradient keeps nothing.
+    if method.reads.student or method.importances:
+        memory.check(trained, training, sets.longest(), method.as_published, method.few_rows)
     unlearner = Unlearner(
         trained,
         method,
@@ -66,7 +68,7 @@ def run(
     )
     state.start("training")
     method.unlearn(unlearner)
-    done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
+    done = place.trained(trained, unlearner.history, unlearner.samples)
     save_checkpoint(trained, place.folder)
     return done
 
