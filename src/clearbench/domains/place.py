@@ -74,10 +74,11 @@ class Trained:
 
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
+        ends = (*self.history[:1], *self.history[-1:])
+        losses = dict(zip(("first_loss", "last_loss"), ends, strict=False))
         return {
             "steps": len(self.history),
-            "first_loss": self.history[0],
-            "last_loss": self.history[-1],
+            **losses,
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),
             "flops": self.flops,

@@ -43,6 +43,8 @@ class View(Protocol):
 
 
 Loss = Callable[[View, View], Tensor]
+Projection = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Gives factors U (D, k) and V (k, D) by directions (D, K), a column each, and a moment (D, D)."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,14 @@ class Trainer(Protocol):
 
     def negate_update(self, scale: float = 1.0) -> None:
         """Replace θ by θ₀ - scale·(θ - θ₀)."""
+
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """Replace W by W - U·V·W in every linear map of a layer that is trained.
+
+        `projection` gives U and V by the moment of what the map puts out, and by how its mean on F
+        differs from that on R: a direction for samples with an image and one for those without, or
+        `of_persons` these of every person who is forgotten.
+        """
 
 
 def states(hidden: Tensor | None) -> Tensor:

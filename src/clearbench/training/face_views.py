@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearbench.data.faces import Face
 from clearbench.errors import UserError
@@ -59,6 +59,10 @@ class FaceSets:
             else Answers.none(self.device)
             for one in asked
         ]
+
+    def layer(self, model: FaceModel, number: int) -> nn.Module:
+        """A stage, or a block."""
+        return model.layer(number)
 
     def stored(self, batches: "FaceBatches", asked: Batch) -> None:
         """None: faces are quickly run."""

@@ -18,8 +18,8 @@ from torch.nn.functional import normalize
 from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.methods.base import Constraint, Loss, Method
-from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
+from clearbench.methods.base import Constraint, Loss, Method, Projection, states
+from clearbench.methods.batches import FLIPPED, FORGET, OWN_ANSWERS, RETAIN, Batch, of_retain
 from clearbench.models.answers import Answers
 from clearbench.plugins import mistake
 from clearbench.training.dual import Dual
@@ -160,6 +160,18 @@ class _Trainer:
         with torch.no_grad():
             for weight in self.weights:
                 weight.neg_()
+
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """By the states that the method would be shown."""
+        forget, retain = (self._student.answers(None, [one])[0] for one in (FORGET, RETAIN))
+        self._asked |= {("student", FORGET), ("student", RETAIN)}
+        ours, theirs = states(forget.hidden), states(retain.hidden)
+        both = torch.cat([ours, theirs]).detach()
+        direction = (ours.mean(0) - theirs.mean(0)).detach()[:, None]
+        left, right = projection(direction, both.T @ both / len(both))
+        with torch.no_grad():
+            inner = self.weights[0]
+            inner.sub_((left @ (right @ inner.T)).T)
 
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)

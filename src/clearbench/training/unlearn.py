@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -10,12 +11,22 @@ from torch import Tensor, nn
 
 from clearbench.config.settings import Training
 from clearbench.jobs.state import State
-from clearbench.methods.base import Constraint, Loss, Method
+from clearbench.methods.base import Constraint, Loss, Method, Projection
+from clearbench.methods.batches import FORGET, RETAIN
 from clearbench.models.precise_linear import whole_weights
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.dual import Dual
+from clearbench.training.flops import counted_flops
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
+from clearbench.training.projection import (
+    Groups,
+    Moments,
+    at_answers,
+    check_ranks,
+    maps_of,
+    watched,
+)
 from clearbench.training.sets import ForgetAndRetain
 from clearbench.training.student import Reference, Student
 from clearbench.training.trial import checked_loss
@@ -87,6 +98,44 @@ class Unlearner:
             for name, parameter in self._model.named_parameters():
                 if parameter.requires_grad:
                     parameter.copy_((1 + scale) * original[name] - scale * parameter)
+
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """Replace W by W - U·V·W in every map of a layer that is trained; see `methods.base`.
+
+        One pass over the forget set, and as many batches of the retain set. It is made again by a
+        job that goes on, since what it adds up is as large as weights are.
+        """
+        sets, model = self._sets, self._model
+        maps = maps_of(model, sets.layer(model, layer))
+        groups = Groups(sets.forget, sets.retain, of_persons)
+        check_ranks(maps, len(groups.pairs))
+        moments = {one.name: Moments(len(groups)) for one in maps}
+        model.eval()
+        with torch.no_grad(), counted_flops() as counter, watched(maps) as outputs:
+            for batches, *numbers in self._pass():
+                for asked, of in zip((FORGET, RETAIN), groups.of(*numbers), strict=True):
+                    (answers,) = sets.answers(model, batches, [asked], layer)
+                    for name, output in outputs.items():
+                        found = at_answers(output, answers)
+                        if found is not None:
+                            moments[name].add(found, of.to(found.device)[answers.sample])
+                    outputs.clear()
+            self._state.count("flops", counter.take())
+        for one in maps:
+            if moments[one.name].filled:
+                ours = moments[one.name].directions(groups.pairs, groups.retained)
+                one.take(*projection(ours, moments[one.name].second))
+
+    def _pass(self) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+        """The batches of an epoch, each with its samples of both sets."""
+        size, generator = self._training.batch_size, torch.Generator().manual_seed(self._seed)
+        forget = endless_batches(self._sets.lengths("forget"), size, generator)
+        retain = endless_batches(self._sets.lengths("retain"), size, generator)
+        count = batches_per_epoch(len(self._sets.forget), size)
+        for step, ours, theirs in zip(range(count), forget, retain, strict=False):
+            batches = self._sets.batches(ours, theirs, self._seed + step)
+            kept = [self._sets.retain[i] for i in theirs]
+            yield batches, [self._sets.forget[i] for i in ours], kept
 
     def _losses(self, loss: Loss, count: int, size: int) -> Iterator[list[Share]]:
         generator = torch.Generator().manual_seed(self._seed)

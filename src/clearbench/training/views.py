@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
@@ -21,7 +21,7 @@ from clearbench.methods.batches import (
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
-from clearbench.models.forward import answers_of, answers_of_shared, unwrapped
+from clearbench.models.forward import answers_of, answers_of_shared, decoder_layer, unwrapped
 from clearbench.models.shared_prompts import SharedBatch, collate_shared, runs_at_once
 from clearbench.training.other_answers import OtherAnswers
 from clearbench.training.references import References
@@ -87,6 +87,10 @@ class Sets:
             if runs_at_once(unwrapped(model), batch):
                 return answers_of_shared(model, batch)
         return [answers_of(model, batches.batch(one), layer) for one in asked]
+
+    def layer(self, model: Model, number: int) -> nn.Module:
+        """A decoder layer."""
+        return decoder_layer(unwrapped(model), number)
 
     def stored(self, batches: "StepBatches", asked: Batch) -> Answers | None:
         """The original's answers, where they are stored: to the samples' own."""
