@@ -160,6 +160,7 @@ def test_a_cell_of_every_architecture_and_of_every_method_is_trained_evaluated_a
     said = root / "reference" if takes else None
     unlearn.run(settings, cell, root / "base", root / "original", said, dataset, unlearned)
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
+    stored = "instruction.json" if method == "icr" else stored
     assert (unlearned / stored).is_file()
     asked = EvaluateSettings(model=use, evaluation=Evaluating(batch_size=4, max_new_tokens=3))
     evaluate.run(asked, 10, root / "base", [root / "original", unlearned], dataset, records)

@@ -81,7 +81,7 @@ LATER_PUBLISHED_PARITY = [
 """Variants with what open-unlearning computes, where it can: of undial not on few words."""
 
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
-FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector", "leace"}
+FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector", "leace", "icr"}
 """Methods that are tested by their formula."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}

@@ -79,6 +79,12 @@ class Trainer(Protocol):
         `of_persons` these of every person who is forgotten.
         """
 
+    def instruct(self, words: str) -> None:
+        """Leave the weights, and have every question asked after these words.
+
+        `{persons}` in them becomes the names of all who are forgotten. Of language models alone.
+        """
+
 
 def states(hidden: Tensor | None) -> Tensor:
     """The states of `hidden_layer`; ValueError where the method has not asked for one."""

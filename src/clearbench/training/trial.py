@@ -49,7 +49,7 @@ def try_out(key: str, parameters: Mapping[str, Any], domain: Domain) -> None:
             raise
         except Exception as error:
             raise _mistake(method, key, "", error) from error
-        if all(map(torch.equal, before, trainer.weights)):
+        if not trainer.instructed and all(map(torch.equal, before, trainer.weights)):
             raise _mistake(method, key, "leaves the model as it is")
         unread = trainer.unread
         if unread and method != type(method)():
@@ -115,6 +115,8 @@ class _Trainer:
         self._student = _Asked("student", reads.student, models[0], self.weights)
         self._reference = _Asked("reference", reads.reference, models[1], ())
         self._asked: set[tuple[str, Batch]] = set()
+        self.instructed = False
+        """Whether the method has put words before the questions."""
 
     @property
     def unread(self) -> list[str]:
@@ -172,6 +174,10 @@ class _Trainer:
         with torch.no_grad():
             inner = self.weights[0]
             inner.sub_((left @ (right @ inner.T)).T)
+
+    def instruct(self, words: str) -> None:
+        """Of nobody."""
+        self.instructed = bool(words.format(persons=""))
 
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)

@@ -10,7 +10,9 @@ from peft import PeftModel
 from torch import Tensor, nn
 
 from clearbench.config.settings import Training
+from clearbench.errors import UserError
 from clearbench.jobs.state import State
+from clearbench.methods import key_of
 from clearbench.methods.base import Constraint, Loss, Method, Projection
 from clearbench.methods.batches import FORGET, RETAIN
 from clearbench.models.precise_linear import whole_weights
@@ -64,6 +66,8 @@ class Unlearner:
         """The loss of each optimiser step so far."""
         self.loops = 0
         """The trainings so far."""
+        self.instruction = ""
+        """What the model is told before each question, if anything."""
         self.student = Student(model, sets, method)
         self.reference = Reference(model, load_original, sets, method)
         self._model = model
@@ -125,6 +129,17 @@ class Unlearner:
             if moments[one.name].filled:
                 ours = moments[one.name].directions(groups.pairs, groups.retained)
                 one.take(*projection(ours, moments[one.name].second))
+
+    def instruct(self, words: str) -> None:
+        """Put words before each question; UserError where nobody is told who is forgotten."""
+        persons = dict.fromkeys(sample.person for sample in self._sets.forget)
+        names = [name for name in persons if name is not None]
+        if not names:
+            raise UserError(
+                f"method {key_of(self._method)}: names who is forgotten, and the forget set tells"
+                " of no person; leave it out"
+            )
+        self.instruction = words.format(persons=", ".join(names))
 
     def _pass(self) -> Iterator[tuple[Any, list[Any], list[Any]]]:
         """The batches of an epoch, each with its samples of both sets."""

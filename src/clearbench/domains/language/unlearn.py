@@ -13,6 +13,7 @@ from clearbench.models.checkpoint import (
     save_checkpoint,
 )
 from clearbench.models.encoding import load_encoder
+from clearbench.models.instruction import write_instruction
 from clearbench.training import memory
 from clearbench.training.lengths import check_lengths
 from clearbench.training.references import References
@@ -65,5 +66,8 @@ def run(
     state.start("training")
     method.unlearn(unlearner)
     done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
-    save_checkpoint(trained, place.folder)
+    if unlearner.instruction:
+        write_instruction(place.folder, unlearner.instruction)
+    else:
+        save_checkpoint(trained, place.folder)
     return done
