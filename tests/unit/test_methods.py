@@ -65,6 +65,12 @@ LATER_PARITY = [
     ("ceu", {"ignored_tokens": 0}, "ceu@ignore_first0"),
     ("ceu", {}, "ceu@ignore_first1"),
     ("pdu", FORGET_ALONE, "pdu_forget"),
+    # Of answers that the original made up in the place of refusals.
+    (
+        "altpo",
+        {"beta": 0.1, "retain_weight": 0.0},
+        "preference@beta0.1 (2/beta scaled, as open-unlearning)",
+    ),
     (
         "dpo",
         {"beta": 0.1, "idk_weight": 0.0, "preference_weight": 20.0},
@@ -120,6 +126,10 @@ class LogitsView:
 
     @property
     def idk(self):
+        return self._answers["idk"]
+
+    @property
+    def alternate(self):
         return self._answers["idk"]
 
     @property

@@ -16,7 +16,8 @@ class View(Protocol):
 
     `forget` and `retain` are batches of the two sets, `idk` the forget questions answered with "I
     don't know" variants, `retain_idk` the retain questions answered so, `mismatched(k)` the forget
-    questions with k answers of other forget persons each, or of one person's that are not right.
+    questions with k answers of other forget persons each, or of one person's that are not right;
+    `alternate` the forget questions with an answer that the original made up, of language models.
     `seed` is the seed of the run.
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
@@ -36,6 +37,8 @@ class View(Protocol):
     @property
     def retain_idk(self) -> Answers: ...
     def mismatched(self, k: int) -> Answers: ...
+    @property
+    def alternate(self) -> Answers: ...
     @property
     def flipped(self) -> Answers: ...
     @property

@@ -12,7 +12,16 @@ from torch import Tensor, nn
 
 from clearbench.data.faces import Face
 from clearbench.errors import UserError
-from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, RETAIN_IDK, Batch, of_retain
+from clearbench.methods.batches import (
+    ALTERNATE,
+    FLIPPED,
+    FORGET,
+    IDK,
+    RETAIN,
+    RETAIN_IDK,
+    Batch,
+    of_retain,
+)
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
 
@@ -154,6 +163,8 @@ class _Step:
             forgotten = list(dict.fromkeys(face.person for face in self._sets.forget))
             copies = [face for face in self._forget for _ in range(asked.answers)]
             return self._others(copies, forgotten)
+        if asked == ALTERNATE:
+            raise ValueError(f"{asked}: not of pictures; its method serves language models alone")
         return self._forget, [face.person for face in self._forget]
 
     def _others(self, faces: list[Face], persons: Sequence[str]) -> tuple[list[Face], list[str]]:

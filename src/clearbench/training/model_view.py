@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from clearbench.methods.batches import (
+    ALTERNATE,
     FLIPPED,
     FORGET,
     IDK,
@@ -87,6 +88,11 @@ class ModelView:
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
         return self._ask(Batch("mismatched", k))
+
+    @property
+    def alternate(self) -> Answers:
+        """The model on what the original made up, in the language domains."""
+        return self._ask(ALTERNATE)
 
     @property
     def flipped(self) -> Answers:

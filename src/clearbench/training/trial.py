@@ -19,7 +19,15 @@ from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.methods.base import Constraint, Loss, Method, Projection, states
-from clearbench.methods.batches import FLIPPED, FORGET, OWN_ANSWERS, RETAIN, Batch, of_retain
+from clearbench.methods.batches import (
+    ALTERNATE,
+    FLIPPED,
+    FORGET,
+    OWN_ANSWERS,
+    RETAIN,
+    Batch,
+    of_retain,
+)
 from clearbench.models.answers import Answers
 from clearbench.plugins import mistake
 from clearbench.training.dual import Dual
@@ -214,6 +222,8 @@ class _Model(nn.Module):
         of_faces = self._domain == "vision"
         if asked == FLIPPED and not of_faces:
             raise ValueError("flipped: not of texts; its method serves the vision domain alone")
+        if asked == ALTERNATE and of_faces:
+            raise ValueError("alternate: of texts alone; its method serves no vision models")
         size = _RETAIN if of_retain(asked) else _FORGET * asked.answers
         # Of questions with other answers, the questions are the same.
         generator = torch.Generator().manual_seed(int(of_retain(asked)))
