@@ -62,6 +62,7 @@ METHODS = [key for key in methods.available() if "text" in methods.describe(key)
 REFERENCE_METHODS = {"kl", "npo", "scrub", "llmu", "rmu", "sku", "undial"}
 REFERENCE_METHODS |= {f"{key}@published" for key in REFERENCE_METHODS}
 REFERENCE_METHODS |= {"dpo", "adaptive_rmu", "task_vector", "altpo"}
+REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper"}
 """Methods whose loss asks the original; the others must never pay for it."""
 
 
@@ -683,7 +684,7 @@ def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
 
 def test_methods_that_take_a_stored_reference_are_those_that_ask_for_its_logits():
     taking = {key for key in METHODS if methods.describe(key).takes_stored_reference}
-    assert taking == {"altpo", "kl", "dpo", "npo", "scrub", "llmu", "sku", "undial"}
+    assert taking == {"altpo", "kl", "dpo", "npo", "scrub", "llmu", "llmu@paper", "sku", "undial"}
     assert methods.describe("dpo").passes({}) == (2, 2)
     assert methods.describe("dpo").passes({}, stored=True) == (2, 1)
     assert methods.describe("scrub").passes({}, stored=True) == (2, 0)

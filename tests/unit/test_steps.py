@@ -286,3 +286,26 @@ def test_no_setting_of_the_environment_changes_a_step(store, monkeypatch):
     history, weights = work()
     assert history == plain[0]
     assert all(map(torch.equal, weights, plain[1]))
+
+
+def test_scrub_is_told_the_epoch_of_each_step(store):
+    model, encoder = tiny("llama", store)
+    trained = prepare_training(model, "lora", LORA, FROZEN)
+    forget, retain = samples(words=WORDS[:6]), samples(words=WORDS[:5])
+    training = Unlearning(epochs=5, batch_size=2, accumulation=2, lr=1e-3)
+    method = methods.create("scrub", {"max_epochs": 2})
+    unlearner = Unlearner(
+        trained, method, Sets(forget, retain, encoder, CPU), training, 0, lambda: None
+    )
+    seen = []
+
+    def loss(student, reference):
+        value = method.loss(student, reference)
+        seen.append((student.epoch, *(str(one) for one in student.asked)))
+        return value
+
+    unlearner.minimise(loss)
+    # Six samples are two steps an epoch, of which the first has two batches.
+    parts = ["forget", "retain", "forget", "retain", "retain"]
+    assert {*seen} == {*enumerate(parts)}
+    assert [epoch for epoch, _ in seen] == sorted(epoch for epoch, _ in seen)

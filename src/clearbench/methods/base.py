@@ -18,7 +18,7 @@ class View(Protocol):
     don't know" variants, `retain_idk` the retain questions answered so, `mismatched(k)` the forget
     questions with k answers of other forget persons each, or of one person's that are not right;
     `alternate` the forget questions with an answer that the original made up, of language models.
-    `seed` is the seed of the run.
+    `seed` is the seed of the run, `epoch` the pass over the forget set that a step is of, from 0.
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
     pictures with another person each, `retain_idk` the retain pictures. `flipped`, there only, are
@@ -27,6 +27,7 @@ class View(Protocol):
     """
 
     seed: int
+    epoch: int
 
     @property
     def forget(self) -> Answers: ...

@@ -44,7 +44,8 @@ class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
     Of a method `as_published` the forget batch stands in the place of the refusals, nothing is run
-    together, and a mean is one of the batch. `share` is the batch's part of what a step has once.
+    together, and a mean is one of the batch. `share` is the batch's part of what a step has once,
+    `epoch` the pass over the forget set.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class ModelView:
         seed: int,
         as_published: bool = False,
         share: float = 1.0,
+        epoch: int = 0,
     ):
         self.seed = seed
+        self.epoch = epoch
         self.asked: set[Batch] = set()
         """What the method has asked for so far."""
         self._model = model

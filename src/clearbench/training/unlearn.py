@@ -160,6 +160,7 @@ class Unlearner:
         # The first batches of a step have samples of both sets.
         first, further = (checked_loss(self._method, loss, whole) for whole in (True, False))
         steps = itertools.islice(zip(forget, retain, strict=False), count)
+        of_epoch = batches_per_epoch(len(self._sets.forget), size)
         for step, (forgotten, kept) in enumerate(steps):
             whole = self._sets.batches(forgotten, kept, self._seed + step)
             pairs = paired(len(forgotten), len(kept), self._training.batch_size, published)
@@ -167,7 +168,7 @@ class Unlearner:
             for ours, theirs in pairs:
                 batches = whole if len(pairs) == 1 else whole.part(ours, theirs)
                 student, reference = (
-                    ModelView(model, batches, self._seed, published, share)
+                    ModelView(model, batches, self._seed, published, share, step // of_epoch)
                     for model in (self.student, self.reference)
                 )
                 checked = further if shares else first
