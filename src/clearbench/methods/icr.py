@@ -18,8 +18,9 @@ class InContextRefusal(Method):
     Nothing is trained and no weight changes: the original is asked every question, of any split, as
     "instruction question", in the turn of the user. The instruction has the names of all who are
     forgotten, so a picture is only forgotten by a model that names the person on it. A stress test
-    asks in the same way, and all strengths are one. It is the floor: what costs a training should
-    do better. Source: the prompting baseline of arXiv 2403.03329.
+    asks in the same way, and all strengths are one. The names take room before each question, which
+    an evaluation checks against the model's positions. It is the floor: what costs a training
+    should do better. Source: the prompting baseline of arXiv 2403.03329.
     """
 
     domains = ("multimodal", "text")
