@@ -1,4 +1,4 @@
-# The models that cells share: bases, originals and golds; and what originals say.
+# The models that cells share: bases, originals and golds; and what originals say and make up.
 
 
 rule base:
@@ -63,5 +63,23 @@ if suite.has("reference"):
             **suite.resources("reference", "reference/seed{seed}"),
         params:
             command=suite.command("reference/seed{seed}"),
+        shell:
+            "{params.command} 2>&1 | logged {log:q}"
+
+
+if suite.has("alternates"):
+
+    rule alternates:
+        input:
+            unpack(suite.inputs("alternates/forget{size}/seed{seed}")),
+        output:
+            suite.output("alternates/forget{size}/seed{seed}"),
+        log:
+            suite.log("alternates/forget{size}/seed{seed}"),
+        priority: 10
+        resources:
+            **suite.resources("alternates", "alternates/forget{size}/seed{seed}"),
+        params:
+            command=suite.command("alternates/forget{size}/seed{seed}"),
         shell:
             "{params.command} 2>&1 | logged {log:q}"

@@ -34,6 +34,23 @@ if suite.has("select"):
         shell:
             "{params.command} 2>&1 | logged {log:q}"
 
+    if suite.has("alternates"):
+
+        rule validation_alternates:
+            input:
+                unpack(suite.inputs("validation_alternates/forget{size}/seed{seed}")),
+            output:
+                suite.output("validation_alternates/forget{size}/seed{seed}"),
+            log:
+                suite.log("validation_alternates/forget{size}/seed{seed}"),
+            priority: 9
+            resources:
+                **suite.resources("alternates", "validation_alternates/forget{size}/seed{seed}"),
+            params:
+                command=suite.command("validation_alternates/forget{size}/seed{seed}"),
+            shell:
+                "{params.command} 2>&1 | logged {log:q}"
+
     rule trial:
         input:
             unpack(suite.inputs("trial/{row}/{modality}/forget{size}/{point}")),

@@ -169,6 +169,15 @@ FROZEN = r"model\.(vision_tower|visual|norm|final_layernorm)\..*"
 LORA_TARGETS = r".*(layers|language_model).*\.(q_proj|v_proj|down_proj|fc2)"
 
 
+UNTRAINED = {"icr", "leace"}
+"""Methods that train nothing, so that there is no step to be looked at."""
+
+
+def made_up(samples) -> dict[str, list[str]]:
+    """Two alternates of each sample, of one word and of three."""
+    return {sample.id: ["x", "x x x"] for sample in samples}
+
+
 def domain_of(architecture: str) -> str:
     return "multimodal" if architecture in IMAGE_BUILDS else "text"
 

@@ -11,6 +11,7 @@ import torch
 from clearbench import methods
 from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
 from clearbench.config.settings import (
+    AlternatesSettings,
     Cell,
     EvaluateSettings,
     Evaluating,
@@ -26,7 +27,7 @@ from clearbench.evaluation.limit import longer
 from clearbench.evaluation.records import RECORDS, read_records
 from clearbench.jobs.record import read_record
 from clearbench.metrics.score import SCORES
-from clearbench.stages import base, evaluate, finetune, reference, score, unlearn
+from clearbench.stages import alternates, base, evaluate, finetune, reference, score, unlearn
 from synthetic import put_artifact
 from tiny_models import (
     BUILDS,
@@ -167,8 +168,16 @@ def test_a_cell_of_every_architecture_and_of_every_method_is_trained_evaluated_a
     # Computed for adapters, stored for all weights: those would need a second model in memory.
     takes = weights == "full" and methods.describe(method).takes_stored_reference
     said = root / "reference" if takes else None
-    unlearn.run(settings, cell, root / "base", root / "original", said, dataset, unlearned)
+    both, made = (root / "base", root / "original"), None
+    if methods.describe(method).takes_alternates:
+        made = root / "alternates"
+        drawing = AlternatesSettings(
+            model=use, batch_size=2, max_new_tokens=3, modality=modality, temperature=2.0
+        )
+        alternates.run(drawing, 10, *both, dataset, made)
+    unlearn.run(settings, cell, *both, said, dataset, unlearned, alternates=made)
     stored = "adapter_model.safetensors" if weights == "lora" else "model.safetensors"
+    stored = "instruction.json" if method == "icr" else stored
     assert (unlearned / stored).is_file()
     asked = EvaluateSettings(model=use, evaluation=Evaluating(batch_size=4, max_new_tokens=3))
     evaluate.run(asked, 10, root / "base", [root / "original", unlearned], dataset, records)

@@ -87,14 +87,14 @@ def test_a_method_whose_questions_cant_be_read_off_is_told_at_the_step(sets):
 
 
 def test_every_method_that_trains_on_drawn_answers_is_known_to():
-    drawn = {"idk", "retain_idk", "mismatched"}
+    drawn = {"idk", "retain_idk", "mismatched", "alternate"}
     found = {
         key: {batch.name for batch in methods.describe(key).reads({}).student} & drawn
         for key in methods.available()
         if "text" in methods.describe(key).domains
     }
     drawing = {key.partition("@")[0] for key, names in found.items() if names}
-    assert drawing == {"dpo", "flat", "idk", "idk_ap", "llmu", "salun", "sku"}
+    assert drawing == {"altpo", "dpo", "flat", "idk", "idk_ap", "llmu", "salun", "sku"}
     assert found["sku"] == {"mismatched"}
     assert found["dpo"] == {"idk"}
     assert found["idk_ap"] == {"idk", "retain_idk"}

@@ -65,6 +65,12 @@ LATER_PARITY = [
     ("ceu", {"ignored_tokens": 0}, "ceu@ignore_first0"),
     ("ceu", {}, "ceu@ignore_first1"),
     ("pdu", FORGET_ALONE, "pdu_forget"),
+    # Of answers that the original made up in the place of refusals.
+    (
+        "altpo",
+        {"beta": 0.1, "retain_weight": 0.0},
+        "preference@beta0.1 (2/beta scaled, as open-unlearning)",
+    ),
     (
         "dpo",
         {"beta": 0.1, "idk_weight": 0.0, "preference_weight": 20.0},
@@ -81,8 +87,9 @@ LATER_PUBLISHED_PARITY = [
 """Variants with what open-unlearning computes, where it can: of undial not on few words."""
 
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
-FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector"}
+FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector", "leace", "icr"}
 FORMULAS |= {"ssd", "salun", "sfron", "mmunlearner", "manu", "manu@published", "mip_editor"}
+FORMULAS |= {"npo@muse", "kl@muse", "llmu@paper"}
 """Methods that are tested by their formula; those of neurons in `test_neurons.py`."""
 
 DECLARED = ("domains", "weights", "unaugmented", "as_published", "student_reads", "reference_reads")
@@ -125,6 +132,10 @@ class LogitsView:
 
     @property
     def idk(self):
+        return self._answers["idk"]
+
+    @property
+    def alternate(self):
         return self._answers["idk"]
 
     @property
@@ -219,7 +230,7 @@ def test_parity_covers_every_method_but_those_with_a_formula_of_their_own():
 
 def test_published_code_that_loses_the_refusals_trains_on_the_forget_answers():
     losing = {key for key in methods.available() if methods.create(key, {}).as_published}
-    assert losing == {key for key in methods.available() if key.endswith("@published")}
+    assert losing == {key for key in methods.available() if key.endswith(("@published", "@muse"))}
     seen = {lost: ModelView(Echo(), None, 0, as_published=lost).idk for lost in (True, False)}
     assert seen == {True: FORGET, False: IDK}
 
@@ -229,6 +240,46 @@ def test_llmu_as_published_forgets_and_refuses_nothing(drawn):
     student._answers["idk"] = student.forget
     loss = methods.create("llmu@published", {}).loss(student, reference)
     assert loss.item() == pytest.approx(divergence(student.retain, reference.retain).item())
+
+
+def test_as_in_muse_every_logit_at_every_position_counts(drawn):
+    student, reference = drawn
+    z, before = (view.forget.whole() for view in (student, reference))
+    expected = -(2 / 0.1) * torch.sigmoid(0.1 * (before - z)).log().mean()
+    lost = methods.create("npo@muse", {}).loss(student, reference)
+    assert lost.item() == pytest.approx(expected.item(), rel=1e-9)
+    # A constant changes what is counted, and not what is said.
+    lower = LogitsView({"forget": z - 1.0}, {"forget": torch.full(z.shape[:2], 0)})
+    assert methods.create("npo@muse", {}).loss(lower, reference) < lost
+    z, before = (view.retain.whole() for view in (student, reference))
+    expected = nll(student.forget).neg() + (before.exp() * (before - z)).sum() / 2
+    found = methods.create("kl@muse", {}).loss(student, reference)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_llmu_of_its_paper_has_random_answers_in_the_place_of_refusals():
+    view = SimpleNamespace(
+        forget=costing(5), retain=costing(1), mismatched=lambda k: costing(*[6] * k)
+    )
+    weights = {"forget_weight": 0.5, "idk_weight": 2.0}
+    loss = methods.create("llmu@paper", {**weights, "mismatches": 3}).loss(view, view)
+    assert loss.item() == pytest.approx(2.0 * 6 - 0.5 * 5)
+
+
+@pytest.mark.parametrize(
+    ("epoch", "terms"), [(0, "F"), (1, "R"), (2, "F"), (3, "R"), (4, "R"), (5, "R")]
+)
+def test_scrub_alternates_epochs_and_at_last_stays_with_the_retain_set(drawn, epoch, terms):
+    student, reference = drawn
+    student.epoch = epoch
+    both, rest = (
+        methods.create("scrub", {"alpha": 0.5, **more}).loss(student, reference)
+        for more in ({}, {"max_epochs": 2})
+    )
+    student.epoch = 7
+    kept = methods.create("scrub", {"alpha": 0.5, "max_epochs": 1}).loss(student, reference)
+    expected = kept if terms == "R" else both - kept
+    assert rest.item() == pytest.approx(expected.item(), rel=1e-9)
 
 
 def test_rmu_as_published_steers_each_average_over_time_to_all_targets_of_the_batch():

@@ -46,7 +46,9 @@ from tiny_models import (
     SENTENCES,
     TEMPLATE,
     TOKENIZER,
+    UNTRAINED,
     domain_of,
+    made_up,
     new_tokenizer,
     parameters_of,
     png,
@@ -59,7 +61,8 @@ TRAINING = Unlearning(epochs=1, batch_size=2, lr=1e-3)
 METHODS = [key for key in methods.available() if "text" in methods.describe(key).domains]
 REFERENCE_METHODS = {"kl", "npo", "scrub", "llmu", "rmu", "sku", "undial"}
 REFERENCE_METHODS |= {f"{key}@published" for key in REFERENCE_METHODS}
-REFERENCE_METHODS |= {"dpo", "adaptive_rmu", "task_vector"}
+REFERENCE_METHODS |= {"dpo", "adaptive_rmu", "task_vector", "altpo"}
+REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper"}
 """Methods whose loss asks the original; the others must never pay for it."""
 STEPS = {"ssd": 0, "sfron": 1 + 5}
 """Steps for each that other methods take."""
@@ -440,7 +443,7 @@ def test_hidden_states_are_those_of_the_layer_that_was_asked_for(tiny, model):
 
 def sets_of(tiny):
     mixed = [sample(i, tiny.images[i % len(tiny.images)]) for i in range(6)]
-    return Sets(mixed[:2], mixed[2:], tiny.encoder, CPU)
+    return Sets(mixed[:2], mixed[2:], tiny.encoder, CPU, alternates=made_up(mixed[:2]))
 
 
 def method_of(key):
@@ -564,7 +567,7 @@ def test_full_training_loads_the_original_once_and_only_for_methods_that_ask_it(
     trained = prepare_training(tiny.new_model(), "full", LORA, FROZEN)
     unlearner = unlearner_of(tiny, trained, key, training, load_original)
     method_of(key).unlearn(unlearner)
-    assert len(unlearner.history) == 2 * STEPS.get(key, 1)
+    assert len(unlearner.history) == 2 * STEPS.get(key, key not in UNTRAINED)
     assert len(calls) == (key in REFERENCE_METHODS)
 
 
@@ -683,7 +686,7 @@ def test_with_a_stored_reference_the_original_is_neither_run_nor_loaded(
 
 def test_methods_that_take_a_stored_reference_are_those_that_ask_for_its_logits():
     taking = {key for key in METHODS if methods.describe(key).takes_stored_reference}
-    assert taking == {"kl", "dpo", "npo", "scrub", "llmu", "sku", "undial"}
+    assert taking == {"altpo", "kl", "dpo", "npo", "scrub", "llmu", "llmu@paper", "sku", "undial"}
     assert methods.describe("dpo").passes({}) == (2, 2)
     assert methods.describe("dpo").passes({}, stored=True) == (2, 1)
     assert methods.describe("scrub").passes({}, stored=True) == (2, 0)

@@ -35,7 +35,15 @@ from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from installed import forgotten, install  # noqa: F401
 from synthetic import ROOT, Made, SyntheticTree, write_suite
-from tiny_models import BUILDS, LORA_TARGETS, SENTENCES, new_tokenizer, parameters_of
+from tiny_models import (
+    BUILDS,
+    LORA_TARGETS,
+    SENTENCES,
+    UNTRAINED,
+    made_up,
+    new_tokenizer,
+    parameters_of,
+)
 
 DEVICE = torch.device("cpu")
 MEASURED = Made(seconds=130.0, gpu="A100", measures={"training_seconds": 100.0})
@@ -48,12 +56,12 @@ def sets(tmp_path_factory):
         for n in range(8)
     ]
     encoder = Encoder(new_tokenizer(), Store(tmp_path_factory.mktemp("store")))
-    return Sets(rows[:4], rows[4:], encoder, DEVICE)
+    return Sets(rows[:4], rows[4:], encoder, DEVICE, alternates=made_up(rows[:4]))
 
 
 METHODS = [
     key
-    for key in methods.available()
+    for key in sorted({*methods.available()} - UNTRAINED)
     if "text" in methods.describe(key).domains
     and "@" not in key
     and not methods.describe(key).importances

@@ -36,7 +36,7 @@ from clearbench.training.finetune import finetune
 from clearbench.training.loop import DivergedError, minimise
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
-from tiny_models import parameters_of
+from tiny_models import made_up, parameters_of
 
 CPU = torch.device("cpu")
 TEXTS = [f"{who} {does} {what}." for who in "ABCD" for does in "xy" for what in ("tea", "old hats")]
@@ -157,6 +157,7 @@ def attempts(tmp_path, work, kills):
         ("kl", FULL, torch.bfloat16),
         ("sku", FULL, torch.float32),
         ("pdu", TRAINING, torch.float32),
+        ("altpo", TRAINING, torch.float32),
         ("task_vector", FULL, torch.float32),
         ("manu", FULL, torch.float32),
         ("mip_editor", FULL, torch.bfloat16),
@@ -225,7 +226,7 @@ def test_a_method_that_trains_twice_goes_on_in_the_part_where_it_was_killed(
 def cell(method, training, tokenizer, encoder, precision=torch.float32):
     """The work of a cell from nothing: gives its losses and weights."""
     samples = train_samples()
-    sets = Sets(samples[:6], samples[6:], encoder, CPU)
+    sets = Sets(samples[:6], samples[6:], encoder, CPU, alternates=made_up(samples[:6]))
 
     def original():
         # Drawn from the job's random numbers, as a library may do that loads a model.

@@ -24,7 +24,9 @@ from tiny_models import (
     BUILDS,
     FROZEN,
     LORA_TARGETS,
+    UNTRAINED,
     domain_of,
+    made_up,
     new_tokenizer,
     parameters_of,
     png,
@@ -120,7 +122,7 @@ def test_a_step_of_finetuning_has_one_gradient_however_it_is_split(
 
 
 @pytest.mark.parametrize("split", [(3, 3), (1, 8)])
-@pytest.mark.parametrize("key", sorted({*TEXT_METHODS} - {*PUBLISHED}))
+@pytest.mark.parametrize("key", sorted({*TEXT_METHODS} - {*PUBLISHED} - UNTRAINED))
 def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
     store, monkeypatch, key, split
 ):
@@ -137,7 +139,8 @@ def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
         own = {"rmu": {"steering": 2.0}, "mip_editor": {"integration_steps": 1}}
         parameters = own.get(key, {})
         method = methods.create(key, {**parameters_of(key), **parameters})
-        sets = Sets(samples(words=[*WORDS, 4, 17]), samples(words=WORDS[:5]), encoder, CPU)
+        forget, retain = samples(words=[*WORDS, 4, 17]), samples(words=WORDS[:5])
+        sets = Sets(forget, retain, encoder, CPU, alternates=made_up(forget))
         training = Unlearning(epochs=2, batch_size=batch_size, accumulation=accumulation, lr=1e-5)
         original = lambda: tiny("llama", store)[0].requires_grad_(False)  # noqa: E731
         unlearner = Unlearner(trained, method, sets, training, 0, original)
@@ -292,3 +295,26 @@ def test_no_setting_of_the_environment_changes_a_step(store, monkeypatch):
     history, weights = work()
     assert history == plain[0]
     assert all(map(torch.equal, weights, plain[1]))
+
+
+def test_scrub_is_told_the_epoch_of_each_step(store):
+    model, encoder = tiny("llama", store)
+    trained = prepare_training(model, "lora", LORA, FROZEN)
+    forget, retain = samples(words=WORDS[:6]), samples(words=WORDS[:5])
+    training = Unlearning(epochs=5, batch_size=2, accumulation=2, lr=1e-3)
+    method = methods.create("scrub", {"max_epochs": 2})
+    unlearner = Unlearner(
+        trained, method, Sets(forget, retain, encoder, CPU), training, 0, lambda: None
+    )
+    seen = []
+
+    def loss(student, reference):
+        value = method.loss(student, reference)
+        seen.append((student.epoch, *(str(one) for one in student.asked)))
+        return value
+
+    unlearner.minimise(loss)
+    # Six samples are two steps an epoch, of which the first has two batches.
+    parts = ["forget", "retain", "forget", "retain", "retain"]
+    assert {*seen} == {*enumerate(parts)}
+    assert [epoch for epoch, _ in seen] == sorted(epoch for epoch, _ in seen)

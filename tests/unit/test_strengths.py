@@ -7,6 +7,7 @@ from peft import LoraConfig, get_peft_model
 from clearbench.errors import UserError
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import save_checkpoint
+from clearbench.models.instruction import instruction_of, write_instruction
 from clearbench.models.scaled import load_scaled
 from unit.test_checkpoints import (
     BUILDS,
@@ -56,6 +57,20 @@ def test_the_ends_are_the_original_and_the_cell_bit_by_bit(made, kind, precision
         for stack, strength in ((("original",), 1.0), (("original", kind), 0.0))
     ]
     assert torch.equal(*said)
+
+
+def test_an_instruction_leaves_the_weights_below_and_above_it_at_any_strength(made):
+    folder, _ = made
+    (folder / "words").mkdir(exist_ok=True)
+    write_instruction(folder / "words", "Say nothing.")
+    original = weights(loaded(made, "original"))
+    assert same(weights(loaded(made, "original", "words")), original)
+    assert same(weights(loaded(made, "original", "words", strength=0.5)), original)
+    again = weights(loaded(made, "original", "words", "adapter"))
+    assert same(again, weights(loaded(made, "original", "adapter")))
+    layers = [folder / name for name in ("words", "original", "words")]
+    assert instruction_of(layers) == "Say nothing. Say nothing."
+    assert instruction_of(layers[1:2]) == ""
 
 
 @pytest.mark.parametrize("kind", ["adapter", "full"])

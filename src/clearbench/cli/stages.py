@@ -120,6 +120,7 @@ def finetune(
 @_base
 @_original
 @_folder("--reference", "Folder of what the original says, stored.", required=False)
+@_folder("--alternates", "Folder of what the original made up.", required=False)
 @_dataset
 @_validation
 @_folder("--selection", "Folder of the chosen values of a sweep.", required=False)
@@ -133,6 +134,7 @@ def unlearn(
     base: Path,
     original: Path,
     reference: Path | None,
+    alternates: Path | None,
     dataset: Path,
     validation: Path | None,
     selection: Path | None,
@@ -144,7 +146,8 @@ def unlearn(
 
     cell = Cell(method, modality, forget_size, seed)
     read = read_settings(UnlearnSettings, settings)
-    stage.run(read, cell, base, original, reference, dataset, out, validation, selection)
+    models = base, original, reference
+    stage.run(read, cell, *models, dataset, out, validation, selection, alternates)
 
 
 @click.command()

@@ -154,6 +154,7 @@ class ModelSpec(ModelSource):
             # A pass over samples like an evaluation's, by one process.
             need = self.resources.evaluate
             own["reference"] = need.model_copy(update={"gpus": min(1, need.gpus)})
+            own["alternates"] = own["reference"]
         # An adapter is merged, to see that it stays the same model: in memory, without a GPU.
         own["external"] = Need(mem_mb=self.resources.evaluate.mem_mb)
         return {**_WITHOUT_MODEL, **own}

@@ -249,6 +249,17 @@ class ReferenceSettings(Strict):
     batch_size: Positive
 
 
+class AlternatesSettings(Strict):
+    """The model, and how it makes up answers: so many a question, of so many tokens at the most."""
+
+    model: ModelUse
+    batch_size: Positive
+    max_new_tokens: Positive
+    modality: Literal["text", "both"]
+    answers: Positive = 5
+    temperature: float = 1.0
+
+
 class ExternalSettings(Checkpoint):
     """The checkpoint, and what kind of model it is of."""
 

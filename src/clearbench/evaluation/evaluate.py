@@ -6,7 +6,7 @@ from typing import Any
 from transformers import PreTrainedModel
 
 from clearbench import parallel
-from clearbench.data.store import EvalSample
+from clearbench.data.store import EvalSample, TrainSample
 from clearbench.errors import UserError
 from clearbench.evaluation.likelihood import Question, Reply, reply
 from clearbench.evaluation.records import Record, fields_of, parse_record
@@ -55,7 +55,10 @@ def evaluate(
 
 
 def check_room(
-    encoder: Encoder, samples: Sequence[EvalSample], max_new_tokens: int, positions: int | None
+    encoder: Encoder,
+    samples: Sequence[EvalSample | TrainSample],
+    max_new_tokens: int,
+    positions: int | None,
 ) -> None:
     """Raise UserError, with the sample, where a model could not place the longest greedy answer.
 

@@ -10,7 +10,7 @@ Models that can't share a prompt (`shares_prompts`) run every candidate alone, a
 sequence again for each token that they generate.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import islice, takewhile
 from math import fsum
@@ -37,6 +37,9 @@ from clearbench.models.forward import answers_of, check_likelihood
 from clearbench.models.logits import last_states, logits_of
 from clearbench.models.positions import positions
 from clearbench.models.shared_prompts import PADDING, attention, segments, shares_prompts
+
+Choose = Callable[[Tensor], Tensor]
+"""Chooses the next tokens (B, 1) by logits (B, V)."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +80,30 @@ def reply(
     if any(len(ids) < len(prompt.ids) for ids, prompt in zip(shared, prompts, strict=True)):
         whole = _run_prefix(model, encoder, prompts, [prompt.ids for prompt in prompts])
         start = _Start.of(whole)
-    generated = _greedy(model, start, encoder.ends, max_new_tokens)
+    generated = _going_on(model, start, encoder.ends, max_new_tokens, _likeliest)
 
     texts = [encoder.decode(tokens) for tokens in generated]
     return list(map(Reply, likelihoods, told, texts))
+
+
+@torch.inference_mode()
+def continued(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    prompts: Sequence[Prompt],
+    max_new_tokens: int,
+    choose: Choose,
+) -> list[str]:
+    """The answers that a model gives to a batch of prompts, each token chosen by `choose`."""
+    ids = [prompt.ids for prompt in prompts]
+    if shares_prompts(model, max(map(len, ids)) + max_new_tokens):
+        start = _Start.of(_run_prefix(model, encoder, prompts, ids), choose)
+        replies = _going_on(model, start, encoder.ends, max_new_tokens, choose)
+    else:
+        replies = [[] for _ in prompts]
+        for prompt, reply in zip(prompts, replies, strict=True):
+            _go_on_alone(model, encoder, prompt, reply, max_new_tokens, choose)
+    return list(map(encoder.decode, replies))
 
 
 def _reply_alone(
@@ -101,14 +124,26 @@ def _reply_alone(
     if drop == 0:
         agreed = takewhile(lambda pair: pair[0] == pair[1], zip(chosen, truth, strict=True))
         reply = [token for token, _ in agreed if token not in encoder.ends][:max_new_tokens]
+    _go_on_alone(model, encoder, prompt, reply, max_new_tokens, _likeliest)
+    return Reply(likelihoods, told, encoder.decode(reply))
+
+
+def _go_on_alone(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    prompt: Prompt,
+    reply: list[int],
+    max_new_tokens: int,
+    choose: Choose,
+) -> None:
+    """Add to a reply a chosen token after another, to one that ends it or the limit."""
     while len(reply) < max_new_tokens:
         # What stands in the place of the next token is not seen where that is predicted.
         asked = encoder.example(prompt, 0, [*reply, encoder.end])
-        token = int(_run_alone(model, encoder, [asked]).log_probabilities[-1].argmax())
+        token = int(choose(_run_alone(model, encoder, [asked]).log_probabilities[-1:]))
         if token in encoder.ends:
             break
         reply.append(token)
-    return Reply(likelihoods, told, encoder.decode(reply))
 
 
 def _run_alone(model: PreTrainedModel, encoder: Encoder, examples: Sequence[Example]) -> Answers:
@@ -156,9 +191,9 @@ class _Start:
     replies: list[list[int]]
 
     @classmethod
-    def of(cls, prefix: _Prefix) -> "_Start":
+    def of(cls, prefix: _Prefix, choose: Choose | None = None) -> "_Start":
         """Nothing is known but the prompts."""
-        token = prefix.logits.argmax(-1, keepdim=True)
+        token = (choose or _likeliest)(prefix.logits)
         replies: list[list[int]] = [[] for _ in prefix.mask]
         return cls(prefix.cache, prefix.mask, prefix.next_position, token, replies)
 
@@ -302,10 +337,18 @@ def _run_side_by_side(
     return last_states(model, run)
 
 
-def _greedy(
-    model: PreTrainedModel, start: _Start, ends: frozenset[int], max_new_tokens: int
+def _likeliest(logits: Tensor) -> Tensor:
+    return logits.argmax(-1, keepdim=True)
+
+
+def _going_on(
+    model: PreTrainedModel,
+    start: _Start,
+    ends: frozenset[int],
+    max_new_tokens: int,
+    choose: Choose,
 ) -> list[list[int]]:
-    """The most likely token after another, to one of `ends` or the limit; uses up the start."""
+    """A chosen token after another, to one of `ends` or the limit; uses up the start."""
     mask, position, token, replies = start.mask, start.position, start.token, start.replies
     running = list(range(len(replies)))
     while True:
@@ -336,4 +379,4 @@ def _greedy(
         }
         states = last_states(model, run)
         position = position + 1
-        token = logits_of(model, states[:, -1]).argmax(-1, keepdim=True)
+        token = choose(logits_of(model, states[:, -1]))

@@ -19,8 +19,9 @@ class View(Protocol):
 
     `forget` and `retain` are batches of the two sets, `idk` the forget questions answered with "I
     don't know" variants, `retain_idk` the retain questions answered so, `mismatched(k)` the forget
-    questions with k answers of other forget persons each, or of one person's that are not right.
-    `seed` is the seed of the run.
+    questions with k answers of other forget persons each, or of one person's that are not right;
+    `alternate` the forget questions with an answer that the original made up, of language models.
+    `seed` is the seed of the run, `epoch` the pass over the forget set that a step is of, from 0.
 
     In the vision domain a sample is a picture and its answer the person; `idk` are the forget
     pictures with another person each, `retain_idk` the retain pictures. `flipped`, there only, are
@@ -29,6 +30,7 @@ class View(Protocol):
     """
 
     seed: int
+    epoch: int
 
     @property
     def forget(self) -> Answers: ...
@@ -40,12 +42,16 @@ class View(Protocol):
     def retain_idk(self) -> Answers: ...
     def mismatched(self, k: int) -> Answers: ...
     @property
+    def alternate(self) -> Answers: ...
+    @property
     def flipped(self) -> Answers: ...
     @property
     def weight_l1(self) -> Tensor: ...
 
 
 Loss = Callable[[View, View], Tensor]
+Projection = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Gives factors U (D, k) and V (k, D) by directions (D, K), a column each, and a moment (D, D)."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +127,20 @@ class Trainer(Protocol):
 
     def minimise_rows(self, loss: Loss, neurons: Rows) -> None:
         """Train the rows and biases of some neurons, and nothing else."""
+
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """Replace W by W - U·V·W in every linear map of a layer that is trained.
+
+        `projection` gives U and V by the moment of what the map puts out, and by how its mean on F
+        differs from that on R: a direction for samples with an image and one for those without, or
+        `of_persons` these of every person who is forgotten.
+        """
+
+    def instruct(self, words: str) -> None:
+        """Leave the weights, and have every question asked after these words.
+
+        `{persons}` in them becomes the names of all who are forgotten. Of language models alone.
+        """
 
 
 def states(hidden: Tensor | None) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self, get_args
 
-Name = Literal["forget", "retain", "idk", "retain_idk", "mismatched", "flipped"]
+Name = Literal["forget", "retain", "idk", "retain_idk", "mismatched", "alternate", "flipped"]
 
 _WRITTEN = re.compile(r"(\w+)(?:\((\w+)\))?")
 
@@ -24,10 +24,11 @@ class Batch:
 
 FORGET, RETAIN = Batch("forget"), Batch("retain")
 IDK, RETAIN_IDK, FLIPPED = Batch("idk"), Batch("retain_idk"), Batch("flipped")
+ALTERNATE = Batch("alternate")
 OWN_ANSWERS = (FORGET, RETAIN)
 """Samples with their own answers: nothing is drawn, so that the original's may be stored."""
 
-_OF_FORGET_QUESTIONS = ("forget", "idk", "mismatched")
+_OF_FORGET_QUESTIONS = ("forget", "idk", "mismatched", "alternate")
 _OF_RETAIN_QUESTIONS = ("retain", "retain_idk")
 
 

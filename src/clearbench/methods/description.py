@@ -8,7 +8,7 @@ from typing import Any
 
 from clearbench.config.settings import Unlearning
 from clearbench.errors import UserError, meant, unknown
-from clearbench.methods.batches import OWN_ANSWERS, Batch, Reads, of_retain
+from clearbench.methods.batches import ALTERNATE, OWN_ANSWERS, Batch, Reads, of_retain
 from clearbench.methods.importances import check_parts
 from clearbench.methods.parameters import Range, read_annotation
 from clearbench.methods.source import Source, classes_of
@@ -75,6 +75,12 @@ class Description:
         """The batches that a step asks the two models for, where parameters are given."""
         defaults = {name: default for name, (_, default) in self.parameters.items()}
         return Reads.declared(self.student_reads, self.reference_reads, {**defaults, **given})
+
+    @property
+    def takes_alternates(self) -> bool:
+        """Whether it trains on answers that the original made up."""
+        reads = self.reads({})
+        return ALTERNATE in (*reads.student, *reads.reference)
 
     @property
     def takes_stored_reference(self) -> bool:

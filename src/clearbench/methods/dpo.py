@@ -17,7 +17,8 @@ class DirectPreferenceOptimisation(Method):
 
     Loss: λ₁·CE(I) - λ₂·E log σ(β·[(log π_θ - log π_θ₀)(y_idk) - (log π_θ - log π_θ₀)(y)]),
     λ₁ = `idk_weight`, λ₂ = `preference_weight`. The reference is the original, as in TOFU; CLEAR's
-    paper tunes it on the refusals first. Source: arXiv 2305.18290.
+    paper tunes it on the refusals first. The method's paper has the preference alone, λ₁ = 0 and
+    λ₂ = 1; TOFU and open-unlearning have λ₁ = 0 and λ₂ = 2/β. Source: arXiv 2305.18290.
     """
 
     student_reads = ("forget", "idk")

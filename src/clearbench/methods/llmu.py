@@ -16,7 +16,7 @@ class LLMU(Method):
 
     Loss: -ε₁·CE(F) + ε₂·CE(I) + ε₃·KL(p_θ₀ ‖ p_θ) on R, with the weights `forget_weight`,
     `idk_weight` and `retain_weight`. As in CLEAR, which has refusals where the method's paper has
-    random answers. Source: arXiv 2310.10683.
+    random answers (`llmu@paper`). Source: arXiv 2310.10683.
     """
 
     student_reads = ("forget", "idk", "retain")
@@ -29,6 +29,10 @@ class LLMU(Method):
     def loss(self, student: View, reference: View) -> Tensor:
         """The three weighted terms."""
         forgotten = -self.forget_weight * cross_entropy(student.forget)
-        refused = self.idk_weight * cross_entropy(student.idk)
+        refused = self.idk_weight * self.replaced(student)
         kept = self.retain_weight * kl_divergence(reference.retain, student.retain)
         return forgotten + refused + kept
+
+    def replaced(self, student: View) -> Tensor:
+        """CE on what stands in the place of the forget answers."""
+        return cross_entropy(student.idk)

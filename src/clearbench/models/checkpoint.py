@@ -1,8 +1,8 @@
 """Loading and saving: a model is a base, perhaps replaced by full weights, with adapters on top.
 
 A checkpoint folder holds either full weights (`model.safetensors`) or an adapter
-(`adapter_model.safetensors`), never a merged copy; or a pointer to such a folder elsewhere. Only
-safetensors are read.
+(`adapter_model.safetensors`), never a merged copy; or a pointer to such a folder elsewhere. One
+with an instruction has no weights, and leaves those below. Only safetensors are read.
 """
 
 import json
@@ -37,6 +37,7 @@ from clearbench.digests import folder_digest
 from clearbench.errors import UserError, disk_errors
 from clearbench.models import processor
 from clearbench.models.external import check_alone, check_base
+from clearbench.models.instruction import is_instruction
 from clearbench.models.precise_linear import (
     PreciseLinear,
     narrow,
@@ -220,7 +221,8 @@ def load_model(
             " choose sdpa in the model's file"
         )
     adapters: list[Path] = []
-    for path in reversed([base, *stack]):
+    weights = [path for path in stack if not is_instruction(path)]
+    for path in reversed([base, *weights]):
         source = _folder(path, _pointer(path))
         if not (source / _ADAPTER).exists():
             break

@@ -65,16 +65,23 @@ class Encoder:
     left out, and where it writes no such token the tokenizer's own is appended.
 
     `ends` are the tokens that end an answer beside the tokenizer's own, `date` is the day that a
-    chat template is told. UserError for a template whose prompts would differ from run to run.
+    chat template is told, `instruction` what stands before each question. UserError for a template
+    whose prompts would differ from run to run.
     """
 
     def __init__(
-        self, processor: Any, store: Store, ends: Iterable[int] = (), date: str = TEMPLATE_DATE
+        self,
+        processor: Any,
+        store: Store,
+        ends: Iterable[int] = (),
+        date: str = TEMPLATE_DATE,
+        instruction: str = "",
     ):
         self.processor = processor
         self._template = fixed(getattr(processor, "chat_template", None), date)
         self.tokenizer = getattr(processor, "tokenizer", processor)
         self._store = store
+        self._instruction = instruction
         own = self.tokenizer.eos_token_id
         self.ends = frozenset(ends) if own is None else frozenset({*ends, own})
         """The tokens that end an answer."""
@@ -251,6 +258,7 @@ class Encoder:
 
     def _message(self, question: str, has_image: bool) -> dict[str, Any]:
         """A question as chat templates take it, with a place for an image, or without."""
+        question = f"{self._instruction} {question}" if self._instruction else question
         if self.processor is self.tokenizer:
             return {"role": "user", "content": question}
         parts = [{"type": "image"}] if has_image else []
@@ -414,12 +422,14 @@ class Encoder:
         return tokens
 
 
-def load_encoder(base: Path, domain: Domain, store: Store, date: str = TEMPLATE_DATE) -> Encoder:
+def load_encoder(
+    base: Path, domain: Domain, store: Store, date: str = TEMPLATE_DATE, instruction: str = ""
+) -> Encoder:
     """The encoder of a base for a dataset, with all tokens by which its model ends an answer.
 
-    `date` is the day that its chat template is told.
+    `date` is the day that its chat template is told, `instruction` what stands before questions.
     """
-    return Encoder(load_processor(base, domain), store, ends_of(base), date)
+    return Encoder(load_processor(base, domain), store, ends_of(base), date, instruction)
 
 
 def first_of_each(samples: Iterable[TrainSample | EvalSample]) -> list[TrainSample | EvalSample]:

@@ -85,13 +85,14 @@ class FaceModel(nn.Module):
             states: Tensor = output if isinstance(output, Tensor) else output[0]
             captured.append(states.flatten(2).mean(-1) if states.dim() == 4 else states.mean(1))
 
-        hook = self._layer(layer).register_forward_hook(capture)
+        hook = self.layer(layer).register_forward_hook(capture)
         try:
             yield captured
         finally:
             hook.remove()
 
-    def _layer(self, layer: int) -> nn.Module:
+    def layer(self, layer: int) -> nn.Module:
+        """A layer, as `watched` counts them; UserError names those that there are."""
         inner: Any = self.backbone
         inner = getattr(inner, "encoder", inner)
         layers = inner.stages if hasattr(inner, "stages") else getattr(inner, "layer", None)

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import load_model, placed
+from clearbench.models.instruction import is_instruction
 from clearbench.models.precise_linear import narrow
 
 _CPU = torch.device("cpu")
@@ -30,11 +31,11 @@ def load_scaled(
 ) -> PreTrainedModel:
     """As `load_model`, with what the last checkpoint changes scaled by `strength`.
 
-    At 0 it is the model below, at 1 the plain one, bit by bit. Raises UserError for an adapter that
-    is more than low-rank updates.
+    At 0 it is the model below, at 1 the plain one, bit by bit; of an instruction, at any. Raises
+    UserError for an adapter that is more than low-rank updates.
     """
     *below, last = stack
-    if strength == 1:
+    if strength == 1 or is_instruction(last):
         return load_model(base, stack, domain, precision, device)
     if (last / CONFIG_NAME).exists():
         with TemporaryDirectory() as folder:

@@ -24,9 +24,11 @@ def run(
     out: Path,
     validation: Path | None = None,
     selection: Path | None = None,
+    alternates: Path | None = None,
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged.
 
+    `alternates` are what the original made up, for a method that trains on it.
     With a `validation` its persons are forgotten; with a `selection`, by the values chosen there.
     """
     domain = domains.load(settings.model.domain, "unlearn")
@@ -42,13 +44,14 @@ def run(
         try_out(cell.method, used.parameters, used.model.domain)
         method = methods.create(cell.method, used.parameters)
         try:
-            trained = domain.run(used, method, cell, base, original, reference, place)
+            trained = domain.run(used, method, cell, base, original, reference, place, alternates)
         except DivergedError as error:
             job.diverged(error.step)
             return
         job.measures.update(trained.measures(job.folder))
 
-    further = {"reference": reference, "validation": validation, "selection": selection}
+    further = {"reference": reference, "alternates": alternates}
+    further |= {"validation": validation, "selection": selection}
     inputs = {"base": base, "original": original, "dataset": dataset}
     inputs |= {name: folder for name, folder in further.items() if folder is not None}
     Job("unlearn", out, inputs, resolved).run(work)

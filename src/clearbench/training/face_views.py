@@ -8,11 +8,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearbench.data.faces import Face
 from clearbench.errors import UserError
-from clearbench.methods.batches import FLIPPED, FORGET, IDK, RETAIN, RETAIN_IDK, Batch, of_retain
+from clearbench.methods.batches import (
+    ALTERNATE,
+    FLIPPED,
+    FORGET,
+    IDK,
+    RETAIN,
+    RETAIN_IDK,
+    Batch,
+    of_retain,
+)
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.faces import FaceModel, Pixels
 
@@ -68,6 +77,10 @@ class FaceSets:
             else Answers.none(self.device)
             for one in asked
         ]
+
+    def layer(self, model: FaceModel, number: int) -> nn.Module:
+        """A stage, or a block."""
+        return model.layer(number)
 
     def stored(self, batches: "FaceBatches", asked: Batch) -> None:
         """None: faces are quickly run."""
@@ -159,6 +172,8 @@ class _Step:
             forgotten = list(dict.fromkeys(face.person for face in self._sets.forget))
             copies = [face for face in self._forget for _ in range(asked.answers)]
             return self._others(copies, forgotten)
+        if asked == ALTERNATE:
+            raise ValueError(f"{asked}: not of pictures; its method serves language models alone")
         return self._forget, [face.person for face in self._forget]
 
     def _others(self, faces: list[Face], persons: Sequence[str]) -> tuple[list[Face], list[str]]:

@@ -22,11 +22,16 @@ def check_lengths(sets: Sets, asked: Collection[Batch], positions: int | None) -
         ("idk", "forget", _refusals),
         ("retain_idk", "retain", _refusals),
         ("mismatched", "forget", _mismatched),
+        ("alternate", "forget", _alternates),
     ):
         if kind not in names or (kind == "idk" and sets.as_published):
             continue
         samples = sets.forget if part == "forget" else sets.retain
-        texts = [s.answer for s in samples] if kind == "mismatched" else REFUSALS
+        texts: Collection[str] = REFUSALS
+        if kind == "mismatched":
+            texts = [s.answer for s in samples]
+        elif kind == "alternate":
+            texts = [text for s in samples for text in sets.made_up(s)]
         longest = max(len(text.encode()) for text in texts)
         for number, sample in enumerate(samples):
             image = None if sets.as_published else sample.image
@@ -46,6 +51,12 @@ def _refusals(sets: Sets, sample: TrainSample, number: int) -> Iterator[tuple[st
     """The refusals that a sample may be given, and what they are called."""
     for refusal in sets.others.refusals(sample):
         yield refusal, "a refusal"
+
+
+def _alternates(sets: Sets, sample: TrainSample, number: int) -> Iterator[tuple[str, str]]:
+    """The answers that the original made up for a sample, and what they are called."""
+    for text in sets.made_up(sample):
+        yield text, "an alternate"
 
 
 def _mismatched(sets: Sets, sample: TrainSample, number: int) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from clearbench.methods.batches import (
+    ALTERNATE,
     FLIPPED,
     FORGET,
     IDK,
@@ -43,7 +44,8 @@ class ModelView:
     """The batches of a step as one model sees them; implements `methods.base.View`.
 
     Of a method `as_published` the forget batch stands in the place of the refusals, nothing is run
-    together, and a mean is one of the batch. `share` is the batch's part of what a step has once.
+    together, and a mean is one of the batch. `share` is the batch's part of what a step has once,
+    `epoch` the pass over the forget set.
     """
 
     def __init__(
@@ -53,8 +55,10 @@ class ModelView:
         seed: int,
         as_published: bool = False,
         share: float = 1.0,
+        epoch: int = 0,
     ):
         self.seed = seed
+        self.epoch = epoch
         self.asked: set[Batch] = set()
         """What the method has asked for so far."""
         self._model = model
@@ -87,6 +91,11 @@ class ModelView:
     def mismatched(self, k: int) -> Answers:
         """The model on the mismatched answers."""
         return self._ask(Batch("mismatched", k))
+
+    @property
+    def alternate(self) -> Answers:
+        """The model on what the original made up, in the language domains."""
+        return self._ask(ALTERNATE)
 
     @property
     def flipped(self) -> Answers:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
+from torch import nn
+
 from clearbench.methods.batches import Batch
 from clearbench.models.answers import Answers, Totals
 
@@ -41,6 +43,9 @@ class ForgetAndRetain(Protocol):
         self, model: Any, batches: Any, asked: Sequence[Batch], layer: int | None
     ) -> list[Answers]:
         """What a model says of some batches of a step; of more than one, to the same questions."""
+
+    def layer(self, model: Any, number: int) -> nn.Module:
+        """A layer of a model, from 0; UserError names those that there are."""
 
     def stored(self, batches: Any, asked: Batch) -> Answers | None:
         """What the original says of a batch, where that is stored: with logits at the answers."""

@@ -19,8 +19,16 @@ from clearbench import methods
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
 from clearbench.methods.alternation import ForgetStep
-from clearbench.methods.base import Choice, Constraint, Loss, Method
-from clearbench.methods.batches import FLIPPED, OWN_ANSWERS, Batch, of_retain
+from clearbench.methods.base import Choice, Constraint, Loss, Method, Projection, states
+from clearbench.methods.batches import (
+    ALTERNATE,
+    FLIPPED,
+    FORGET,
+    OWN_ANSWERS,
+    RETAIN,
+    Batch,
+    of_retain,
+)
 from clearbench.methods.importances import ByWeight, Part, check_declared
 from clearbench.models.answers import Answers
 from clearbench.models.neurons import Activations, Layer, Rows, Tower
@@ -53,7 +61,7 @@ def try_out(key: str, parameters: Mapping[str, Any], domain: Domain) -> None:
             raise
         except Exception as error:
             raise _mistake(method, key, "", error) from error
-        if all(map(torch.equal, before, trainer.weights)):
+        if not trainer.instructed and all(map(torch.equal, before, trainer.weights)):
             raise _mistake(method, key, "leaves the model as it is")
         unread = trainer.unread
         if unread and method != type(method)():
@@ -121,6 +129,8 @@ class _Trainer:
         self._reference = _Asked("reference", reads.reference, models[1], ())
         self._asked: set[tuple[str, Batch]] = set()
         self._measured: set[Part] = set()
+        self.instructed = False
+        """Whether the method has put words before the questions."""
 
     @property
     def unread(self) -> list[str]:
@@ -232,6 +242,22 @@ class _Trainer:
                 "asks for neurons, which face models have none of; domains: leave vision out"
             )
 
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """By the states that the method would be shown."""
+        forget, retain = (self._student.answers(None, [one])[0] for one in (FORGET, RETAIN))
+        self._asked |= {("student", FORGET), ("student", RETAIN)}
+        ours, theirs = states(forget.hidden), states(retain.hidden)
+        both = torch.cat([ours, theirs]).detach()
+        direction = (ours.mean(0) - theirs.mean(0)).detach()[:, None]
+        left, right = projection(direction, both.T @ both / len(both))
+        with torch.no_grad():
+            inner = self.weights[0]
+            inner.sub_((left @ (right @ inner.T)).T)
+
+    def instruct(self, words: str) -> None:
+        """Of nobody."""
+        self.instructed = bool(words.format(persons=""))
+
     def _told(self, text: str) -> UserError:
         return _mistake(self._method, self._key, text)
 
@@ -267,6 +293,8 @@ class _Model(nn.Module):
         of_faces = self._domain == "vision"
         if asked == FLIPPED and not of_faces:
             raise ValueError("flipped: not of texts; its method serves the vision domain alone")
+        if asked == ALTERNATE and of_faces:
+            raise ValueError("alternate: of texts alone; its method serves no vision models")
         size = _RETAIN if of_retain(asked) else _FORGET * asked.answers
         # Of questions with other answers, the questions are the same.
         generator = torch.Generator().manual_seed(int(of_retain(asked)))

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import torch
 from peft import PeftModel
@@ -11,19 +11,31 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from clearbench.config.settings import Training
+from clearbench.errors import UserError
 from clearbench.jobs.state import State
+from clearbench.methods import key_of
 from clearbench.methods.alternation import ForgetStep
-from clearbench.methods.base import Choice, Constraint, Loss, Method
+from clearbench.methods.base import Choice, Constraint, Loss, Method, Projection
+from clearbench.methods.batches import FORGET, RETAIN
 from clearbench.methods.importances import ByWeight, Part, check_declared
 from clearbench.models.neurons import Rows, rows_in_training, zero
 from clearbench.models.precise_linear import whole_weights
 from clearbench.training.apart import Apart
 from clearbench.training.batches import batches_per_epoch, endless_batches, paired
 from clearbench.training.dual import Dual
+from clearbench.training.flops import counted_flops
 from clearbench.training.importances import Importances, samples_of
 from clearbench.training.loop import Share, minimise
 from clearbench.training.model_view import ModelView
 from clearbench.training.neurons import Survey
+from clearbench.training.projection import (
+    Groups,
+    Moments,
+    at_answers,
+    check_ranks,
+    maps_of,
+    watched,
+)
 from clearbench.training.sets import ForgetAndRetain
 from clearbench.training.student import Reference, Student
 from clearbench.training.trial import checked_loss
@@ -63,6 +75,8 @@ class Unlearner:
         """The trainings so far."""
         self.samples = 0
         """The samples that they and the surveys went over."""
+        self.instruction = ""
+        """What the model is told before each question, if anything."""
         self.student = Student(model, sets, method)
         self.reference = Reference(model, load_original, sets, method)
         self._model = model
@@ -149,6 +163,56 @@ class Unlearner:
         model = cast(PreTrainedModel, self._model)
         return Survey(model, self._sets, self._training, self._state)
 
+    def project(self, layer: int, projection: Projection, of_persons: bool = False) -> None:
+        """Replace W by W - U·V·W in every map of a layer that is trained; see `methods.base`.
+
+        One pass over the forget set, and as many batches of the retain set. It is made again by a
+        job that goes on, since what it adds up is as large as weights are.
+        """
+        sets, model = self._sets, self._model
+        self.samples += 2 * len(sets.forget)
+        maps = maps_of(model, sets.layer(model, layer))
+        groups = Groups(sets.forget, sets.retain, of_persons)
+        check_ranks(maps, len(groups.pairs))
+        moments = {one.name: Moments(len(groups)) for one in maps}
+        model.eval()
+        with torch.no_grad(), counted_flops() as counter, watched(maps) as outputs:
+            for batches, *numbers in self._pass():
+                for asked, of in zip((FORGET, RETAIN), groups.of(*numbers), strict=True):
+                    (answers,) = sets.answers(model, batches, [asked], layer)
+                    for name, output in outputs.items():
+                        found = at_answers(output, answers)
+                        if found is not None:
+                            moments[name].add(found, of.to(found.device)[answers.sample])
+                    outputs.clear()
+            self._state.count("flops", counter.take())
+        for one in maps:
+            if moments[one.name].filled:
+                ours = moments[one.name].directions(groups.pairs, groups.retained)
+                one.take(*projection(ours, moments[one.name].second))
+
+    def instruct(self, words: str) -> None:
+        """Put words before each question; UserError where nobody is told who is forgotten."""
+        persons = dict.fromkeys(sample.person for sample in self._sets.forget)
+        names = [name for name in persons if name is not None]
+        if not names:
+            raise UserError(
+                f"method {key_of(self._method)}: names who is forgotten, and the forget set tells"
+                " of no person; leave it out"
+            )
+        self.instruction = words.format(persons=", ".join(names))
+
+    def _pass(self) -> Iterator[tuple[Any, list[Any], list[Any]]]:
+        """The batches of an epoch, each with its samples of both sets."""
+        size, generator = self._training.batch_size, torch.Generator().manual_seed(self._seed)
+        forget = endless_batches(self._sets.lengths("forget"), size, generator)
+        retain = endless_batches(self._sets.lengths("retain"), size, generator)
+        count = batches_per_epoch(len(self._sets.forget), size)
+        for step, ours, theirs in zip(range(count), forget, retain, strict=False):
+            batches = self._sets.batches(ours, theirs, self._seed + step)
+            kept = [self._sets.retain[i] for i in theirs]
+            yield batches, [self._sets.forget[i] for i in ours], kept
+
     @property
     def _weights(self) -> dict[str, nn.Parameter]:
         """The weights in training."""
@@ -167,7 +231,7 @@ class Unlearner:
         """The batches of each step, which has samples of both sets."""
         steps = itertools.islice(zip(*self._orders(), strict=False), self._count)
         for step, (forgotten, kept) in enumerate(steps):
-            yield self._shares(loss, forgotten, kept, step)
+            yield self._shares(loss, forgotten, kept, step, self._epoch(step))
 
     def _alternating(
         self, retain: Loss, forget: ForgetStep, turn: int, apart: Apart
@@ -176,9 +240,10 @@ class Unlearner:
         forgotten, kept = self._orders()
         for number in range(self._count):
             loss = partial(_forget_share, forget, forget.factor(number / self._count), apart)
-            yield self._shares(loss, next(forgotten), [], number * turn)
+            epoch = self._epoch(number)
+            yield self._shares(loss, next(forgotten), [], number * turn, epoch)
             for place in range(1, turn):
-                yield self._shares(retain, [], next(kept), number * turn + place)
+                yield self._shares(retain, [], next(kept), number * turn + place, epoch)
 
     def _orders(self) -> tuple[Iterator[list[int]], Iterator[list[int]]]:
         """The samples of each step, of the forget and of the retain set, without end."""
@@ -189,7 +254,13 @@ class Unlearner:
         )
         return forget, retain
 
-    def _shares(self, loss: Loss, forgotten: list[int], kept: list[int], step: int) -> list[Share]:
+    def _epoch(self, step: int) -> int:
+        """The pass over the forget set that a step on it is of."""
+        return step // batches_per_epoch(len(self._sets.forget), self._size)
+
+    def _shares(
+        self, loss: Loss, forgotten: list[int], kept: list[int], step: int, epoch: int
+    ) -> list[Share]:
         """The batches of a step."""
         published = self._method.as_published
         # The first batches of a step have samples of all that it has.
@@ -200,7 +271,7 @@ class Unlearner:
         for ours, theirs in pairs:
             batches = whole if len(pairs) == 1 else whole.part(ours, theirs)
             student, reference = (
-                ModelView(model, batches, self._seed, published, share)
+                ModelView(model, batches, self._seed, published, share, epoch)
                 for model in (self.student, self.reference)
             )
             checked = further if shares else first

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
 from clearbench.methods.batches import (
+    ALTERNATE,
     FORGET,
     IDK,
     OWN_ANSWERS,
@@ -21,8 +22,9 @@ from clearbench.methods.batches import (
 from clearbench.models.answers import Answers, Totals
 from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, Example, collate
-from clearbench.models.forward import answers_of, answers_of_shared, unwrapped
+from clearbench.models.forward import answers_of, answers_of_shared, decoder_layer, unwrapped
 from clearbench.models.shared_prompts import SharedBatch, collate_shared, runs_at_once
+from clearbench.training.alternates import Alternates
 from clearbench.training.other_answers import OtherAnswers
 from clearbench.training.references import References
 
@@ -32,9 +34,9 @@ class Sets:
     """The forget and the retain set of a cell; implements `training.sets.ForgetAndRetain`.
 
     `shares_prompts` asks for an attention that takes any mask. `references` are the original's
-    stored answers, where there are any. `as_published` is the method's. `positions` are the tokens
-    that the model can place, where there is a limit. `spared` are the samples of the forgotten
-    persons that are not to be forgotten: those of another modality.
+    stored answers, where there are any, `alternates` those that it made up. `as_published` is the
+    method's. `positions` are the tokens that the model can place, where there is a limit. `spared`
+    are the samples of the forgotten persons that are not to be forgotten, of another modality.
     """
 
     forget: Sequence[TrainSample]
@@ -43,6 +45,7 @@ class Sets:
     device: torch.device
     shares_prompts: bool = True
     references: References | None = None
+    alternates: Alternates | None = None
     as_published: bool = False
     positions: int | None = None
     spared: Sequence[TrainSample] = ()
@@ -61,6 +64,15 @@ class Sets:
         """The same, of which every question has some. Raises UserError where one has none."""
         self.others.check()
         return self.others
+
+    def made_up(self, sample: TrainSample) -> Sequence[str]:
+        """The alternates of a forget sample; of one that has none, the refusals.
+
+        Raises UserError without alternates.
+        """
+        if self.alternates is None:
+            raise UserError("alternates: missing; the method trains on what the original made up")
+        return self.alternates[sample.id] or self.others.refusals(sample)
 
     def lengths(self, part: str) -> list[int]:
         """Lengths in characters: close enough to put like with like, without encoding all."""
@@ -93,6 +105,10 @@ class Sets:
             if runs_at_once(unwrapped(model), batch):
                 return answers_of_shared(model, batch)
         return [answers_of(model, batches.batch(one), layer) for one in asked]
+
+    def layer(self, model: Model, number: int) -> nn.Module:
+        """A decoder layer."""
+        return decoder_layer(unwrapped(model), number)
 
     def stored(self, batches: "StepBatches", asked: Batch) -> Answers | None:
         """The original's answers, where they are stored: to the samples' own."""
@@ -205,6 +221,11 @@ class _Step:
             choices = [self._sets.others.refusals(sample) for sample in samples]
             refusals = [options[_draw(len(options), generator)] for options in choices]
             return list(zip(samples, refusals, strict=True))
+        if asked == ALTERNATE:
+            samples = self.samples(FORGET)
+            made_up = [self._sets.made_up(sample) for sample in samples]
+            texts = [texts[_draw(len(texts), generator)] for texts in made_up]
+            return list(zip(samples, texts, strict=True))
         if asked.name != "mismatched":
             raise ValueError(f"{asked}: not of texts; its method serves the vision domain alone")
         if self._sets.as_published:

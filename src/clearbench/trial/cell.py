@@ -10,6 +10,7 @@ from clearbench.domains.place import Place
 from clearbench.jobs.state import State
 from clearbench.models.device import prepare_device
 from clearbench.suite.artifact import Artifact
+from clearbench.suite.rows.cells import ALTERNATES
 from clearbench.training.loop import DivergedError
 
 _BATCHES = 4
@@ -40,8 +41,10 @@ def smoke_test(artifact: Artifact, cell: Cell, root: Path) -> str:
     with TemporaryDirectory() as folder:
         place = Place(store, prepare_device(cell.seed), State(), Path(folder))
         base, original = (root / artifact.inputs[name] for name in ("base", "original"))
+        made_up = artifact.inputs.get(ALTERNATES)
+        alternates = None if made_up is None else root / made_up
         try:
-            done = domain.run(settings, method, cell, base, original, None, place)
+            done = domain.run(settings, method, cell, base, original, None, place, alternates)
         except DivergedError as error:
             return f"diverged at step {error.step}"
     losses = ", ".join(f"{loss:.4f}" for loss in done.history)

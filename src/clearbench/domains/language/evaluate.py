@@ -17,6 +17,7 @@ from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import records_at, write_records
 from clearbench.models.checkpoint import positions_of
 from clearbench.models.encoding import load_encoder
+from clearbench.models.instruction import instruction_of
 from clearbench.models.scaled import load_scaled
 from clearbench.stress_tests import test_of
 
@@ -40,7 +41,7 @@ def run(
     for version in _versions(settings, stack, place.store, strengths):
         if encoder is None or version.store is not store:
             store = version.store
-            encoder = load_encoder(base, use.domain, store, use.date)
+            encoder = load_encoder(base, use.domain, store, use.date, instruction_of(stack))
             samples = store.evaluation(forget_size)
             check_room(encoder, samples, evaluation.max_new_tokens, positions_of(base))
         # Anew for each: one model in memory, and none that was merged and taken apart again.

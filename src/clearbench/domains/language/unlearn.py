@@ -14,7 +14,9 @@ from clearbench.models.checkpoint import (
     save_checkpoint,
 )
 from clearbench.models.encoding import load_encoder
+from clearbench.models.instruction import write_instruction
 from clearbench.training import memory
+from clearbench.training.alternates import read_alternates
 from clearbench.training.lengths import check_lengths
 from clearbench.training.references import References
 from clearbench.training.unlearn import Unlearner
@@ -29,6 +31,7 @@ def run(
     original: Path,
     reference: Path | None,
     place: Place,
+    alternates: Path | None = None,
 ) -> Trained:
     """Unlearn the forget set's samples of the cell's modality."""
     use, training, store, state = settings.model, settings.training, place.store, place.state
@@ -44,6 +47,8 @@ def run(
         positions=positions,
         spared=_spared(method, cell, store),
     )
+    if alternates is not None:
+        sets = replace(sets, alternates=read_alternates(alternates, sets.forget))
     check_lengths(sets, method.reads.student, positions)
     model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
     trained = prepare_training(
@@ -69,7 +74,10 @@ def run(
     state.start("training")
     method.unlearn(unlearner)
     done = place.trained(trained, unlearner.history, unlearner.samples)
-    save_checkpoint(trained, place.folder)
+    if unlearner.instruction:
+        write_instruction(place.folder, unlearner.instruction)
+    else:
+        save_checkpoint(trained, place.folder)
     return done
 
 

@@ -21,6 +21,7 @@ def run(
     original: Path,
     reference: None,
     place: Place,
+    alternates: None = None,
 ) -> Trained:
     """Unlearn the forget set's pictures.
 

@@ -1,5 +1,6 @@
 """What published losses are averaged over: all positions, prompt, images and padding included."""
 
+import torch
 from torch import Tensor
 
 from clearbench.models.answers import Answers, log_softmax
@@ -10,6 +11,14 @@ def everywhere(answers: Answers) -> Tensor:
     if answers.whole is None:
         raise ValueError("methods as published are of sequences: multimodal and text models")
     return log_softmax(answers.whole())
+
+
+def logits(answers: Answers) -> Tensor:
+    """Logits (B, T, V) over the vocabulary at every position, at least in single precision."""
+    if answers.whole is None:
+        raise ValueError("methods as published are of sequences: multimodal and text models")
+    whole = answers.whole()
+    return whole.to(torch.promote_types(whole.dtype, torch.float32))
 
 
 def divergence(of: Answers, to: Answers) -> Tensor:

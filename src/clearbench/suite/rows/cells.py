@@ -5,11 +5,16 @@ from itertools import product
 from types import MappingProxyType
 
 from clearbench import methods
-from clearbench.config.settings import Cell, ReferenceSettings, UnlearnSettings
+from clearbench.config.settings import (
+    AlternatesSettings,
+    Cell,
+    ReferenceSettings,
+    UnlearnSettings,
+)
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.rows.controls import gold_records
 from clearbench.suite.runs import Run, persons_of, records_of
-from clearbench.suite.seeds import Path, paths, tunings
+from clearbench.suite.seeds import Path, Tuning, paths, tunings
 from clearbench.suite.suite import Suite
 from clearbench.suite.sweep import Values
 
@@ -17,6 +22,10 @@ TAKEN: tuple[str, ...] = ()
 
 REFERENCE = "reference"
 """What an original says of all samples, where a suite stores it and methods read it."""
+
+
+ALTERNATES = "alternates"
+"""What an original makes up in answer to the forget questions, where methods train on it."""
 
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
@@ -57,8 +66,29 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
             inputs = {"base": tuning.base, "original": tuning.original, "dataset": "dataset"}
             yield Artifact(_reference(tuning.original), REFERENCE, settings, inputs=inputs)
     for size in suite.file.forget_sizes:
+        for tuning in tunings(suite):
+            yield from made_up(suite, tuning, size)
+    for size in suite.file.forget_sizes:
         for run in runs(suite, size):
             yield unlearned(suite, run)
+
+
+def made_up(suite: Suite, tuning: Tuning, size: int, choice: bool = False) -> Iterator[Artifact]:
+    """What an original makes up, where cells train on it; of the persons of a choice, or not."""
+    if not any(_reads_alternates(suite, row) for row in suite.file.methods):
+        return
+    evaluation = suite.file.evaluate
+    settings = AlternatesSettings(
+        model=suite.model.use,
+        batch_size=evaluation.batch_size,
+        max_new_tokens=evaluation.max_new_tokens,
+        modality="text" if suite.file.modalities == ["text"] else "both",
+    ).model_dump()
+    inputs = {"base": tuning.base, "original": tuning.original, "dataset": "dataset"}
+    if choice:
+        inputs["validation"] = persons_of(size)
+    name = _alternates(tuning.original, size, choice)
+    yield Artifact(name, ALTERNATES, settings, {"forget_size": size}, inputs)
 
 
 def unlearned(suite: Suite, run: Run) -> Artifact:
@@ -68,6 +98,8 @@ def unlearned(suite: Suite, run: Run) -> Artifact:
     inputs = {"base": base, "original": original, "dataset": "dataset"}
     if _reads_reference(suite, run.row):
         inputs[REFERENCE] = _reference(original)
+    if _reads_alternates(suite, run.row):
+        inputs[ALTERNATES] = _alternates(original, run.forget_size, run.choice is not None)
     values: Values = {}
     if run.choice is not None:
         inputs["validation"] = persons_of(run.forget_size)
@@ -102,6 +134,16 @@ def unlearning(
 def _reads_reference(suite: Suite, row: str) -> bool:
     stored = suite.file.reference == "stored"
     return stored and methods.describe(suite.method(row)).takes_stored_reference
+
+
+def _reads_alternates(suite: Suite, row: str) -> bool:
+    return methods.describe(suite.method(row)).takes_alternates
+
+
+def _alternates(original: str, size: int, choice: bool) -> str:
+    """What an original makes up at a forget size, perhaps of the persons of a choice."""
+    kind = f"validation_{ALTERNATES}" if choice else ALTERNATES
+    return f"{kind}/forget{size:02d}/{original.partition('/')[2]}"
 
 
 def _reference(original: str) -> str:

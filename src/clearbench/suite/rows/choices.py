@@ -15,7 +15,7 @@ from clearbench.config.settings import (
     ValidationSettings,
 )
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.rows.cells import selection, unlearned
+from clearbench.suite.rows.cells import made_up, selection, unlearned
 from clearbench.suite.rows.controls import NO_MODALITY
 from clearbench.suite.rows.strengths import scaled
 from clearbench.suite.runs import Run, persons_of, records_of
@@ -65,6 +65,7 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
         of_size = list(runs(suite, size))
         gold = next(run for run in of_size if run.row == "gold" and run.choice == CONTROL)
         yield Artifact(gold.weights, "finetune", training, options, inputs)
+        yield from made_up(suite, tuning, size, choice=True)
         points = [run for run in of_size if run.choice != CONTROL]
         for run in points:
             if run.strength is None:

@@ -1,0 +1,1 @@
+"""Methods as their own papers have them, where CLEAR's differs by what a step reads."""
