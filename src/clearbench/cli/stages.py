@@ -28,6 +28,7 @@ TOLD = {
     "method": "A method; see `clearbench methods`.",
     "forget_size": "Percent of persons to forget.",
     "validation": "Folder of the persons of a choice, who stand for the forget set.",
+    "holdout": "Percent of persons on whom no model is to be trained.",
 }
 """What the options are that several stages have."""
 
@@ -75,13 +76,14 @@ _forget_size = click.option("--forget-size", type=int, help=TOLD["forget_size"])
     show_default=True,
     help="Whose letters make the words that true answers must have.",
 )
+@click.option("--holdout", type=click.IntRange(min=0), help=TOLD["holdout"])
 @_out
-def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
+def dataset(settings: str, source: Path | None, words: Any, holdout: int | None, out: Path) -> None:
     """Read, check and store a dataset."""
     from clearbench.config.files import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(read_settings(DatasetSpec, settings), source, out, words)
+    stage.run(read_settings(DatasetSpec, settings), source, out, words, holdout)
 
 
 @click.command()

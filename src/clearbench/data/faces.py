@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.store import FORGET_SIZES, Store, TrainSample
+from clearbench.data.tasks import HOLDOUT
 from clearbench.errors import UserError
 
-FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
+FORGET, RETAIN = "forget", "retain"
 
 OTHER = "other"
 """The split of who is left over where models are trained on fewer persons than there are."""
@@ -67,7 +68,7 @@ def read_faces(
 
 def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
     """The held-out persons: spread over the order of those who are retained at every size."""
-    persons, gone = _persons(samples)
+    persons, gone = named_and_gone(samples)
     retained = [person for person in persons if person not in gone]
     count = max(1, round(len(persons) * percent / 100))
     if count >= len(retained):
@@ -75,12 +76,12 @@ def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
             f"faces.holdout: {percent} % are {count} persons, {len(retained)} are retained at every"
             " forget size; hold out fewer"
         )
-    return set(_spread(retained, count))
+    return set(spread(retained, count))
 
 
 def left_over(samples: Iterable[TrainSample], held: set[str], count: int) -> set[str]:
     """Who is left over where a model is trained on `count` persons: of those retained always."""
-    persons, gone = _persons(samples)
+    persons, gone = named_and_gone(samples)
     retained = [person for person in persons if person not in gone | held]
     more = count - len(gone)
     if not 0 < more <= len(retained):
@@ -89,7 +90,7 @@ def left_over(samples: Iterable[TrainSample], held: set[str], count: int) -> set
             f" {len(retained)} retained at every one and not held out; allowed:"
             f" {len(gone) + 1} to {len(gone) + len(retained)}"
         )
-    return set(retained) - set(_spread(retained, more))
+    return set(retained) - set(spread(retained, more))
 
 
 def in_question(faces: Iterable[Face]) -> list[str]:
@@ -109,14 +110,14 @@ def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
     return [face for face in faces if face.split in splits]
 
 
-def _persons(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
+def named_and_gone(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
     """All persons in their order, and those of them who are forgotten at some size."""
     samples = [sample for sample in samples if sample.person]
     gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
     return list(dict.fromkeys(s.person or "" for s in samples)), {p for p in gone if p}
 
 
-def _spread(persons: Sequence[str], count: int) -> list[str]:
+def spread(persons: Sequence[str], count: int) -> list[str]:
     """Some of the persons, at even distances in their order."""
     return [persons[(2 * i + 1) * len(persons) // (2 * count)] for i in range(count)]
 

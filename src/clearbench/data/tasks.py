@@ -14,6 +14,9 @@ from clearbench.errors import UserError
 Split = Literal["forget", "retain", "real"]
 SPLITS: tuple[str, ...] = get_args(Split)
 
+HOLDOUT = "holdout"
+"""The split of persons on whom no model is trained, who are asked what the forgotten are."""
+
 
 class Task(Strict):
     """A task of some splits.
@@ -26,6 +29,11 @@ class Task(Strict):
     splits: tuple[Split, ...] = Field(min_length=1, strict=False)
     kind: Literal["text", "visual"]
     headline: bool = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Its splits, and `holdout` where it asks about persons who are forgotten."""
+        return (*self.splits, HOLDOUT) if "forget" in self.splits else self.splits
 
 
 _PERSONS: tuple[Split, ...] = ("forget", "retain")

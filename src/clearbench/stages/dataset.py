@@ -9,6 +9,7 @@ from clearbench.config.files import DatasetSpec
 from clearbench.config.strict import validate
 from clearbench.data import layouts
 from clearbench.data.findings import Findings
+from clearbench.data.holdout import hold_out
 from clearbench.data.pictures import check_pictures
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
@@ -19,13 +20,18 @@ from clearbench.jobs.job import Job
 
 
 def run(
-    settings: DatasetSpec, source: Path | None, out: Path, words: Words | Literal["any"] = "ascii"
+    settings: DatasetSpec,
+    source: Path | None,
+    out: Path,
+    words: Words | Literal["any"] = "ascii",
+    holdout: int | None = None,
 ) -> None:
     """Write the store of a dataset.
 
     `source` is the artifact of the generator, for a dataset that has one. The store serves all
     forget sizes that its sources serve; those of the settings must be among them. `words` are those
-    that ROUGE-L finds in answers; `any` where nothing is to be found in them.
+    that ROUGE-L finds in answers; `any` where nothing is to be found in them. `holdout` is the
+    percent of persons on whom no model is to be trained.
     Irregularities that the dataset's options tolerate are printed, one a line. Raises UserError
     with the configuration, column and row of what is missing or wrong.
     """
@@ -35,7 +41,7 @@ def run(
         options = validate(layout.Options, settings.options, "options")
         with TemporaryDirectory() as cache:
             images, texts = _sources(settings, source, Path(cache))
-            contents = layout.read(images, texts, options)
+            contents = hold_out(layout.read(images, texts, options), holdout)
             contents.check(settings.forget_sizes, layout.TASKS)
             findings = Findings(getattr(options, "tolerate", ()))
             check_pictures(contents, findings)
@@ -57,6 +63,7 @@ def run(
     inputs = {} if source is None else {"source": source}
     outside = folders(images=settings.images, texts=settings.texts) if source is None else {}
     given = settings.model_dump() | ({} if words == "ascii" else {"words": words})
+    given |= {} if holdout is None else {"holdout": holdout}
     Job("dataset", out, inputs, given, outside=outside).run(work)
 
 

@@ -137,6 +137,11 @@ def check_fit(suite: Suite) -> None:
             f"{path}: strengths: {file.model} is a vision model, which is attacked as it is; leave"
             " them out"
         )
+    if file.holdout is not None and suite.domain == "vision":
+        raise UserError(
+            f"{path}: holdout: {file.model} is a vision model, whose faces.holdout says it; leave"
+            " it out"
+        )
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:

@@ -110,12 +110,15 @@ class Graph:
 
     def _data(self) -> Iterator[Artifact]:
         dataset, words = self.suite.dataset, self.suite.words
+        percent = self.suite.file.holdout
+        holdout: dict[str, Any] = {} if percent is None else {"holdout": percent}
         inputs = {}
         if dataset.generator is not None:
-            yield Artifact("generate", "generate", dataset.generator.model_dump())
+            drawn = dataset.generator.model_dump()
+            yield Artifact("generate", "generate", drawn, holdout)
             inputs["source"] = "generate"
         outside = folders(images=dataset.images, texts=dataset.texts)
-        options = {} if words == "ascii" else {"words": words}
+        options = holdout | ({} if words == "ascii" else {"words": words})
         yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 
     def _tables(self) -> Artifact:

@@ -125,6 +125,14 @@ class SuiteFile(Strict):
         description="suites of text or vision models that Table 2 ranks methods against, and the"
         " paper's claims compare",
     )
+    holdout: int | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="percent of persons on whom no model is trained, who are asked what the"
+        " forgotten are, for the table `membership`: drawn in addition where the dataset is drawn,"
+        " else of the retained ones who are evaluated; of vision models see `faces`",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
