@@ -216,6 +216,7 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
 @click.command()
 @_folder("--records", "Folder of the evaluated model.", required=False)
 @_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
+@_folder("--original", "Folder of its evaluated original, where persons are held out.", False)
 @click.option(
     "--shadows", type=FOLDER, multiple=True, help="Folder of an attack's records; all of them."
 )
@@ -243,6 +244,7 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
 def score(
     records: Path | None,
     gold: Path | None,
+    original: Path | None,
     shadows: tuple[Path, ...],
     enrolment: int | None,
     targets: int | None,
@@ -263,7 +265,7 @@ def score(
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):
         raise click.UsageError("give --records, or --bound with --gold")
-    given = {"records": records, "gold": gold}
+    given = {"records": records, "gold": gold, "original": original}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
     stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, point, own)

@@ -4,11 +4,12 @@ Held-out persons are shown to no model: what a model says of them is what it say
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clearbench.data.persons import named_and_gone, spread
 from clearbench.data.questions import FACE_QUESTION
-from clearbench.data.store import FORGET_SIZES, Store, TrainSample
+from clearbench.data.store import Store, TrainSample
 from clearbench.data.tasks import HOLDOUT
 from clearbench.errors import UserError
 
@@ -108,18 +109,6 @@ def persons_of(faces: Iterable[Face]) -> list[str]:
 def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
     """The pictures of some splits."""
     return [face for face in faces if face.split in splits]
-
-
-def named_and_gone(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
-    """All persons in their order, and those of them who are forgotten at some size."""
-    samples = [sample for sample in samples if sample.person]
-    gone = {s.person for s in samples if any(s.part(size) != RETAIN for size in FORGET_SIZES)}
-    return list(dict.fromkeys(s.person or "" for s in samples)), {p for p in gone if p}
-
-
-def spread(persons: Sequence[str], count: int) -> list[str]:
-    """Some of the persons, at even distances in their order."""
-    return [persons[(2 * i + 1) * len(persons) // (2 * count)] for i in range(count)]
 
 
 def _split(sample: TrainSample, forget_size: int | None, held: set[str], left: set[str]) -> str:

@@ -6,7 +6,7 @@ What a model says of them is what it says of strangers, by which an attack on me
 from dataclasses import replace
 
 from clearbench.data.contents import Contents
-from clearbench.data.faces import named_and_gone, spread
+from clearbench.data.persons import named_and_gone, spread
 from clearbench.data.tasks import HOLDOUT
 from clearbench.errors import UserError
 

@@ -52,13 +52,18 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
 
 
 def score_with_draws(
-    records: Records, gold_records: Records, bound: bool = False, declared: Tasks = DECLARED
+    records: Records,
+    gold_records: Records,
+    bound: bool = False,
+    declared: Tasks = DECLARED,
+    original_records: Records = (),
 ) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
     Last the ends of the scores' 95 % intervals, as `KEY~low` and `KEY~high`, and the number of
     persons that they are over, as `KEY~persons`. `gold_records` are those of the gold model of the
     same dataset and forget size; those of a `bound` are drawn from them, and have other answers.
+    `original_records` are those of the original, where an attack on membership knows it.
     All values are finite. A metric that lacks its task is absent. Raises UserError for no records,
     a NaN loss (named by its sample) and a gold model that was evaluated on other forget samples.
     """
@@ -76,7 +81,7 @@ def score_with_draws(
         for (split, task), by_metric in values.items()
         for name, numbers in by_metric.items()
     }
-    evaluation = Evaluation(scores, records, gold_records, declared)
+    evaluation = Evaluation(scores, records, gold_records, declared, original_records)
     for name, of_model in model_metrics().items():
         value = of_model(evaluation)
         if value is not None:

@@ -29,9 +29,10 @@ def score(
 ) -> Scored:
     """All metrics by key.
 
-    `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
-    vision model, which alone has an `enrolment`, the records of all models of the attack, of which
-    those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
+    `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words, with the
+    `original` where persons are held out; of a vision model, which alone has an `enrolment`, the
+    records of all models of the attack, of which those from the number `targets` are attacked. The
+    records of a `bound` are drawn from gold's.
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
     the two are golds of different seeds. Of a cell's records at several strengths, those at
     `strength` are meant; of a model and its gold under a stress test, those of both at its `point`.
@@ -49,7 +50,9 @@ def score(
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
-        return score_with_draws(records, gold, declared=declared)
+        original = folders.get("original")
+        before = [] if original is None else read_records(records_at(original, point))
+        return score_with_draws(records, gold, declared=declared, original_records=before)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
 

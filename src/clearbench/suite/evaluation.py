@@ -65,6 +65,8 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
         if run.bound is not None:
             inputs = {"gold": run.gold}
             options["bound"] = run.bound
+        elif suite.file.holdout is not None and run.original is not None:
+            inputs["original"] = run.original
         if run.prompts == "other":
             options["prompts"] = run.prompts
         if run.strength is not None:

@@ -194,6 +194,7 @@ def shown(suite: Suite) -> dict[str, Any]:
         "originals": file.originals,
         "repeats": file.repeats.model_dump(),
         "metrics": file.metrics,
+        "holdout": file.holdout,
         "stress": {name: told(*entry) for name, entry in suite.stress_tests.items()},
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
