@@ -1,10 +1,12 @@
 """Membership of a suite that holds persons out: by person, beside gold, and of a trained model."""
 
+import json
 import random
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -29,7 +31,9 @@ from clearbench.metrics.strangers import NAMES, SPLITS
 from clearbench.models.build import build_model, build_tokenizer
 from clearbench.models.checkpoint import prepare_training
 from clearbench.models.encoding import Encoder
+from clearbench.suite.graph import TABLES, Graph
 from clearbench.training.finetune import finetune
+from synthetic import SyntheticTree, draw_scores, write_suite
 from tiny_models import TEXT_BUILDS, TOKENIZER
 
 METRICS = [
@@ -216,3 +220,32 @@ def test_of_a_tiny_world_gold_takes_the_forgotten_for_strangers_and_the_original
     print(
         told(original, gold, original), told(gold, gold, original), interval(membership_loss, gold)
     )
+
+
+class Attacked(SyntheticTree):
+    """A tree of made-up scores, whose membership a reader can tell."""
+
+    def _files(self, artifact):
+        if artifact.stage != "score":
+            return super()._files(artifact)
+        distance = {"gold": 0.0, "ga": 0.25}.get(artifact.run.row, 0.5)
+        attacked = dict.fromkeys(METRICS, 0.5 + distance)
+        attacked |= {f"membership_{name}_distance": distance for name in NAMES}
+        return {"scores.json": json.dumps({**draw_scores(artifact.run.name), **attacked})}
+
+
+def test_the_table_has_the_distance_to_gold_first_and_a_suite_without_held_out_none(tmp_path):
+    few = {"seeds": [0], "modalities": ["text"], "methods": {"ga": {}}}
+    suite = write_suite(tmp_path, "held", holdout=10, **few)
+    tree = Attacked(suite, tmp_path / "results/held").build()
+    frame = pd.read_csv(tree.root / TABLES / "membership.csv").set_index(["method", "metric"])
+    assert frame.loc[("gold", "membership_min_k_distance"), "mean"] == 0
+    assert frame.loc[("ga", "membership_min_k_distance"), "mean"] == 0.25
+    assert frame.loc[("ga", "privleak@open_unlearning"), "mean"] == 0.75
+    text = (tree.root / TABLES / "membership.md").read_text()
+    assert text.index("distance to gold's AUC") < text.index("true positives at 1 %")
+    scored = tree.graph["score/ga/text/forget10/seed0"].inputs
+    assert scored["original"] == "evaluate/original/forget10/seed0"
+    plain = Graph(write_suite(tmp_path, "plain", **few))
+    assert "original" not in plain["score/ga/text/forget10/seed0"].inputs
+    assert "original" not in tree.graph["score/floor/forget10/seed0"].inputs

@@ -45,11 +45,10 @@ class Contents:
                     " a person is either forgotten or retained"
                 )
         trained = {sample.person for sample in self.train}
-        for sample in self.evaluation:
-            if sample.split == HOLDOUT and sample.person in trained:
+        for asked in self.evaluation:
+            if asked.split == HOLDOUT and asked.person in trained:
                 raise UserError(
-                    f"{sample.id}: {sample.person} has training rows; who is held out must have"
-                    " none"
+                    f"{asked.id}: {asked.person} has training rows; who is held out must have none"
                 )
         for size in forget_sizes:
             if size in self.unusable:

@@ -168,9 +168,9 @@ def _held_out(
         balanced(rng, PROFESSIONS, count),
         balanced(rng, GENRES, count),
         shuffled(rng, world.unused_books[:count]),
-        strict=False,
+        (distinct_face(rng, gender, faces) for gender in cycle(GENDERS)),
     )
-    return tuple(Person(*fields, face=distinct_face(rng, fields[1], faces)) for fields in columns)
+    return tuple(Person(*fields) for fields in columns)
 
 
 def pairings(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:
