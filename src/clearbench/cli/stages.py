@@ -239,7 +239,11 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
 )
 @click.option("--strength", type=float, help="Of records at several strengths, those at this one.")
 @click.option("--point", help="Of records under a stress test, those at this point of it.")
-@click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
+@click.option(
+    "--settings",
+    default="{}",
+    help="The tasks of the dataset's own layout, and groups of persons, as JSON.",
+)
 @_out
 def score(
     records: Path | None,
@@ -257,10 +261,10 @@ def score(
     out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
-    from clearbench.data.tasks import OwnTasks
+    from clearbench.data.tasks import ScoreSettings
     from clearbench.stages import score as stage
 
-    own = read_settings(OwnTasks, settings)
+    own = read_settings(ScoreSettings, settings)
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):

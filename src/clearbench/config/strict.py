@@ -40,6 +40,7 @@ Positive = Annotated[int, Field(gt=0)]
 File = Annotated[Path, Field(strict=False)]
 Day = Annotated[str, BeforeValidator(_day)]
 Expression = Annotated[str, AfterValidator(_expression)]
+GroupName = Annotated[str, Field(pattern=r"^[\w-]+$")]
 ForgetSize = Annotated[Literal[1, 5, 10], BeforeValidator(_whole)]
 
 

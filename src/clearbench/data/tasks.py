@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from clearbench.config.strict import Strict
+from clearbench.config.strict import Expression, GroupName, Strict
 from clearbench.errors import UserError
 
 Split = Literal["forget", "retain", "real"]
@@ -58,6 +58,12 @@ class OwnTasks(Strict):
     """The tasks that a suite's layout declares itself, as jobs are told of them."""
 
     tasks: list[Task] = Field(default_factory=list)
+
+
+class ScoreSettings(OwnTasks):
+    """These, and where a suite asks for fairness the patterns of its groups of persons, by name."""
+
+    groups: dict[GroupName, Expression] = Field(default_factory=dict)
 
 
 def together(*tasks: Task) -> Tasks:

@@ -129,6 +129,7 @@ def _metrics() -> Iterator[str]:
     yield from _choices()
     yield from _stress()
     yield from _membership()
+    yield from _fairness()
     yield from _claims()
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():
@@ -239,6 +240,23 @@ def _membership() -> Iterator[str]:
         " at the least, without bound above. At A_gold = 0 it has no number, and under"
         " `open_unlearning`, which adds 1e-10, up to 1e12. It stands beside the distances for"
         " comparison with published numbers, and nothing is ranked by it."
+    )
+
+
+def _fairness() -> Iterator[str]:
+    yield "\n## Fairness\n"
+    yield (
+        "Forgetting may cost some persons more than others. `fairness` of a suite names a grouping"
+        " of the dataset's `groups`, each group a regular expression; a person is of the one that"
+        " is found most often in the questions and answers about the person, and of none where none"
+        " is, or two are equally often. The scores of a group, `retain#GROUP`, `forget#GROUP` and"
+        " `forget_quality_js#GROUP`, are those of its persons alone, the last against gold on the"
+        " same persons. The table `fairness` has them with the largest gap and the worst group, for"
+        " gold and original too: a gap that gold has is none of the forgetting's. Intervals draw"
+        " persons as ever, and each group is what is drawn of it; a gap is never below 0 and noise"
+        " widens it, so that an interval which leaves 0 out is not yet a difference: the gap of"
+        " gold, and of other seeds, says how much noise makes. A group of fewer than ten persons in"
+        " a split is told as too small, and is in neither gap nor worst."
     )
 
 

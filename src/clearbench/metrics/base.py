@@ -36,7 +36,8 @@ class Evaluation:
     """One evaluated model: its task scores by key, its records, and those of its gold model.
 
     `tasks` are all that are declared, of which it may have any. `original_records` are those of the
-    model that forgot nothing, where persons are held out, and else none.
+    model that forgot nothing, where persons are held out, and else none. `groups` are those that
+    persons are of, by person, where a suite asks for fairness.
     """
 
     scores: Mapping[str, float]
@@ -44,6 +45,7 @@ class Evaluation:
     gold_records: Records
     tasks: Tasks = field(default_factory=lambda: DECLARED)
     original_records: Records = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def under(self, definition: Definition) -> "Evaluation | None":
         """With the losses that a definition goes by; None where a record can't tell these."""

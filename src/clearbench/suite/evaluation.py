@@ -75,4 +75,4 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["point"] = run.point
         if run.bases == "other":
             options["bases"] = run.bases
-    return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)
+    return Artifact(run.scores, "score", suite.own_tasks | suite.groups, options, inputs, run=run)

@@ -198,5 +198,7 @@ def shown(suite: Suite) -> dict[str, Any]:
         "stress": {name: told(*entry) for name, entry in suite.stress_tests.items()},
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
+        "fairness": file.fairness,
         **suite.own_tasks,
+        **suite.groups,
     }

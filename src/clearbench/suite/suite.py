@@ -133,6 +133,11 @@ class SuiteFile(Strict):
         " forgotten are, for the table `membership`: drawn in addition where the dataset is drawn,"
         " else of the retained ones who are evaluated; of vision models see `faces`",
     )
+    fairness: str | None = Field(
+        None,
+        description="the grouping of persons, one of the dataset's `groups`, for the table"
+        " `fairness`",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
@@ -180,6 +185,12 @@ class Suite:
         if not own or self.domain == "vision":
             return {}
         return OwnTasks(tasks=own).model_dump(mode="json")
+
+    @property
+    def groups(self) -> dict[str, Any]:
+        """The groups of persons that a suite asks for, as settings of the jobs that know them."""
+        asked = self.file.fairness
+        return {} if asked is None else {"groups": self.dataset.groups[asked]}
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:
