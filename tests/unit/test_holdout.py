@@ -80,6 +80,7 @@ def test_of_a_source_without_others_retained_persons_are_held_out():
     assert persons == {"p1", "p4"}
     assert {s.person for s in held.train} == {f"p{i}" for i in range(10)} - persons
     assert sum(s.split == "retain" for s in held.evaluation) == 4
+    assert "2 of those whom it evaluates as retained are held out" in held.notes[0]
     held.check([10], TOFU)
     assert hold_out(contents(), None) == contents()
 

@@ -32,6 +32,11 @@ def hold_out(contents: Contents, percent: int | None) -> Contents:
             replace(sample, split=HOLDOUT) if sample.person in held else sample
             for sample in contents.evaluation
         ],
+        notes=[
+            *contents.notes,
+            f"holdout: the source has no persons apart; {len(held)} of those whom it evaluates as"
+            " retained are held out, so models are trained on fewer persons than published ones",
+        ],
     )
 
 
