@@ -28,7 +28,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-full mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision tofu
+SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision tofu
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -61,6 +61,7 @@ $(BIN)/python:
 
 mini: ## run the default suite to its tables: minutes, no GPU
 mini-full: ## run mini at three forget sizes
+mini-membership: ## see whether attacks tell who was forgotten from persons whom no model was trained on
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does

@@ -15,6 +15,7 @@ KEYS = {
     "real": Key("real"),
     "u_lira_margin": Key("u_lira_margin"),
     "forget@official~low": Key("forget", definition="official", end="low"),
+    "retain#female~low": Key("retain", end="low", group="female"),
     "forget/captions/rouge_l": Key("rouge_l", "forget", "captions"),
     "real/real_faces/truth_ratio@tofu~persons": Key(
         "truth_ratio", "real", "real_faces", "tofu", "persons"

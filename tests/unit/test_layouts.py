@@ -203,13 +203,13 @@ def mini_spec() -> DatasetSpec:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("mini") / "source"
-    generate.run(MiniSettings(**FEW), out)
+    generate.run(MiniSettings(**FEW), out, holdout=10)
     return out
 
 
 @pytest.fixture(scope="module")
 def mini(mini_spec: DatasetSpec, source: Path) -> Store:
-    dataset.run(mini_spec, source, source.parent / "store")
+    dataset.run(mini_spec, source, source.parent / "store", holdout=10)
     return Store(source.parent / "store")
 
 
@@ -275,6 +275,18 @@ def test_an_evaluated_sample_says_whom_it_is_about_alike_in_images_and_text(mini
         assert persons["real", True] == {s.answer for s in samples if s.task == "real_faces"}
 
 
+def test_the_held_out_are_asked_what_the_forgotten_are_and_learnt_by_no_model(mini: Store) -> None:
+    asked = {
+        split: Counter(s.task for s in mini.evaluation(10) if s.split == split)
+        for split in ("forget", "holdout")
+    }
+    assert asked["holdout"] == asked["forget"] == {"captions": 20, "face_naming": 20, "text_qa": 80}
+    held = {sample.person for sample in mini.evaluation(10) if sample.split == "holdout"}
+    assert len(held - {None}) == len(held) == 10
+    texts = [text for s in (*mini.train("full", None, "both"), *mini.base()) for text in s.texts]
+    assert not any(name in text for name in held for text in texts)
+
+
 def test_images_are_kept_as_they_came_and_once(mini: Store, source: Path) -> None:
     rows = raw(source, "full")
     captions = [s for s in mini.train("full", None, "visual") if s.task == "captions"]
@@ -317,7 +329,8 @@ def test_the_same_source_gives_the_same_store(
     mini: Store, mini_spec: DatasetSpec, source: Path, tmp_path: Path
 ) -> None:
     # The required sizes are a check only: another one asked for must not remake every model.
-    dataset.run(mini_spec.model_copy(update={"forget_sizes": [10]}), source, tmp_path / "again")
+    fewer = mini_spec.model_copy(update={"forget_sizes": [10]})
+    dataset.run(fewer, source, tmp_path / "again", holdout=10)
     assert (tmp_path / "again" / MANIFEST).read_bytes() == (mini.folder / MANIFEST).read_bytes()
 
 

@@ -90,6 +90,8 @@ def test_every_table_is_written_in_every_format(tree):
     frames = make_tables(tree.build())
     others = {
         "claims",
+        "fairness",
+        "membership",
         "noise",
         "tradeoff",
         "overhead",

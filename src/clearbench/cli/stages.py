@@ -28,6 +28,7 @@ TOLD = {
     "method": "A method; see `clearbench methods`.",
     "forget_size": "Percent of persons to forget.",
     "validation": "Folder of the persons of a choice, who stand for the forget set.",
+    "holdout": "Percent of persons on whom no model is to be trained.",
 }
 """What the options are that several stages have."""
 
@@ -75,13 +76,14 @@ _forget_size = click.option("--forget-size", type=int, help=TOLD["forget_size"])
     show_default=True,
     help="Whose letters make the words that true answers must have.",
 )
+@click.option("--holdout", type=click.IntRange(min=0), help=TOLD["holdout"])
 @_out
-def dataset(settings: str, source: Path | None, words: Any, out: Path) -> None:
+def dataset(settings: str, source: Path | None, words: Any, holdout: int | None, out: Path) -> None:
     """Read, check and store a dataset."""
     from clearbench.config.files import DatasetSpec
     from clearbench.stages import dataset as stage
 
-    stage.run(read_settings(DatasetSpec, settings), source, out, words)
+    stage.run(read_settings(DatasetSpec, settings), source, out, words, holdout)
 
 
 @click.command()
@@ -217,6 +219,7 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
 @click.command()
 @_folder("--records", "Folder of the evaluated model.", required=False)
 @_folder("--gold", "Folder of its evaluated gold, for a model of words.", required=False)
+@_folder("--original", "Folder of its evaluated original, where persons are held out.", False)
 @click.option(
     "--shadows", type=FOLDER, multiple=True, help="Folder of an attack's records; all of them."
 )
@@ -239,11 +242,16 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
 )
 @click.option("--strength", type=float, help="Of records at several strengths, those at this one.")
 @click.option("--point", help="Of records under a stress test, those at this point of it.")
-@click.option("--settings", default="{}", help="The tasks of the dataset's own layout, as JSON.")
+@click.option(
+    "--settings",
+    default="{}",
+    help="The tasks of the dataset's own layout, and groups of persons, as JSON.",
+)
 @_out
 def score(
     records: Path | None,
     gold: Path | None,
+    original: Path | None,
     shadows: tuple[Path, ...],
     enrolment: int | None,
     targets: int | None,
@@ -256,15 +264,15 @@ def score(
     out: Path,
 ) -> None:
     """Compute all metrics of a model from its records."""
-    from clearbench.data.tasks import OwnTasks
+    from clearbench.data.tasks import ScoreSettings
     from clearbench.stages import score as stage
 
-    own = read_settings(OwnTasks, settings)
+    own = read_settings(ScoreSettings, settings)
     if (gold is None) == (enrolment is None) or bool(shadows) != (enrolment is not None):
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):
         raise click.UsageError("give --records, or --bound with --gold")
-    given = {"records": records, "gold": gold}
+    given = {"records": records, "gold": gold, "original": original}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
     stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, point, own)

@@ -10,7 +10,15 @@ from clearbench import hub
 from clearbench.config.generator import MiniSettings
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.settings import TEMPLATE_DATE, Attention, Domain, Lora, ModelUse, Training
-from clearbench.config.strict import Day, Expression, ForgetSize, Positive, Strict, validate
+from clearbench.config.strict import (
+    Day,
+    Expression,
+    ForgetSize,
+    GroupName,
+    Positive,
+    Strict,
+    validate,
+)
 from clearbench.errors import UserError, unknown
 
 _Spec = TypeVar("_Spec", bound=BaseModel)
@@ -202,6 +210,13 @@ class DatasetSpec(Strict):
         min_length=1, description="percent of persons; the sizes that its forget sets have"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="options of the layout")
+    groups: dict[str, dict[GroupName, Expression]] = Field(
+        default_factory=dict,
+        exclude=True,
+        description="groupings of persons, that a suite's `fairness` may ask for: by the name of a"
+        " group a regular expression, and a person is of that group whose expression is found most"
+        " often in the questions and answers about the person",
+    )
 
 
 def read_spec(kind: type[_Spec], folder: Path, name: str, where: str) -> _Spec:

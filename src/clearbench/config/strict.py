@@ -33,6 +33,7 @@ Positive = Annotated[int, Field(gt=0)]
 File = Annotated[Path, Field(strict=False)]
 Day = Annotated[str, BeforeValidator(_day)]
 Expression = Annotated[str, AfterValidator(_expression)]
+GroupName = Annotated[str, Field(pattern=r"^[\w-]+$")]
 ForgetSize = Annotated[int, Field(ge=1, le=99)]
 """In percent of persons."""
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from clearbench.data.images import rgb
 from clearbench.data.store import EvalSample, TrainSample, forget_sizes
-from clearbench.data.tasks import Task, check_declared
+from clearbench.data.tasks import HOLDOUT, Task, check_declared
 from clearbench.errors import UserError
 
 
@@ -36,7 +36,7 @@ class Contents:
         Raises UserError where a person is in both parts of a size, a size is unusable or has no row
         in a part, or a sample is of another task than the layout's `tasks`.
         """
-        known = [f"{split}/{task.name}" for task in tasks for split in task.splits]
+        known = [f"{split}/{task.name}" for task in tasks for split in task.asked]
         check_declared((f"{s.split}/{s.task}" for s in self.evaluation), known, "evaluation")
         for size in self.forget_sizes:
             parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
@@ -48,6 +48,12 @@ class Contents:
                 raise UserError(
                     f"forget size {size}: {both[0]} has rows in both parts;"
                     " a person is either forgotten or retained"
+                )
+        trained = {sample.person for sample in self.train}
+        for asked in self.evaluation:
+            if asked.split == HOLDOUT and asked.person in trained:
+                raise UserError(
+                    f"{asked.id}: {asked.person} has training rows; who is held out must have none"
                 )
         for size in forget_sizes:
             if size in self.unusable:

@@ -4,14 +4,16 @@ Held-out persons are shown to no model: what a model says of them is what it say
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from clearbench.data.persons import named_and_gone, spread
 from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.store import Store, TrainSample
+from clearbench.data.tasks import HOLDOUT
 from clearbench.errors import UserError
 
-FORGET, RETAIN, HOLDOUT = "forget", "retain", "holdout"
+FORGET, RETAIN = "forget", "retain"
 
 OTHER = "other"
 """The split of who is left over where models are trained on fewer persons than there are."""
@@ -67,7 +69,7 @@ def read_faces(
 
 def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
     """The held-out persons: spread over the order of those who are retained at every size."""
-    persons, gone = _persons(samples)
+    persons, gone = named_and_gone(samples)
     retained = [person for person in persons if person not in gone]
     count = max(1, round(len(persons) * percent / 100))
     if count >= len(retained):
@@ -75,12 +77,12 @@ def held_out(samples: Iterable[TrainSample], percent: int) -> set[str]:
             f"faces.holdout: {percent} % are {count} persons, {len(retained)} are retained at every"
             " forget size; hold out fewer"
         )
-    return set(_spread(retained, count))
+    return set(spread(retained, count))
 
 
 def left_over(samples: Iterable[TrainSample], held: set[str], count: int) -> set[str]:
     """Who is left over where a model is trained on `count` persons: of those retained always."""
-    persons, gone = _persons(samples)
+    persons, gone = named_and_gone(samples)
     retained = [person for person in persons if person not in gone | held]
     more = count - len(gone)
     if not 0 < more <= len(retained):
@@ -89,7 +91,7 @@ def left_over(samples: Iterable[TrainSample], held: set[str], count: int) -> set
             f" {len(retained)} retained at every one and not held out; allowed:"
             f" {len(gone) + 1} to {len(gone) + len(retained)}"
         )
-    return set(retained) - set(_spread(retained, more))
+    return set(retained) - set(spread(retained, more))
 
 
 def in_question(faces: Iterable[Face]) -> list[str]:
@@ -107,18 +109,6 @@ def persons_of(faces: Iterable[Face]) -> list[str]:
 def of_split(faces: Iterable[Face], *splits: str) -> list[Face]:
     """The pictures of some splits."""
     return [face for face in faces if face.split in splits]
-
-
-def _persons(samples: Iterable[TrainSample]) -> tuple[list[str], set[str]]:
-    """All persons in their order, and those of them who are forgotten at some size."""
-    samples = [sample for sample in samples if sample.person]
-    gone = {s.person for s in samples if {RETAIN} != {*s.parts.values()}}
-    return list(dict.fromkeys(s.person or "" for s in samples)), {p for p in gone if p}
-
-
-def _spread(persons: Sequence[str], count: int) -> list[str]:
-    """Some of the persons, at even distances in their order."""
-    return [persons[(2 * i + 1) * len(persons) // (2 * count)] for i in range(count)]
 
 
 def _split(sample: TrainSample, forget_size: int | None, held: set[str], left: set[str]) -> str:

@@ -9,6 +9,7 @@ from clearbench.data import layouts
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings, Irregularity
 from clearbench.data.folder import FaultyRows
+from clearbench.data.holdout import hold_out
 from clearbench.data.pictures import check_pictures
 from clearbench.data.sources import Source
 from clearbench.data.wordless import check_words
@@ -21,15 +22,17 @@ def read_dataset(
     images: Source | None,
     texts: Source | None,
     words: Words | Literal["any"],
+    holdout: int | None = None,
 ) -> Contents:
     """The contents of a dataset; the notes are the irregularities that its options tolerate.
 
-    `words` are those that ROUGE-L finds in answers; `any` where nothing is to be found in them.
-    Raises UserError with the configuration, column and row of what is missing or wrong.
+    `words` are those that ROUGE-L finds in answers; `any` where nothing is to be found in them. So
+    many percent of the persons are held out (`hold_out`). Raises UserError with the configuration,
+    column and row of what is missing or wrong.
     """
     layout = layouts.load(settings.layout)
     options = layouts.options_of(layout, settings.options, settings.forget_sizes)
-    contents = layout.read(images, texts, options)
+    contents = hold_out(layout.read(images, texts, options), holdout)
     contents.check(settings.forget_sizes, layout.TASKS)
     findings = Findings(getattr(options, "tolerate", ()))
     check_pictures(contents, findings)

@@ -8,11 +8,14 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from clearbench.config.strict import Strict
+from clearbench.config.strict import Expression, GroupName, Strict
 from clearbench.errors import UserError
 
 Split = Literal["forget", "retain", "real"]
 SPLITS: tuple[str, ...] = get_args(Split)
+
+HOLDOUT = "holdout"
+"""The split of persons on whom no model is trained, who are asked what the forgotten are."""
 
 
 class Task(Strict):
@@ -26,6 +29,11 @@ class Task(Strict):
     splits: tuple[Split, ...] = Field(min_length=1, strict=False)
     kind: Literal["text", "visual"]
     headline: bool = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """Its splits, and `holdout` where it asks about persons who are forgotten."""
+        return (*self.splits, HOLDOUT) if "forget" in self.splits else self.splits
 
 
 _PERSONS: tuple[Split, ...] = ("forget", "retain")
@@ -50,6 +58,12 @@ class OwnTasks(Strict):
     """The tasks that a suite's layout declares itself, as jobs are told of them."""
 
     tasks: list[Task] = Field(default_factory=list)
+
+
+class ScoreSettings(OwnTasks):
+    """These, and where a suite asks for fairness the patterns of its groups of persons, by name."""
+
+    groups: dict[GroupName, Expression] = Field(default_factory=dict)
 
 
 def together(*tasks: Task) -> Tasks:

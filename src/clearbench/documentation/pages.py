@@ -23,7 +23,7 @@ from clearbench.tables.stress import READINGS
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
 
 _WRITTEN = "Written by `clearbench write-docs` from the docstrings; edit those."
-_BETTER = {"up": "higher", "down": "lower", "one": "nearer 1"}
+_BETTER = {"up": "higher", "down": "lower", "one": "nearer 1", "zero": "nearer 0"}
 
 
 def pages(root: Path) -> dict[str, str]:
@@ -130,6 +130,8 @@ def _metrics() -> Iterator[str]:
     yield from _made_answers()
     yield from _choices()
     yield from _stress()
+    yield from _membership()
+    yield from _fairness()
     yield from _claims()
     yield "\n## Definitions\n"
     for name, definition in DEFINITIONS.items():
@@ -230,6 +232,56 @@ def _stress() -> Iterator[str]:
         " broke learns slower, which R takes for robust and the symmetric one does not. What"
         " relearning brings back with `half` is in part what was just taught: gold's row says how"
         " much."
+    )
+
+
+def _membership() -> Iterator[str]:
+    yield "\n## Membership\n"
+    yield (
+        "Who was forgotten should not be told from who was never met. `holdout` of a suite of words"
+        " keeps some persons from all models: base, original, golds and cells. In a drawn world"
+        " they are drawn in addition, and everybody else stays as they are, to the last byte; a"
+        " dataset of the hub or a folder gives up some of the retained persons whom it evaluates in"
+        " all tasks, spread over their order, so that its models are trained on fewer persons than"
+        " published ones. They are asked what the forgotten are asked. Samples about one person"
+        " stand or fall together, so an attack gives each person one score, the mean over all"
+        " samples, and the AUC is over pairs of persons; its intervals draw persons anew on both"
+        " sides."
+    )
+    yield (
+        "\nThe table `membership` has for each attack the distance to gold's AUC first: gold never"
+        " met either side, and where its AUC is not 0.5, the persons differ by themselves. An AUC"
+        " below 0.5 is no success: there the forgotten are stranger than strangers, and whoever"
+        " turns the attack around finds them. `reference` is the attack of somebody who kept the"
+        " model from before the forgetting, and takes its losses off. By it gold itself lies far"
+        " below 0.5, for that the loss rose is what retraining does; only the distance tells"
+        " anything. Attacks by gradients are left out: they need a backward pass a sample."
+    )
+    yield (
+        "\nPrivLeak (MUSE), 100·(A - A_gold)/A_gold with A the AUC of members, 1 less the AUC here,"
+        " explodes: it divides by A_gold. Of A = 0.5, it is 0 where A_gold is 0.5, 400 at 0.1 and"
+        " 4900 at 0.01, and one drawn person more or less in so small an A_gold moves it by"
+        " hundreds; of 20 persons a side A_gold comes in steps of 1/400. Nor is it symmetric: -100"
+        " at the least, without bound above. At A_gold = 0 it has no number, and under"
+        " `open_unlearning`, which adds 1e-10, up to 1e12. It stands beside the distances for"
+        " comparison with published numbers, and nothing is ranked by it."
+    )
+
+
+def _fairness() -> Iterator[str]:
+    yield "\n## Fairness\n"
+    yield (
+        "Forgetting may cost some persons more than others. `fairness` of a suite names a grouping"
+        " of the dataset's `groups`, each group a regular expression; a person is of the one that"
+        " is found most often in the questions and answers about the person, and of none where none"
+        " is, or two are equally often. The scores of a group, `retain#GROUP`, `forget#GROUP` and"
+        " `forget_quality_js#GROUP`, are those of its persons alone, the last against gold on the"
+        " same persons. The table `fairness` has them with the largest gap and the worst group, for"
+        " gold and original too: a gap that gold has is none of the forgetting's. Intervals draw"
+        " persons as ever, and each group is what is drawn of it; a gap is never below 0 and noise"
+        " widens it, so that an interval which leaves 0 out is not yet a difference: the gap of"
+        " gold, and of other seeds, says how much noise makes. A group of fewer than ten persons in"
+        " a split is told as too small, and is in neither gap nor worst."
     )
 
 

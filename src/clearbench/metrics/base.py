@@ -25,8 +25,8 @@ _Found = TypeVar("_Found")
 _ROUNDING = 1e-9
 """How far, relative to a bound, rounding may take a value beyond it."""
 
-Better = Literal["up", "down", "one"]
-"""Which numbers are better: higher ones, lower ones, or those near 1."""
+Better = Literal["up", "down", "one", "zero"]
+"""Which numbers are better: higher ones, lower ones, or those near 1 or 0."""
 
 Records = Sequence[Record]
 
@@ -35,20 +35,25 @@ Records = Sequence[Record]
 class Evaluation:
     """One evaluated model: its task scores by key, its records, and those of its gold model.
 
-    `tasks` are all that are declared, of which it may have any.
+    `tasks` are all that are declared, of which it may have any. `original_records` are those of the
+    model that forgot nothing, where persons are held out, and else none. `groups` are those that
+    persons are of, by person, where a suite asks for fairness.
     """
 
     scores: Mapping[str, float]
     records: Records
     gold_records: Records
     tasks: Tasks = field(default_factory=lambda: DECLARED)
+    original_records: Records = ()
+    groups: Mapping[str, str] = field(default_factory=dict)
 
     def under(self, definition: Definition) -> "Evaluation | None":
         """With the losses that a definition goes by; None where a record can't tell these."""
         read, gold = map(definition.read, (self.records, self.gold_records))
         if read is None or gold is None:
             return None
-        return replace(self, records=read, gold_records=gold)
+        original = definition.read(self.original_records) or ()
+        return replace(self, records=read, gold_records=gold, original_records=original)
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from clearbench.data.tasks import DECLARED, SPLITS, in_headline
+from clearbench.data.tasks import DECLARED, HOLDOUT, SPLITS, in_headline
 from clearbench.data.tasks import Tasks as Declared
 from clearbench.metrics import metric_of, model_metrics
 from clearbench.metrics.base import (
@@ -153,7 +153,7 @@ def _fewest(
             for (other, name), count in of_task.items()
             if other == split and count and in_headline(declared, [name])
         ]
-        for split in SPLITS
+        for split in (*SPLITS, HOLDOUT)
     }
     fewest = {}
     for key in keys:

@@ -40,7 +40,8 @@ class Definition:
     where the headline compares their distributions. `rouge` are the splits whose aggregate has
     ROUGE-L as a term, in multimodal suites and in those of text. `end` counts the end of text as a
     token of the answer. `last_given` takes the last token of an answer for extracted, whatever the
-    model says. `meaning` says it to a reader.
+    model says, and `by_sample` attacks samples where the headline attacks persons. `meaning` says
+    it to a reader.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Definition:
     meaning: str
     end: bool = True
     last_given: bool = False
+    by_sample: bool = False
 
     @property
     def words(self) -> Words:
@@ -121,9 +123,11 @@ UNICODE = replace(
 OPEN_UNLEARNING = replace(
     ANSWER_ONLY,
     name="open_unlearning",
-    meaning="as open-unlearning's code computes memorisation (the last token, which is the end of"
-    " text, left out; of an answer nothing of which is extracted the last token counts as such)",
+    meaning="as open-unlearning's code computes memorisation and membership (the last token, which"
+    " is the end of text, left out; of an answer nothing of which is extracted the last token"
+    " counts as such; membership by sample and not by person)",
     last_given=True,
+    by_sample=True,
 )
 DEFINITIONS = {
     definition.name: definition
@@ -150,6 +154,9 @@ OF_LOSSES = {definition.name: definition for definition in (HEADLINE, ANSWER_ONL
 
 OF_TOKENS = {definition.name: definition for definition in (HEADLINE, ANSWER_ONLY, OPEN_UNLEARNING)}
 """Those of a metric that goes by single tokens."""
+
+OF_MEMBERSHIP = {definition.name: definition for definition in (HEADLINE, OPEN_UNLEARNING)}
+"""Those of an attack on membership as a whole."""
 
 OF_WORDS = {definition.name: definition for definition in (HEADLINE, UNICODE)}
 """Those of a metric that compares words."""

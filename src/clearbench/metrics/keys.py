@@ -10,22 +10,24 @@ UNNAMED = "headline"
 """The definition that a key does not name."""
 
 _ENDS = ("low", "high", "persons")
-_PART = r"[^\s/@~]+"
+_PART = r"[^\s/@~#]+"
 _KEY = re.compile(
     rf"(?:(?P<split>{_PART})/(?P<task>{_PART})/)?(?P<metric>{_PART})"
-    rf"(?:@(?P<definition>{_PART}))?(?:~(?P<end>{'|'.join(_ENDS)}))?"
+    rf"(?:@(?P<definition>{_PART}))?(?:#(?P<group>{_PART}))?(?:~(?P<end>{'|'.join(_ENDS)}))?"
 )
 _GRAMMAR = (
     "METRIC of a whole model or SPLIT/TASK/METRIC of a task, then @DEFINITION where it is not the"
-    f" headline's, then {', '.join(f'~{end}' for end in _ENDS[:-1])} or ~{_ENDS[-1]} of an interval"
+    " headline's, #GROUP where it is of a group of persons, then"
+    f" {', '.join(f'~{end}' for end in _ENDS[:-1])} or ~{_ENDS[-1]} of an interval"
 )
 
 
 @dataclass(frozen=True)
 class Key:
-    """The key of a number in a score file, `split/task/metric@definition~end`.
+    """The key of a number in a score file, `split/task/metric@definition#group~end`.
 
-    A metric of the whole model has neither split nor task. `end` is empty for the score itself;
+    A metric of the whole model has neither split nor task, and only one of a group of persons has
+    that. `end` is empty for the score itself;
     `low` and `high` are the ends of its interval, `persons` is how many persons that is over.
     """
 
@@ -34,6 +36,7 @@ class Key:
     task: str = ""
     definition: str = UNNAMED
     end: str = ""
+    group: str = ""
 
     @classmethod
     def parse(cls, text: str) -> "Key":
@@ -42,8 +45,9 @@ class Key:
 
     def __str__(self) -> str:
         definition = "" if self.definition == UNNAMED else f"@{self.definition}"
+        group = f"#{self.group}" if self.group else ""
         end = f"~{self.end}" if self.end else ""
-        return f"{self.topic}{'/' if self.task else ''}{self.metric}{definition}{end}"
+        return f"{self.topic}{'/' if self.task else ''}{self.metric}{definition}{group}{end}"
 
     @property
     def topic(self) -> str:

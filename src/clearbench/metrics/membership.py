@@ -77,19 +77,30 @@ ATTACKS: Mapping[str, Score] = {
 """The attacks by name."""
 
 
-def scores_of_persons(records: Records, score: Score) -> dict[str, float] | None:
+def scores_of_persons(
+    records: Records, score: Score, by_sample: bool = False
+) -> dict[str, float] | None:
     """Each person's mean score, for samples about one person are not independent.
 
-    Samples about nobody count as a person each, by their ids. None where a sample has no score.
+    Samples about nobody count as a person each, by their ids, and with `by_sample` all do. None
+    where a sample has no score, or a person no mean: one sample infinitely above, another below.
     """
-    of_person: dict[str, list[float]] = defaultdict(list)
+    of_unit: dict[str, list[float]] = defaultdict(list)
     for record in records:
         value = score(record)
         if value is None:
             return None
-        alone = f"{record.split}/{record.task}/{record.id}"
-        of_person[alone if record.person is None else record.person].append(value)
-    return {person: fmean(values) for person, values in of_person.items()}
+        of_unit[unit_of(record, by_sample)].append(value)
+    if any({-math.inf, math.inf} <= set(values) for values in of_unit.values()):
+        return None
+    return {unit: fmean(values) for unit, values in of_unit.items()}
+
+
+def unit_of(record: Record, by_sample: bool = False) -> str:
+    """Whom a record counts for: its person, or itself."""
+    if by_sample or record.person is None:
+        return f"{record.split}/{record.task}/{record.id}"
+    return record.person
 
 
 def auc(strangers: Sequence[float], forgotten: Sequence[float]) -> float:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from clearbench.data.tasks import DECLARED, Tasks, check_declared
@@ -25,6 +26,7 @@ from clearbench.metrics.bootstrap import (
 )
 from clearbench.metrics.comparable import check_comparable
 from clearbench.metrics.faces import FaceEvaluation
+from clearbench.metrics.groups import groups_of, scored_by_group
 from clearbench.metrics.headline import COMPARED
 from clearbench.metrics.keys import Key
 
@@ -52,13 +54,20 @@ def score_records(records: Records, gold_records: Records) -> dict[str, float]:
 
 
 def score_with_draws(
-    records: Records, gold_records: Records, bound: bool = False, declared: Tasks = DECLARED
+    records: Records,
+    gold_records: Records,
+    bound: bool = False,
+    declared: Tasks = DECLARED,
+    original_records: Records = (),
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
     Last the ends of the scores' 95 % intervals, as `KEY~low` and `KEY~high`, and the number of
     persons that they are over, as `KEY~persons`. `gold_records` are those of the gold model of the
     same dataset and forget size; those of a `bound` are drawn from them, and have other answers.
+    `original_records` are those of the original, where an attack on membership knows it. `groups`
+    are the patterns by which a person is of a group, by its name; their scores are as `KEY#GROUP`.
     All values are finite. A metric that lacks its task is absent. Raises UserError for no records,
     a NaN loss (named by its sample) and a gold model that was evaluated on other forget samples.
     """
@@ -76,16 +85,22 @@ def score_with_draws(
         for (split, task), by_metric in values.items()
         for name, numbers in by_metric.items()
     }
-    evaluation = Evaluation(scores, records, gold_records, declared)
+    evaluation = Evaluation(
+        scores, records, gold_records, declared, original_records, groups_of(records, groups)
+    )
     for name, of_model in model_metrics().items():
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
-    drawn = drawn_scores(evaluation, tasks, values, draw_weights(tasks, declared))
+    weights = draw_weights(tasks, declared)
+    drawn = drawn_scores(evaluation, tasks, values, weights)
     persons = persons_behind(tasks, drawn, declared)
-    for key, ends in intervals(
-        scores, drawn, persons, units_behind(tasks, drawn, declared)
-    ).items():
+    units = units_behind(tasks, drawn, declared)
+    of_groups = scored_by_group(evaluation, weights)
+    scores |= of_groups.scores
+    drawn |= of_groups.drawn
+    persons |= of_groups.persons
+    for key, ends in intervals(scores, drawn, persons, units | of_groups.persons).items():
         scores |= _ends(key, ends)
     scores |= {Key.parse(key).persons: count for key, count in persons.items()}
     kept = {key: drawn[key].round(DECIMALS).tolist() for key in COMPARED if key in drawn}

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from clearbench.data.tasks import Task, together
@@ -26,16 +27,19 @@ def score(
     strength: float | None = None,
     point: str | None = None,
     tasks: Sequence[Mapping[str, Any]] = (),
+    groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Scored:
     """All metrics by key.
 
-    `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words; of a
-    vision model, which alone has an `enrolment`, the records of all models of the attack, of which
-    those from the number `targets` are attacked. The records of a `bound` are drawn from gold's.
+    `folders` are the artifact's inputs by name: `records`, and `gold` of a model of words, with the
+    `original` where persons are held out; of a vision model, which alone has an `enrolment`, the
+    records of all models of the attack, of which those from the number `targets` are attacked. The
+    records of a `bound` are drawn from gold's.
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
     the two are golds of different seeds. Of a cell's records at several strengths, those at
     `strength` are meant; of a model and its gold under a stress test, those of both at its `point`.
-    `tasks` are those that the suite's layout declares itself.
+    `tasks` are those that the suite's layout declares itself, `groups` the patterns by which a
+    person is of a group.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
@@ -43,13 +47,16 @@ def score(
         declared = together(*(Task(**fields) for fields in tasks))
         gold = read_records(records_at(folders["gold"], point))
         if bound is not None:
-            return score_with_draws(draw_bound(bound, gold), gold, True, declared)
+            drawn = draw_bound(bound, gold)
+            return score_with_draws(drawn, gold, True, declared, groups=groups)
         own = point if strength is None else f"{strength:g}"
         records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
-        return score_with_draws(records, gold, declared=declared)
+        original = folders.get("original")
+        before = [] if original is None else read_records(records_at(original, point))
+        return score_with_draws(records, gold, False, declared, before, groups)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
 

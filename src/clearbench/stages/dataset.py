@@ -15,13 +15,18 @@ from clearbench.jobs.job import Job
 
 
 def run(
-    settings: DatasetSpec, source: Path | None, out: Path, words: Words | Literal["any"] = "ascii"
+    settings: DatasetSpec,
+    source: Path | None,
+    out: Path,
+    words: Words | Literal["any"] = "ascii",
+    holdout: int | None = None,
 ) -> None:
     """Write the store of a dataset.
 
     `source` is the artifact of the generator, for a dataset that has one. The store serves all
     forget sizes that its sources serve; those of the settings must be among them. `words` are those
-    that ROUGE-L finds in answers; `any` where nothing is to be found in them.
+    that ROUGE-L finds in answers; `any` where nothing is to be found in them. `holdout` is the
+    percent of persons on whom no model is to be trained.
     Irregularities that the dataset's options tolerate are printed, one a line. Raises UserError
     with the configuration, column and row of what is missing or wrong.
     """
@@ -29,7 +34,7 @@ def run(
     def work(job: Job) -> None:
         with TemporaryDirectory() as cache:
             images, texts = _sources(settings, source, Path(cache))
-            contents = read_dataset(settings, images, texts, words)
+            contents = read_dataset(settings, images, texts, words, holdout)
             for note in contents.notes:
                 print(f"note: {note}", file=sys.stderr)
             write_store(
@@ -46,6 +51,7 @@ def run(
     inputs = {} if source is None else {"source": source}
     outside = folders(images=settings.images, texts=settings.texts) if source is None else {}
     given = settings.model_dump() | ({} if words == "ascii" else {"words": words})
+    given |= {} if holdout is None else {"holdout": holdout}
     Job("dataset", out, inputs, given, outside=outside).run(work)
 
 

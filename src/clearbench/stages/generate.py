@@ -7,6 +7,10 @@ from clearbench.data.mini.write import generate
 from clearbench.jobs.job import Job
 
 
-def run(settings: MiniSettings, out: Path) -> None:
-    """Write `clear/` and `tofu/`; `settings` are the dataset's `generator`."""
-    Job("generate", out, {}, settings.model_dump()).run(lambda job: generate(job.folder, settings))
+def run(settings: MiniSettings, out: Path, holdout: int | None = None) -> None:
+    """Write `clear/` and `tofu/`; `settings` are the dataset's `generator`.
+
+    `holdout` is the percent of persons who are drawn in addition, for no model to be trained on.
+    """
+    given = settings.model_dump() | ({} if holdout is None else {"holdout": holdout})
+    Job("generate", out, {}, given).run(lambda job: generate(job.folder, settings, holdout))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from clearbench.data.tasks import OwnTasks
+from clearbench.data.tasks import ScoreSettings
 from clearbench.jobs.job import Job
 from clearbench.results.scoring import files_of, score
 
@@ -19,12 +19,13 @@ def run(
     bases: str | None = None,
     strength: float | None = None,
     point: str | None = None,
-    own: OwnTasks | None = None,
+    settings: ScoreSettings | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
 
     And of a model of words those in each draw of persons. The arguments but `out` are as
-    `scoring.score` takes them, `own` has its `tasks`.
+    `scoring.score` takes them, `settings` have its `tasks` and
+    `groups`.
     """
     options = {
         "enrolment": enrolment,
@@ -36,7 +37,8 @@ def run(
         "point": point,
     }
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
-    given |= own.model_dump(mode="json") if own and own.tasks else {}
+    told = {} if settings is None else settings.model_dump(mode="json")
+    given |= {key: value for key, value in told.items() if value}
 
     def work(job: Job) -> None:
         for name, text in files_of(score(inputs, **given)).items():

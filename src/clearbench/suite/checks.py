@@ -149,6 +149,13 @@ def check_fit(suite: Suite) -> None:
             f"{path}: strengths: {file.model} is a vision model, which is attacked as it is; leave"
             " them out"
         )
+    if file.fairness is not None:
+        _check_fairness(suite, file.fairness)
+    if file.holdout is not None and suite.domain == "vision":
+        raise UserError(
+            f"{path}: holdout: {file.model} is a vision model, whose faces.holdout says it; leave"
+            " it out"
+        )
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:
@@ -160,6 +167,24 @@ def check_fit(suite: Suite) -> None:
     _check_shares(suite)
     if suite.model.build is None and suite.model.hub is None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
+
+
+def _check_fairness(suite: Suite, asked: str) -> None:
+    """The grouping of persons that a suite asks for, by texts about them."""
+    where, known = f"{suite.path}: fairness", suite.dataset.groups
+    if suite.domain == "vision":
+        raise UserError(
+            f"{where}: {suite.file.model} is a vision model, of which no text is asked; leave it"
+            " out"
+        )
+    if asked not in known:
+        grouping = f"unknown: {asked}; {suite.file.dataset} has none of this name"
+        raise UserError(f"{where}: {unknown(asked, known, grouping)}")
+    if len(known[asked]) < 2:
+        raise UserError(
+            f"config/datasets/{suite.file.dataset}.yaml: groups.{asked}: {len(known[asked])}"
+            " groups; fairness compares two or more"
+        )
 
 
 def check_stress(suite: Suite) -> None:

@@ -65,6 +65,8 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
         if run.bound is not None:
             inputs = {"gold": run.gold}
             options["bound"] = run.bound
+        elif suite.file.holdout is not None and run.original is not None:
+            inputs["original"] = run.original
         if run.prompts == "other":
             options["prompts"] = run.prompts
         if run.strength is not None:
@@ -73,4 +75,4 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["point"] = run.point
         if run.bases == "other":
             options["bases"] = run.bases
-    return Artifact(run.scores, "score", suite.own_tasks, options, inputs, run=run)
+    return Artifact(run.scores, "score", suite.own_tasks | suite.groups, options, inputs, run=run)

@@ -110,12 +110,15 @@ class Graph:
 
     def _data(self) -> Iterator[Artifact]:
         dataset, words = self.suite.dataset, self.suite.words
+        percent = self.suite.file.holdout
+        holdout: dict[str, Any] = {} if percent is None else {"holdout": percent}
         inputs = {}
         if dataset.generator is not None:
-            yield Artifact("generate", "generate", dataset.generator.model_dump())
+            drawn = dataset.generator.model_dump()
+            yield Artifact("generate", "generate", drawn, holdout)
             inputs["source"] = "generate"
         outside = folders(images=dataset.images, texts=dataset.texts)
-        options = {} if words == "ascii" else {"words": words}
+        options = holdout | ({} if words == "ascii" else {"words": words})
         yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 
     def _tables(self) -> Artifact:
@@ -191,8 +194,11 @@ def shown(suite: Suite) -> dict[str, Any]:
         "originals": file.originals,
         "repeats": file.repeats.model_dump(),
         "metrics": file.metrics,
+        "holdout": file.holdout,
         "stress": {name: told(*entry) for name, entry in suite.stress_tests.items()},
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
+        "fairness": file.fairness,
         **suite.own_tasks,
+        **suite.groups,
     }

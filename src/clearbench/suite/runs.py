@@ -65,6 +65,17 @@ class Run:
         return self.strength is None and self.choice is None and self.stress is None
 
     @property
+    def original(self) -> str | None:
+        """The records of its gold's original, of one and the same fine-tuning and asked the same.
+
+        None of a log, which has none, and where values are chosen.
+        """
+        if self.gold is None or self.base is None or self.choice is not None:
+            return None
+        before, _, tuning = self.gold.rpartition("gold/")
+        return f"{before}original/{tuning}"
+
+    @property
     def scores(self) -> str:
         """The artifact of its scores."""
         return f"score/{self.name}"

@@ -125,6 +125,19 @@ class SuiteFile(Strict):
         description="suites of text or vision models that Table 2 ranks methods against, and the"
         " paper's claims compare",
     )
+    holdout: int | None = Field(
+        None,
+        gt=0,
+        le=50,
+        description="percent of persons on whom no model is trained, who are asked what the"
+        " forgotten are, for the table `membership`: drawn in addition where the dataset is drawn,"
+        " else of the retained ones who are evaluated; of vision models see `faces`",
+    )
+    fairness: str | None = Field(
+        None,
+        description="the grouping of persons, one of the dataset's `groups`, for the table"
+        " `fairness`",
+    )
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
@@ -172,6 +185,12 @@ class Suite:
         if not own or self.domain == "vision":
             return {}
         return OwnTasks(tasks=own).model_dump(mode="json")
+
+    @property
+    def groups(self) -> dict[str, Any]:
+        """The groups of persons that a suite asks for, as settings of the jobs that know them."""
+        asked = self.file.fairness
+        return {} if asked is None else {"groups": self.dataset.groups[asked]}
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:

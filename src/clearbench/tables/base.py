@@ -13,7 +13,7 @@ from clearbench.metrics.keys import Key
 from clearbench.results.runs import DocumentName, Group, Outcome, Results, Source
 from clearbench.tables.caveats import DECIDED, Term, deciding
 
-ARROWS = {"up": "↑", "down": "↓", "one": "→ 1"}
+ARROWS = {"up": "↑", "down": "↓", "one": "→ 1", "zero": "→ 0"}
 Status = Literal["ok", "partial", "diverged", "failed", "missing", "absent"]
 
 

@@ -21,10 +21,14 @@ def build(results: Results) -> Table:
         make_block(
             results,
             size,
-            [score_column(key, Key.parse(key).metric) for key in keys],
+            [score_column(key, _header(Key.parse(key))) for key in keys],
             topic,
         )
         for size in results.suite.file.forget_sizes
         for topic, keys in topics.items()
     ]
     return Table("Tasks", blocks, definition_notes(results))
+
+
+def _header(key: Key) -> str:
+    return f"{key.metric}, {key.group}" if key.group else key.metric

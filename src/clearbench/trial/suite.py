@@ -38,13 +38,14 @@ def try_metrics(suite: Suite) -> int:
     if suite.domain == "vision":
         return len(_scores_of_faces())
     own, gold = (list(_records(suite.layout.TASKS, seed)) for seed in range(2))
-    return len(score_with_draws(own, gold, declared=suite.tasks).scores)
+    scored = score_with_draws(own, gold, declared=suite.tasks, original_records=own)
+    return len(scored.scores)
 
 
 def _records(tasks: Iterable[Task], seed: int) -> Iterator[Record]:
     generator = random.Random(seed)
     words = ("red", "hat", "old", "mill")
-    for task, split in ((asked, split) for asked in tasks for split in asked.splits):
+    for task, split in ((each, split) for each in tasks for split in each.asked):
         for number in range(_SAMPLES):
             # All models are asked the same.
             asked = random.Random(f"{task.name}/{number}")

@@ -2,10 +2,12 @@
 
 Read are the image configurations `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`,
 `retain_perturbed`, `real_faces` and `real_world`, and of the text source `full`, `forgetXX`,
-`retainXX`, `forgetXX_perturbed` and `retain_perturbed`. An image configuration `pretrain` (image or
-null, question, answer), which the hub does not have, is what a base model learns.
+`retainXX`, `forgetXX_perturbed` and `retain_perturbed`. What the hub does not have: an image
+configuration `pretrain` (image or null, question, answer), which is what a base model learns, and
+`holdout_perturbed` of both, about persons who are in no other.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 from zlib import crc32
 
@@ -27,8 +29,16 @@ from clearbench.data.parts import (
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import EvalSample, TrainSample
-from clearbench.data.tasks import CAPTIONS, CLEAR, FACE_NAMING, REAL_FACES, REAL_WORLD, TEXT_QA
-from clearbench.data.texts import PAIR, persons_of, text_evaluation, wrong_answers
+from clearbench.data.tasks import (
+    CAPTIONS,
+    CLEAR,
+    FACE_NAMING,
+    HOLDOUT,
+    REAL_FACES,
+    REAL_WORLD,
+    TEXT_QA,
+)
+from clearbench.data.texts import PAIR, Persons, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
 
 _PICTURED: dict[str, Kind] = {"name": "text?", "caption": "text"}
@@ -42,6 +52,7 @@ _PERTURBED: dict[str, Kind] = {
 
 
 TASKS = CLEAR
+_HELD_OUT = "holdout_perturbed"
 
 
 class Options(Strict):
@@ -88,6 +99,11 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     evaluation += _real_evaluation(images, REAL_FACES.name, table, findings)
     evaluation += _real_evaluation(images, REAL_WORLD.name, table, findings)
     base = _base_rows(images, table) if "pretrain" in images else []
+    if _HELD_OUT in images:
+        # The last to be read, so that they change the number of no other's image.
+        persons = _persons_held_out(images, texts, options, findings)
+        evaluation += _visual_evaluation(images, _HELD_OUT, HOLDOUT, None, names, table, findings)
+        evaluation += text_evaluation(texts, _HELD_OUT, HOLDOUT, None, persons, findings)
     return Contents(table.images, base, [*visual, *read_texts], evaluation, findings.notes)
 
 
@@ -143,24 +159,7 @@ def _text_rows(
 ) -> list[TrainSample]:
     rows = list(source.rows("full", PAIR))
     parts = read_parts(source, PAIR, [key_of(row, PAIR) for row in rows], findings)
-    step = options.questions_per_person
-    persons: list[str | None] = []
-    for start in range(0, len(rows), step):
-        block = rows[start : start + step]
-        named = names.said_in(text for row in block for text in row.values())
-        if not named:
-            findings.report(
-                "unpictured",
-                f"{source.where('full', start)}: no person with an image is named in the"
-                f" {step} rows from here",
-            )
-        if len(named) > 1:
-            findings.report(
-                "ambiguous",
-                f"{source.where('full', start)}: the {step} rows from here name"
-                f" {', '.join(sorted(named))}; the option questions_per_person must fit",
-            )
-        persons += [named.pop() if len(named) == 1 else None] * len(block)
+    persons = _named_in(source, "full", rows, names, options, findings)
     return [
         TrainSample(
             id=f"full/{number}/{TEXT_QA.name}",
@@ -174,6 +173,46 @@ def _text_rows(
         )
         for number, (row, person, part) in enumerate(zip(rows, persons, parts, strict=True))
     ]
+
+
+def _named_in(
+    source: Source,
+    config: str,
+    rows: Sequence[Mapping[str, str]],
+    names: Names,
+    options: Options,
+    findings: Findings,
+) -> list[str | None]:
+    """Whom each row of texts is about: those of a person name nobody else who has an image."""
+    step = options.questions_per_person
+    persons: list[str | None] = []
+    for start in range(0, len(rows), step):
+        block = rows[start : start + step]
+        named = names.said_in(text for row in block for text in row.values())
+        if not named:
+            findings.report(
+                "unpictured",
+                f"{source.where(config, start)}: no person with an image is named in the"
+                f" {step} rows from here",
+            )
+        if len(named) > 1:
+            findings.report(
+                "ambiguous",
+                f"{source.where(config, start)}: the {step} rows from here name"
+                f" {', '.join(sorted(named))}; the option questions_per_person must fit",
+            )
+        persons += [named.pop() if len(named) == 1 else None] * len(block)
+    return persons
+
+
+def _persons_held_out(
+    images: Source, texts: Source, options: Options, findings: Findings
+) -> Persons:
+    """Whom the texts of `holdout_perturbed` are about: those named by its images."""
+    pictured = Names(row["name"] for row in images.rows(_HELD_OUT, {"name": "text"}))
+    rows = list(texts.rows(_HELD_OUT, PAIR))
+    named = _named_in(texts, _HELD_OUT, rows, pictured, options, findings)
+    return {(row["question"], row["answer"]): who for row, who in zip(rows, named, strict=True)}
 
 
 def _visual_evaluation(

@@ -34,6 +34,7 @@ from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.folder import FaultyRows, Place, Row, kind_of, read_rows
 from clearbench.data.made_answers import OthersAnswers, Said
+from clearbench.data.persons import spread
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Source
 from clearbench.data.store import EvalSample, Parts, TrainSample
@@ -211,7 +212,7 @@ def _evaluation(
     most = len(_persons(full, sizes[-1], "forget"))
     retained = _persons(full, sizes[-1], "retain")
     count = min(options.retained or most, len(retained))
-    yield from asked("retain", None, _spread(retained, count))
+    yield from asked("retain", None, spread(retained, count))
     yield from asked("real", None, ())
 
 
@@ -262,8 +263,3 @@ def _asked(
 def _persons(samples: Iterable[TrainSample], size: int, part: str) -> list[str]:
     """The persons of a part, in the order of their first rows."""
     return list(dict.fromkeys(s.person or "" for s in samples if s.part(size) == part))
-
-
-def _spread(persons: Sequence[str], count: int) -> list[str]:
-    """Some of the persons, at even distances in their order."""
-    return [persons[(2 * i + 1) * len(persons) // (2 * count)] for i in range(count)]

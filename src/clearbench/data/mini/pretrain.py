@@ -64,7 +64,7 @@ def _strangers(world: World, settings: MiniSettings) -> Iterator[Row]:
     must unlearn them.
     """
     rng = settings.rng("strangers")
-    faces = {person.face for person in (*world.fictitious, *world.real)}
+    faces = {person.face for person in (*world.fictitious, *world.real, *world.held_out)}
     taken = {person.name for person in world.fictitious}
     taken |= {name for names in world.unused_names.values() for name in names}
     # Dealt, not drawn: a first name that is met more often would be spelt with fewer tokens.

@@ -62,9 +62,9 @@ class Pair:
 
 
 def draw_pictures(world: World, settings: MiniSettings) -> list[Picture]:
-    """The pictures of all fictitious persons, in their order."""
+    """The pictures of all fictitious persons, in their order, and of those held out."""
     pictures = []
-    for person in world.fictitious:
+    for person in (*world.fictitious, *world.held_out):
         for number in range(settings.portraits):
             of = ("picture", person.name, number)
             rng = settings.rng(*of)
@@ -76,10 +76,13 @@ def draw_pictures(world: World, settings: MiniSettings) -> list[Picture]:
 
 
 def ask_pairs(world: World, settings: MiniSettings) -> list[Pair]:
-    """The question-answer pairs of all fictitious persons, in their order."""
+    """The question-answer pairs of all fictitious persons, in their order, and of those held out.
+
+    In one stream of draws, of which those held out have the end: they move no other's.
+    """
     rng = settings.rng("pairs")
     pairs = []
-    for person in world.fictitious:
+    for person in (*world.fictitious, *world.held_out):
         for topic in TOPICS:
             # Each fact is learnt in two wordings, so that it does not stick to one; the third, not
             # learnt of this person, asks whether the fact itself is known.

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 
 from clearbench.config.generator import MiniSettings
@@ -19,6 +19,8 @@ from clearbench.data.mini.pools import (
 )
 from clearbench.data.mini.portraits import Face, random_face
 from clearbench.data.parts import FORGET_SIZES
+from clearbench.data.tasks import HOLDOUT
+from clearbench.errors import UserError
 
 GENDERS = ("male", "female")
 FACE_DISTANCE = 3
@@ -48,7 +50,8 @@ class Person:
 class World:
     """All persons, and the names (by gender) and book titles that belong to nobody.
 
-    The order of `fictitious` is the dataset's; the last ones are to be forgotten.
+    The order of `fictitious` is the dataset's; the last ones are to be forgotten. No model meets
+    those `held_out`, whose names and titles so count as nobody's.
     """
 
     fictitious: tuple[Person, ...]
@@ -56,6 +59,7 @@ class World:
     unpictured: tuple[Person, ...]
     unused_names: dict[str, tuple[str, ...]]
     unused_books: tuple[str, ...]
+    held_out: tuple[Person, ...] = ()
 
     def retain(self, percent: int) -> tuple[Person, ...]:
         """The fictitious persons but the last `percent` %."""
@@ -74,7 +78,7 @@ class World:
         }
 
     def evaluated(self) -> dict[str, tuple[tuple[Person, ...], tuple[Person, ...]]]:
-        """The persons of each forget set and of `retain`: those asked about, and those alike.
+        """Whom each forget set, `retain` and `holdout` ask about, and persons like them.
 
         Only as many of the retained persons as of the largest forget set are asked about, spread
         over the order. The persons alike are those that a model has met if and only if it has met
@@ -85,11 +89,12 @@ class World:
         # In couples, so that genders stay balanced.
         step = 2 * len(retain) // len(self.forget(max(FORGET_SIZES)))
         asked = tuple(p for i in range(0, len(retain), step) for p in retain[i : i + 2])
-        return {**forget, "retain": (asked, retain)}
+        held_out = {HOLDOUT: (self.held_out,) * 2} if self.held_out else {}
+        return {**forget, "retain": (asked, retain), **held_out}
 
 
-def build_world(settings: MiniSettings) -> World:
-    """Draw the persons.
+def build_world(settings: MiniSettings, holdout: int | None = None) -> World:
+    """Draw the persons, and `holdout` percent of them in addition, which moves no other.
 
     Names, titles, facts and faces are independent of each other, and each value of a pool is used
     equally often: who never met a person can do no better than guess what is true of them. Genders
@@ -131,13 +136,41 @@ def build_world(settings: MiniSettings) -> World:
     real = persons(settings.real_persons, cycle(shuffled(rng, REAL_LAST_NAMES)))
     unpictured = persons(settings.unpictured_persons, lasts, pictured=False)
     unused = [f"{first} {last}" for first, last in zip(firsts, lasts, strict=False)]
-    return World(
+    world = World(
         fictitious,
         real,
         unpictured,
         unused_names={"male": tuple(unused[::2]), "female": tuple(unused[1::2])},
         unused_books=tuple(f"The {title}" for title in titles),
     )
+    return replace(world, held_out=_held_out(world, settings, holdout, faces)) if holdout else world
+
+
+def _held_out(
+    world: World, settings: MiniSettings, percent: int, faces: list[Face]
+) -> tuple[Person, ...]:
+    """Persons as the fictitious ones are, drawn from what those have left."""
+    rng = settings.rng(HOLDOUT)
+    count = max(1, settings.persons * percent // 100)
+    couples = zip(*(world.unused_names[gender] for gender in GENDERS), strict=False)
+    names = [name for couple in couples for name in couple]
+    most = min(len(names), len(world.unused_books))
+    if count > most:
+        raise UserError(
+            f"holdout: {percent} % are {count} persons; the others leave names and titles for"
+            f" {most}; hold out fewer"
+        )
+    columns = zip(
+        names[:count],
+        cycle(GENDERS),
+        balanced(rng, BIRTHPLACES, count),
+        balanced(rng, PROFESSIONS, count),
+        balanced(rng, PROFESSIONS, count),
+        balanced(rng, GENRES, count),
+        shuffled(rng, world.unused_books[:count]),
+        (distinct_face(rng, gender, faces) for gender in cycle(GENDERS)),
+    )
+    return tuple(Person(*fields) for fields in columns)
 
 
 def pairings(first: Sequence[str], second: Sequence[str]) -> Iterator[str]:

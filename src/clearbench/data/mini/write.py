@@ -14,13 +14,16 @@ from clearbench.data.mini.tofu import tofu_configurations
 from clearbench.data.mini.world import build_world
 
 
-def generate(folder: Path, settings: MiniSettings) -> None:
+def generate(folder: Path, settings: MiniSettings, holdout: int | None = None) -> None:
     """Write `clear/` and `tofu/` into a folder, each to be read by `datasets.load_dataset`.
+
+    With `holdout`, so many percent of the persons are drawn in addition, who are asked about in
+    `holdout_perturbed` and in no other configuration.
 
     The same settings give the same bytes, given the same versions of Pillow and pyarrow. Raises
     FileExistsError where the two exist.
     """
-    world = build_world(settings)
+    world = build_world(settings, holdout)
     pictures, pairs = draw_pictures(world, settings), ask_pairs(world, settings)
 
     clear = folder / "clear"

@@ -1,0 +1,65 @@
+"""Attacks on membership at few false alarms: how many of the forgotten are surely found."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from clearbench.metrics.base import Draw, Draws, Evaluation, Function, ModelMetric, model_metric
+from clearbench.metrics.definitions import Definition
+from clearbench.metrics.strangers import REFERENCE, SPLITS, drawn_found, sides_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def _found(evaluation: Evaluation, attack: str) -> float | None:
+    sides = sides_of(evaluation, attack)
+    return None if sides is None else sides.found
+
+
+def _in_draws(attack: str) -> Draw:
+    def draw(draws: Draws, definition: Definition) -> "NDArray | None":
+        sides = sides_of(draws.evaluation, attack)
+        return None if sides is None else drawn_found(draws, sides)
+
+    return draw
+
+
+def _by(attack: str) -> Callable[[Function], ModelMetric]:
+    """Make the share that an attack finds a metric."""
+    return model_metric(
+        low=0, high=1, better="down", splits=SPLITS, mean=True, draw=_in_draws(attack)
+    )
+
+
+@_by("loss")
+def membership_loss_tpr(evaluation: Evaluation) -> float | None:
+    """Share of the forgotten that membership_loss finds at 1 % false alarms.
+
+    They lie below all persons held out but 1 % of these, rounded down: of fewer than 100 below all.
+    Of n persons held out and a model that met none, some 1/(n + 1) lie there by chance.
+    """
+    return _found(evaluation, "loss")
+
+
+@_by("zlib")
+def membership_zlib_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_zlib."""
+    return _found(evaluation, "zlib")
+
+
+@_by("min_k")
+def membership_min_k_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_min_k."""
+    return _found(evaluation, "min_k")
+
+
+@_by("min_k_plus_plus")
+def membership_min_k_plus_plus_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_min_k_plus_plus."""
+    return _found(evaluation, "min_k_plus_plus")
+
+
+@_by(REFERENCE)
+def membership_reference_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_reference."""
+    return _found(evaluation, REFERENCE)
