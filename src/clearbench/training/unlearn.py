@@ -66,6 +66,8 @@ class Unlearner:
         """The loss of each optimiser step so far."""
         self.loops = 0
         """The trainings so far."""
+        self.seen = 0
+        """The forget samples that it was shown so far, as often as it was."""
         self.instruction = ""
         """What the model is told before each question, if anything."""
         self.student = Student(model, sets, method)
@@ -88,6 +90,7 @@ class Unlearner:
             loss = dual.added_to(loss)
         losses = self._losses(loss, count, size)
         self.loops += 1
+        self.seen += self._training.epochs * len(self._sets.forget)
         self.history += minimise(self._models, losses, count, self._training, self._state, dual)
 
     def negate_update(self, scale: float = 1.0) -> None:
@@ -110,6 +113,7 @@ class Unlearner:
         job that goes on, since what it adds up is as large as weights are.
         """
         sets, model = self._sets, self._model
+        self.seen += len(sets.forget)
         maps = maps_of(model, sets.layer(model, layer))
         groups = Groups(sets.forget, sets.retain, of_persons)
         check_ranks(maps, len(groups.pairs))

@@ -69,7 +69,7 @@ def run(
     )
     state.start("training")
     method.unlearn(unlearner)
-    done = place.trained(trained, unlearner.history, len(sets.forget) * training.epochs)
+    done = place.trained(trained, unlearner.history, unlearner.seen)
     if unlearner.instruction:
         write_instruction(place.folder, unlearner.instruction)
     else:

@@ -57,6 +57,6 @@ def run(
     )
     place.state.start("training")
     method.unlearn(unlearner)
-    trained = place.trained(model, unlearner.history, len(sets.forget) * training.epochs)
+    trained = place.trained(model, unlearner.history, unlearner.seen)
     save_face_model(model, place.folder)
     return trained

@@ -58,7 +58,7 @@ def run(
         )
         if _unlearn(unlearner, method, one, place):
             history += unlearner.history
-            samples += len(sets.forget) * settings.training.epochs
+            samples += unlearner.seen
         else:
             # Weights and gradients that may be no numbers must not reach the others.
             model.zero_grad()
