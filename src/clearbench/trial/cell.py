@@ -48,4 +48,5 @@ def smoke_test(artifact: Artifact, cell: Cell, root: Path) -> str:
         except DivergedError as error:
             return f"diverged at step {error.step}"
     losses = ", ".join(f"{loss:.4f}" for loss in done.history)
-    return f"loss {losses} in {done.seconds:.1f} s; nothing was published"
+    told = f"loss {losses}" if losses else "no training"
+    return f"{told} in {done.seconds:.1f} s; nothing was published"
