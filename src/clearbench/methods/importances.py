@@ -55,7 +55,7 @@ def largest(values: ByWeight, share: float) -> dict[str, Tensor]:
     # is found by counting: sorting billions of weights would take more memory than training.
     bits = {name: value.abs().float().view(torch.int32) for name, value in values.items()}
     wanted = max(1, int(share * sum(part.numel() for part in bits.values())))
-    low, high = 1, torch.tensor(torch.inf).view(torch.int32).item()
+    low, high = 1, int(torch.tensor(torch.inf).view(torch.int32))
     while high - low > 1:
         middle = (low + high) // 2
         if sum(int((part >= middle).sum()) for part in bits.values()) >= wanted:
