@@ -161,7 +161,7 @@ def test_the_largest_share_is_of_all_weights_together(share):
     generator = torch.Generator().manual_seed(0)
     values = {name: torch.randn(size, generator=generator) for name, size in (("a", 40), ("b", 61))}
     values["b"] /= 100
-    mask = largest(values, share)
+    mask = largest(values, share=share)
     every = torch.cat([value.abs() for value in values.values()])
     bound = every.sort(descending=True).values[max(1, int(share * 101)) - 1]
     assert all(torch.equal(mask[name], values[name].abs() >= bound) for name in values)
@@ -169,7 +169,7 @@ def test_the_largest_share_is_of_all_weights_together(share):
 
 
 def test_a_weight_without_a_gradient_is_never_among_the_largest():
-    mask = largest({"a": torch.tensor([0.0, 3.0, -0.0]), "b": torch.zeros(4)}, 0.5)
+    mask = largest({"a": torch.tensor([0.0, 3.0, -0.0]), "b": torch.zeros(4)}, share=0.5)
     assert mask["a"].tolist() == [False, True, False]
     assert not mask["b"].any()
 
@@ -178,7 +178,9 @@ def test_weights_outweigh_by_their_ratio_and_where_nobody_needs_them_they_are_ev
     ours, theirs = (
         {"a": torch.tensor(values)} for values in ([2.0, 1.0, 0.0, 1e-9], [1.0, 2, 0, 0])
     )
-    found = {bound: outweighing(ours, theirs, bound)["a"].tolist() for bound in (0.5, 1.0, 2.5)}
+    found = {
+        bound: outweighing(ours, theirs, threshold=bound)["a"].tolist() for bound in (0.5, 1.0, 2.5)
+    }
     assert found[0.5] == [True, True, True, True]
     assert found[1.0] == [True, False, True, True]
     assert found[2.5] == [False, False, False, True]
@@ -263,7 +265,7 @@ def test_salun_moves_its_share_of_the_weights_and_no_other_bit(made, settings):
     model, sets = made("llama")
     before = weights_of(model)
     (gradient,) = unlearner(model, sets, "salun").importances("forget", squared=False)
-    mask = largest(gradient, 0.3)
+    mask = largest(gradient, share=0.3)
     total = sum(part.numel() for part in mask.values())
     trainer = unlearner(model, sets, "salun", weight_decay=0.5, **settings)
     methods.create("salun", {"share": 0.3}).unlearn(trainer)

@@ -38,7 +38,7 @@ def check_parts(declared: object) -> None:
             raise ValueError(f"importances names {part!r}; allowed: {', '.join(allowed)}")
 
 
-def outweighing(ours: ByWeight, theirs: ByWeight, threshold: float) -> dict[str, Tensor]:
+def outweighing(ours: ByWeight, theirs: ByWeight, *, threshold: float) -> dict[str, Tensor]:
     """True at the weights where ours / theirs is at least a threshold."""
     return {
         name: (value + _LEAST) / (theirs[name] + _LEAST) >= threshold
@@ -46,7 +46,7 @@ def outweighing(ours: ByWeight, theirs: ByWeight, threshold: float) -> dict[str,
     }
 
 
-def largest(values: ByWeight, share: float) -> dict[str, Tensor]:
+def largest(values: ByWeight, *, share: float) -> dict[str, Tensor]:
     """True at the share of all weights together whose values are farthest from 0.
 
     A weight whose value is 0 is not among them; of equal values at the bound all are.
@@ -55,7 +55,7 @@ def largest(values: ByWeight, share: float) -> dict[str, Tensor]:
     # is found by counting: sorting billions of weights would take more memory than training.
     bits = {name: value.abs().float().view(torch.int32) for name, value in values.items()}
     wanted = max(1, int(share * sum(part.numel() for part in bits.values())))
-    low, high = 1, torch.tensor(torch.inf).view(torch.int32).item()
+    low, high = 1, int(torch.tensor(torch.inf).view(torch.int32))
     while high - low > 1:
         middle = (low + high) // 2
         if sum(int((part >= middle).sum()) for part in bits.values()) >= wanted:

@@ -43,5 +43,5 @@ class MMUnlearner(Method):
 
     def unlearn(self, trainer: Trainer) -> None:
         """Measure, then take steps on either set."""
-        mask = outweighing(*trainer.importances("forget", "kept"), self.threshold)
+        mask = outweighing(*trainer.importances("forget", "kept"), threshold=self.threshold)
         trainer.alternate(self.repair, ForgetStep(self.ascent, mask), self.retain_steps)

@@ -34,5 +34,5 @@ class SaliencyUnlearning(Method):
 
     def unlearn(self, trainer: Trainer) -> None:
         """Train the salient weights."""
-        mask = largest(*trainer.importances("forget", squared=False), self.share)
+        mask = largest(*trainer.importances("forget", squared=False), share=self.share)
         trainer.minimise(self.loss, mask=mask)

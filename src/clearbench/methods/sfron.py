@@ -52,7 +52,7 @@ class SaliencyForgetting(Method):
 
     def unlearn(self, trainer: Trainer) -> None:
         """Measure, then take steps on either set."""
-        mask = outweighing(*trainer.importances("forget", "retain"), self.threshold)
+        mask = outweighing(*trainer.importances("forget", "retain"), threshold=self.threshold)
         forget = ForgetStep(self.ascent, mask, self.divisor, self._rate, self.max_norm)
         trainer.alternate(self.repair, forget, self.retain_steps)
 

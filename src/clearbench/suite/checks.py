@@ -94,10 +94,10 @@ def check_methods(suite: Suite) -> None:
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
             check_sweep(suite, row, [*description.parameters, *Unlearning.model_fields])
-            for key, own, training in suite.unlearnings(row):
+            for key, own, trained in suite.unlearnings(row):
                 where = key
                 description.check(own)
-                _check_weights(suite, description, key, training)
+                _check_weights(suite, description, key, trained)
                 _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
@@ -107,11 +107,11 @@ def check_methods(suite: Suite) -> None:
 
 
 def _check_weights(
-    suite: Suite, method: methods.Description, key: str, training: Unlearning
+    suite: Suite, method: methods.Description, key: str, trained: Unlearning
 ) -> None:
     """The weights that a row trains; vision models have no other than all of them."""
     try:
-        method.check_weights(training.weights)
+        method.check_weights(trained.weights)
     except UserError as error:
         if suite.domain != "vision":
             raise UserError(f"{suite.path}: {key}.{error}") from None

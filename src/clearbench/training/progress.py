@@ -93,7 +93,9 @@ class Progress:
             torch.cuda.set_rng_state(state["random/cuda"])
 
     def _moments(self) -> Iterator[tuple[str, Tensor]]:
-        for name, parameter in self._trained.items() if self._optimizer else ():
+        if self._optimizer is None:
+            return
+        for name, parameter in self._trained.items():
             for key, value in self._optimizer.state[parameter].items():
                 # Some optimisers count their steps in a number.
                 if isinstance(value, Tensor):
