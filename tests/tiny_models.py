@@ -186,6 +186,12 @@ def png(shade: int, size: tuple[int, int] = (32, 32)) -> bytes:
     return file.getvalue()
 
 
+def weights_of(key: str, weights: str = "lora") -> str:
+    """Some weights, or those that a method trains alone."""
+    trained = methods.describe(key).weights
+    return weights if weights in trained else trained[0]
+
+
 def parameters_of(key: str) -> dict[str, int]:
     """What a method has to be told of a model of two layers."""
     layer = methods.describe(key).layer

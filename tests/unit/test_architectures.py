@@ -140,7 +140,7 @@ def test_a_base_tells_how_long_the_answers_are_that_are_generated(shared, archit
 CELLS = [(*way, method) for way in WAYS for method in OF_EACH_READING]
 CELLS += [
     ("qwen2_vl", "full", method)
-    if methods.describe(method).full_weights
+    if methods.describe(method).weights == ("full",)
     else ("llava", "lora", method)
     for method in METHODS
     if method not in OF_EACH_READING

@@ -64,7 +64,7 @@ def is_as_read(key="own"):
     assert list(description.parameters) == list(of_class)
     for name in (
         *("domains", "unaugmented", "as_published", "student_reads", "reference_reads"),
-        *("full_weights", "few_rows", "surveys"),
+        *("weights", "few_rows", "surveys"),
     ):
         assert getattr(description, name) == getattr(method, name)
     assert description.reads({}) == method.reads

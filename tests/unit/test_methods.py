@@ -643,7 +643,7 @@ def test_description_read_without_running_the_file_is_that_of_the_class(key):
     assert dict(description.parameters) == of_class
     for name in (
         *("domains", "unaugmented", "as_published", "student_reads", "reference_reads"),
-        *("full_weights", "few_rows", "surveys"),
+        *("weights", "few_rows", "surveys"),
     ):
         assert getattr(description, name) == getattr(method, name)
     assert description.reads({}) == method.reads

@@ -20,7 +20,16 @@ from clearbench.training.batches import endless_batches
 from clearbench.training.finetune import finetune
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
-from tiny_models import BUILDS, FROZEN, LORA_TARGETS, domain_of, new_tokenizer, parameters_of, png
+from tiny_models import (
+    BUILDS,
+    FROZEN,
+    LORA_TARGETS,
+    domain_of,
+    new_tokenizer,
+    parameters_of,
+    png,
+    weights_of,
+)
 
 CPU = torch.device("cpu")
 LORA = Lora(rank=2, alpha=4, targets=LORA_TARGETS)
@@ -121,8 +130,7 @@ def test_a_step_of_every_method_has_one_gradient_however_it_is_split(
     def work(batch_size, accumulation):
         model, encoder = tiny("llama", store)
         torch.manual_seed(0)
-        weights = "full" if methods.describe(key).full_weights else "lora"
-        trained = prepare_training(model, weights, LORA, FROZEN)
+        trained = prepare_training(model, weights_of(key), LORA, FROZEN)
         for name, parameter in trained.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(parameter, std=0.05)

@@ -48,18 +48,12 @@ class Based:
     @property
     def measures(self) -> dict[str, Any]:
         """Its figures."""
-        history = self.history
-        steps = (
-            {"steps": len(history), "first_loss": history[0], "last_loss": history[-1]}
-            if history
-            else {}
-        )
-        return steps | ({"answer_tokens": self.answers} if self.answers else {})
+        return _losses(self.history) | ({"answer_tokens": self.answers} if self.answers else {})
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training was: the loss of each optimiser step, if any, the samples seen, the seconds.
+    """What a training was: the loss of each optimiser step, the samples seen, the seconds.
 
     `flops` are the operations of its matrix products, `peak` the bytes that it held at most, on the
     GPU where there is one, and `parameters` the weights of the model, with those of its adapter.
@@ -74,12 +68,8 @@ class Trained:
 
     def measures(self, folder: Path) -> dict[str, float | int]:
         """The figures of the training, and the bytes of the checkpoint in a folder."""
-        ends = (
-            {"first_loss": self.history[0], "last_loss": self.history[-1]} if self.history else {}
-        )
         return {
-            "steps": len(self.history),
-            **ends,
+            **_losses(self.history),
             "training_seconds": round(self.seconds, 3),
             "samples_per_second": round(self.samples / self.seconds, 3),
             "flops": self.flops,
@@ -87,6 +77,13 @@ class Trained:
             "parameters": self.parameters,
             "stored_bytes": sum(path.stat().st_size for path in folder.rglob("*.safetensors")),
         }
+
+
+def _losses(history: Sequence[float]) -> dict[str, float | int]:
+    """The number of steps and the ends of their losses; nothing of what takes no steps."""
+    if not history:
+        return {}
+    return {"steps": len(history), "first_loss": history[0], "last_loss": history[-1]}
 
 
 def _peak(device: torch.device) -> int:

@@ -112,12 +112,12 @@ class Method:
     as a view names them: `("forget", "mismatched(5)")`, or `mismatched(count)` for a parameter
     `count`. What is not declared is not answered. Answers to the same questions are run together,
     their prompts once for all.
+    `weights` are what it can train: no adapter, where it is about single weights of the model.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
-    One with `full_weights` does to weights what no adapter can, so that a suite has to say
-    `weights: full`; with `few_rows` it trains no more than rows of some neurons. `surveys` are its
-    passes over a whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a
-    backward pass counts as one more.
+    With `few_rows` it trains no more than rows of some neurons. `surveys` are its passes over a
+    whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a backward pass
+    counts as one more.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
     batch in the place of `idk`, for it drops the refusals; and of the `mismatched` answers, which
     are of any forget samples, those to images each with its own image and question.
@@ -125,9 +125,9 @@ class Method:
 
     student_reads: ClassVar[tuple[str, ...]] = ()
     reference_reads: ClassVar[tuple[str, ...]] = ()
+    weights: ClassVar[tuple[str, ...]] = ("full", "lora")
     domains: ClassVar[tuple[Domain, ...]] = ("multimodal", "text", "vision")
     unaugmented: ClassVar[bool] = False
-    full_weights: ClassVar[bool] = False
     few_rows: ClassVar[bool] = False
     surveys: ClassVar[tuple[tuple[str, int], ...]] = ()
     as_published: ClassVar[bool] = False

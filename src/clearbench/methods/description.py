@@ -15,8 +15,8 @@ from clearbench.plugins import Plugin, mistake
 
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 _CONSTANTS = (
-    *("student_reads", "reference_reads", "domains", "unaugmented", "as_published"),
-    *("full_weights", "few_rows", "surveys"),
+    *("student_reads", "reference_reads", "weights", "domains", "unaugmented", "as_published"),
+    *("few_rows", "surveys"),
 )
 
 
@@ -25,10 +25,11 @@ class Description:
     """What a method's file, and those of its parents, say of it.
 
     The name of its class; parameters by name with type and default, and their ranges; its
-    docstring; the batches that it declares to read, as it writes them; the domains that it serves;
+    docstring; the batches that it declares to read, as it writes them; the weights that it can
+    train, full or those of an adapter; the domains that it serves;
     whether it is only valid where no training augments its images, whether it is a variant
     `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is;
-    whether it needs all weights, and few rows alone; its passes over whole sets.
+    whether it trains few rows alone; its passes over whole sets.
     """
 
     key: str
@@ -38,10 +39,10 @@ class Description:
     doc: str
     student_reads: Sequence[str]
     reference_reads: Sequence[str]
+    weights: tuple[str, ...]
     domains: tuple[str, ...]
     unaugmented: bool
     as_published: bool
-    full_weights: bool
     few_rows: bool
     surveys: Sequence[tuple[str, int]]
     hidden: bool
@@ -79,6 +80,14 @@ class Description:
         """
         asked = self.reads({}).reference
         return not (self.as_published or self.hidden) and any(b in OWN_ANSWERS for b in asked)
+
+    def check_weights(self, weights: str) -> None:
+        """Raise UserError for weights that it can't train: an adapter or all of them."""
+        if weights not in self.weights:
+            raise UserError(
+                f"weights: {weights}; {self.key} is about single weights of the model, which an"
+                f" adapter leaves as they are; allowed: {', '.join(self.weights)}"
+            )
 
     def passes(self, given: Mapping[str, Any], stored: bool = False) -> tuple[int, int]:
         """How many batches a step runs through the student and through the reference.

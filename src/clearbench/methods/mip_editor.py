@@ -30,8 +30,8 @@ class InfluentialPathEditor(Method):
 
     student_reads = ("forget", "retain")
     reference_reads = ("retain",)
+    weights = ("full",)
     domains = ("multimodal", "text")
-    full_weights = True
     few_rows = True
     surveys = (("forget", 11),)
 

@@ -94,15 +94,27 @@ def check_methods(suite: Suite) -> None:
             if clash:
                 raise UserError(f"{clash[0]}: a training key, so no parameter may have this name")
             check_sweep(suite, row, [*description.parameters, *Unlearning.model_fields])
-            for key, own, _ in suite.unlearnings(row):
+            for key, own, training in suite.unlearnings(row):
                 where = key
                 description.check(own)
+                _check_weights(suite, description, key, training)
                 _check_layer(suite, description, own)
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
             training = ", ".join(Unlearning.model_fields)
             raise UserError(f"{suite.path}: {where}.{error}; training keys: {training}") from None
+
+
+def _check_weights(
+    suite: Suite, method: methods.Description, key: str, training: Unlearning
+) -> None:
+    """The weights that a row trains; vision models have no other than all of them."""
+    try:
+        method.check_weights(training.weights)
+    except UserError as error:
+        if suite.domain != "vision":
+            raise UserError(f"{suite.path}: {key}.{error}") from None
 
 
 def _check_layer(suite: Suite, method: methods.Description, own: Mapping[str, Any]) -> None:
@@ -131,7 +143,6 @@ def check_fit(suite: Suite) -> None:
         raise UserError(
             f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
         )
-    _check_weights(suite)
     _check_faces(suite)
     if file.strengths and suite.domain == "vision":
         raise UserError(
@@ -149,18 +160,6 @@ def check_fit(suite: Suite) -> None:
     _check_shares(suite)
     if suite.model.build is None and suite.model.hub is None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
-
-
-def _check_weights(suite: Suite) -> None:
-    """All weights for methods that do to them what no adapter can."""
-    for row in suite.file.methods:
-        method = suite.method(row)
-        for where, _, training in suite.unlearnings(row):
-            if methods.describe(method).full_weights and training.weights != "full":
-                raise UserError(
-                    f"{suite.path}: {where}.weights: {training.weights}; {method} edits weights as"
-                    " no adapter can; allowed: full"
-                )
 
 
 def check_stress(suite: Suite) -> None:
