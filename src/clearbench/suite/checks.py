@@ -102,8 +102,8 @@ def check_methods(suite: Suite) -> None:
         except UserError as error:
             if str(error).startswith(str(suite.path)):
                 raise
-            training = ", ".join(Unlearning.model_fields)
-            raise UserError(f"{suite.path}: {where}.{error}; training keys: {training}") from None
+            keys = ", ".join(Unlearning.model_fields)
+            raise UserError(f"{suite.path}: {where}.{error}; training keys: {keys}") from None
 
 
 def _check_weights(
