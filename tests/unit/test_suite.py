@@ -57,7 +57,8 @@ MISTAKES = {
     "an adapter where a method empties weights": (
         "ga: {}",
         "manu: {}",
-        "methods.manu.weights: lora; manu edits weights as no adapter can; allowed: full",
+        "methods.manu.weights: lora; manu is about single weights of the model, which an adapter"
+        " leaves as they are; allowed: full",
     ),
     "layer that the model has not": (
         "ga: {}",

@@ -53,7 +53,7 @@ class Based:
 
 @dataclass(frozen=True)
 class Trained:
-    """What a training was: the loss of each optimiser step, if any, the samples seen, the seconds.
+    """What a training was: the loss of each optimiser step, the samples seen, the seconds.
 
     `flops` are the operations of its matrix products, `peak` the bytes that it held at most, on the
     GPU where there is one, and `parameters` the weights of the model, with those of its adapter.

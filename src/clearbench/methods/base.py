@@ -163,9 +163,9 @@ class Method:
     `weights` are what it can train: no adapter, where it is about single weights of the model.
     `domains` are those that it serves: all of them where it is a loss on answers, for a person is
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
-    With `few_rows` it trains no more than rows of some neurons. `surveys` are its
-    passes over a whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a
-    backward pass counts as one more.
+    With `few_rows` it trains no more than rows of some neurons. `surveys` are its passes over a
+    whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a backward pass
+    counts as one more.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
     batch in the place of `idk`, for it drops the refusals; and of the `mismatched` answers, which
     are of any forget samples, those to images each with its own image and question.

@@ -29,8 +29,8 @@ class ModalityAwareNeuronUnlearning(Method):
     (github.com/franciscoliu/MANU). Source: arXiv 2502.15910.
     """
 
-    domains = ("multimodal", "text")
     weights = ("full",)
+    domains = ("multimodal", "text")
     few_rows = True
     surveys = (("forget", 1), ("retain", 1))
 

@@ -30,8 +30,8 @@ class InfluentialPathEditor(Method):
 
     student_reads = ("forget", "retain")
     reference_reads = ("retain",)
-    domains = ("multimodal", "text")
     weights = ("full",)
+    domains = ("multimodal", "text")
     few_rows = True
     surveys = (("forget", 11),)
 
