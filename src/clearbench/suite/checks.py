@@ -107,17 +107,6 @@ def check_methods(suite: Suite) -> None:
 
 
 def _check_weights(
-    suite: Suite, method: methods.Description, key: str, training: Unlearning
-) -> None:
-    """The weights that a row trains; vision models have no other than all of them."""
-    try:
-        method.check_weights(training.weights)
-    except UserError as error:
-        if suite.domain != "vision":
-            raise UserError(f"{suite.path}: {key}.{error}") from None
-
-
-def _check_weights(
     suite: Suite, method: methods.Description, key: str, trained: Unlearning
 ) -> None:
     """The weights that a row trains; vision models have no other than all of them."""

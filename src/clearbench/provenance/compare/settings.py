@@ -28,15 +28,16 @@ def settings_apart(one: Side, other: Side) -> Iterator[tuple[str, str, str]]:
     for name in ("dataset", *one.graph.bases):
         digests = [side.tree.manifest_digest(name) for side in (one, other)]
         if None not in digests and digests[0] != digests[1]:
-            yield f"{name}, its bytes", *(f"sha256 {str(digest)[:12]}" for digest in digests)
+            before, after = (f"sha256 {str(digest)[:12]}" for digest in digests)
+            yield f"{name}, its bytes", before, after
     keys: tuple[Literal["commit", "image", "lock"], ...] = ("commit", "image", "lock")
     for key in keys:
         said = [made_with(side.graph, side.tree, key) for side in (one, other)]
         if said[0] != said[1]:
-            yield key, *said
+            yield key, said[0], said[1]
     ran = [_kinds(side) for side in (one, other)]
     if ran[0] != ran[1]:
-        yield "computed on", *ran
+        yield "computed on", ran[0], ran[1]
 
 
 def _of_suite(side: Side) -> dict[str, Any]:
