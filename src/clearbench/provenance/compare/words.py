@@ -32,7 +32,7 @@ def written(
             column.header,
             each.one.text,
             each.other.text,
-            signed(each.difference, each.measured and each.measured.interval),
+            signed(each.difference, each.measured.interval if each.measured else None),
         )
         for column, several in compared.items()
         for each in several
