@@ -36,8 +36,12 @@ def draw(compared: Mapping[Column, Sequence[Compared]], names: tuple[str, str]) 
             _draw_column(axes, column, several)
         panels.flat[0].set_yticks(range(len(rows)), rows)
         panels.flat[0].invert_yaxis()
-        mark: dict[str, Any] = {"marker": "o", "markersize": 3.5, "linestyle": "none"}
-        mark["color"] = look(0).colour
+        mark: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 3.5,
+            "linestyle": "none",
+            "color": look(0).colour,
+        }
         samples = [
             Line2D([], [], **mark, label="beyond the noise"),
             Line2D([], [], **mark, markerfacecolor="white", label="within it, or not told"),

@@ -26,18 +26,17 @@ def settings_apart(one: Side, other: Side) -> Iterator[tuple[str, str, str]]:
     for row in [row for row in mine if row in theirs]:
         yield from _apart(f"methods.{row}.", mine[row], theirs[row])
     for name in ("dataset", *one.graph.bases):
-        digests = [side.tree.manifest_digest(name) for side in (one, other)]
-        if None not in digests and digests[0] != digests[1]:
-            before, after = (f"sha256 {str(digest)[:12]}" for digest in digests)
-            yield f"{name}, its bytes", before, after
+        its, others = (side.tree.manifest_digest(name) for side in (one, other))
+        if its and others and its != others:
+            yield f"{name}, its bytes", f"sha256 {its[:12]}", f"sha256 {others[:12]}"
     keys: tuple[Literal["commit", "image", "lock"], ...] = ("commit", "image", "lock")
     for key in keys:
-        said = [made_with(side.graph, side.tree, key) for side in (one, other)]
-        if said[0] != said[1]:
-            yield key, said[0], said[1]
-    ran = [_kinds(side) for side in (one, other)]
-    if ran[0] != ran[1]:
-        yield "computed on", ran[0], ran[1]
+        had, has = (made_with(side.graph, side.tree, key) for side in (one, other))
+        if had != has:
+            yield key, had, has
+    ran, runs = _kinds(one), _kinds(other)
+    if ran != runs:
+        yield "computed on", ran, runs
 
 
 def _of_suite(side: Side) -> dict[str, Any]:
