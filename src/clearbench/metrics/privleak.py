@@ -34,4 +34,4 @@ def privleak(evaluation: Evaluation, definition: Definition) -> float | None:
         return None
     own, gold = (1 - sides.auc for sides in pair)
     divisor = gold + _added(definition)
-    return 100 * (own - gold) / divisor if divisor else None
+    return 100 * ((own - gold) / divisor) if divisor else None
