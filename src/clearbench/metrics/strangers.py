@@ -81,12 +81,12 @@ def with_gold(
     return (own, gold) if mine == theirs else None
 
 
-def drawn_auc(draws: Draws, sides: Sides, by_sample: bool = False) -> "NDArray":
+def drawn_auc(draws: Draws, sides: Sides) -> "NDArray":
     """The AUC in each draw, (D,)."""
     import numpy as np
 
-    forgotten, of_forgotten = _drawn(draws, "forget", sides.forgotten, by_sample)
-    strangers, of_strangers = _drawn(draws, HOLDOUT, sides.strangers, by_sample)
+    forgotten, of_forgotten = _drawn(draws, "forget", sides.forgotten)
+    strangers, of_strangers = _drawn(draws, HOLDOUT, sides.strangers)
     higher, equal = strangers[:, None] > forgotten, strangers[:, None] == forgotten
     won = (of_strangers @ (higher + 0.5 * equal) * of_forgotten).sum(1)
     drawn: NDArray = won / (of_strangers.sum(1) * of_forgotten.sum(1))
@@ -129,10 +129,8 @@ def _of_split(evaluation: Evaluation, records: Records, split: str) -> list[Reco
     ]
 
 
-def _drawn(
-    draws: Draws, split: str, scores: Mapping[str, float], by_sample: bool = False
-) -> "tuple[NDArray, NDArray]":
-    """The score of each person, (P,), or sample, and how often each draw has it, (D, P)."""
+def _drawn(draws: Draws, split: str, scores: Mapping[str, float]) -> "tuple[NDArray, NDArray]":
+    """The score of each person, (P,), and how often each draw has it, (D, P)."""
     import numpy as np
 
     tasks: dict[str, list[Record]] = defaultdict(list)
@@ -141,7 +139,5 @@ def _drawn(
     times: dict[str, NDArray] = {}
     for task, group in tasks.items():
         for column, place in enumerate(order_by_id(group)):
-            times.setdefault(
-                unit_of(group[place], by_sample), draws.weights[split, task][:, column]
-            )
+            times.setdefault(unit_of(group[place]), draws.weights[split, task][:, column])
     return np.array(list(scores.values())), np.column_stack([times[unit] for unit in scores])
