@@ -217,5 +217,5 @@ def test_the_recipes_that_print_a_file_work_as_printed(tmp_path):
 
 def test_the_first_page_counts_the_methods():
     files = [key for key in methods.available() if "@" not in key]
-    assert len(files) == 25
-    assert "Twenty-five are here" in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(files) == 34
+    assert "Thirty-four are here" in (ROOT / "README.md").read_text(encoding="utf-8")

@@ -77,7 +77,7 @@ def test_records_of_a_task_that_nobody_declared_are_told_in_one_line():
 def test_a_layout_that_gives_what_it_does_not_declare_is_refused_in_one_line(split, task):
     sample = EvalSample("full/0", split, task, None, "a", "b", "b", ("c",), None)
     rows = [
-        TrainSample(str(n), "text_qa", "text", p, "a", "b", None, p, p, p)
+        TrainSample(str(n), "text_qa", "text", p, "a", "b", None, {1: p, 5: p, 10: p})
         for n, p in enumerate(("forget", "retain"))
     ]
     with pytest.raises(UserError, match=f"evaluation: {split}/{task}: .* forget/captions") as e:

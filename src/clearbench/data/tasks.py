@@ -41,6 +41,7 @@ _REAL: tuple[Split, ...] = ("real",)
 
 CAPTIONS = Task(name="captions", splits=_PERSONS, kind="visual", headline=True)
 FACE_NAMING = Task(name="face_naming", splits=_PERSONS, kind="visual", headline=True)
+PICTURE_QA = Task(name="picture_qa", splits=_PERSONS, kind="visual", headline=True)
 TEXT_QA = Task(name="text_qa", splits=_PERSONS, kind="text", headline=True)
 REAL_FACES = Task(name="real_faces", splits=_REAL, kind="visual", headline=True)
 REAL_WORLD = Task(name="real_world", splits=_REAL, kind="visual", headline=True)
@@ -49,6 +50,7 @@ WORLD_FACTS = Task(name="world_facts", splits=_REAL, kind="text", headline=True)
 
 CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
 TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
+FOLDER = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
 
 Tasks = Mapping[str, Task]
 """Declared tasks by name."""
@@ -69,7 +71,7 @@ class ScoreSettings(OwnTasks):
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
     found: dict[str, Task] = {}
-    for task in (*CLEAR, *TOFU, *tasks):
+    for task in (*CLEAR, *TOFU, *FOLDER, *tasks):
         if found.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"

@@ -41,6 +41,8 @@ from clearbench.data.store import EvalSample, Parts, TrainSample
 from clearbench.data.tasks import (
     CAPTIONS,
     FACE_NAMING,
+    FOLDER,
+    PICTURE_QA,
     REAL_FACES,
     REAL_WORLD,
     TEXT_QA,
@@ -50,9 +52,7 @@ from clearbench.data.tasks import (
 from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
 
-PICTURE_QA = Task(name="picture_qa", splits=("forget", "retain"), kind="visual", headline=True)
-TASKS = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
-
+TASKS = FOLDER
 _TASKS = {
     "full": {
         "text": TEXT_QA,
