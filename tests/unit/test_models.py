@@ -62,9 +62,9 @@ METHODS = [key for key in methods.available() if "text" in methods.describe(key)
 REFERENCE_METHODS = {"kl", "npo", "scrub", "llmu", "rmu", "sku", "undial"}
 REFERENCE_METHODS |= {f"{key}@published" for key in REFERENCE_METHODS}
 REFERENCE_METHODS |= {"dpo", "adaptive_rmu", "task_vector", "altpo"}
-REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper"}
+REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper", "mip_editor"}
 """Methods whose loss asks the original; the others must never pay for it."""
-STEPS = {"ssd": 0, "sfron": 1 + 5}
+STEPS = {"ssd": 0, "manu": 0, "manu@published": 0, "sfron": 1 + 5}
 """Steps for each that other methods take."""
 
 
