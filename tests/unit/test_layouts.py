@@ -704,7 +704,16 @@ def test_a_picture_of_two_persons_is_found_in_any_encoding(encoding: str, side: 
     pictures = one, ENCODINGS[encoding](one), picture(4, side)
     keys = [table.add(image["bytes"], "here") for image in pictures]
     rows = [
-        TrainSample(f"full/{row}/captions", "captions", "visual", name, "?", "!", key, *3 * [part])
+        TrainSample(
+            f"full/{row}/captions",
+            "captions",
+            "visual",
+            name,
+            "?",
+            "!",
+            key,
+            dict.fromkeys(FORGET_SIZES, part),
+        )
         for row, name, key, part in (
             (1, ANN, keys[0], "forget"),
             (6, DEE, keys[1], "retain"),
