@@ -45,7 +45,9 @@ if suite.has("select"):
                 suite.log("validation_alternates/forget{size}/seed{seed}"),
             priority: 9
             resources:
-                **suite.resources("alternates", "validation_alternates/forget{size}/seed{seed}"),
+                **suite.resources(
+                    "alternates", "validation_alternates/forget{size}/seed{seed}"
+                ),
             params:
                 command=suite.command("validation_alternates/forget{size}/seed{seed}"),
             shell:
