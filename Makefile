@@ -123,8 +123,9 @@ container: LOCK = cuda
 container: ## build clearbench-cuda.sif, the image that jobs run in on a cluster; needs apptainer
 	containers/build.sh $(LOCK) $(BOOTSTRAP) '$(subst ','\'',$(BASE))' $(BUILD_FLAGS)
 
-picture: install ## draw the README's table, docs/table.svg
+picture: install ## draw the README's table, docs/table.svg, and photograph the page of mini, docs/page.png
 	$(BIN)/python docs/draw.py
+	$(BIN)/python docs/photograph.py
 
 clean: ## remove .venv and caches; results stay
 	rm -rf $(VENV) .snakemake .mypy_cache .pytest_cache .ruff_cache .hypothesis src/*.egg-info
