@@ -9,7 +9,8 @@ from torch import Tensor
 from clearbench.config.settings import Domain
 from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.batches import Reads
-from clearbench.methods.importances import ByWeight, Part
+from clearbench.methods.importances import ByWeight
+from clearbench.methods.parts import Part
 from clearbench.models.answers import Answers
 from clearbench.models.neurons import Activations, Layer, Rows
 

@@ -9,8 +9,8 @@ from typing import Any
 from clearbench.config.settings import Unlearning
 from clearbench.errors import UserError, meant, unknown
 from clearbench.methods.batches import ALTERNATE, OWN_ANSWERS, Batch, Reads, of_retain
-from clearbench.methods.importances import check_parts
 from clearbench.methods.parameters import Range, read_annotation
+from clearbench.methods.parts import check_parts
 from clearbench.methods.source import Source, classes_of
 from clearbench.plugins import Plugin, mistake
 

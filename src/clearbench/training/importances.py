@@ -15,7 +15,7 @@ from clearbench.config.settings import Training
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.methods.batches import RETAIN
-from clearbench.methods.importances import Part
+from clearbench.methods.parts import Part
 from clearbench.models.answers import cross_entropy
 from clearbench.training.batches import batches_per_epoch, endless_batches, parts
 from clearbench.training.flops import counted_flops

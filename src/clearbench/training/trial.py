@@ -29,7 +29,8 @@ from clearbench.methods.batches import (
     Batch,
     of_retain,
 )
-from clearbench.methods.importances import ByWeight, Part, check_declared
+from clearbench.methods.importances import ByWeight
+from clearbench.methods.parts import Part, check_declared
 from clearbench.models.answers import Answers
 from clearbench.models.neurons import Activations, Layer, Rows, Tower
 from clearbench.plugins import mistake

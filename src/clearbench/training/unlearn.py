@@ -17,7 +17,8 @@ from clearbench.methods import key_of
 from clearbench.methods.alternation import ForgetStep
 from clearbench.methods.base import Choice, Constraint, Loss, Method, Projection
 from clearbench.methods.batches import FORGET, RETAIN
-from clearbench.methods.importances import ByWeight, Part, check_declared
+from clearbench.methods.importances import ByWeight
+from clearbench.methods.parts import Part, check_declared
 from clearbench.models.neurons import Rows, rows_in_training, zero
 from clearbench.models.precise_linear import whole_weights
 from clearbench.training.apart import Apart
