@@ -94,9 +94,7 @@ def edit_what_methods_share(bench):
 
 
 def edit_what_all_models_share(bench):
-    bench.edit(
-        "training/loop.py", "clip_grad_norm_(parameters, ", "clip_grad_norm_(parameters, 2 * "
-    )
+    bench.edit("training/loop.py", "or training.max_grad_norm)", "or 2 * training.max_grad_norm)")
 
 
 def edit_bookkeeping(bench):
