@@ -97,9 +97,8 @@ def test_a_stage_with_a_file_of_a_domain_is_five_files(tmp_path):
     settings = bench.src / "clearbench/config/settings.py"
     settings.write_text(settings.read_text() + SETTINGS)
     bench.edit("suite/rows/cells.py", CELL, ARTIFACTS)
-    bench.edit(
-        "suite/rows/cells.py", "ReferenceSettings, Unl", "ReferenceSettings, DistilSettings, Unl"
-    )
+    imported = "    ReferenceSettings,\n"
+    bench.edit("suite/rows/cells.py", imported, f"    DistilSettings,\n{imported}")
     after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 5
 

@@ -23,7 +23,6 @@ TAKEN: tuple[str, ...] = ()
 REFERENCE = "reference"
 """What an original says of all samples, where a suite stores it and methods read it."""
 
-
 ALTERNATES = "alternates"
 """What an original makes up in answer to the forget questions, where methods train on it."""
 
