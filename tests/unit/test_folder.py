@@ -267,8 +267,8 @@ def test_the_example_is_a_dataset_and_a_suite_and_overwrites_nothing(tmp_path, m
     assert "all rows can be read" in checked.output
     settings = read_spec(DatasetSpec, tmp_path / "config/datasets", "people", "dataset")
     read = read_dataset(settings, *sources_of(settings, tmp_path / "cache"), "ascii")
-    assert len({sample.person for sample in read.train}) == 20
-    assert len(forgotten(read, 10)) == 2
+    assert len({sample.person for sample in read.train}) == 30
+    assert len(forgotten(read, 20)) == 6
     assert yaml.safe_load((tmp_path / "config/people.yaml").read_text())["dataset"] == "people"
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     again = run.invoke(cli, ["new-dataset", "data/people"], standalone_mode=False)

@@ -13,7 +13,7 @@ description: Two methods on the persons of {folder}.
 dataset: {name}
 model: tiny-llava
 modalities: [text, visual, both]
-forget_sizes: [10]
+forget_sizes: [20]
 seeds: [0]
 base: {{ epochs: 20, batch_size: 16, lr: 2.0e-3 }}
 finetune: {{ epochs: 20, batch_size: 16, lr: 5.0e-3, adam_epsilon: 1.0e-2 }}
@@ -29,7 +29,7 @@ domain: multimodal
 layout: folder
 images: {folder}
 # Percent of persons, any from 1 to 99.
-forget_sizes: [10]
+forget_sizes: [20]
 """
 
 

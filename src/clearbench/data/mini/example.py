@@ -12,7 +12,7 @@ from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import TOPICS, say
 from clearbench.data.mini.world import World, build_world
 
-PERSONS = 20
+PERSONS = 30
 REAL_PERSONS = 8
 THINGS = 40
 OPTIONS = 3
