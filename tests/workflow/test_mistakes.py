@@ -10,7 +10,7 @@ import pytest
     [
         (
             {"methods": {"npoo": {}}},
-            ["methods", "npoo", "allowed: adaptive_rmu, ceu, dpo, dpo@published,", "retain_ft"],
+            ["methods", "npoo", "allowed: adaptive_rmu, altpo, ceu, dpo,", "retain_ft"],
         ),
         ({"methods": {"npo": {"bta": 1.0}}}, ["methods.npo.bta", "beta", "epochs, batch_size"]),
         ({"modalities": ["sound"]}, ["modalities", "sound", "allowed: text, visual, both"]),
