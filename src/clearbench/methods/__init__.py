@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Description", "available", "create", "describe", "key_of"]
 
 _SHARED = (
-    *("alternation", "base", "batches", "description", "importances", "parameters", "source"),
+    *("alternation", "base", "batches", "description", "importances", "parameters", "parts"),
+    "source",
 )
 
 
