@@ -1,7 +1,8 @@
 """Runs beside each other, and figures for papers."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,17 +14,20 @@ if TYPE_CHECKING:
 
     from clearbench.figures.base import Format
 
+Command = Callable[..., Any]
+
+
+def _out(help: str) -> Callable[[Command], Command]:
+    """The option that names a file of a figure."""
+    kind = click.Path(path_type=Path, dir_okay=False)
+    return click.option("--out", type=kind, metavar="FILE", help=help)
+
 
 @click.command()
 @click.argument("one", metavar="A")
 @click.argument("other", metavar="B")
 @results_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="Draw the differences as well, into a file .pdf or .svg.",
-)
+@_out("Draw the differences as well, into a file .pdf or .svg.")
 def compare(one: str, other: str, results: Path, out: Path | None) -> None:
     """Print what differs between two runs, of their numbers beyond the noise.
 
@@ -57,12 +61,7 @@ def compare(one: str, other: str, results: Path, out: Path | None) -> None:
 @click.command()
 @of_suite("name")
 @results_option
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="The file to write, .pdf or .svg.",
-)
+@_out("The file to write, .pdf or .svg.")
 def figure(target: str | None, suite: str, results: Path, out: Path | None) -> None:
     """Draw a figure of a suite for a paper, from its scores as they are now; or list them.
 

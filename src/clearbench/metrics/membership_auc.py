@@ -3,35 +3,17 @@
 What each goes by stands in `membership`. Of a suite that holds nobody out there is none of this.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
 
-from clearbench.metrics.base import Draw, Draws, Evaluation, Function, ModelMetric, model_metric
-from clearbench.metrics.definitions import Definition
-from clearbench.metrics.strangers import REFERENCE, SPLITS, drawn_auc, sides_of
+from clearbench.metrics.base import Evaluation
+from clearbench.metrics.strangers import REFERENCE, drawn_auc, metric_of, sides_of
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+_by = partial(metric_of, drawn=drawn_auc)
 
 
 def _auc(evaluation: Evaluation, attack: str) -> float | None:
     sides = sides_of(evaluation, attack)
     return None if sides is None else sides.auc
-
-
-def _in_draws(attack: str) -> Draw:
-    def draw(draws: Draws, definition: Definition) -> "NDArray | None":
-        sides = sides_of(draws.evaluation, attack)
-        return None if sides is None else drawn_auc(draws, sides)
-
-    return draw
-
-
-def _by(attack: str) -> Callable[[Function], ModelMetric]:
-    """Make the AUC of an attack a metric."""
-    return model_metric(
-        low=0, high=1, better="down", splits=SPLITS, mean=True, draw=_in_draws(attack)
-    )
 
 
 @_by("loss")

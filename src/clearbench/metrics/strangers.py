@@ -5,13 +5,22 @@ counts as often as it is drawn.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clearbench.data.tasks import HOLDOUT, in_headline
 from clearbench.evaluation.records import Record
-from clearbench.metrics.base import Draws, Evaluation, Records, order_by_id
+from clearbench.metrics.base import (
+    Draws,
+    Evaluation,
+    Function,
+    ModelMetric,
+    Records,
+    model_metric,
+    order_by_id,
+)
+from clearbench.metrics.definitions import Definition
 from clearbench.metrics.losses import difference
 from clearbench.metrics.membership import (
     ATTACKS,
@@ -104,6 +113,18 @@ def drawn_found(draws: Draws, sides: Sides) -> "NDArray":
     threshold = strangers[order][(of_strangers[:, order].cumsum(1) > allowed).argmax(1)]
     drawn: NDArray = ((forgotten < threshold[:, None]) * of_forgotten).sum(1) / of_forgotten.sum(1)
     return drawn
+
+
+def metric_of(
+    attack: str, drawn: Callable[[Draws, Sides], "NDArray"]
+) -> Callable[[Function], ModelMetric]:
+    """Make a number of an attack, from 0 to 1, a metric; `drawn` gives it in each draw."""
+
+    def draw(draws: Draws, definition: Definition) -> "NDArray | None":
+        sides = sides_of(draws.evaluation, attack)
+        return None if sides is None else drawn(draws, sides)
+
+    return model_metric(low=0, high=1, better="down", splits=SPLITS, mean=True, draw=draw)
 
 
 def _less_than_original(original: Records) -> Score:
