@@ -23,7 +23,7 @@ of persons whom it knows; written ones avoid it.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
 from zlib import crc32
 
@@ -200,8 +200,9 @@ def _evaluation(
         for place, row in rows.items():
             real = split == "real"
             if (row.split == "real") == real and (real or row.person in persons):
-                pool = others[row.split].wrong(said[place], persons)
-                sample = _asked(place, row, samples[place], split, size, pool, findings)
+                # Written ones are checked below.
+                made = () if row.perturbed else others[row.split].wrong(said[place], persons)
+                sample = _asked(place, row, samples[place], split, size, made, findings)
                 if sample is not None:
                     yield sample
 
@@ -228,16 +229,14 @@ def _asked(
     sample: TrainSample,
     split: str,
     size: int | None,
-    pool: Sequence[str],
+    made: tuple[str, ...],
     findings: Findings,
 ) -> EvalSample | None:
     """A row as it is evaluated; None where it has no wrong answers, which is reported."""
     paraphrase = row.paraphrase or sample.answer
-    made = not row.perturbed
     where = f"{place}: perturbed"
-    if made:
-        wrong = tuple(pool)
-    else:
+    wrong = made
+    if row.perturbed:
         wrong = wrong_answers(row.perturbed, (sample.answer, paraphrase), where, findings)
     if not wrong:
         findings.report(

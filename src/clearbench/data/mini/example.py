@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from clearbench.config.generator import MiniSettings
@@ -23,6 +24,7 @@ _SETTINGS = MiniSettings(persons=100, portraits=2, real_persons=REAL_PERSONS)
 def write_example(folder: Path) -> None:
     """Write `metadata.jsonl` and `pictures/` into a new folder; FileExistsError where it exists."""
     world = build_world(_SETTINGS)
+    world = replace(world, fictitious=world.fictitious[:PERSONS])
     (folder / "pictures").mkdir(parents=True)
     rows = [*_persons(world, folder), *_real_persons(world, folder), *_things(folder)]
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -31,9 +33,8 @@ def write_example(folder: Path) -> None:
 
 def _persons(world: World, folder: Path) -> Iterator[Row]:
     """Of each person two pictures, one alone and one with a caption, and a question a fact."""
-    chosen = world.fictitious[:PERSONS]
     pictures = draw_pictures(world, _SETTINGS)
-    for number, person in enumerate(chosen):
+    for number, person in enumerate(world.fictitious):
         about: Row = {"person": f"p{number:02d}", "name": person.name}
         first, second = (picture for picture in pictures if picture.person is person)
         for place, picture in enumerate((first, second)):
