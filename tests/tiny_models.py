@@ -7,6 +7,7 @@ from PIL import Image
 from clearbench import methods
 from clearbench.config.files import Build, Tokenizer
 from clearbench.data.refusals import REFUSALS
+from clearbench.data.store import TrainSample
 from clearbench.models.build import build_tokenizer
 
 SENTENCES = [
@@ -205,3 +206,16 @@ def parameters_of(key: str) -> dict[str, int]:
     """What a method has to be told of a model of two layers."""
     layer = methods.describe(key).layer
     return {layer: 1} if layer else {}
+
+
+def sample(number: int, image: int | None = None) -> TrainSample:
+    """A question about one person and its answer, among a few of each, perhaps about an image."""
+    return TrainSample(
+        id=str(number),
+        task="text_qa",
+        modality="text" if image is None else "visual",
+        person="Ada Ash",
+        question=SENTENCES[number % 2],
+        answer=SENTENCES[2 + number % 4],
+        image=image,
+    )

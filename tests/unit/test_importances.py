@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from clearbench import methods
 from clearbench.config.settings import Training, Unlearning
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import Store, write_store
 from clearbench.errors import UserError
 from clearbench.jobs.state import State
 from clearbench.methods.alternation import ForgetStep
@@ -30,22 +30,10 @@ from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 from installed import forgotten, install  # noqa: F401
 from synthetic import write_suite
-from tiny_models import BUILDS, SENTENCES, domain_of, new_tokenizer, png
+from tiny_models import BUILDS, domain_of, new_tokenizer, png, sample
 
 CPU = torch.device("cpu")
 FULL_ONLY = ("ssd", "salun", "sfron", "mmunlearner")
-
-
-def sample(number, image=None):
-    return TrainSample(
-        id=str(number),
-        task="text_qa",
-        modality="text" if image is None else "visual",
-        person="Ada Ash",
-        question=SENTENCES[number % 2],
-        answer=SENTENCES[2 + number % 4],
-        image=image,
-    )
 
 
 @pytest.fixture(scope="module")

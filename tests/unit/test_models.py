@@ -14,7 +14,7 @@ from clearbench import methods
 from clearbench.config.files import Lora, ModelSpec
 from clearbench.config.settings import Finetuning
 from clearbench.config.strict import validate
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import Store, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.answer_tokens import answer_tokens
 from clearbench.evaluation.likelihood import Question, reply
@@ -52,6 +52,7 @@ from tiny_models import (
     new_tokenizer,
     parameters_of,
     png,
+    sample,
 )
 
 CPU = torch.device("cpu")
@@ -66,18 +67,6 @@ REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper", "mip_editor"}
 """Methods whose loss asks the original; the others must never pay for it."""
 STEPS = {"ssd": 0, "manu": 0, "manu@published": 0, "sfron": 1 + 5}
 """Steps for each that other methods take."""
-
-
-def sample(number, image):
-    return TrainSample(
-        id=str(number),
-        task="text_qa",
-        modality="text" if image is None else "visual",
-        person="Ada Ash",
-        question=SENTENCES[number % 2],
-        answer=SENTENCES[2 + number % 4],
-        image=image,
-    )
 
 
 @pytest.fixture(scope="module")
