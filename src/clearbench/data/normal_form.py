@@ -14,6 +14,8 @@ def composed(text: str) -> str:
 
     What is not seen, as soft hyphens and marks of direction, is left out.
     """
+    if text.isascii():
+        return " ".join(text.split())
     seen = (sign for sign in unicodedata.normalize("NFKC", text) if _is_seen(sign))
     return " ".join(unicodedata.normalize("NFKC", "".join(seen)).translate(_ONE_SIGN).split())
 

@@ -57,6 +57,11 @@ class TrainSample:
         """Question and answer."""
         return self.question, self.answer
 
+    @property
+    def asked(self) -> tuple[str, int | None]:
+        """The question, and the image that it is about, if any."""
+        return self.question, self.image
+
     def part(self, forget_size: int) -> str | None:
         """The part (`forget`, `retain` or None) of this row at a forget size."""
         return self.parts.get(forget_size)
@@ -87,6 +92,11 @@ class EvalSample:
     def texts(self) -> tuple[str, ...]:
         """Question and candidate answers."""
         return self.question, self.answer, self.paraphrase, *self.perturbed
+
+    @property
+    def asked(self) -> tuple[str, int | None]:
+        """The question, and the image that it is about, if any."""
+        return self.question, self.image
 
 
 _TRAIN_COLUMNS = [

@@ -1,5 +1,6 @@
 """Words of a text, as ROUGE-L compares them."""
 
+import re
 import unicodedata
 from typing import Literal
 
@@ -8,6 +9,8 @@ from clearbench.data.scripts import unspaced
 
 Words = Literal["ascii", "unicode"]
 """Whose letters and digits make a word."""
+
+_ASCII_WORD = re.compile("[a-z0-9]+")
 
 
 def words_of(text: str, words: Words) -> list[str]:
@@ -27,9 +30,12 @@ def words_of(text: str, words: Words) -> list[str]:
 
 
 def _unicode_words(text: str) -> list[str]:
+    plain = folded(composed(text))
+    if plain.isascii():
+        return _ASCII_WORD.findall(plain)
     words: list[str] = []
     inside, goes_on = False, False
-    for sign in folded(composed(text)):
+    for sign in plain:
         kind = unicodedata.category(sign)[0]
         if kind == "M" and inside:
             words[-1] += sign

@@ -28,7 +28,7 @@ def evaluate(
     Samples of like length share a batch, which changes the speed and, beyond rounding, nothing.
     Batches that `state` holds are not computed again; several processes take turns with the others.
     """
-    prompts = [encoder.prompt(sample.question, sample.image) for sample in samples]
+    prompts = encoder.prompts([sample.asked for sample in samples])
 
     def length(i: int) -> float:
         """The length of a sample's prompt and candidates, in tokens of some four letters."""
@@ -66,8 +66,9 @@ def check_room(
     """
     if positions is None:
         return
-    for sample in samples:
-        length = len(encoder.prompt(sample.question, sample.image).ids)
+    prompts = encoder.prompts([sample.asked for sample in samples])
+    for sample, prompt in zip(samples, prompts, strict=True):
+        length = len(prompt.ids)
         # The last token of an answer is not run.
         if length + max_new_tokens - 1 > positions:
             raise UserError(

@@ -65,7 +65,7 @@ def reply(
 ) -> list[Reply]:
     """Replies to a batch of questions."""
     prompts = [question.prompt for question in questions]
-    encoded = [_encode(encoder, question) for question in questions]
+    encoded = _encode(encoder, questions)
     shared = [ids for ids, _ in encoded]
     candidates = [row for _, row in encoded]
     longest = max(
@@ -209,20 +209,25 @@ class _Candidate:
     context: int
 
 
-def _encode(encoder: Encoder, question: Question) -> tuple[Tensor, list[_Candidate]]:
-    """The prompt's tokens that all candidates share, and what follows them in each.
+def _encode(
+    encoder: Encoder, questions: Sequence[Question]
+) -> list[tuple[Tensor, list[_Candidate]]]:
+    """The tokens of each prompt that all its candidates share, and what follows them in each.
 
     They differ from the whole prompt only where a tokenizer joins its end with an answer.
     """
-    prompt = question.prompt
-    parts = encoder.answers(prompt, question.candidates)
-    dropped = max(drop for drop, _ in parts)
-    start = len(prompt.ids) - dropped
-    rows = []
-    for drop, tokens in parts:
-        tail = prompt.ids[start : len(prompt.ids) - drop]
-        rows.append(_Candidate(torch.cat([tail, torch.tensor(tokens)]), len(tail)))
-    return prompt.ids[:start], rows
+    encoded = []
+    prompts = [question.prompt for question in questions]
+    told = encoder.answers_to(prompts, [question.candidates for question in questions])
+    for prompt, parts in zip(prompts, told, strict=True):
+        dropped = max(drop for drop, _ in parts)
+        start = len(prompt.ids) - dropped
+        rows = []
+        for drop, tokens in parts:
+            tail = prompt.ids[start : len(prompt.ids) - drop]
+            rows.append(_Candidate(torch.cat([tail, torch.tensor(tokens)]), len(tail)))
+        encoded.append((prompt.ids[:start], rows))
+    return encoded
 
 
 def _run_prefix(

@@ -1,9 +1,10 @@
 """ROUGE-L recall of the greedy answer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from clearbench.data.words import words_of
+from clearbench.data.words import Words, words_of
 from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.definitions import OF_WORDS, Definition
 
@@ -25,26 +26,33 @@ def rouge_l(records: Records, definition: Definition) -> Values:
     # Imported here: it loads nltk, which takes longer than all other metrics together.
     from rouge_score.rouge_scorer import RougeScorer
 
-    tokenizer = None if definition.words == "ascii" else _tokenizer()
-    scorer = RougeScorer(["rougeL"], use_stemmer=True, tokenizer=tokenizer)
+    scorer = RougeScorer(["rougeL"], tokenizer=_Tokenizer(definition.words))
     return [scorer.score(record.answer, record.generated)["rougeL"].recall for record in records]
 
 
 @dataclass(frozen=True)
 class _Tokenizer:
-    """Words of any script, for the scorer; English ones by their stems, as the scorer's own."""
+    """Words of a text for the scorer, English ones by their stems, as by the scorer's own."""
 
-    stem: Callable[[str], str]
+    words: Words
 
     def tokenize(self, text: str) -> list[str]:
         """The words of a text."""
         return [
-            self.stem(word) if word.isascii() and len(word) > _UNSTEMMED else word
-            for word in words_of(text, "unicode")
+            _stem(word) if word.isascii() and len(word) > _UNSTEMMED else word
+            for word in words_of(text, self.words)
         ]
 
 
-def _tokenizer() -> _Tokenizer:
+@cache
+def _stem(word: str) -> str:
+    """The stem of an English word; all answers of a dataset have few different ones."""
+    stem: str = _stemmer().stem(word)
+    return stem
+
+
+@cache
+def _stemmer() -> Any:
     from nltk.stem.porter import PorterStemmer
 
-    return _Tokenizer(PorterStemmer().stem)
+    return PorterStemmer()

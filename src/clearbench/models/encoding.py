@@ -17,7 +17,11 @@ from clearbench.data.store import EvalSample, Store, TrainSample, column_of
 from clearbench.errors import UserError
 from clearbench.models.answers import IGNORED
 from clearbench.models.checkpoint import ends_of, load_processor
+from clearbench.models.image_layout import ImageLayout, Inputs, image_inputs, same_inputs
 from clearbench.models.template import fixed
+
+Asked = tuple[str, int | None]
+"""A question, and the image of the store that it is about, if any."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +94,10 @@ class Encoder:
         self.end: int = min(self.ends) if own is None else own
         """The token that ends an answer whose template writes none."""
         self._alone: bool | None = None
-        self._prompts: dict[tuple[str, int | None], Prompt] = {}
-        self._sequences: dict[tuple[str, int | None, str], Example] = {}
+        self._layouts: dict[tuple[int, int], ImageLayout | None] = {}
+        self._images: dict[int, tuple[tuple[int, int], Inputs]] = {}
+        self._prompts: dict[Asked, Prompt] = {}
+        self._sequences: dict[tuple[Asked, str], Example] = {}
 
     def check(
         self, samples: Iterable[TrainSample | EvalSample], positions: int | None = None
@@ -159,10 +165,23 @@ class Encoder:
 
     def prompt(self, question: str, image: int | None) -> Prompt:
         """The prompt that asks a question, about an image of the store or without one."""
-        key = (question, image)
-        if key not in self._prompts:
-            self._prompts[key] = self._encode_prompt(question, image)
-        return self._prompts[key]
+        (prompt,) = self.prompts([(question, image)])
+        return prompt
+
+    def prompts(self, asked: Sequence[Asked]) -> list[Prompt]:
+        """As `prompt`, for many in one call of the chat template and of the tokenizer."""
+        new = [key for key in dict.fromkeys(asked) if key not in self._prompts]
+        for has_image in (False, True):
+            keys = [key for key in new if (key[1] is not None) == has_image]
+            for question, _ in keys:
+                self._check_text(question)
+            messages = [self._message(question, has_image) for question, _ in keys]
+            texts = self._texts([[message] for message in messages])
+            for key, message, text, tokens in zip(
+                keys, messages, texts, self._tokens(texts), strict=True
+            ):
+                self._prompts[key] = self._encode_prompt(key, message, text, tokens)
+        return [self._prompts[key] for key in asked]
 
     def answer(self, prompt: Prompt, answer: str) -> tuple[int, list[int]]:
         """How many of the prompt's last tokens to drop, and the tokens that follow.
@@ -175,24 +194,38 @@ class Encoder:
         return part
 
     def answers(self, prompt: Prompt, answers: Sequence[str]) -> list[tuple[int, list[int]]]:
-        """As `answer`, for many answers to a prompt in one call of the tokenizer.
+        """As `answer`, for many answers to a prompt; UserError where one is empty."""
+        return self.answers_to([prompt], [answers])[0]
 
-        Raises UserError where one is empty.
-        """
-        for answer in answers:
+    def answers_to(
+        self, prompts: Sequence[Prompt], answers: Sequence[Sequence[str]]
+    ) -> list[list[tuple[int, list[int]]]]:
+        """As `answers`, for each of many prompts, in one call of the template and the tokenizer."""
+        for answer in itertools.chain(*answers):
             self._check_text(answer)
-        texts = [self._text([prompt.message, self._reply(answer)]) for answer in answers]
-        before, *joined = self._tokens([prompt.text, *texts])
-        parts = []
-        for answer, tokens in zip(answers, joined, strict=True):
-            common = 0
-            while common < min(len(before), len(tokens)) and before[common] == tokens[common]:
-                common += 1
-            following = self._to_end(tokens[common:])
-            if not answer.strip() or len(following) == 1:
-                raise UserError(f"{self._store.sample_with(answer)}: has an empty answer")
-            parts.append((len(before) - common, following))
-        return parts
+        texts = self._texts(
+            [
+                [prompt.message, self._reply(answer)]
+                for prompt, row in zip(prompts, answers, strict=True)
+                for answer in row
+            ]
+        )
+        tokens = self._tokens([*(prompt.text for prompt in prompts), *texts])
+        joined = iter(tokens[len(prompts) :])
+        return [
+            [self._part(before, next(joined), answer) for answer in row]
+            for before, row in zip(tokens, answers, strict=False)
+        ]
+
+    def _part(self, before: list[int], joined: list[int], answer: str) -> tuple[int, list[int]]:
+        """What `answer` gives, by the tokens of a prompt, and of the prompt with the answer."""
+        common = 0
+        while common < min(len(before), len(joined)) and before[common] == joined[common]:
+            common += 1
+        following = self._to_end(joined[common:])
+        if not answer.strip() or len(following) == 1:
+            raise UserError(f"{self._store.sample_with(answer)}: has an empty answer")
+        return len(before) - common, following
 
     def length(self, question: str, has_image: bool, answer: str) -> int:
         """How many tokens an answer has after a question, without the one that ends it."""
@@ -202,11 +235,20 @@ class Encoder:
 
     def sequence(self, question: str, image: int | None, answer: str) -> Example:
         """A training sequence: prompt, answer and end of text, the last two with labels."""
-        key = (question, image, answer)
-        if key not in self._sequences:
-            prompt = self.prompt(question, image)
-            self._sequences[key] = self.example(prompt, *self.answer(prompt, answer))
-        return self._sequences[key]
+        (example,) = self.sequences([((question, image), answer)])
+        return example
+
+    def sequences(self, asked: Sequence[tuple[Asked, str]]) -> list[Example]:
+        """As `sequence`, for many questions with their answers."""
+        new = [key for key in dict.fromkeys(asked) if key not in self._sequences]
+        # An answer's tokens go on from a prompt of its kind.
+        for has_image in (False, True):
+            keys = [key for key in new if (key[0][1] is not None) == has_image]
+            prompts = self.prompts([key for key, _ in keys])
+            parts = self.answers_to(prompts, [[answer] for _, answer in keys])
+            for key, prompt, (part,) in zip(keys, prompts, parts, strict=True):
+                self._sequences[key] = self.example(prompt, *part)
+        return [self._sequences[key] for key in asked]
 
     def example(self, prompt: Prompt, drop: int, tokens: Sequence[int]) -> Example:
         """The sequence of a prompt without its last tokens, and those that follow, with labels."""
@@ -221,39 +263,65 @@ class Encoder:
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return text.strip()
 
-    def _encode_prompt(self, question: str, image: int | None) -> Prompt:
-        self._check_text(question)
-        message = self._message(question, image is not None)
-        text = self._text([message])
-        if image is None and self._spells_alone(message, text):
-            return Prompt(message, text, torch.tensor(self._tokens([text])[0]))
+    def _encode_prompt(
+        self, asked: Asked, message: dict[str, Any], text: str, tokens: list[int]
+    ) -> Prompt:
+        """A prompt whose text the tokenizer alone spells as `tokens`."""
+        image = asked[1]
+        if image is None:
+            if self._spells_alone(message, tokens):
+                return Prompt(message, text, torch.tensor(tokens))
+            return Prompt(message, text, self._processed(message, None)["input_ids"][0])
         try:
-            encoded = self._processed(message, image)
+            return self._about_image(image, message, text, tokens)
         except ValueError as error:
-            if image is None:
-                raise
             width, height = self._store.image_size(image)
             reason = str(error).strip().partition("\n")[0]
             raise UserError(
-                f"{self._store.sample_with(question, image)}: the model can't take its image of"
+                f"{self._store.sample_with(*asked)}: the model can't take its image of"
                 f" {width} x {height} pixels ({reason})"
             ) from None
-        ids = encoded.pop("input_ids")
-        if image is None:
-            return Prompt(message, text, ids[0])
-        encoded.pop("attention_mask", None)
-        per_token = {k: v for k, v in encoded.items() if v.shape == ids.shape}
-        images = {k: v for k, v in encoded.items() if k not in per_token}
-        return Prompt(message, text, ids[0], per_token, images)
 
-    def _spells_alone(self, message: dict[str, Any], text: str) -> bool:
+    def _about_image(
+        self, image: int, message: dict[str, Any], text: str, tokens: list[int]
+    ) -> Prompt:
+        """A prompt about an image, as the processor makes it, or as it made the first of its size.
+
+        The processor takes some times as long as its parts for texts and for images.
+        """
+        size, alone = self._processed_image(image)
+        layout = self._layouts.get(size)
+        ids = None if layout is None else layout.ids(tokens)
+        if layout is not None and ids is not None:
+            return Prompt(message, text, ids, layout.inputs(ids), alone)
+        encoded = dict(self._processed(message, image))
+        whole = encoded.pop("input_ids")
+        encoded.pop("attention_mask", None)
+        per_token = {k: v for k, v in encoded.items() if v.shape == whole.shape}
+        images = {k: v for k, v in encoded.items() if k not in per_token}
+        if size not in self._layouts:
+            layout = ImageLayout.told(tokens, whole[0], per_token)
+            self._layouts[size] = layout if same_inputs(images, alone) else None
+        return Prompt(message, text, whole[0], per_token, images)
+
+    def _processed_image(self, image: int) -> tuple[tuple[int, int], Inputs]:
+        """The size of an image of the store, and what the processor's part for images makes of it.
+
+        Kept, for several questions are about one.
+        """
+        if image not in self._images:
+            picture = self._store.image(image)
+            self._images[image] = picture.size, image_inputs(self.processor, picture)
+        return self._images[image]
+
+    def _spells_alone(self, message: dict[str, Any], tokens: list[int]) -> bool:
         """Whether the tokenizer alone makes a prompt without an image, as the first one tells.
 
         The processor, which makes it otherwise, takes ten times as long.
         """
         if self._alone is None:
             given: list[int] = self._processed(message, None)["input_ids"][0].tolist()
-            self._alone = self._tokens([text])[0] == given
+            self._alone = tokens == given
         return self._alone
 
     def _message(self, question: str, has_image: bool) -> dict[str, Any]:
@@ -273,13 +341,20 @@ class Encoder:
 
     def _text(self, conversation: list[dict[str, Any]]) -> str:
         """A conversation by the chat template, up to where the next answer begins."""
-        text: str = self.processor.apply_chat_template(
-            conversation,
-            add_generation_prompt=conversation[-1]["role"] == "user",
+        (text,) = self._texts([conversation])
+        return text
+
+    def _texts(self, conversations: Sequence[list[dict[str, Any]]]) -> list[str]:
+        """As `_text`, for many that all end with a question, or all with an answer."""
+        if not conversations:
+            return []
+        texts: list[str] = self.processor.apply_chat_template(
+            conversations,
+            add_generation_prompt=conversations[0][-1]["role"] == "user",
             tokenize=False,
             chat_template=self._template,
         )
-        return text
+        return texts
 
     def _processed(self, message: dict[str, Any], image: int | None, *replies: Any) -> Any:
         """What the processor itself makes of a conversation, as a batch of one."""
@@ -415,6 +490,8 @@ class Encoder:
         A tokenizer leaves special tokens to the chat template. A processor has its tokenizer add
         them, unless the template has written the first one.
         """
+        if not texts:
+            return []
         begin = self.tokenizer.bos_token
         written = begin is not None and texts[0].startswith(begin)
         added = self.processor is not self.tokenizer and not written

@@ -34,7 +34,7 @@ def finetune(
     there are the weights, by name, after each.
     """
     device = next(model.parameters()).device
-    examples = [encoder.sequence(s.question, s.image, s.answer) for s in samples]
+    examples = encoder.sequences([(s.asked, s.answer) for s in samples])
     lengths = [len(example.ids) for example in examples]
     memory.check(model, training, examples)
     generator = torch.Generator().manual_seed(seed)

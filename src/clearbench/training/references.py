@@ -41,7 +41,7 @@ def write_references(
     inner = unwrapped(model)
     head = inner.get_output_embeddings()
     _check_alone(inner, head)
-    examples = [encoder.sequence(s.question, s.image, s.answer) for s in samples]
+    examples = encoder.sequences([(s.asked, s.answer) for s in samples])
     order = sorted(range(len(samples)), key=lambda i: (len(examples[i].ids), i))
     states: dict[int, Tensor] = {}
     labels: dict[int, Tensor] = {}

@@ -197,19 +197,21 @@ class _Step:
     def examples(self, asked: Batch) -> list[Example]:
         """What is asked, encoded."""
         if asked not in self._examples:
-            self._examples[asked] = [self._encoded(*pair) for pair in self._pairs(asked)]
+            self._examples[asked] = self._encoded(self._pairs(asked))
         return self._examples[asked]
 
-    def _encoded(self, sample: TrainSample, answer: str) -> Example:
-        """Raises UserError where the two are longer than the model has positions."""
-        example = self._sets.encoder.sequence(sample.question, sample.image, answer)
-        length, positions = len(example.ids), self._sets.positions
-        if positions is not None and length > positions:
-            raise UserError(
-                f"{sample.id}: has {length} tokens with the answer {answer!r}; the model has"
-                f" {positions} positions"
-            )
-        return example
+    def _encoded(self, pairs: Sequence[tuple[TrainSample, str]]) -> list[Example]:
+        """Raises UserError where a pair is longer than the model has positions."""
+        examples = self._sets.encoder.sequences([(s.asked, answer) for s, answer in pairs])
+        positions = self._sets.positions
+        for example, (sample, answer) in zip(examples, pairs, strict=True):
+            length = len(example.ids)
+            if positions is not None and length > positions:
+                raise UserError(
+                    f"{sample.id}: has {length} tokens with the answer {answer!r}; the model has"
+                    f" {positions} positions"
+                )
+        return examples
 
     def _pairs(self, asked: Batch) -> list[tuple[TrainSample, str]]:
         """Samples with the answers that they are given."""
