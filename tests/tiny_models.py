@@ -188,11 +188,20 @@ def new_tokenizer(settings: Tokenizer = TOKENIZER):
     return build_tokenizer(settings, [*SENTENCES, *REFUSALS, "x " * 40])
 
 
-def png(shade: int, size: tuple[int, int] = (32, 32)) -> bytes:
-    """An image of a width and a height; its shades run in a direction in degrees."""
+_TURN = 0x0112
+"""The EXIF entry that says how a picture is turned."""
+
+
+def png(shade: int, size: tuple[int, int] = (32, 32), turn: int = 1) -> bytes:
+    """An image of a width and a height; its shades run in a direction in degrees.
+
+    Its EXIF says how it is to be turned, 1 not at all, 6 by a quarter.
+    """
     file = io.BytesIO()
     image = Image.linear_gradient("L").rotate(shade).resize(size).convert("RGB")
-    image.save(file, "PNG")
+    exif = image.getexif()
+    exif[_TURN] = turn
+    image.save(file, "PNG", **({} if turn == 1 else {"exif": exif}))
     return file.getvalue()
 
 

@@ -1,6 +1,7 @@
 """Prompts and answers are what a model's own processor makes of them, whatever the template."""
 
 import pytest
+import torch
 from tokenizers.processors import TemplateProcessing
 
 from clearbench.data.store import EvalSample, Store, write_store
@@ -10,7 +11,7 @@ from clearbench.models.answers import IGNORED
 from clearbench.models.build import build_model, build_processor
 from clearbench.models.checkpoint import save_checkpoint
 from clearbench.models.encoding import Encoder, load_encoder
-from tiny_models import BUILDS, SENTENCES, TOKENIZER, domain_of, new_tokenizer, png
+from tiny_models import BUILDS, IMAGE_BUILDS, SENTENCES, TOKENIZER, domain_of, new_tokenizer, png
 
 _PARTS = (
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
@@ -122,6 +123,29 @@ def test_prompts_and_answers_have_the_tokens_of_the_models_own_processor(
             labelled = (example.labels != IGNORED).nonzero().flatten().tolist()
             assert labelled == list(range(labelled[0], len(ids)))
             assert encoder.decode(ids[labelled[0] :]).removeprefix("ASSISTANT:") == answer
+
+
+@pytest.mark.parametrize("architecture", IMAGE_BUILDS)
+def test_every_image_of_a_size_is_shown_as_the_processor_shows_it(tmp_path, architecture):
+    """The first of a size tells how the others are spelt; one that is turned is of another size."""
+    wide = (64, 32)
+    pictures = [png(10, wide), png(90, wide), png(200, wide, turn=6), png(7, (56, 56))]
+    write_store(tmp_path, pictures, [], [], [])
+    store = Store(tmp_path)
+    processor = build_processor(BUILDS[architecture], new_tokenizer())
+    asked = [(question, image) for image in range(4) for question in SENTENCES[:2]]
+    prompts = Encoder(processor, store).prompts([*asked, (SENTENCES[0], None)])
+    for (question, image), prompt in zip(asked, prompts, strict=False):
+        given = processor.apply_chat_template(
+            [conversation(processor, store, question, image)],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+        own = {"input_ids": prompt.ids[None], **prompt.token_inputs, **prompt.image_inputs}
+        assert own.keys() == given.keys() - {"attention_mask"}
+        assert all(torch.equal(value, given[name]) for name, value in own.items())
 
 
 def eval_sample(question=SENTENCES[0], answer=SENTENCES[2], image=None, **changes):
