@@ -39,10 +39,10 @@ def check_select(suite: Suite) -> None:
         return
     if suite.domain == "vision":
         raise UserError(f"{path}: select: {file.model} is a vision model; leave it out")
-    if not file.scaled:
+    if not file.strengths:
         raise UserError(
             f"{path}: select: compares at equal retention, which takes strengths; add for example"
-            " strengths: [0.25, 0.5, 0.75, 1.25, 1.5]"
+            " strengths: [0.25, 0.5, 0.75, 1.25, 1.5], or [1] for the models as they are alone"
         )
     counts = {
         f"{row}, {modality}": len(points(given[KEY], modality, f"{path}: methods.{row}.{KEY}"))
