@@ -281,7 +281,9 @@ def test_an_answer_known_by_heart_is_not_generated_token_by_token(tiny, model, m
     own = greedy_tokens(model, tiny.encoder, prompt, 8)
     answers = {"known": own, "half known": [*own[:4], own[4] + 1, *own[5:]], "other": [own[0] + 1]}
     monkeypatch.setattr(
-        Encoder, "answers", lambda self, _, texts: [(0, [*answers[t], self.end]) for t in texts]
+        Encoder,
+        "answers_to",
+        lambda self, _, rows: [[(0, [*answers[t], self.end]) for t in row] for row in rows],
     )
     runs, counts = [], []
     model.model.register_forward_hook(lambda *_: runs.append(1))
@@ -301,7 +303,7 @@ def test_an_answer_that_just_fits_is_not_cut(tiny, model, monkeypatch, limit, cu
     own = greedy_tokens(model, tiny.encoder, prompt, 8)
     assert len(own) == 8
     monkeypatch.setattr(
-        Encoder, "answers", lambda self, _, texts: [(0, [*own, self.end]) for _ in texts]
+        Encoder, "answers_to", lambda self, _, rows: [[(0, [*own, self.end])] * len(rows[0])]
     )
     (answered,) = reply(model, tiny.encoder, [Question(prompt, ["known", "known"])], limit)
     assert answered.generated.startswith(tiny.encoder.decode(own)) != cut

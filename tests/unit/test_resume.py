@@ -328,14 +328,13 @@ def test_evaluated_batches_are_not_computed_again(tmp_path, tokenizer, encoder, 
         for i, text in enumerate(TEXTS)
     ]
     asked = []
-    prompt, answers = Encoder.prompt, Encoder.answers
-    assert prompt is not answers
+    answers_to = Encoder.answers_to
 
-    def counted(self, prompt, candidates):
-        asked.append(prompt)
-        return answers(self, prompt, candidates)
+    def counted(self, prompts, candidates):
+        asked.extend(prompts)
+        return answers_to(self, prompts, candidates)
 
-    monkeypatch.setattr(Encoder, "answers", counted)
+    monkeypatch.setattr(Encoder, "answers_to", counted)
 
     def work(state):
         return evaluate(model, encoder, samples, 5, 4, state)
