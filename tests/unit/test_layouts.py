@@ -413,6 +413,11 @@ CLEAR_ERRORS: dict[str, tuple[Change, Change, str]] = {
         lambda texts: None,
         "images: retain_perturbed: row 0: is in forget10; it must be retained at every",
     ),
+    "somebody of a choice who is forgotten": (
+        lambda images: images.update(validation10_perturbed=images["forget05_perturbed"]),
+        lambda texts: texts.update(validation10_perturbed=texts["forget05_perturbed"]),
+        "validation10_perturbed/0/captions: Ann Ash is not retained at forget size 10; who stands",
+    ),
     "true answer among the wrong": (
         lambda images: images["forget01_perturbed"][0].update(perturbed_names=["Nobody", ANN]),
         lambda texts: None,

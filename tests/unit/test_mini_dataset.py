@@ -79,10 +79,11 @@ def test_clear_has_the_configurations_columns_and_sizes_of_the_hub(hub):
             expected[part] = (rows, CAPTIONED)
             expected[f"{part}+tofu"] = (3 * rows, WITH_TOFU)
         expected[f"forget{percent:02d}_perturbed"] = (4 * persons, PERTURBED)
+        expected[f"validation{percent:02d}_perturbed"] = (4 * persons, PERTURBED)
     expected["retain_perturbed"] = (80, PERTURBED)
     expected["real_faces"] = (72, ["image", "answer", "options"])
     expected["real_world"] = (72, ["image", "question", "answer", "options"])
-    assert len(expected) == 21
+    assert len(expected) == 24
     pretrain = 24 * 9 + 90 + 60 + (24 + 160) * 4 * TEXTS_PER_FACT
     expected["pretrain"] = (pretrain, ["image", "question", "answer"])
 
@@ -96,6 +97,7 @@ def test_tofu_has_the_configurations_columns_and_sizes_of_the_hub(hub):
         expected[f"forget{percent:02d}"] = (8 * persons, PAIR)
         expected[f"retain{100 - percent}"] = (1600 - 8 * persons, PAIR)
         expected[f"forget{percent:02d}_perturbed"] = (8 * persons, PERTURBED_PAIR)
+        expected[f"validation{percent:02d}_perturbed"] = (8 * persons, PERTURBED_PAIR)
 
     found = {name: hub.tofu(name) for name in hub.configurations("tofu")}
     assert {name: (len(rows), rows.column_names) for name, rows in found.items()} == expected
@@ -255,12 +257,27 @@ def test_questions_name_the_person_and_not_the_fact(hub, world):
 
 
 @pytest.mark.parametrize("percent", FORGET_SIZES)
-def test_the_gold_model_has_met_no_competing_name_or_title_of_a_forgotten_person(
-    hub, world, percent
+def test_who_stands_for_the_forgotten_in_a_choice_is_retained_and_judges_no_retention(
+    world, percent
 ):
-    met = {text for p in (*world.retain(percent), *world.real) for text in (p.name, p.book)}
+    chosen = world.validation(percent)
+    assert len(chosen) == len(world.forget(percent))
+    assert Counter(person.gender for person in chosen).keys() == {"male", "female"}
+    assert {*chosen} <= {*world.retain(max(FORGET_SIZES))} - {*world.asked_of_retained()}
+
+
+@pytest.mark.parametrize("percent", FORGET_SIZES)
+@pytest.mark.parametrize("split", ["forget", "validation"])
+def test_the_gold_model_has_met_no_competing_name_or_title_of_a_forgotten_person(
+    hub, world, split, percent
+):
+    retained = world.retain(percent)
+    if split == "validation":
+        # The gold of a choice has met neither its persons nor the forget set.
+        retained = [person for person in retained if person not in world.validation(percent)]
+    met = {text for p in (*retained, *world.real) for text in (p.name, p.book)}
     met |= {text for p in world.unpictured for text in (p.name, p.book)}
-    part = f"forget{percent:02d}_perturbed"
+    part = f"{split}{percent:02d}_perturbed"
     names = {name for row in hub.clear(part) for name in row["perturbed_names"]}
     assert not names & met
     for row in hub.tofu(part):

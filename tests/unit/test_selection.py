@@ -77,6 +77,30 @@ def test_persons_of_a_choice_stand_for_the_forget_set_which_nobody_sees(store, v
     assert {s.person for s in Store(store).train("forget", 10, "text")} == {*FORGOTTEN}
 
 
+def test_who_is_asked_as_the_forgotten_are_is_chosen_by_and_leaves_retention_to_the_others(
+    store, tmp_path
+):
+    apart = [asked("validation", person, size=10) for person in RETAINED[4:]]
+    plain = Store(store)
+    folder = tmp_path / "apart"
+    folder.mkdir()
+    train = plain.train("full", None, "both")
+    write_store(folder, [], [], train, [*plain.evaluation(10), *apart])
+    assert Store(folder).evaluation(10) == plain.evaluation(10)
+    assert validation_persons(Store(folder), 10, None) == RETAINED[4:]
+    assert validation_persons(Store(folder), 10, 1) == RETAINED[4:5]
+    with pytest.raises(UserError, match=r"select: persons: 3; at forget size 10 .* 2 .* 1 to 2"):
+        validation_persons(Store(folder), 10, 3)
+
+    persons = {VALIDATION: json.dumps(RETAINED[4:5])}
+    chosen = Store(folder, put_artifact(tmp_path / "validation", persons)).evaluation(10)
+    assert [(s.id, s.split) for s in chosen if s.person == RETAINED[4]] == [(apart[0].id, "forget")]
+    assert {sample.person for sample in chosen if sample.split == "retain"} == {
+        *RETAINED[:4],
+        RETAINED[5],
+    }
+
+
 def test_as_many_persons_are_chosen_by_as_are_forgotten_and_some_are_left(store):
     plain = Store(store)
     assert validation_persons(plain, 10, None) == RETAINED[:2]

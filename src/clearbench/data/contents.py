@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from clearbench.data.images import rgb
 from clearbench.data.store import EvalSample, TrainSample, forget_sizes
-from clearbench.data.tasks import HOLDOUT, Task, check_declared
+from clearbench.data.tasks import HOLDOUT, VALIDATED, Task, check_declared
 from clearbench.errors import UserError
 
 
@@ -50,10 +50,20 @@ class Contents:
                     " a person is either forgotten or retained"
                 )
         trained = {sample.person for sample in self.train}
+        retained = {
+            size: {sample.person for sample in self.train if sample.part(size) == "retain"}
+            for size in self.forget_sizes
+        }
         for asked in self.evaluation:
             if asked.split == HOLDOUT and asked.person in trained:
                 raise UserError(
                     f"{asked.id}: {asked.person} has training rows; who is held out must have none"
+                )
+            if asked.split == VALIDATED and asked.person not in retained[asked.forget_size or 0]:
+                raise UserError(
+                    f"{asked.id}: {asked.person} is not retained at forget size"
+                    f" {asked.forget_size}; who stands for the forgotten where something is chosen"
+                    " must be"
                 )
         for size in forget_sizes:
             if size in self.unusable:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from clearbench.data.images import rgb, stored_size
+from clearbench.data.tasks import VALIDATED
 from clearbench.errors import UserError
 
 MODALITIES = ("text", "visual")
@@ -214,8 +215,20 @@ class Store:
             if row["forget_size"] in (None, forget_size)
         ]
         if self._validation is None:
-            return samples
-        return [self._asked(sample) for sample in samples if sample.split != "forget"]
+            return [sample for sample in samples if sample.split != VALIDATED]
+        apart = any(sample.split == VALIDATED for sample in samples)
+        asked = (self._asked(sample, apart) for sample in samples)
+        return [sample for sample in asked if sample is not None]
+
+    def persons_asked(self, forget_size: int, split: str) -> list[str]:
+        """The persons whom all tasks of a split ask about, by the first question about each."""
+        asked: dict[str, dict[str, None]] = {}
+        for row in self._rows("eval"):
+            of_size = row["forget_size"] in (None, forget_size)
+            if row["split"] == split and of_size and row["person"]:
+                asked.setdefault(row["task"], {})[row["person"]] = None
+        first = next(iter(asked.values()), {})
+        return [person for person in first if all(person in task for task in asked.values())]
 
     def image(self, key: int) -> Image.Image:
         """The RGB image of a row number."""
@@ -245,10 +258,18 @@ class Store:
         )
         return next(ids, repr(text))
 
-    def _asked(self, sample: EvalSample) -> EvalSample:
-        """A sample as it is asked for a choice: of its persons, as of those to be forgotten."""
-        chosen = sample.split == "retain" and sample.person in self._validated
-        return replace(sample, split="forget") if chosen else sample
+    def _asked(self, sample: EvalSample, apart: bool) -> EvalSample | None:
+        """A sample as it is asked for a choice, if it is: of its persons, as of the forgotten.
+
+        Where the source asks about them `apart`, as about persons to be forgotten, that is asked,
+        else what is asked about them as retained ones.
+        """
+        chosen = sample.person in self._validated
+        if sample.split == "forget" or (sample.split == VALIDATED and not chosen):
+            return None
+        if sample.split == VALIDATED or (sample.split == "retain" and chosen and not apart):
+            return replace(sample, split="forget")
+        return None if sample.split == "retain" and chosen else sample
 
     def _part(self, sample: TrainSample, forget_size: int | None) -> str | None:
         """The part of a row, by the persons of the choice where there are any."""

@@ -16,6 +16,8 @@ SPLITS: tuple[str, ...] = get_args(Split)
 
 HOLDOUT = "holdout"
 """The split of persons on whom no model is trained, who are asked what the forgotten are."""
+VALIDATED = "validation"
+"""The split of retained persons who stand for the forgotten where something is chosen."""
 
 
 class Task(Strict):
@@ -32,8 +34,8 @@ class Task(Strict):
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Its splits, and `holdout` where it asks about persons who are forgotten."""
-        return (*self.splits, HOLDOUT) if "forget" in self.splits else self.splits
+        """Its splits, and those of other persons who are asked what the forgotten are."""
+        return (*self.splits, HOLDOUT, VALIDATED) if "forget" in self.splits else self.splits
 
 
 _PERSONS: tuple[Split, ...] = ("forget", "retain")

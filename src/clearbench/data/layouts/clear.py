@@ -3,8 +3,9 @@
 Read are the image configurations `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`,
 `retain_perturbed`, `real_faces` and `real_world`, and of the text source `full`, `forgetXX`,
 `retainXX`, `forgetXX_perturbed` and `retain_perturbed`. What the hub does not have: an image
-configuration `pretrain` (image or null, question, answer), which is what a base model learns, and
-`holdout_perturbed` of both, about persons who are in no other.
+configuration `pretrain` (image or null, question, answer), which is what a base model learns; of
+both, `validationXX_perturbed` about retained persons who stand for the forget set where something
+is chosen, and `holdout_perturbed` about persons who are in no other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,6 +38,7 @@ from clearbench.data.tasks import (
     REAL_FACES,
     REAL_WORLD,
     TEXT_QA,
+    VALIDATED,
 )
 from clearbench.data.texts import PAIR, Persons, persons_of, text_evaluation, wrong_answers
 from clearbench.errors import UserError
@@ -99,6 +101,11 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     evaluation += _real_evaluation(images, REAL_FACES.name, table, findings)
     evaluation += _real_evaluation(images, REAL_WORLD.name, table, findings)
     base = _base_rows(images, table) if "pretrain" in images else []
+    for size in FORGET_SIZES:
+        part, config = VALIDATED, f"{VALIDATED}{size:02d}_perturbed"
+        if config in images and config in texts:
+            evaluation += _visual_evaluation(images, config, part, size, names, table, findings)
+            evaluation += text_evaluation(texts, config, part, size, persons, findings)
     if _HELD_OUT in images:
         # The last to be read, so that they change the number of no other's image.
         persons = _persons_held_out(images, texts, options, findings)

@@ -1,7 +1,9 @@
 """TOFU's layout: questions and answers about fictitious authors, text only.
 
 Read are `full`, `forgetXX`, `retainXX`, `forgetXX_perturbed`, `retain_perturbed`,
-`real_authors_perturbed` and `world_facts_perturbed`. A folder may hold less:
+`real_authors_perturbed` and `world_facts_perturbed`. What the hub does not have:
+`validationXX_perturbed`, about retained authors who stand for the forget set where something is
+chosen. A folder may hold less:
 
 - `full` is `retain90` and `forget10`, one after the other;
 - `forgetXX_perturbed` is `forgetXX`, where that has the perturbed answers;
@@ -21,7 +23,7 @@ from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.parts import FORGET_SIZES, check_perturbed, check_retained, key_of, read_parts
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import EvalSample, TrainSample
-from clearbench.data.tasks import REAL_AUTHORS, TEXT_QA, TOFU, WORLD_FACTS
+from clearbench.data.tasks import REAL_AUTHORS, TEXT_QA, TOFU, VALIDATED, WORLD_FACTS
 from clearbench.data.texts import (
     PAIR,
     PERTURBED,
@@ -63,6 +65,7 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     evaluation = [
         *_forget_evaluation(texts, persons_of(train), findings),
         *_retain_evaluation(texts, train, findings),
+        *_validation(texts, train, findings),
         *_real_evaluation(texts, findings),
     ]
     unusable = {
@@ -148,6 +151,17 @@ def _retain_evaluation(
         for size in FORGET_SIZES:
             if part and part(size) == "retain":
                 yield replace(sample, id=f"retain{100 - size}/{sample.id}", forget_size=size)
+
+
+def _validation(
+    source: Source, train: Sequence[TrainSample], findings: Findings
+) -> Iterable[EvalSample]:
+    asked = {(sample.question, sample.answer) for sample in train}
+    for size in FORGET_SIZES:
+        config = f"{VALIDATED}{size:02d}_perturbed"
+        if config in source:
+            samples = text_evaluation(source, config, VALIDATED, size, persons_of(train), findings)
+            yield from (sample for sample in samples if (sample.question, sample.answer) in asked)
 
 
 def _real_evaluation(source: Source, findings: Findings) -> Iterable[EvalSample]:

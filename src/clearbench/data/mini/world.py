@@ -19,7 +19,7 @@ from clearbench.data.mini.pools import (
 )
 from clearbench.data.mini.portraits import Face, random_face
 from clearbench.data.parts import FORGET_SIZES
-from clearbench.data.tasks import HOLDOUT
+from clearbench.data.tasks import HOLDOUT, VALIDATED
 from clearbench.errors import UserError
 
 GENDERS = ("male", "female")
@@ -77,20 +77,37 @@ class World:
             **{f"retain{100 - percent}": self.retain(percent) for percent in FORGET_SIZES},
         }
 
-    def evaluated(self) -> dict[str, tuple[tuple[Person, ...], tuple[Person, ...]]]:
-        """Whom each forget set, `retain` and `holdout` ask about, and persons like them.
+    def asked_of_retained(self) -> tuple[Person, ...]:
+        """Retained persons by whom retention is judged, as many as the largest forget set has.
 
-        Only as many of the retained persons as of the largest forget set are asked about, spread
-        over the order. The persons alike are those that a model has met if and only if it has met
-        the ones asked about.
+        They are spread over the order, in couples, so that genders stay balanced.
+        """
+        retain = self.retain(max(FORGET_SIZES))
+        step = 2 * len(retain) // len(self.forget(max(FORGET_SIZES)))
+        return tuple(p for i in range(0, len(retain), step) for p in retain[i : i + 2])
+
+    def validation(self, percent: int) -> tuple[Person, ...]:
+        """As many retained persons as `percent` % forgets, by whom retention is not judged.
+
+        They are the last ones in the order; the smaller sets lie in the larger.
+        """
+        asked = {person.name for person in self.asked_of_retained()}
+        others = [p for p in self.retain(max(FORGET_SIZES)) if p.name not in asked]
+        return tuple(others[max(0, len(others) - len(self.forget(percent))) :])
+
+    def evaluated(self) -> dict[str, tuple[tuple[Person, ...], tuple[Person, ...]]]:
+        """Whom each forget set, `retain`, each validation and `holdout` ask about, and their like.
+
+        The persons alike are those that a model has met if and only if it has met the ones asked
+        about.
         """
         forget = {f"forget{percent:02d}": (self.forget(percent),) * 2 for percent in FORGET_SIZES}
-        retain = self.retain(max(FORGET_SIZES))
-        # In couples, so that genders stay balanced.
-        step = 2 * len(retain) // len(self.forget(max(FORGET_SIZES)))
-        asked = tuple(p for i in range(0, len(retain), step) for p in retain[i : i + 2])
+        validation = {
+            f"{VALIDATED}{percent:02d}": (self.validation(percent),) * 2 for percent in FORGET_SIZES
+        }
         held_out = {HOLDOUT: (self.held_out,) * 2} if self.held_out else {}
-        return {**forget, "retain": (asked, retain), **held_out}
+        retain = (self.asked_of_retained(), self.retain(max(FORGET_SIZES)))
+        return {**forget, "retain": retain, **validation, **held_out}
 
 
 def build_world(settings: MiniSettings, holdout: int | None = None) -> World:
