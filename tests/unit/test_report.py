@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from browser import Browser, executable
+from browser import AXE, Browser, executable
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
@@ -472,6 +472,24 @@ def test_a_screen_reader_finds_a_name_for_everything(browser):
     assert len(ids) == len(set(ids))
     assert browser.js("document.documentElement.lang") == "en"
     assert browser.js("document.querySelectorAll('h1').length") == 1
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core, which `make test` installs")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_hinders_people(browser, scheme):
+    browser.media(scheme=scheme)
+    choose(browser, "Split", "")
+    assert browser.hindrances() == []
+    choose(browser, "Split", "forget")
+    table = "#tables details"
+    browser.js(f"document.querySelector({table!r}).open = true")
+    browser.wait(f"document.querySelector('{table} td')")
+    assert browser.hindrances(table) == []
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    browser.js("document.querySelectorAll('#proof details').forEach(e => e.open = true)")
+    assert browser.hindrances("#proof") == []
+    browser.key("Escape")
+    browser.media()
 
 
 def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
