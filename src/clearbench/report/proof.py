@@ -51,7 +51,8 @@ def _run(
     for column in columns:
         low, high = Key.parse(column.key).interval
         found = [numbers.get(key) for key in (column.key, low, high)]
-        ends = [] if None in found else [round(end, 6) for end in found[1:] if end is not None]
+        within = (min(max(end, column.low), column.high) for end in found[1:] if end is not None)
+        ends = [] if None in found else [round(end, 6) for end in within]
         values.append(None if found[0] is None else [found[0], *ends])
     told = {
         "name": name,
