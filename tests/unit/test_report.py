@@ -4,6 +4,8 @@ import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -349,6 +351,26 @@ def test_the_rule_asks_for_the_page_by_a_command_that_can_be_pasted():
         *("--results", "results", "--out", "results/mini/report"),
     ]
     assert len([name for name in graph[REPORT].inputs if name.startswith("records/")]) == 35
+
+
+def test_snakemakes_own_report_has_tables_and_page_and_no_table_that_is_out_of_date(made, tmp_path):
+    root = tmp_path / "results/small"
+    shutil.copytree(made.root, root)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--report", tmp_path / "all.html"]
+    command += ["--config", f"suite={made.suite.path}", f"results={tmp_path}/results"]
+
+    def told():
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return set(re.findall(r"^Adding (\S+) ", done.stderr, re.MULTILINE))
+
+    tables = {path.name for path in (root / "tables").glob("*.csv")}
+    assert "comparison.csv" in tables
+    assert told() == {*tables, PAGE}
+    text = (tmp_path / "all.html").read_text(encoding="utf-8")
+    assert all(words in text for words in ("A comparison table, with", "every number leads to"))
+    (root / "tables/comparison.csv").write_text("edited\n")
+    assert told() == {PAGE}
 
 
 @pytest.fixture(scope="module")
