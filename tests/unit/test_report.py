@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -224,6 +225,22 @@ def test_answers_are_those_of_the_records_beside_question_truth_and_picture(made
     }
 
 
+def test_losses_are_those_of_the_records_to_a_hundredth(made, data):
+    shown = data["answers"]
+    losses = {record.id: record.losses for record in made.records("original/forget10/seed0")}
+    for sample in shown["samples"]:
+        written = sample["losses"][0]
+        told = [int(written[place : place + 2], 36) / 100 for place in range(0, len(written), 2)]
+        assert told == pytest.approx(losses[sample["id"]], abs=0.0051)
+    assert answers.written([0.0, math.inf]) == "00zz"
+
+
+def test_a_cell_tells_its_steps_and_losses(data):
+    cells = [one for one in data["proof"]["artifacts"] if one["name"].startswith("unlearn/")]
+    assert [one["trained"] for one in cells] == [[3, 2.5, 0.5]] * len(cells)
+    assert cells
+
+
 def test_real_persons_are_left_out_unless_asked_for(whole):
     plain, asked = (document(*whole, real_persons=real) for real in (False, True))
     real = PERSONS["real"][0]
@@ -410,6 +427,8 @@ def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browse
     browser.wait(f"{MARKS} === 5")
     assert len(texts(browser, "#numbers tbody tr")) == 7
     assert len(texts(browser, "#answers .sample")) == 12
+    strip = browser.js("document.querySelector('#answers .strip').ariaLabel")
+    assert re.fullmatch(r"Losses: true answer \S+, paraphrase \S+; false ones \S+ to \S+", strip)
     assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
     assert texts(browser, "#head h1") == ["Suite small"]
     assert ROUGH in texts(browser, "#head p")[0]
@@ -424,6 +443,7 @@ def test_a_click_leads_from_a_cell_to_the_dataset(browser):
     steps = texts(browser, "#proof .chain summary b")
     assert steps[0] == "score/ga/text/forget10/seed0"
     assert {"evaluate/ga/text/forget10/seed0", "original/seed0", "dataset"} <= set(steps)
+    assert "3 steps, loss 2.5 → 0.5" in texts(browser, "#proof .chain")[0]
     rows = texts(browser, "#proof tbody tr")
     assert "evaluate failed: RuntimeError: out of memory" in rows[1]
     commands = texts(browser, "#proof .command pre")
