@@ -14,6 +14,8 @@ BUILD_FLAGS ?=
 TORCH := 2.13.0
 # Not among the locked ones: where it is installed, every job takes two seconds to import it.
 EIGHT_BIT := bitsandbytes==0.50.2
+# Nor this: of it and of what it asks for, tests of the page want one file, axe-core.
+AXE := axe-playwright-python==0.1.8
 
 # What of a user's shell and pip's own file would install elsewhere than into the environment.
 ALONE := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PYTHONHOME -u PYTHONPATH PIP_USER=0
@@ -80,6 +82,7 @@ $(SUITES): install
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
+	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/axe $(AXE)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/unit/test_resume.py -k eight_bit
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 

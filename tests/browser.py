@@ -5,8 +5,12 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
+
+AXE = Path(sys.prefix, "axe/axe_playwright_python/axe.min.js")
+"""axe-core, where `make test` puts it; beside the environment, whose packages are the lock's."""
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _SWITCHES = (
@@ -117,6 +121,18 @@ class Browser:
         look = f"const look = () => ({condition}) ? done(true) : setTimeout(look, 20); look();"
         late = "setTimeout(() => done(false), 5000);"
         assert self.js(f"new Promise(done => {{ {late} {look} }})"), condition
+
+    def hindrances(self, where: str = "body") -> list[str]:
+        """What axe-core finds there that hinders people, but for minor things; its words."""
+        if not self.js("'axe' in window"):
+            self.js(AXE.read_text(encoding="utf-8") + "; null")
+        found = self.js(f"axe.run({where!r}).then(found => found.violations)")
+        return [
+            f"{one['id']} ({one['impact']}): {node['html'][:200]}: {node['failureSummary']}"
+            for one in found
+            if one["impact"] != "minor"
+            for node in one["nodes"]
+        ]
 
     def key(self, key: str) -> None:
         """Press a key and let it go."""

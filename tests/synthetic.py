@@ -59,7 +59,13 @@ KEYS = (
 """The keys of the scores that no record stands behind."""
 
 MEASURES: Mapping[str, Mapping[str, float]] = {
-    "unlearn": {"steps": 3, "samples_per_second": 8.0, "stored_bytes": 2**21},
+    "unlearn": {
+        "steps": 3,
+        "first_loss": 2.5,
+        "last_loss": 0.5,
+        "samples_per_second": 8.0,
+        "stored_bytes": 2**21,
+    },
     "finetune": {"steps": 9, "samples_per_second": 16.0, "stored_bytes": 2**23},
     "evaluate": {"samples": len(SPLITS) * len(TASKS) * SAMPLES, "samples_per_second": 32.0},
 }

@@ -2,15 +2,18 @@
 
 import csv
 import json
+import math
 import re
 import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from browser import Browser, executable
+from browser import AXE, Browser, executable
 from clearbench.cli import cli
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
@@ -222,6 +225,22 @@ def test_answers_are_those_of_the_records_beside_question_truth_and_picture(made
     }
 
 
+def test_losses_are_those_of_the_records_to_a_hundredth(made, data):
+    shown = data["answers"]
+    losses = {record.id: record.losses for record in made.records("original/forget10/seed0")}
+    for sample in shown["samples"]:
+        written = sample["losses"][0]
+        told = [int(written[place : place + 2], 36) / 100 for place in range(0, len(written), 2)]
+        assert told == pytest.approx(losses[sample["id"]], abs=0.0051)
+    assert answers.written([0.0, math.inf]) == "00zz"
+
+
+def test_a_cell_tells_its_steps_and_losses(data):
+    cells = [one for one in data["proof"]["artifacts"] if one["name"].startswith("unlearn/")]
+    assert [one["trained"] for one in cells] == [[3, 2.5, 0.5]] * len(cells)
+    assert cells
+
+
 def test_real_persons_are_left_out_unless_asked_for(whole):
     plain, asked = (document(*whole, real_persons=real) for real in (False, True))
     real = PERSONS["real"][0]
@@ -351,6 +370,26 @@ def test_the_rule_asks_for_the_page_by_a_command_that_can_be_pasted():
     assert len([name for name in graph[REPORT].inputs if name.startswith("records/")]) == 35
 
 
+def test_snakemakes_own_report_has_tables_and_page_and_no_table_that_is_out_of_date(made, tmp_path):
+    root = tmp_path / "results/small"
+    shutil.copytree(made.root, root)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--report", tmp_path / "all.html"]
+    command += ["--config", f"suite={made.suite.path}", f"results={tmp_path}/results"]
+
+    def told():
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return set(re.findall(r"^Adding (\S+) ", done.stderr, re.MULTILINE))
+
+    tables = {path.name for path in (root / "tables").glob("*.csv")}
+    assert "comparison.csv" in tables
+    assert told() == {*tables, PAGE}
+    text = (tmp_path / "all.html").read_text(encoding="utf-8")
+    assert all(words in text for words in ("A comparison table, with", "every number leads to"))
+    (root / "tables/comparison.csv").write_text("edited\n")
+    assert told() == {PAGE}
+
+
 @pytest.fixture(scope="module")
 def browser(unfinished, tmp_path_factory):
     """A browser that has opened the page from disk, and reaches nobody."""
@@ -388,6 +427,8 @@ def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browse
     browser.wait(f"{MARKS} === 5")
     assert len(texts(browser, "#numbers tbody tr")) == 7
     assert len(texts(browser, "#answers .sample")) == 12
+    strip = browser.js("document.querySelector('#answers .strip').ariaLabel")
+    assert re.fullmatch(r"Losses: true answer \S+, paraphrase \S+; false ones \S+ to \S+", strip)
     assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
     assert texts(browser, "#head h1") == ["Suite small"]
     assert ROUGH in texts(browser, "#head p")[0]
@@ -402,6 +443,7 @@ def test_a_click_leads_from_a_cell_to_the_dataset(browser):
     steps = texts(browser, "#proof .chain summary b")
     assert steps[0] == "score/ga/text/forget10/seed0"
     assert {"evaluate/ga/text/forget10/seed0", "original/seed0", "dataset"} <= set(steps)
+    assert "3 steps, loss 2.5 → 0.5" in texts(browser, "#proof .chain")[0]
     rows = texts(browser, "#proof tbody tr")
     assert "evaluate failed: RuntimeError: out of memory" in rows[1]
     commands = texts(browser, "#proof .command pre")
@@ -472,6 +514,24 @@ def test_a_screen_reader_finds_a_name_for_everything(browser):
     assert len(ids) == len(set(ids))
     assert browser.js("document.documentElement.lang") == "en"
     assert browser.js("document.querySelectorAll('h1').length") == 1
+
+
+@pytest.mark.skipif(not AXE.is_file(), reason="needs axe-core, which `make test` installs")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_that_hinders_people(browser, scheme):
+    browser.media(scheme=scheme)
+    choose(browser, "Split", "")
+    assert browser.hindrances() == []
+    choose(browser, "Split", "forget")
+    table = "#tables details"
+    browser.js(f"document.querySelector({table!r}).open = true")
+    browser.wait(f"document.querySelector('{table} td')")
+    assert browser.hindrances(table) == []
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    browser.js("document.querySelectorAll('#proof details').forEach(e => e.open = true)")
+    assert browser.hindrances("#proof") == []
+    browser.key("Escape")
+    browser.media()
 
 
 def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):

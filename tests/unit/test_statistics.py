@@ -30,6 +30,7 @@ from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from clearbench.tables.ahead import p_value, significant
 from clearbench.tables.base import make_entry, score_column
+from clearbench.tables.difference import noise
 from synthetic import LeftOut, Made, SyntheticTree, draw_scores, write_suite
 
 HEADLINE = ("real", "retain", "forget", "forget_quality_js")
@@ -376,6 +377,20 @@ def test_the_interval_of_several_seeds_is_over_them_and_over_persons(tree, numbe
     below, above = np.mean(numbers) - 0.35, 0.78 - np.mean(numbers)
     assert found.mean - found.low == pytest.approx(math.hypot(seeds, below))
     assert found.high - found.mean == pytest.approx(math.hypot(seeds, above))
+
+
+def test_an_interval_ends_where_the_numbers_do_and_a_difference_is_as_wide_as_before(tree):
+    scored(tree, {"ga": [0.02, 0.05, 0.3], "gd": [0.99, 0.9, 0.7]})
+    frame = pd.read_csv(tree.root / TABLES / "comparison.csv")
+    ga, gd = (frame[(frame.method == name) & (frame.metric == "real")] for name in ("ga", "gd"))
+    assert (ga.low.item(), gd.high.item()) == (0, 1)
+    assert 0.3 < ga.high.item() < 1
+    assert 0 < gd.low.item() < 0.7
+    read = read_results(tree.graph, Tree(tree.root))
+    two = [group for group in read.groups if group.method in ("ga", "gd")]
+    entries = [make_entry(read, group, score_column("real", "")) for group in two]
+    over_seeds = [stats.t.ppf(0.975, 2) * stats.sem(entry.values) for entry in entries]
+    assert noise(*entries) == pytest.approx(math.hypot(*over_seeds))
 
 
 def ranks(tree):

@@ -83,7 +83,11 @@ def _metrics() -> Iterator[str]:
         " 4, 0.16 of 20). An interval may not hold what another training would give: that is for"
         " seeds to tell, each of which has its own base (where it is trained here), original and"
         " gold. Of several seeds a table's interval is ± √(a² + b²): a over the seeds by"
-        " Student's t, b the mean of theirs over persons, who are the same for all seeds."
+        " Student's t, b the mean of theirs over persons, who are the same for all seeds. Tables,"
+        " figures and the page cut an interval where the score's range ends, as 0 and 1: what is"
+        " looked for lies in the range, so that the interval holds it as often as before. The"
+        " score files have the ends uncut, and so has what says how far noise reaches in a"
+        " difference, and whether one method is ahead of another."
     )
     yield (
         "\n`ranking` compares each pair of methods on the same drawn persons (`draws.json` beside"

@@ -18,7 +18,7 @@ from clearbench.suite.graph import REPORT, Graph
 BUDGET = 1_500_000
 """Bytes that answers and pictures may take together."""
 
-SAMPLES = 60
+SAMPLES = 50
 """The most samples of a task and split at a forget size."""
 
 REAL = "real"
@@ -30,8 +30,10 @@ SIDE = 96
 Topic = tuple[int, str, str]
 """A forget size, a split and a task."""
 
-Said = Mapping[tuple[str, str, str], str]
-"""A model's answers by split, task and id of the sample."""
+Said = Mapping[tuple[str, str, str], tuple[str, str]]
+"""A model's answer and the losses of the candidates by split, task and id of the sample."""
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def answers_of(
@@ -84,6 +86,16 @@ def thumbnail(store: Store, key: int) -> str:
     return f"data:image/jpeg;base64,{base64.b64encode(written.getvalue()).decode()}"
 
 
+def written(losses: Sequence[float]) -> str:
+    """Losses in hundredths, each of two digits to the base 36, since there are many; 12.95 at most.
+
+    That of the true answer, of its paraphrase, and of each false one.
+    """
+    most = len(DIGITS) ** 2 - 1
+    hundredths = [round(100 * min(loss, most / 100)) for loss in losses]
+    return "".join(DIGITS[number // 36] + DIGITS[number % 36] for number in hundredths)
+
+
 def _topics(
     store: Store, sizes: Sequence[int], real_persons: bool
 ) -> dict[Topic, list[EvalSample]]:
@@ -108,8 +120,8 @@ def _panel(
     for (size, split, task), of_topic in chosen.items():
         for sample in of_topic:
             key = split, task, sample.id
-            answers = [
-                texts.number(of_model[key]) if model["size"] == size and key in of_model else -1
+            found = [
+                of_model.get(key) if model["size"] == size else None
                 for model, of_model in zip(models, said, strict=True)
             ]
             told = {
@@ -123,7 +135,8 @@ def _panel(
                 "picture": None
                 if sample.image is None
                 else pictures.number(thumbnail(store, sample.image)),
-                "said": answers,
+                "said": [-1 if one is None else texts.number(one[0]) for one in found],
+                "losses": [0 if one is None else one[1] for one in found],
             }
             samples.append({name: value for name, value in told.items() if value is not None})
     return {
@@ -138,5 +151,6 @@ def _panel(
 
 def _said(path: Path) -> Said:
     return {
-        (record.split, record.task, record.id): record.generated for record in read_records(path)
+        (record.split, record.task, record.id): (record.generated, written(record.losses))
+        for record in read_records(path)
     }

@@ -18,9 +18,10 @@ from clearbench.suite.graph import REPORT, Graph
 from clearbench.tables.base import Column
 
 FACTS = ("host", "gpu", "processor", "commit", "dirty")
+TRAINED = ("steps", "first_loss", "last_loss")
 FIELDS = (
     *("name", "stage", "from", "manifest", "record", "started", "seconds", "memory", "command"),
-    *("settings", "code", "lock", "image", *FACTS, "diverged", "taken"),
+    *("settings", "code", "lock", "image", *FACTS, "diverged", "taken", "trained"),
 )
 """What is told of an artifact, in this order, since the names of thousands would take megabytes."""
 
@@ -51,7 +52,8 @@ def _run(
     for column in columns:
         low, high = Key.parse(column.key).interval
         found = [numbers.get(key) for key in (column.key, low, high)]
-        ends = [] if None in found else [round(end, 6) for end in found[1:] if end is not None]
+        within = (min(max(end, column.low), column.high) for end in found[1:] if end is not None)
+        ends = [] if None in found else [round(end, 6) for end in within]
         values.append(None if found[0] is None else [found[0], *ends])
     told = {
         "name": name,
@@ -85,6 +87,7 @@ def _told(artifact: Artifact, tree: Tree, places: dict[str, int], shared: Shared
     except UserError:
         return told
     facts = record.facts
+    measures = facts.get("measures", {})
     told |= {key: shared.number(str(facts[key])) for key in FACTS if facts.get(key)}
     told |= {
         "settings": shared.number(json.dumps(dict(record.recipe.settings), sort_keys=True)),
@@ -97,6 +100,7 @@ def _told(artifact: Artifact, tree: Tree, places: dict[str, int], shared: Shared
         # A word is often that of many jobs, as settings and folders are.
         "command": shared.numbers(shlex.quote(word) for word in facts["command"]),
         "diverged": facts["step"] if facts["status"] == "diverged" else None,
+        "trained": [measures[key] for key in TRAINED] if measures.keys() >= set(TRAINED) else None,
         "taken": [shared.number(str(taken["from"])) for taken in facts.get(TAKEN_OVER, ())],
     }
     return told

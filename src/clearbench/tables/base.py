@@ -22,7 +22,8 @@ class Column:
     """A number of every run: its key in one of the run's documents, and how people see it.
 
     `header` is shown, `digits` are decimals, and the number is shown divided by `unit`. `role` says
-    what stands in the column if not the number itself: `paper` or `difference`.
+    what stands in the column if not the number itself: `paper` or `difference`. What stands there
+    lies in [`low`, `high`].
     """
 
     key: str
@@ -31,6 +32,8 @@ class Column:
     digits: int = 3
     unit: float = 1
     role: str = ""
+    low: float = -math.inf
+    high: float = math.inf
 
     @property
     def metric(self) -> str:
@@ -71,7 +74,18 @@ class Entry:
 
     @cached_property
     def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the number, where there is one.
+        """The 95 % interval of the number, where there is one: `reach`, cut at the column's range.
+
+        What is looked for lies in the range, so that what is cut off does not hold it.
+        """
+        if self.reach is None:
+            return None
+        low, high = self.reach
+        return max(low, self.column.low), min(high, self.column.high)
+
+    @cached_property
+    def reach(self) -> tuple[float, float] | None:
+        """How far noise reaches to each side of the number; may pass the ends of its range.
 
         Of one seed that over persons, if it has one. Of several, √(a² + b²) to each side: a over
         seeds by Student's t, b the mean over seeds of how far the interval over persons reaches.
@@ -233,7 +247,8 @@ def score_column(key: str, header: str, digits: int = 3) -> Column:
     """
     definition = definition_of(key)
     named = "" if definition == HEADLINE.name else f" ({definition})"
-    return Column(key, f"{header}{named} {ARROWS[better(key)]}", digits=digits)
+    header, metric = f"{header}{named} {ARROWS[better(key)]}", metric_of(key)
+    return Column(key, header, digits=digits, low=metric.low, high=metric.high)
 
 
 def score_columns(results: Results, headers: Mapping[str, str]) -> list[Column]:

@@ -14,7 +14,7 @@ from clearbench.tables.base import (
     score_column,
 )
 from clearbench.tables.clear_paper import SIZE, PaperTable
-from clearbench.tables.difference import WITHIN_NOTE, Difference, Printed
+from clearbench.tables.difference import WITHIN_NOTE, Difference, Printed, difference_column
 
 MARK = "†"
 """Marks a row whose numbers the paper itself contradicts."""
@@ -78,7 +78,7 @@ def _beside(
         ours.runs,
         number,
     )
-    between = replace(column, header=f"{header}: difference", role="difference")
+    between = difference_column(column, f"{header}: difference")
     return ours, printed, Difference(group, between, ours.runs, ours, printed)
 
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import ClassVar
 
 from clearbench.results.runs import Source
-from clearbench.tables.base import Entry
+from clearbench.tables.base import Column, Entry
 
 WITHIN = "≈"
 """Marks a difference that noise alone may make."""
@@ -26,9 +26,15 @@ def noise(entry: Entry, other: Entry) -> float:
     """
     if entry.mean is None or other.mean is None:
         return 0.0
-    a = entry.mean - entry.interval[0] if entry.interval else 0.0
-    b = other.interval[1] - other.mean if other.interval else 0.0
+    a = entry.mean - entry.reach[0] if entry.reach else 0.0
+    b = other.reach[1] - other.mean if other.reach else 0.0
     return math.hypot(max(a, 0.0), max(b, 0.0))
+
+
+def difference_column(column: Column, header: str) -> Column:
+    """The column of the differences of a column's numbers."""
+    width = column.high - column.low
+    return replace(column, header=header, role="difference", low=-width, high=width)
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class Printed(Entry):
         return None
 
     @cached_property
-    def interval(self) -> tuple[float, float] | None:
+    def reach(self) -> tuple[float, float] | None:
         """What is printed alike, by rounding to the column's digits: the paper gives no other."""
         if self.number is None:
             return None
@@ -90,7 +96,7 @@ class Difference(Entry):
             replace(part, runs=(part.runs[seed],)) for part in (self.minuend, self.subtrahend)
         )
         number = self.numbers[seed]
-        if number is None or first.interval is None or second.interval is None:
+        if number is None or first.reach is None or second.reach is None:
             return None
         return number - noise(first, second), number + noise(second, first)
 

@@ -53,7 +53,7 @@ class Part(Entry):
         return None
 
     @cached_property
-    def interval(self) -> tuple[float, float] | None:
+    def reach(self) -> tuple[float, float] | None:
         """None: few bases tell a variance roughly at best."""
         return None
 

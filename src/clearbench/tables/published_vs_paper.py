@@ -11,7 +11,7 @@ from clearbench.tables.base import (
     make_entry,
     score_columns,
 )
-from clearbench.tables.difference import WITHIN_NOTE, Difference
+from clearbench.tables.difference import WITHIN_NOTE, Difference, difference_column
 from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal", "text")
@@ -48,7 +48,7 @@ def _block(results: Results, size: int) -> Block:
         for column in columns:
             ours = make_entry(results, group, column)
             theirs = make_entry(results, published, replace(column, header="as published"))
-            moved = replace(column, header="difference", role="difference")
+            moved = difference_column(column, "difference")
             difference = Difference(published, moved, theirs.runs, theirs, ours)
             entries += [ours, theirs, difference]
         rows.append(Row((method, modality), entries))

@@ -148,7 +148,7 @@ class _Reader:
         names = tuple(runs if point is None else (name_of(run, test, point) for run in runs))
         outcomes = tuple(self.results.runs[name] for name in names)
         role = "before" if point is None else f"{test}/{point}"
-        named = Column(column.key, point or "before", digits=column.digits, role=role)
+        named = replace(column, header=point or "before", role=role)
         keys = self.keys.get(column.key)
         if keys is None:
             return UnderStress(group, named, outcomes, names)
@@ -198,7 +198,7 @@ def _columns(known: Mapping[str, Sequence[str]]) -> list[Column]:
     """Forget quality, then what is still known."""
     return [
         score_column(QUALITY, COLUMNS[QUALITY]),
-        *(Column(metric, name) for metric, name in KNOWN.items() if known[metric]),
+        *(Column(metric, name, low=0, high=1) for metric, name in KNOWN.items() if known[metric]),
     ]
 
 

@@ -43,7 +43,7 @@ def set_up(snakemake: Any, site: Site) -> None:
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
     if (told and told["job"]) != os.environ.get("SLURM_JOB_ID"):
-        os.environ[SLURM] = json.dumps(grant(snakemake.execution_settings.attempt))
+        os.environ[SLURM] = json.dumps(grant(snakemake.attempt))
         os.environ[DEADLINE] = str(end_time() or "")
     choose_kernels()
     if not in_image(snakemake):
@@ -75,9 +75,10 @@ def unlimit(snakemake: Any) -> None:
     Under a limit each look for jobs plans one more look a second later, and so does each job that
     ends: after 300 jobs it looks 300 times a second, and chooses anew among all that are ready.
     """
-    limit = snakemake.scheduling_settings.max_jobs_per_timespan
+    settings = snakemake.scheduling_settings
+    limit = None if settings is None else settings.max_jobs_per_timespan
     if limit is not None and (limit.max_jobs, limit.timespan) == _STARTS:
-        snakemake.scheduling_settings.max_jobs_per_timespan = None
+        settings.max_jobs_per_timespan = None
 
 
 def silence(snakemake: Any) -> None:
@@ -85,7 +86,8 @@ def silence(snakemake: Any) -> None:
     # The notes go by the image's path, and whether there was one at all.
     snakemake.dag_settings.rerun_triggers = frozenset({RerunTrigger.MTIME})
     # Whatever a job that failed or was killed has left is whole: what was there, or the new.
-    snakemake.execution_settings.keep_incomplete = True
+    if snakemake.execution_settings is not None:
+        snakemake.execution_settings.keep_incomplete = True
     snakemake.dag.ignore_incomplete = True
 
     async def unchecked(*_: Any) -> None:

@@ -24,7 +24,7 @@ from clearbench.jobs.record import restore_manifest
 from clearbench.provenance.why import brief
 from clearbench.results.currency import Status
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.graph import TABLES, Graph
+from clearbench.suite.graph import REPORT, TABLES, Graph
 from clearbench.suite.load import load_suite, suites_of
 from clearbench.tables import table_domains
 from clearbench.tables.claims import check as check_claims
@@ -43,6 +43,13 @@ from clearbench.workflow.troubles import told
 from clearbench.workflow.trying import try_out
 
 Wildcards = Mapping[str, str]
+
+SHOWN = {
+    "tables": (TABLES, "*.csv"),
+    "figures": (TABLES, "*.svg"),
+    "page": (REPORT, "*.html"),
+}
+"""What `snakemake --report` shows, by category: the files of an artifact."""
 
 
 class Workflow:
@@ -84,6 +91,33 @@ class Workflow:
     def everything(self) -> list[str]:
         """The manifests of all artifacts: what a whole run leaves."""
         return [self.output(artifact.name) for artifact in self.graph]
+
+    def shown(self, report: Callable[..., str]) -> Callable[[Wildcards], list[str]]:
+        """The function that gives the files that `snakemake --report` shows, each marked.
+
+        They lie beside manifests, which are all that rules make, so that they are inputs of the
+        whole; of artifacts that would be left alone, for others may have other files by then.
+        """
+        captions = {
+            name: self._snakemake.current_basedir.join(f"rules/captions/{name}.rst")
+            for name in SHOWN
+        }
+
+        def shown(wildcards: Wildcards) -> list[str]:
+            decided = self._decide()
+            return [
+                report(
+                    str(path),
+                    caption=captions[category],
+                    category=category,
+                    labels={"file": path.name},
+                )
+                for category, (name, pattern) in SHOWN.items()
+                if name in decided and decided[name].current
+                for path in sorted(self.folder(name).glob(pattern))
+            ]
+
+        return shown
 
     def folder(self, name: str) -> Path:
         """The folder of an artifact."""

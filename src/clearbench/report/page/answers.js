@@ -45,12 +45,13 @@ else {
       const { method, kind } = known(answers.models[model].row);
       return kind !== "method" ? method === "original" || method === "gold" || beside.has(model) : model === row || beside.has(model);
     });
+    const most = Math.max(...asked.flatMap((model) => lossesOf(sample, model)), 0.01);
     const said = asked.map((model) => {
       const text = sample.said[model];
       if (text < 0) return [named(answers.models[model].row), make("span", { class: "faint" }, "was not asked this")];
       const same = right(sample, model);
       const answer = make("span", {}, same ? answers.texts[text] : marked(answers.texts[text], truth));
-      return [named(answers.models[model].row), make("span", {}, answer, same ? make("span", { class: "good" }, " ✓ the true answer") : answers.texts[text] ? null : make("span", { class: "faint" }, "(nothing)"))];
+      return [named(answers.models[model].row), make("span", {}, answer, same ? make("span", { class: "good" }, " ✓ the true answer") : answers.texts[text] ? null : make("span", { class: "faint" }, "(nothing)"), strip(lossesOf(sample, model), most))];
     });
     const of = [sample.split, sample.task, sample.person].filter(Boolean).join(" · ");
     return make(
@@ -87,7 +88,7 @@ else {
 
   const left = answers.shown.map(([size, split, task, shown, all]) => `${split} ${task} at ${size} %: ${shown} of ${all}`);
   section.append(
-    make("p", {}, "Words that the true answer does not have are marked. One model of each row was asked, of the first seed."),
+    make("p", {}, "Words that the true answer does not have are marked. One model of each row was asked, of the first seed. The strips have the losses of the answers that it could choose from, from 0 on the left: the lower, the likelier the answer is to it. The true answer is the tall mark, its paraphrase the broken one, false ones are faint."),
     choices_place, count, list, more,
     make("details", { class: "faint" }, make("summary", {}, "What is left out"),
       make("p", {}, answers.real_persons ? "Nothing but what the budget of the page does not hold." : "All samples about real persons and things, unless the page is made with --with-real-persons; and what the budget of the page does not hold."),
@@ -95,6 +96,21 @@ else {
   );
   chooseBy();
   draw();
+}
+
+/** What a model loses on the candidates of a sample: the true answer, its paraphrase, false ones. */
+function lossesOf(sample, model) {
+  const written = sample.losses[model] || "";
+  return (written.match(/../g) ?? []).map((digits) => parseInt(digits, 36) / 100);
+}
+
+/** Losses as marks on a line that ends at the most. */
+function strip([truth, paraphrase, ...others], most) {
+  if (truth === undefined) return null;
+  const mark = (kind, loss) => make("i", { class: kind, style: `left:${((100 * loss) / most).toFixed(1)}%` });
+  const range = others.length ? `; false ones ${decimals(Math.min(...others), 2)} to ${decimals(Math.max(...others), 2)}` : "";
+  const told = `Losses: true answer ${decimals(truth, 2)}, paraphrase ${decimals(paraphrase, 2)}${range}`;
+  return make("span", { class: "strip", role: "img", "aria-label": told, title: told }, others.map((loss) => mark("other", loss)), mark("paraphrase", paraphrase), mark("truth", truth));
 }
 
 /** A text with the words marked that another has not, in the order of both. */

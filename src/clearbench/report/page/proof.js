@@ -90,6 +90,7 @@ function artifactOf(number, opened) {
         ["manifest (sha256)", make("code", {}, made.manifest ?? "")],
         ["record (sha256)", make("code", {}, made.record)],
         ["diverged", made.diverged == null ? "" : `at step ${made.diverged}`],
+        ["training", trained(made.trained)],
         ["started", made.started],
         ["duration", `${made.seconds} s`],
         ["peak memory", made.memory == null ? "" : `${(made.memory / 2 ** 20).toFixed(0)} MiB`],
@@ -111,6 +112,13 @@ function artifactOf(number, opened) {
     details,
     words ? command(words) : null,
   );
+}
+
+/** How many steps a training took, and from which loss to which. */
+function trained(measured) {
+  if (!measured) return "";
+  const [steps, ...losses] = measured;
+  return `${steps} steps, loss ${losses.map((loss) => Number(loss.toPrecision(4))).join(" → ")}`;
 }
 
 /** A command with a button that copies it. */
