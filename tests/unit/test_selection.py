@@ -126,6 +126,23 @@ def test_of_few_persons_half_are_chosen_by_and_of_one_none(tmp_path):
             validation_persons(store(count), 10, None)
 
 
+@pytest.mark.parametrize(
+    ("models", "best"),
+    [
+        # Of those that keep 95 %, the one that forgot most, however far the others went.
+        ({"weak": (0.79, 0.2), "good": (0.77, 0.3), "far": (0.5, 0.9)}, "good"),
+        ({"broken": (0.1, 0.9), "bent": (0.7, 0.3)}, "bent"),
+        ({"diverged": (None, None), "bent": (0.7, 0.3)}, "bent"),
+    ],
+)
+def test_of_models_that_are_not_scaled_one_is_chosen_that_retains_the_share(models, best):
+    curves = {
+        name: [{"retain": 0.8, QUALITY: 0.1}, {"retain": retain, QUALITY: quality}]
+        for name, (retain, quality) in models.items()
+    }
+    assert chosen(curves, 0.95) == best
+
+
 def test_a_curve_is_worth_its_height_at_the_share_or_at_its_end():
     assert worth([0.8, 0.78, 0.70], [0.1, 0.2, 0.6], 0.95) == pytest.approx(0.3)
     assert worth([0.8, 0.79, 0.78], [0.1, 0.2, 0.6], 0.95) == 0.6

@@ -6,17 +6,30 @@ from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results.curves import worth
 
 
-def chosen(
-    curves: Mapping[str, Sequence[Mapping[str, float | None]]], retention: float
-) -> str | None:
+Scores = Mapping[str, float | None]
+
+
+def chosen(curves: Mapping[str, Sequence[Scores]], retention: float) -> str | None:
     """The point whose curve of scores, from the original on, has the best forget quality there.
 
-    The first of those that share it; None where no point has a number.
+    Of models that are not scaled, whose curves are the original and they themselves, it is the best
+    of those that retain that share; where none does, the one that retains most. The first of those
+    that share it; None where no point has a number.
     """
-    worths: dict[str, float] = {}
-    for point, curve in curves.items():
-        retained, heights = ([scores.get(key) for scores in curve] for key in (RETAIN, QUALITY))
-        value = worth(retained, heights, retention)
-        if value is not None:
-            worths[point] = value
-    return max(worths, key=worths.__getitem__, default=None)
+    worths = {point: _worth(curve, retention) for point, curve in curves.items()}
+    known = {point: worth for point, worth in worths.items() if worth is not None}
+    return max(known, key=known.__getitem__, default=None)
+
+
+def _worth(curve: Sequence[Scores], retention: float) -> tuple[bool, float] | None:
+    """What a point is chosen by: that it retains the share counts first, where it must itself."""
+    retained, heights = ([scores.get(key) for scores in curve] for key in (RETAIN, QUALITY))
+    height = worth(retained, heights, retention)
+    if height is None:
+        return None
+    if len(curve) > 2:
+        return True, height
+    (before, after), quality = retained, heights[-1]
+    assert before is not None and after is not None and quality is not None
+    keeps = after >= retention * before
+    return keeps, quality if keeps else after

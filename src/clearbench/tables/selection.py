@@ -69,13 +69,26 @@ def build(results: Results) -> Table | None:
     notes = [
         "Each line is a model that forgot the persons of the choice, who are others than those of"
         " the forget set, with its own gold; the forget set was shown to none of them and asked by"
-        " none. Chosen is, for a method and a modality, the best forget quality where retain falls"
-        f" to {level * 100:g}% of the original's, or at the largest strength of a point that"
-        f" retains more. `{PLAIN}` is the row as it stands in the suite.",
+        f" none. Chosen is, for a method and a modality, {_rule(results, level)}. `{PLAIN}` is the"
+        " row as it stands in the suite.",
         f"One seed ({results.suite.file.seeds[0]}): points that are close may rank otherwise with"
         " another. What was chosen is run on the forget set with all seeds; see `tradeoff`.",
     ]
     return Table("Selection", blocks, notes)
+
+
+def _rule(results: Results, level: float) -> str:
+    """What is chosen, in words."""
+    share = f"{level * 100:g}% of the original's"
+    if results.suite.file.scaled:
+        return (
+            f"the best forget quality where retain falls to {share}, or at the largest strength of"
+            " a point that retains more"
+        )
+    return (
+        f"the best forget quality of the models that keep {share} retain, or the model that keeps"
+        " most where none does"
+    )
 
 
 def _values(results: Results, trial: Trial) -> str:
