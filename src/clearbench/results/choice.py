@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.results.curves import worth
 
-
 Scores = Mapping[str, float | None]
 
 
@@ -30,6 +29,7 @@ def _worth(curve: Sequence[Scores], retention: float) -> tuple[bool, float] | No
     if len(curve) > 2:
         return True, height
     (before, after), quality = retained, heights[-1]
-    assert before is not None and after is not None and quality is not None
+    assert before is not None and after is not None
+    assert quality is not None
     keeps = after >= retention * before
     return keeps, quality if keeps else after
