@@ -83,7 +83,7 @@ test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/axe $(AXE)
-	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/unit/test_resume.py -k eight_bit
+	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them

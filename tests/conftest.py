@@ -1,6 +1,8 @@
 """What all tests share."""
 
+import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,11 @@ from hypothesis import settings
 # Continuous integration must fail on the same example as the machine beside it.
 settings.register_profile("reproducible", derandomize=True, deadline=None, database=None)
 settings.load_profile("reproducible")
+
+# Many tests start processes of their own; without bytecode each compiles the package, and reads all
+# of it for its fingerprint.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # A shell or `nohup` that starts tests in the background lets them ignore Ctrl-C and the end of the
 # terminal, and whom they start as well.

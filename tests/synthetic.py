@@ -10,7 +10,7 @@ import random
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -37,6 +37,7 @@ from clearbench.jobs.artifacts import (
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.record import Recipe, digest
 from clearbench.jobs.record import Record as Provenance
+from clearbench.metrics import model_metrics, task_metrics
 from clearbench.metrics.score import SCORES, score_with_draws
 from clearbench.results.read import read_results
 from clearbench.results.scoring import files_of
@@ -245,7 +246,7 @@ class SyntheticTree:
             gold = self.records(compared)
             bound = artifact.options.get("bound")
             own = draw_bound(bound, gold) if bound else self.records(asked)
-            return files_of(score_with_draws(own, gold))
+            return _scores(tuple(own), tuple(gold), (*task_metrics(), *model_metrics()))
         if stage == "tabulate":
             read = read_results(self.graph, Tree(self.root))
             return {**documents(read), **pictures(read)}
@@ -322,6 +323,14 @@ def draw_records(run: str, domain: str = "multimodal", samples: int = SAMPLES) -
         for task in (TASKS if domain == "multimodal" else TASKS[1:])
         for number in range(samples)
     ]
+
+
+@cache
+def _scores(
+    own: tuple[Record, ...], gold: tuple[Record, ...], known: tuple[str, ...]
+) -> Mapping[str, str]:
+    """The files of some records' scores by the known metrics; trees have many records in common."""
+    return files_of(score_with_draws(own, gold))
 
 
 def _likelihood(draw: random.Random) -> Likelihood:

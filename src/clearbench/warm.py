@@ -13,10 +13,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+from typing import Any
 
 from clearbench.kernels import CHOICE, PINNED
 
@@ -89,14 +90,9 @@ def delegate() -> int | None:
     if Path(address).name != (os.environ.get(CHOICE) or PINNED):
         return None
     call = {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ), "path": sys.path}
-    request = json.dumps(call).encode()
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        try:
-            connection.connect(address)
-            socket.send_fds(connection, [request], [0, 1, 2])
-        except OSError:
-            return None
-        answer = connection.recv(1)
+    answer = ask(address, call, [0, 1, 2])
+    if answer is None:
+        return None
     if not answer:
         print(
             "clearbench: the job was killed, most likely because the machine ran out of memory",
@@ -104,6 +100,20 @@ def delegate() -> int | None:
         )
         return 128 + signal.SIGKILL
     return answer[0]
+
+
+def ask(address: str, call: Mapping[str, Any], standard: Sequence[int]) -> bytes | None:
+    """What the process at an address answers to a call with these standard descriptors.
+
+    A byte with the exit status, none where the call was killed; None where nobody is there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+        try:
+            connection.connect(address)
+            socket.send_fds(connection, [json.dumps(call).encode()], standard)
+        except OSError:
+            return None
+        return connection.recv(1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from clearbench.models.build import build_model
 from clearbench.models.checkpoint import save_checkpoint
 from clearbench.models.instruction import instruction_of, write_instruction
 from clearbench.models.scaled import load_scaled
-from unit.test_checkpoints import (
+from models.test_checkpoints import (
     BUILDS,
     CPU,
     domain_of,

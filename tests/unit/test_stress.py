@@ -28,9 +28,9 @@ from clearbench.provenance.plan import Experience
 from clearbench.results import recovery
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
+from models.test_checkpoints import lora_of
 from synthetic import ROOT, Made, SyntheticTree, draw_scores, write_suite
 from tiny_models import BUILDS, ODD_BUILDS, domain_of, new_tokenizer
-from unit.test_checkpoints import lora_of
 
 CPU = torch.device("cpu")
 QUALITY = "forget_quality_js"

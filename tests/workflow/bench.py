@@ -16,6 +16,8 @@ from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.results.tree import CHECKED
 from clearbench.warm import VARIABLE
 
+from . import forked
+
 OWN = {CHECKED, ".holder"}
 """The files of a results tree that belong to no artifact, and differ from run to run."""
 
@@ -77,10 +79,14 @@ NARROW = {
 
 @dataclass(frozen=True)
 class Bench:
-    """A working directory; `src` is the folder of the package that its jobs run."""
+    """A working directory; `src` is the folder of the package that its jobs run.
+
+    `installed` are folders of other packages.
+    """
 
     folder: Path
     src: Path = ROOT / "src"
+    installed: tuple[Path, ...] = ()
 
     def fill(self) -> "Bench":
         """Copy the workflow, and write the small dataset and models beside those of the suites."""
@@ -149,7 +155,7 @@ class Bench:
         return {
             **told,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.src),
+            "PYTHONPATH": os.pathsep.join(map(str, (self.src, *self.installed))),
             "XDG_CACHE_HOME": str(self.folder / "cache"),
             "OMP_NUM_THREADS": "1",
         }
@@ -199,10 +205,14 @@ class Bench:
 
     def call(self, command: list[str], **variables: str) -> "Finished":
         """Run any command in the folder, in an environment with further variables."""
+        environment = {**self.environment, **variables}
+        if forked.VARIABLE in environment and forked.is_snakemake(command):
+            status, output, errors = forked.call(command, self.folder, environment)
+            return Finished(status, output + errors)
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env={**self.environment, **variables},
+            env=environment,
             capture_output=True,
             text=True,
             check=False,

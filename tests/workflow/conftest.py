@@ -10,7 +10,9 @@ import pytest
 
 from clearbench.warm import VARIABLE, warm_process
 
+from . import forked
 from .bench import COLD, Bench
+from .forked import forked_snakemake
 
 
 @pytest.fixture(scope="session")
@@ -24,8 +26,9 @@ def warm() -> Iterator[str]:
 
 @pytest.fixture(scope="package", autouse=True)
 def _among_warm_calls(warm) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
+    with forked_snakemake() as address, pytest.MonkeyPatch.context() as patch:
         patch.setenv(VARIABLE, warm)
+        patch.setenv(forked.VARIABLE, address)
         yield
 
 

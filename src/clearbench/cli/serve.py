@@ -19,6 +19,7 @@ from typing import Any
 
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
+from clearbench.plugins import PACKAGE, named
 
 _IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
 """What stages import only where they use it, at the price of seconds."""
@@ -29,7 +30,14 @@ _GRACE = 10.0
 
 
 def serve(path: str, run: Callable[[], Any]) -> None:
-    """Fork a job for every call that comes to the socket, until standard input ends."""
+    """Fork a job for every call that comes to the socket, until standard input ends.
+
+    A job imports this package anew, and has all else that is imported by now.
+    """
+    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
+        del sys.modules[name]
+    # Nothing that exists now is ever collected, so its pages stay shared with the jobs.
+    gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
@@ -91,16 +99,10 @@ def _end_with(connection: socket.socket) -> None:
 
 
 def _import_libraries() -> None:
-    """Import what the stages import, and forget this package again."""
-    from clearbench.plugins import PACKAGE, named
-
+    """Import what the stages import."""
     stages = [plugin.module for plugin in named("stages").values()]
     for name in (*stages, *_IMPORTED_LATE):
         importlib.import_module(name)
-    for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
-        del sys.modules[name]
-    # Nothing that exists now is ever collected, so its pages stay shared with the jobs.
-    gc.freeze()
 
 
 def _run_call() -> None:

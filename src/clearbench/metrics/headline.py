@@ -1,6 +1,7 @@
 """The headline numbers, and which scores of which tasks speak for a split in them."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from statistics import harmonic_mean
 from typing import TYPE_CHECKING
 
@@ -53,12 +54,8 @@ def averaged_keys(
 
     The aggregates are real, retain, forget and model_utility; one that lacks a score is absent.
     """
-    asked = {
-        split: headline_tasks(
-            tasks, {key.task for key in map(Key.parse, scores) if key.split == split}
-        )
-        for split in SPLITS
-    }
+    scored = _scored_tasks(frozenset(scores))
+    asked = {split: headline_tasks(tasks, scored[split]) for split in SPLITS}
 
     def keys(split: str, terms: tuple[str, ...]) -> list[str]:
         """The keys of some terms of the split's headline tasks; none where any lacks.
@@ -76,6 +73,14 @@ def averaged_keys(
     retain, real = (keys(split, TERMS) for split in ("retain", "real"))
     averaged["model_utility"] = retain + real if retain and real else []
     return {name: keys for name, keys in averaged.items() if keys}
+
+
+# Runs of a suite have the same keys, and each entry of a table asks of them.
+@lru_cache
+def _scored_tasks(keys: frozenset[str]) -> dict[str, set[str]]:
+    """The tasks of each split that some keys are of."""
+    parsed = [Key.parse(key) for key in keys]
+    return {split: {key.task for key in parsed if key.split == split} for split in SPLITS}
 
 
 def _terms(tasks: list[str], split: str, definition: Definition) -> tuple[str, ...]:

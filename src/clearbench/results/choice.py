@@ -29,7 +29,7 @@ def _worth(curve: Sequence[Scores], retention: float) -> tuple[bool, float] | No
     if len(curve) > 2:
         return True, height
     (before, after), quality = retained, heights[-1]
-    assert before is not None and after is not None
-    assert quality is not None
+    if before is None or after is None or quality is None:
+        return None
     keeps = after >= retention * before
     return keeps, quality if keeps else after
