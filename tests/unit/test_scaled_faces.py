@@ -53,5 +53,5 @@ def test_a_model_of_other_persons_has_no_strengths(made):
     model = load_face_model(made / "cell", CPU)
     model.set_persons(["Ann", "Cid"])
     save_face_model(model, made / "other")
-    with pytest.raises(UserError, match="other: knows other persons than .*original"):
+    with pytest.raises(UserError, match=r"other: knows other persons than .*original"):
         scaled(made, 0.5, "other")
