@@ -234,6 +234,6 @@ def test_one_and_nought_are_evaluated_anyway(tmp_path):
 def test_what_is_no_strength_is_one_line_of_models_of_faces_too(tmp_path, given):
     path = tmp_path / "faces.yaml"
     path.write_text((ROOT / "config/mini-vision.yaml").read_text() + f"strengths: {given}\n")
-    with pytest.raises(UserError, match=r"faces.yaml: strengths") as error:
+    with pytest.raises(UserError, match=r"faces.yaml: (line \d+: )?strengths") as error:
         load_suite(str(path), ROOT)
     assert "\n" not in str(error.value)
