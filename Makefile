@@ -30,7 +30,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision tofu
+SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -71,6 +71,7 @@ mini-stress: ## see what a little relearning or a rounding brings back in the mo
 mini-sweep: ## choose the learning rates of some methods of mini on other persons; takes over what mini has made
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
+mini-vision-tradeoff: ## compare the methods of mini-vision at equal retention; takes over what that has made
 tofu: ## run the text domain on TOFU's question-answer pairs
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@

@@ -36,7 +36,7 @@ from clearbench.domains.vision.base import run as run_base
 from clearbench.domains.vision.unlearn_shadows import run as run_unlearn_shadows
 from clearbench.errors import UserError
 from clearbench.evaluation.embeddings import read_seen
-from clearbench.evaluation.faces import embed
+from clearbench.evaluation.faces import embed, see
 from clearbench.jobs.pace import Pace
 from clearbench.jobs.state import State
 from clearbench.methods.batches import FLIPPED, IDK, Batch
@@ -295,7 +295,9 @@ def unlearning(numbers, **changes):
     )
 
 
-def unlearned(trained, store, folder, number=0, models=4, state=None, method=None, **changes):
+def unlearned(
+    trained, store, folder, number=0, models=4, state=None, method=None, strengths=(), **changes
+):
     """What a job makes of its models: the training, who diverged, and the records."""
     folder.mkdir(parents=True)
     place = Place(store, CPU, state or State(), folder)
@@ -307,6 +309,7 @@ def unlearned(trained, store, folder, number=0, models=4, state=None, method=Non
         trained / "base",
         trained / "shadows",
         place,
+        strengths,
     )
     return *found, read_seen(folder) if found[0] else None
 
@@ -354,6 +357,23 @@ def test_each_model_of_an_attack_forgets_whom_it_knows_as_a_cell_would(
     shown = [face for face in faces if face.person in asked]
     assert (embed(model, pixels, shown, 16).numpy() == seen.embeddings["2"]).all()
     assert done.samples == sum(len(half) for half in known.values()) * PICTURES * training.epochs
+
+
+def test_a_scaled_attack_goes_from_the_models_before_they_forgot_to_those_after(
+    trained, store, pixels, tmp_path
+):
+    _, _, plain = unlearned(trained, store, tmp_path / "plain")
+    _, _, seen = unlearned(trained, store, tmp_path / "all", strengths=[0.0, 0.5, 1.0, 2.0])
+    at = {point: read_seen(tmp_path / "all" / point) for point in ("0", "0.5", "1", "2")}
+    assert same(seen, plain)
+    assert same(at["1"], plain)
+    faces = read_faces(store, 10, 10)
+    asked = [face for face in faces if face.person in in_question(faces)]
+    shadows = ((n, load_face_model(trained / "shadows" / str(n), CPU)) for n in range(4))
+    assert same(at["0"], see(shadows, pixels, asked, 16))
+    for one in ("0.5", "2"):
+        assert at[one].pictures == plain.pictures
+        assert not any(same(at[one], at[other]) for other in at if other != one)
 
 
 def test_an_unlearned_model_is_the_same_whatever_others_its_job_has(trained, store, tmp_path):

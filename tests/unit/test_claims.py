@@ -431,7 +431,7 @@ def test_the_command_prints_each_claim_with_its_verdict_and_number(tmp_path, mon
     assert "on average; of 8 methods" in told["", "both - text, forget 10 %"][1]
     assert "Suite plain: none, for it has no strengths; add strengths to" in done.output
     assert "Suite unmade: not run; snakemake --config suite=unmade." in done.output
-    assert "Suite mini-vision: none, for models of faces have no strengths." in done.output
+    assert "Suite mini-vision: none, for it has no strengths; add strengths to" in done.output
     assert OF_CLAIM in done.output
 
 

@@ -140,10 +140,9 @@ def test_a_suite_without_strengths_has_no_figure_and_imports_no_matplotlib(tmp_p
     assert not endings & {".svg", ".pdf"}
 
 
-def test_models_of_faces_have_no_figure_of_words():
-    assert "tradeoff" in drawers("multimodal")
-    assert "tradeoff" in drawers("text")
-    assert "tradeoff" not in drawers("vision")
+def test_models_of_faces_have_no_figure_of_choices_which_are_of_words():
+    assert {"tradeoff", "front"} <= drawers("multimodal").keys() & drawers("text").keys()
+    assert drawers("vision").keys() == {"tradeoff"}
 
 
 def test_a_point_is_the_mean_over_seeds_and_the_band_their_deviation(results):
@@ -151,7 +150,7 @@ def test_a_point_is_the_mean_over_seeds_and_the_band_their_deviation(results):
     assert line.strengths == (0, 0.5, 1, 1.5)
     # By seed, forget quality rises by 0.1, 0.2 and 0.3 with a strength of 1.
     assert [spot.retain for spot in line.spots] == pytest.approx([0.8, 0.72, 0.64, 0.56])
-    assert [spot.quality for spot in line.spots] == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert [spot.forgetting for spot in line.spots] == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert [spot.spread for spot in line.spots] == pytest.approx([0, 0.05, 0.1, 0.15])
     (axes,) = tradeoff.draw(results).axes
     assert bands(axes) == 2
@@ -194,7 +193,7 @@ def test_a_run_without_scores_has_no_point_and_a_method_without_any_is_named(tre
     results = results_of(tree.build(states))
     line = lines_of(results)["ga"]["text", 10]
     assert line.spots[1] is None
-    assert (line.spots[3].seeds, line.spots[3].quality) == (2, pytest.approx(0.1 + 1.5 * 0.25))
+    assert (line.spots[3].seeds, line.spots[3].forgetting) == (2, pytest.approx(0.1 + 1.5 * 0.25))
     figure = tradeoff.draw(results)
     assert {"ga (some runs missing)", "gd (no point)"} <= set(labels(figure))
     _, marker, _ = look(1)

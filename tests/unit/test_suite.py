@@ -383,6 +383,19 @@ def test_what_goes_on_from_mini_makes_nothing_of_it_otherwise(name):
         )
 
 
+def test_mini_vision_tradeoff_makes_nothing_of_mini_vision_otherwise_but_what_is_scaled():
+    vision, further = (
+        Graph(load_suite(name, ROOT)) for name in ("mini-vision", "mini-vision-tradeoff")
+    )
+    # A second gold is a gold of its own there.
+    shared = [each.name for each in vision if each.name in further and each.name not in OF_SUITE]
+    assert len(shared) > 60
+    for name in shared:
+        here, there = vision[name], further[name]
+        scaled = {"strengths": "0.25,0.5,0.75,1.25,1.5"} if here.stage == "unlearn_shadows" else {}
+        assert (there.resolved, there.inputs) == ({**here.resolved, **scaled}, here.inputs)
+
+
 def test_a_base_of_the_hub_has_no_real_world_to_be_learned_again(root):
     suite = (root / "config/paper-llava.yaml").read_text()
     stress = "\nstress: { relearn: { on: real, steps: [5] } }\n"

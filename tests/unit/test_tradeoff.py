@@ -230,8 +230,10 @@ def test_one_and_nought_are_evaluated_anyway(tmp_path):
     assert suite.file.scaled == [0.5, 2.0]
 
 
-def test_models_of_faces_have_no_strengths(tmp_path):
+@pytest.mark.parametrize("given", ["[-0.5]", "[.nan]", "[half]", "[0.5, 0.5]", "0.5"])
+def test_what_is_no_strength_is_one_line_of_models_of_faces_too(tmp_path, given):
     path = tmp_path / "faces.yaml"
-    path.write_text((ROOT / "config/mini-vision.yaml").read_text() + "strengths: [0.5]\n")
-    with pytest.raises(UserError, match=r"faces.yaml: strengths: tiny-resnet is a vision model"):
+    path.write_text((ROOT / "config/mini-vision.yaml").read_text() + f"strengths: {given}\n")
+    with pytest.raises(UserError, match=r"faces.yaml: (line \d+: )?strengths") as error:
         load_suite(str(path), ROOT)
+    assert "\n" not in str(error.value)

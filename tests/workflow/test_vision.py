@@ -1,8 +1,12 @@
 """The vision domain from nothing to its table, and that all that holds of suites holds there."""
 
+import json
 import shutil
 
 import pytest
+
+from clearbench.evaluation.embeddings import EMBEDDINGS
+from clearbench.evaluation.records import RECORDS
 
 from .bench import FACES, Bench
 from .same_bytes import check_bytes
@@ -71,6 +75,32 @@ def test_attacks_find_the_forgotten_in_a_model_that_knows_them(means):
         assert means["original", attack] - means["original", f"{attack}_margin"] > 0.7, attack
     assert means["original", "forget_accuracy"] > 0.9
     assert means["original", "holdout_accuracy"] < 0.5
+
+
+def test_strengths_scale_cells_and_attacks_and_leave_all_else_as_it_is(copied):
+    def bytes_of(folder):
+        return [(folder / name).read_bytes() for name in (RECORDS, EMBEDDINGS)]
+
+    results = copied.results()
+    plain = bytes_of(results / "unlearn_shadows/rmu/forget10/0")
+    copied.write(like=FACES, strengths=[0.5, 2])
+    scores = {f"score/{row}/*" for row in (*FACES["methods"], "strengths")}
+    rerun(copied, {"unlearn_shadows/*", "evaluate/strengths/*", "tables", *scores})
+    assert bytes_of(results / "unlearn_shadows/rmu/forget10/0") == plain
+    frame = copied.table("tradeoff").set_index(["method", "metric"])
+    assert set(frame.loc["rmu"].index) >= {"u_lira/at 95%", "strength/at 95%", "u_lira/gain"}
+    assert frame.loc[("rmu", "u_lira/gain"), "status"] == "ok"
+    assert "no point" not in (results / "tables/tradeoff.svg").read_text()
+    done = copied.clearbench("audit")
+    assert done.status == 0, done.output
+
+    record = json.loads((results / "evaluate" / CELL / "provenance.json").read_text())
+    command, out = record["command"], copied.folder / "ends"
+    command[command.index("--out") + 1] = str(out)
+    done = copied.call([*command, "--strengths", "0,1"])
+    assert done.status == 0, done.output
+    for strength, run in (("0", "original/forget10/seed0"), ("1", CELL)):
+        assert bytes_of(out / strength) == bytes_of(results / "evaluate" / run)
 
 
 def test_every_cell_is_proven_and_one_made_again_has_the_same_bytes(seen):

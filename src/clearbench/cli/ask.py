@@ -157,6 +157,10 @@ def claims(suite: str, results: Path) -> None:
         found += findings(table.blocks)
         click.echo(to_markdown(table, here, make_remarks(here)))
     for other in others:
+        unlike = across.unlike(here, other)
+        if unlike is not None:
+            notes.append(unlike)
+            continue
         finding, apart = across.gains_apart(here, other)
         found.append(finding)
         click.echo(f"## {GAINS.column.header}: {JOINT} - suite {other.suite.name}\n")

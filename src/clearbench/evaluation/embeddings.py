@@ -47,6 +47,7 @@ class Seen:
 
 def write_seen(folder: Path, seen: Seen) -> None:
     """Write the two files; OSError where the disk does not take them."""
+    folder.mkdir(exist_ok=True)
     with (folder / RECORDS).open("w", encoding="utf-8") as file:
         for picture in seen.pictures:
             file.write(json.dumps(asdict(picture), ensure_ascii=False) + "\n")

@@ -1,6 +1,6 @@
 """The embeddings that a model gives pictures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -20,21 +20,21 @@ def embed(model: FaceModel, pixels: Pixels, faces: Sequence[Face], batch_size: i
 
 
 def see(
-    models: Mapping[int, FaceModel], pixels: Pixels, faces: Sequence[Face], batch_size: int
+    models: Iterable[tuple[int, FaceModel]], pixels: Pixels, faces: Sequence[Face], batch_size: int
 ) -> Seen:
     """What some models of a membership attack make of pictures, and which of them know whom.
 
-    A model whose embeddings are not all finite is left out.
+    The models come with their numbers, and one at a time is needed. One whose embeddings are not
+    all finite is left out.
     """
-    embeddings = {
-        number: embed(model, pixels, faces, batch_size) for number, model in models.items()
-    }
-    finite = {
-        number: vectors for number, vectors in embeddings.items() if torch.isfinite(vectors).all()
-    }
-    knows = {number: set(models[number].persons) for number in finite}
+    finite, knows = {}, {}
+    for number, model in models:
+        vectors = embed(model, pixels, faces, batch_size)
+        if torch.isfinite(vectors).all():
+            finite[str(number)] = vectors.numpy()
+            knows[number] = set(model.persons)
     pictures = [
-        Picture(f.split, f.person, f.id, tuple(n for n in finite if f.person in knows[n]))
+        Picture(f.split, f.person, f.id, tuple(n for n in knows if f.person in knows[n]))
         for f in faces
     ]
-    return Seen(pictures, {str(number): vectors.numpy() for number, vectors in finite.items()})
+    return Seen(pictures, finite)

@@ -128,9 +128,14 @@ def parse_record(fields: dict[str, Any]) -> Record:
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})
 
 
+def folder_at(folder: Path, point: str | None = None) -> Path:
+    """The folder of the records in an artifact; of those of several points, of one by its name."""
+    return folder if point is None else folder / point
+
+
 def records_at(folder: Path, point: str | None = None) -> Path:
     """The records in an artifact; where these are of several points, those at one by its name."""
-    return (folder if point is None else folder / point) / RECORDS
+    return folder_at(folder, point) / RECORDS
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:

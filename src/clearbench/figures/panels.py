@@ -1,11 +1,11 @@
-"""Panels of forget quality over retain score: one a modality, a row of them a forget size."""
+"""Panels of what is forgotten over what is retained: one a modality, a row of them a size."""
 
 from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING
 
-from clearbench.metrics.headline import QUALITY, RETAIN
-from clearbench.results.headline import COLUMNS
+from clearbench.metrics import better
+from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
 
 if TYPE_CHECKING:
@@ -35,11 +35,17 @@ def panels(figure: "Figure", results: Results) -> "Iterator[tuple[Axes, int, str
     """The panels of a figure to be drawn in, each with its forget size and modality."""
     file = results.suite.file
     rows, columns = len(file.forget_sizes), len(file.modalities)
+    told = TRADE_OFFS[results.suite.domain]
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (size, modality) in zip(
         grid.flat, product(file.forget_sizes, file.modalities), strict=True
     ):
-        axes.set_xlabel(f"{COLUMNS[RETAIN]} →")
-        axes.set_ylabel(f"{COLUMNS[QUALITY]} →")
+        axes.set_xlabel(_pointed(told.retention, told.retained))
+        axes.set_ylabel(_pointed(told.forgetting, told.forgotten))
         yield axes, size, modality
         axes.label_outer()
+
+
+def _pointed(key: str, name: str) -> str:
+    """The name of an axis with an arrow to where its score is better."""
+    return f"{name} →" if better(key) == "up" else f"← {name}"

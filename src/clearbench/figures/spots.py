@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from clearbench.metrics.headline import QUALITY, RETAIN
+from clearbench.metrics import of_method
+from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
 from clearbench.results.strengths import Curve, Point, curves_of
 
@@ -13,11 +14,12 @@ from clearbench.results.strengths import Curve, Point, curves_of
 class Spot:
     """The mean over the seeds that have both scores, and how far these seeds lie apart.
 
-    `spread` is the sample standard deviation of forget quality; None of one seed.
+    `spread` is the sample standard deviation of the forgetting; None of one seed, and of an attack,
+    which all seeds share.
     """
 
     retain: float
-    quality: float
+    forgetting: float
     spread: float | None
     seeds: int
 
@@ -51,36 +53,39 @@ Panel = tuple[str, int]
 def lines_of(results: Results) -> dict[str, dict[Panel, Line]]:
     """The curves of each method by panel, methods in the suite's order."""
     curves = curves_of(results)
+    forgetting = TRADE_OFFS[results.suite.domain].forgetting
     lines: dict[str, dict[Panel, Line]] = {}
     for group in results.groups:
         if group.name in curves:
             panel = group.modality, group.forget_size
-            lines.setdefault(group.method, {})[panel] = _line(curves[group.name])
+            lines.setdefault(group.method, {})[panel] = _line(curves[group.name], forgetting)
     return lines
 
 
 def controls_of(results: Results, size: int) -> dict[str, Spot]:
     """The controls of a forget size that have scores, by their names in the tables."""
-    spots = {
-        group.method: _spot([Point(0.0, run, results.runs[run]) for run in group.runs])
-        for group in results.of_size(size)
-        if group.control
-    }
+    told = TRADE_OFFS[results.suite.domain]
+
+    def spot(runs: Sequence[str]) -> Spot | None:
+        points = [Point(0.0, run, results.runs[run], told.retention) for run in runs]
+        return _spot(points, told.forgetting)
+
+    spots = {group.method: spot(group.runs) for group in results.of_size(size) if group.control}
     return {name: spot for name, spot in spots.items() if spot is not None}
 
 
-def _line(curves: Sequence[Curve]) -> Line:
+def _line(curves: Sequence[Curve], forgetting: str) -> Line:
     strengths = tuple(point.strength for point in curves[0])
-    spots = tuple(_spot(points) for points in zip(*curves, strict=True))
+    spots = tuple(_spot(points, forgetting) for points in zip(*curves, strict=True))
     return Line(strengths, spots, len(curves))
 
 
-def _spot(points: Sequence[Point]) -> Spot | None:
+def _spot(points: Sequence[Point], forgetting: str) -> Spot | None:
     """What one model of several seeds comes to; None where none has both scores."""
-    both = [(point.number(RETAIN), point.number(QUALITY)) for point in points]
+    both = [(point.retained, point.number(forgetting)) for point in points]
     known = [(x, y) for x, y in both if x is not None and y is not None]
     if not known:
         return None
-    retained, qualities = zip(*known, strict=True)
-    spread = stdev(qualities) if len(known) > 1 else None
-    return Spot(fmean(retained), fmean(qualities), spread, len(known))
+    retained, forgotten = zip(*known, strict=True)
+    spread = stdev(forgotten) if len(known) > 1 and not of_method(forgetting) else None
+    return Spot(fmean(retained), fmean(forgotten), spread, len(known))

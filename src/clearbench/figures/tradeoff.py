@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clearbench.figures.base import explain, look, style
 from clearbench.figures.panels import new_figure, panels
 from clearbench.figures.spots import Line, Panel, Spot, controls_of, lines_of
-from clearbench.metrics.headline import QUALITY
-from clearbench.results.headline import COLUMNS
+from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
 from clearbench.results.strengths import LEVELS
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-DOMAINS = ("multimodal", "text")
 CONTROLS = {"original": "black", "gold": "white", "second gold": "#999999"}
 """The fill of the stars that stand for models which forgot nothing here."""
 
@@ -42,7 +40,7 @@ _STARS = {
 
 
 def draw(results: Results) -> "Figure | None":
-    """Forget quality over retain score, by method and strength; None where no cell is scaled."""
+    """What is forgotten over what is retained, by method and strength; None without strengths."""
     if not results.suite.file.scaled:
         return None
     with style():
@@ -59,7 +57,7 @@ def _figure(results: Results) -> "Figure":
             _draw_levels(axes, controls["original"].retain)
         for name, spot in controls.items():
             if name in CONTROLS:
-                axes.plot(spot.retain, spot.quality, **_STARS[name])
+                axes.plot(spot.retain, spot.forgetting, **_STARS[name])
         for place, of_method in enumerate(lines.values()):
             if (modality, size) in of_method:
                 _draw_line(axes, of_method[modality, size], place)
@@ -88,19 +86,19 @@ def _draw_line(axes: "Axes", line: Line, place: int) -> None:
     """A method's band, curve and points; band and curve are broken where a point is missing."""
     colour, marker, dashes = look(place)
     spots = [spot or Spot(math.nan, math.nan, None, 0) for spot in line.spots]
-    retained, qualities = [spot.retain for spot in spots], [spot.quality for spot in spots]
+    retained, forgotten = [spot.retain for spot in spots], [spot.forgetting for spot in spots]
     if any(spot.spread is not None for spot in spots):
         spreads = [math.nan if spot.spread is None else spot.spread for spot in spots]
         low, high = (
-            [mean + side * spread for mean, spread in zip(qualities, spreads, strict=True)]
+            [mean + side * spread for mean, spread in zip(forgotten, spreads, strict=True)]
             for side in (-1, 1)
         )
         axes.fill_between(retained, low, high, color=colour, alpha=_BAND, linewidth=0)
-    axes.plot(retained, qualities, color=colour, linestyle=dashes)
+    axes.plot(retained, forgotten, color=colour, linestyle=dashes)
     cell = line.strengths.index(1)
     scaled = [number for number in range(1, len(spots)) if number != cell]
     for chosen, mark in ((scaled, _SCALED), ([cell], _CELL)):
-        xs, ys = ([numbers[one] for one in chosen] for numbers in (retained, qualities))
+        xs, ys = ([numbers[one] for one in chosen] for numbers in (retained, forgotten))
         axes.plot(xs, ys, color=colour, marker=marker, linestyle="none", **mark)
 
 
@@ -112,15 +110,17 @@ def _reading(results: Results, lines: dict[str, dict[Panel, Line]]) -> "list[Art
     file = results.suite.file
     over = f", mean over {len(file.seeds)} seeds" if len(file.seeds) > 1 else ""
     strengths = ", ".join(f"{strength:g}" for strength in sorted(file.scaled))
+    retained = TRADE_OFFS[results.suite.domain].retained
     levels = ", ".join(f"{level * 100:.0f}" for level in LEVELS)
     samples: list[Artist] = [
         Line2D([], [], **_GREY, **_CELL, label=f"the cell itself{over}"),
         Line2D([], [], **_GREY, **_SCALED, label=f"its update times {strengths}"),
-        Line2D([], [], **_LEVEL, label=f"{levels} % of the original's retain"),
+        Line2D([], [], **_LEVEL, label=f"{levels} % of the original's {retained}"),
     ]
     spots = [spot for own in lines.values() for line in own.values() for spot in line.spots]
     if any(spot is not None and spot.spread is not None for spot in spots):
-        band = f"± one standard deviation of {COLUMNS[QUALITY]} over seeds"
+        forgotten = TRADE_OFFS[results.suite.domain].forgotten
+        band = f"± one standard deviation of {forgotten} over seeds"
         samples.append(Patch(color=_GREY["color"], alpha=2 * _BAND, linewidth=0, label=band))
     return samples
 

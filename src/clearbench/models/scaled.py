@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
+from clearbench.models.between import interpolate
 from clearbench.models.checkpoint import load_model, placed
 from clearbench.models.instruction import is_instruction
 from clearbench.models.precise_linear import narrow
@@ -41,8 +42,8 @@ def load_scaled(
         with TemporaryDirectory() as folder:
             scaled = _scaled_adapter(last, strength, Path(folder))
             return load_model(base, [*below, scaled], domain, precision, device)
-    model, start = (load_model(base, part, domain, "float32", _CPU) for part in (stack, below))
-    _interpolate(start, model, strength)
+    model, trained = (load_model(base, part, domain, "float32", _CPU) for part in (below, stack))
+    interpolate(model, trained, strength)
     if precision == "bfloat16":
         narrow(model, torch.bfloat16)
     return placed(model, device).eval()
@@ -59,11 +60,3 @@ def _scaled_adapter(adapter: Path, strength: float, folder: Path) -> Path:
     (folder / CONFIG_NAME).write_text(json.dumps(config), encoding="utf-8")
     (folder / SAFETENSORS_WEIGHTS_NAME).symlink_to((adapter / SAFETENSORS_WEIGHTS_NAME).resolve())
     return folder
-
-
-@torch.no_grad()
-def _interpolate(start: PreTrainedModel, model: PreTrainedModel, strength: float) -> None:
-    """Scale by `strength` how a model's weights differ from those that it was trained from."""
-    weights = dict(start.named_parameters())
-    for name, weight in model.named_parameters():
-        weight.copy_(torch.lerp(weights[name], weight, strength))

@@ -164,9 +164,14 @@ _ALIKE = {"shadows": "finetune", "unlearn_shadows": "unlearn"}
 """What stages do for many models that others do for one."""
 
 
-def _strengths(settings: Mapping[str, Any]) -> int:
-    """At how many strengths a job evaluates a model; 0 where it evaluates the model as it is."""
-    return len(str(settings["strengths"]).split(",")) if "strengths" in settings else 0
+def _strengths(stage: str, settings: Mapping[str, Any]) -> int:
+    """At how many strengths a job evaluates a model; 0 where it evaluates the model as it is.
+
+    And 0 of one that unlearns models first, of whose time their evaluation is a small part.
+    """
+    if stage != "evaluate" or "strengths" not in settings:
+        return 0
+    return len(str(settings["strengths"]).split(","))
 
 
 def _evaluations(artifact: Artifact) -> int:
@@ -174,7 +179,7 @@ def _evaluations(artifact: Artifact) -> int:
     stress = artifact.settings.get("stress")
     if artifact.stage == "evaluate" and stress is not None:
         return len(test_of(stress).points)
-    return _strengths(artifact.resolved)
+    return _strengths(artifact.stage, artifact.resolved)
 
 
 def _models(settings: Mapping[str, Any]) -> int:
@@ -220,7 +225,7 @@ def _kinds(
     """What a job is like, the narrowest kind first."""
     base = None if stage in ("generate", "dataset") else basis.base
     data = settings if stage in ("generate", "dataset") else basis.data
-    model, strengths = settings.get("model"), _strengths(settings)
+    model, strengths = settings.get("model"), _strengths(stage, settings)
     stress = settings.get("stress")
     about = json.dumps([on_gpu, data, base, model, strengths, stress], sort_keys=True)
     training = json.dumps(settings.get("training"), sort_keys=True)

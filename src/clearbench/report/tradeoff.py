@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from clearbench.metrics.headline import QUALITY, RETAIN
+from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
 from clearbench.results.strengths import Point, curves_of
 from clearbench.tables.base import Column
@@ -17,7 +17,10 @@ def tradeoff_of(results: Results, columns: Sequence[Column]) -> dict[str, Any]:
     has the mean of each column over the seeds that have it.
     """
     keys = [column.key for column in columns]
-    across, up = (keys.index(key) if key in keys else 0 for key in (RETAIN, QUALITY))
+    told = TRADE_OFFS[results.suite.domain]
+    across, up = (
+        keys.index(key) if key in keys else 0 for key in (told.retention, told.forgetting)
+    )
     curves = curves_of(results) if results.suite.file.scaled else {}
     return {
         "across": across,

@@ -11,7 +11,7 @@ from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
-from clearbench.evaluation.records import read_records, records_at
+from clearbench.evaluation.records import folder_at, read_records, records_at
 from clearbench.metrics.base import Records
 from clearbench.metrics.comparable import is_itself
 from clearbench.metrics.score import DRAWS, SCORES, Scored, score_faces, score_with_draws
@@ -36,20 +36,21 @@ def score(
     records of all models of the attack, of which those from the number `targets` are attacked. The
     records of a `bound` are drawn from gold's.
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
-    the two are golds of different seeds. Of a cell's records at several strengths, those at
-    `strength` are meant; of a model and its gold under a stress test, those of both at its `point`.
+    the two are golds of different seeds. Of records at several strengths, a cell's and those of its
+    attack, those at `strength` are meant; of a model and its gold under a stress test, those of
+    both at its `point`.
     `tasks` are those that the suite's layout declares itself, `groups` the patterns by which a
     person is of a group.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
+    own = point if strength is None else f"{strength:g}"
     if enrolment is None:
         declared = together(*(Task(**fields) for fields in tasks))
         gold = read_records(records_at(folders["gold"], point))
         if bound is not None:
             drawn = draw_bound(bound, gold)
             return score_with_draws(drawn, gold, True, declared, groups=groups)
-        own = point if strength is None else f"{strength:g}"
         records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if prompts == "other":
@@ -60,8 +61,9 @@ def score(
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
 
-    shadows = [read_seen(path) for name, path in folders.items() if name != "records"]
-    return Scored(score_faces(read_seen(folders["records"]), shadows, enrolment, targets))
+    seen = {name: read_seen(folder_at(path, own)) for name, path in folders.items()}
+    model = seen.pop("records")
+    return Scored(score_faces(model, list(seen.values()), enrolment, targets))
 
 
 def _check(

@@ -20,18 +20,21 @@ def run(
     shadows: Path,
     dataset: Path,
     out: Path,
+    strengths: str | None = None,
 ) -> None:
     """Write what the models of a job, by its number, make of the persons in question.
 
-    The weights are not kept. A model whose training diverged has no embeddings; where all have, the
-    records are published as diverged.
+    With `strengths`, numbers with commas between them, also with their updates scaled by each, in
+    a folder of its name. The weights are not kept. A model whose training diverged has no
+    embeddings; where all have, the records are published as diverged.
     """
     chosen = methods.create(method, settings.parameters)
+    scales = [] if strengths is None else [float(word) for word in strengths.split(",")]
 
     def work(job: Job) -> None:
         place = Place(Store(dataset), prepare_device(number), job.state, job.folder)
         trained, diverged = unlearn_shadows.run(
-            settings, chosen, number, forget_size, base, shadows, place
+            settings, chosen, number, forget_size, base, shadows, place, scales
         )
         if trained is None:
             job.diverged(max(diverged.values()))
@@ -40,5 +43,6 @@ def run(
 
     resolved = {**settings.model_dump(), "parameters": vars(chosen), "number": number}
     resolved |= {"method": method, "forget_size": forget_size}
+    resolved |= {} if strengths is None else {"strengths": strengths}
     inputs = {"base": base, "shadows": shadows, "dataset": dataset}
     Job("unlearn_shadows", out, inputs, resolved).run(work)

@@ -144,11 +144,6 @@ def check_fit(suite: Suite) -> None:
             f"{path}: single_domain: {file.model} is a {suite.domain} model; leave it out"
         )
     _check_faces(suite)
-    if file.strengths and suite.domain == "vision":
-        raise UserError(
-            f"{path}: strengths: {file.model} is a vision model, which is attacked as it is; leave"
-            " them out"
-        )
     if file.fairness is not None:
         _check_fairness(suite, file.fairness)
     if file.holdout is not None and suite.domain == "vision":

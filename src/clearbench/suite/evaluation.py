@@ -53,6 +53,8 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
     faces = suite.file.faces
     inputs = {"records": run.records}
     options: dict[str, Any] = {}
+    if run.strength is not None:
+        options["strength"] = run.strength
     if faces is not None:
         inputs |= attack
         options["enrolment"] = faces.enrolment
@@ -69,8 +71,6 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             inputs["original"] = run.original
         if run.prompts == "other":
             options["prompts"] = run.prompts
-        if run.strength is not None:
-            options["strength"] = run.strength
         if run.point is not None:
             options["point"] = run.point
         if run.bases == "other":

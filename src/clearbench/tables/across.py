@@ -5,9 +5,11 @@ their scores. A method's number of a seed is its mean over forget sizes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean, variance
 
+from clearbench.metrics import better
+from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
 from clearbench.results.strengths import curves_of
 from clearbench.suite.suite import Suite
@@ -71,13 +73,21 @@ class Carried:
 
 
 def numbers(results: Results, modality: str, comparison: Comparison) -> Numbers:
-    """The number of each method's cells of a modality that is compared."""
+    """The number of each method's cells of a modality that is compared.
+
+    Of what its domain has for forget quality; the negative of a score where lower is better.
+    """
     curves = curves_of(results)
+    key = TRADE_OFFS[results.suite.domain].forgetting
+    column = replace(comparison.column, key=key)
+    # A gain is better the higher it is, whatever score it is in.
+    sign = -1 if comparison.level is not None and better(key) == "down" else 1
     found: dict[str, list[list[float | None]]] = {}
     for group in results.groups:
         if group.modality == modality and group.name in curves:
-            entry = OfCurves.of(group, comparison.column, curves[group.name], comparison.level)
-            found.setdefault(group.method, []).append(entry.numbers)
+            entry = OfCurves.of(group, column, curves[group.name], comparison.level)
+            of_size = [None if number is None else sign * number for number in entry.numbers]
+            found.setdefault(group.method, []).append(of_size)
     return {
         method: [_mean(of_sizes) for of_sizes in zip(*sizes, strict=True)]
         for method, sizes in found.items()
@@ -153,6 +163,17 @@ class Apart:
         return f"{signed(self.difference, interval)} {self.verdict}"
 
 
+def unlike(here: Results, other: Results) -> str | None:
+    """Why gains of two suites cannot be compared, in a sentence; None where they can."""
+    ours, theirs = (TRADE_OFFS[results.suite.domain] for results in (here, other))
+    if ours == theirs:
+        return None
+    return (
+        f"Suite {other.suite.name}: no gain beside that of {JOINT}, for it is one in"
+        f" {theirs.forgotten} and not in {ours.forgotten}."
+    )
+
+
 def gains_apart(here: Results, other: Results) -> tuple[Finding, list[Apart]]:
     """The finding on whether joint forgetting trades off otherwise than another suite.
 
@@ -199,8 +220,6 @@ def _means(values: Sequence[Sequence[float]]) -> list[float]:
 def lacking(results: Results) -> str | None:
     """Why a suite cannot be compared at equal retention, in a sentence; None where it can."""
     suite = results.suite
-    if suite.domain == "vision":
-        return f"Suite {suite.name}: none, for models of faces have no strengths."
     if not suite.file.scaled:
         return f"Suite {suite.name}: none, for it has no strengths; add strengths to {suite.path}."
     if not finished(results):

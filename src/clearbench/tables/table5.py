@@ -1,32 +1,23 @@
 """Table 5 of CLEAR (arXiv 2410.18057): the methods in the vision domain."""
 
+from collections.abc import Iterable
+
 from clearbench.metrics.definitions import HEADLINE
+from clearbench.results.headline import FACES
 from clearbench.results.runs import Results
 from clearbench.tables.base import Column, Table, make_block, score_column
 from clearbench.tables.beside import make_beside, paper_notes
 from clearbench.tables.clear_paper import SIZE, TABLE_5
 
 DOMAINS = ("vision",)
-HEADERS = {
-    "forget_accuracy": "forget acc.",
-    "holdout_accuracy": "holdout acc.",
-    "retain_accuracy": "retain acc.",
-    "u_lira": "U-LIRA",
-    "u_lira_tpr": "TPR at 1 %",
-    "u_mia": "U-MIA",
-}
 
 
 def build(results: Results) -> Table:
     """Recognition of the forgotten, the held out and the retained, and two membership attacks."""
-    columns = [
-        column
-        for metric, header in HEADERS.items()
-        for column in (score_column(metric, header), *_margin(metric))
-    ]
+    columns = with_margins(FACES)
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
     compared = results.of_size(SIZE)
-    printed = {metric: header for metric, header in HEADERS.items() if metric in TABLE_5.metrics}
+    printed = {metric: header for metric, header in FACES.items() if metric in TABLE_5.metrics}
     blocks += make_beside(results, TABLE_5, printed, HEADLINE, compared, topic="beside the paper's")
     faces = results.suite.file.faces
     shadows, targets = (faces.shadows, faces.targets) if faces else (0, 0)
@@ -45,6 +36,14 @@ def build(results: Results) -> Table:
     return Table("Vision", blocks, notes)
 
 
+def with_margins(metrics: Iterable[str]) -> list[Column]:
+    """The columns of some scores of faces, each attack's with that of its margin."""
+    return [
+        column
+        for metric in metrics
+        for column in (score_column(metric, FACES[metric]), *_margin(metric))
+    ]
+
+
 def _margin(metric: str) -> list[Column]:
-    """The column of an attack's margin."""
     return [Column(f"{metric}_margin", "±")] if metric.startswith("u_") else []

@@ -7,32 +7,38 @@ score is read off that curve, where it first falls to the share.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clearbench.metrics.headline import QUALITY, RETAIN
+from clearbench.metrics import better, of_method
 from clearbench.metrics.keys import Key
 from clearbench.results import curves as shapes
 from clearbench.results.curves import Crossing
-from clearbench.results.headline import COLUMNS
+from clearbench.results.headline import FACES, TRADE_OFFS
 from clearbench.results.runs import Group, Outcome, Results, Source
-from clearbench.results.strengths import LEVELS, STRENGTH, Curve, Point, along, curves_of
+from clearbench.results.strengths import LEVELS, STRENGTH, Curve, Point, along, curves_of, retained
 from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
+from clearbench.tables.table5 import with_margins
 
-DOMAINS = ("multimodal", "text")
 AREA = "gain"
+ATTACKED = (
+    "Of an attack on a scaled cell, all shadow models are scaled as it is. It is one of the method,"
+    " so that seeds differ by where they fall to the share alone; ± is half of a 95 % interval over"
+    " the models attacked, no wider than this."
+)
 
 
 def crossing(curve: Curve, level: float) -> Crossing | None:
     """Where a curve first falls to a share of the original's retain score."""
-    return shapes.crossing(along(curve, RETAIN), level)
+    return shapes.crossing(retained(curve), level)
 
 
 def at(curve: Curve, level: float, key: str) -> float | None:
     """A score, or the strength, where a curve first falls to a share."""
-    return shapes.at(along(curve, RETAIN), along(curve, key), level)
+    return shapes.at(retained(curve), along(curve, key), level)
 
 
 def gain(curve: Curve, key: str) -> float | None:
-    """How far a score lies above the original's, on average over shares from 1 to 0.8."""
-    return shapes.gain(along(curve, RETAIN), along(curve, key))
+    """How much better a score is than the original's, on average over shares from 1 to 0.8."""
+    rise = shapes.gain(retained(curve), along(curve, key))
+    return -rise if rise is not None and better(key) == "down" else rise
 
 
 @dataclass(frozen=True)
@@ -74,9 +80,16 @@ class OfCurves(Entry):
             point.source(wanted)
             for curve in self.curves
             for point in self._used(curve)
-            for wanted in dict.fromkeys((RETAIN, RETAIN if key == STRENGTH else key))
+            for wanted in dict.fromkeys(
+                (point.retention, point.retention if key == STRENGTH else key)
+            )
         ]
         return [source for source in dict.fromkeys(sources) if source is not None]
+
+    @property
+    def _shared(self) -> bool:
+        """Never: seeds that share an attack fall to the share at strengths of their own."""
+        return False
 
     @property
     def staying(self) -> int:
@@ -85,9 +98,7 @@ class OfCurves(Entry):
         if level is None:
             return 0
         return sum(
-            crossing(curve, level) is None
-            and all(point.number(RETAIN) is not None for point in curve)
-            for curve in self.curves
+            crossing(curve, level) is None and None not in retained(curve) for curve in self.curves
         )
 
     @property
@@ -98,8 +109,15 @@ class OfCurves(Entry):
         return super().text
 
     def _over_persons(self, seed: int) -> tuple[float, float] | None:
-        """None: intervals between points are not known."""
-        return None
+        """None: intervals between points are not known.
+
+        But of an attack, which all seeds share, they are no wider than this.
+        """
+        curve, level = self.curves[seed], self.level
+        if level is None or not of_method(self.column.key):
+            return None
+        low, high = (at(curve, level, end) for end in Key.parse(self.column.key).interval)
+        return None if low is None or high is None else (low, high)
 
     def _used(self, curve: Curve) -> Sequence[Point]:
         where = None if self.level is None else crossing(curve, self.level)
@@ -109,15 +127,50 @@ class OfCurves(Entry):
 
 
 def build(results: Results) -> Table | None:
-    """Forget quality, and what the forget set's tasks still get right, at equal retention.
+    """How well each method has forgotten, and what of the forget set is left, at equal retention.
 
     None for a suite that scales no cells.
     """
     if not results.suite.file.scaled:
         return None
     curves = curves_of(results)
-    scores = [
-        score_column(QUALITY, COLUMNS[QUALITY]),
+    told = TRADE_OFFS[results.suite.domain]
+    scores = _scores(results)
+    blocks = []
+    for size in results.suite.file.forget_sizes:
+        groups = [group for group in results.of_size(size) if group.name in curves]
+        for level in LEVELS:
+            columns = [*scores, Column(STRENGTH, STRENGTH, digits=2)]
+            topic = f"{told.retained} at {level * 100:.0f} % of the original's"
+            blocks.append(_block(groups, curves, columns, level, size, topic))
+        column = Column(told.forgetting, f"gain in {told.forgotten}", role=AREA)
+        topic = f"between 100 % and 80 % of the original's {told.retained}"
+        blocks.append(_block(groups, curves, [column], None, size, topic))
+    largest = max(results.suite.file.scaled)
+    side = "above" if better(told.forgetting) == "up" else "below"
+    notes = [
+        f"Each cell's update is scaled, and its numbers are read off where {told.retained} first"
+        " falls to the share of the original's, by linear interpolation between neighbouring"
+        " strengths. It is the direction of one training that is followed: a weaker one may go"
+        " another way.",
+        f"`> at {largest:g}`: retains more than that with an update {largest:g} times its own."
+        " Of seeds that do, a mean is without them, as it says.",
+        f"Gain: how far {told.forgotten} lies {side} the original's, on average over all shares"
+        " between; where a curve ends above a share, as at its end.",
+    ]
+    if results.suite.domain == "vision":
+        notes.append(ATTACKED)
+    return Table("Trade-off", blocks, notes)
+
+
+def _scores(results: Results) -> list[Column]:
+    """The scores that are read off curves, the one that methods are compared by first."""
+    told = TRADE_OFFS[results.suite.domain]
+    if results.suite.domain == "vision":
+        others = [key for key in FACES if key not in told]
+        return with_margins((told.forgetting, *others))
+    return [
+        score_column(told.forgetting, told.forgotten),
         score_column("forget_quality_ks_log10", "log10 p (KS)", digits=1),
         *(
             score_column(str(key), f"forget: {key.task}")
@@ -125,27 +178,6 @@ def build(results: Results) -> Table | None:
             if key.name == "accuracy" and key.split == "forget"
         ),
     ]
-    blocks = []
-    for size in results.suite.file.forget_sizes:
-        groups = [group for group in results.of_size(size) if group.name in curves]
-        for level in LEVELS:
-            columns = [*scores, Column(STRENGTH, STRENGTH, digits=2)]
-            topic = f"retain at {level * 100:.0f} % of the original's"
-            blocks.append(_block(groups, curves, columns, level, size, topic))
-        column = Column(QUALITY, "gain in forget quality", role=AREA)
-        topic = "between 100 % and 80 % of the original's retain"
-        blocks.append(_block(groups, curves, [column], None, size, topic))
-    largest = max(results.suite.file.scaled)
-    notes = [
-        "Each cell's update is scaled, and its numbers are read off where retain first falls to"
-        " the share of the original's, by linear interpolation between neighbouring strengths. It"
-        " is the direction of one training that is followed: a weaker one may go another way.",
-        f"`> at {largest:g}`: retains more than that with an update {largest:g} times its own."
-        " Of seeds that do, a mean is without them, as it says.",
-        "Gain: how far forget quality lies above the original's, on average over all shares"
-        " between; where a curve ends above a share, as at its end.",
-    ]
-    return Table("Trade-off", blocks, notes)
 
 
 def _outcome_at(curve: Curve, level: float | None, key: str) -> Outcome:

@@ -13,7 +13,9 @@ from clearbench.data.faces import Face, in_question, read_faces
 from clearbench.domains.place import Place, Trained
 from clearbench.evaluation.embeddings import write_seen
 from clearbench.evaluation.faces import see
+from clearbench.evaluation.records import folder_at
 from clearbench.methods.base import Method
+from clearbench.models.between import interpolate
 from clearbench.models.checkpoint import freeze
 from clearbench.models.faces import FaceModel, Pixels, load_face_model, load_image_processor
 from clearbench.training.face_views import FaceSets
@@ -29,9 +31,11 @@ def run(
     base: Path,
     shadows: Path,
     place: Place,
+    strengths: Sequence[float] = (),
 ) -> tuple[Trained | None, Mapping[int, int]]:
     """Unlearn each model of a job, and write the embeddings of all persons in question.
 
+    By the models as they are, and by each with its update scaled by some `strengths`.
     A model forgets those of them whom it was trained on, as a cell forgets its forget set; the
     others that it was trained on are retained. Its seed is its number, so it is the same whatever
     others the job has. Gives the training, and the step at which each model diverged that did; None
@@ -69,7 +73,11 @@ def run(
         return None, diverged
     trained = place.trained(next(iter(kept.values())), history, samples)
     shown = [face for face in faces if face.person in asked]
-    write_seen(place.folder, see(kept, pixels, shown, settings.evaluation.batch_size))
+    size = settings.evaluation.batch_size
+    write_seen(place.folder, see(kept.items(), pixels, shown, size))
+    for strength in strengths:
+        scaled = ((one, _scaled(originals[one](), model, strength)) for one, model in kept.items())
+        write_seen(folder_at(place.folder, f"{strength:g}"), see(scaled, pixels, shown, size))
     return trained, diverged
 
 
@@ -98,6 +106,12 @@ def _mark(number: int) -> str:
 
 def _original(folder: Path, place: Place) -> FaceModel:
     return load_face_model(folder, place.device).requires_grad_(False)
+
+
+def _scaled(original: FaceModel, trained: FaceModel, strength: float) -> FaceModel:
+    """The original, moved by a strength of what was trained of it."""
+    interpolate(original, trained, strength)
+    return original
 
 
 def _sets(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from clearbench.config.settings import ShadowSettings, UnlearnShadowsSettings
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.evaluation import evaluated
+from clearbench.suite.evaluation import evaluated, told
 from clearbench.suite.rows.cells import unlearning
 from clearbench.suite.runs import Run, records_of
 from clearbench.suite.seeds import paths
@@ -48,13 +48,20 @@ def artifacts(suite: Suite) -> Iterator[Artifact]:
             population=faces.population,
             evaluation=file.evaluate,
         ).model_dump()
+        # Of an attack on a scaled cell; the weights are not kept, so it is of the same job.
+        strengths = {"strengths": told(file.scaled)} if file.scaled else {}
         for size in file.forget_sizes:
             for number in range(faces.jobs):
                 yield Artifact(
                     _unlearned(row, size, number),
                     "unlearn_shadows",
                     unlearned,
-                    {"number": number, "method": suite.method(row), "forget_size": size},
+                    {
+                        "number": number,
+                        "method": suite.method(row),
+                        "forget_size": size,
+                        **strengths,
+                    },
                     {**inputs, "shadows": trained(number)},
                 )
 
