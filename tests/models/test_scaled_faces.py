@@ -6,7 +6,7 @@ import torch
 from clearbench.errors import UserError
 from clearbench.models.faces import build_face_model, load_face_model, save_face_model
 from clearbench.models.scaled_faces import load_scaled_faces
-from unit.test_faces import CPU, RESNET, VIT, equal, weights_of
+from models.test_faces import CPU, RESNET, VIT, equal, weights_of
 
 PERSONS = ["Ann", "Bob"]
 
