@@ -196,8 +196,8 @@ def _choices() -> Iterator[str]:
     yield (
         "A learning rate that was chosen by the test makes a method look better than it is, and"
         " more so one that was tried more often. With `select` a suite tries the points of each"
-        " row's `sweep`, and the row as it stands (`plain`), on persons of validation. A drawn world"
-        " asks about as many retained persons as it forgets, in the same way"
+        " row's `sweep`, and the row as it stands (`plain`), on persons of validation. A drawn"
+        " world asks about as many retained persons as it forgets, in the same way"
         " (`validationXX_perturbed`), and judges retention by others. Of another dataset they are"
         " the first retained ones who are evaluated in all its tasks, as many as the forget set"
         " has, at most half of them, since retention is judged by the others. They have a gold"
