@@ -365,6 +365,20 @@ def test_mini_full_is_mini_at_more_sizes():
     assert changed == {"description", "forget_sizes"}
 
 
+def test_the_rates_of_mini_are_those_that_its_sweep_chose():
+    text = (ROOT / "docs/mini-sweep.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    tried = load_suite("mini-sweep", ROOT).file.methods
+    mini = load_suite("mini", ROOT).file.methods
+    chosen = {(row[1], row[2]): row[3] for row in rows if len(row) > 6 and row[4] == "chosen"}
+    assert {method for method, _ in chosen} == mini.keys() - {"retain_ft"} == tried.keys()
+    for (method, modality), rate in chosen.items():
+        plain = tried[method].get("lr", 1e-3)
+        given = plain if rate == "plain" else float(rate.removeprefix("lr "))
+        assert mini[method]["lr"][modality] == given
+        assert given in (plain, *tried[method]["sweep"]["lr"][modality])
+
+
 def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
     mini, noise = (Graph(load_suite(name, ROOT)) for name in ("mini", "mini-noise"))
     again = {run.name for run in noise.runs.values() if run.repeat}
