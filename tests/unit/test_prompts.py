@@ -148,6 +148,14 @@ def test_every_image_of_a_size_is_shown_as_the_processor_shows_it(tmp_path, arch
         assert all(torch.equal(value, given[name]) for name, value in own.items())
 
 
+def test_a_model_of_texts_is_asked_the_whole_question_about_an_image(store):
+    encoder = Encoder(new_tokenizer(), store)
+    question, answer = SENTENCES[0], SENTENCES[2]
+    about, alone = (encoder.sequence(question, image, answer) for image in (0, None))
+    assert about.ids.tolist() == alone.ids.tolist()
+    assert question in encoder.decode(about.ids.tolist())
+
+
 def eval_sample(question=SENTENCES[0], answer=SENTENCES[2], image=None, **changes):
     fields = {"id": "one", "split": "forget", "task": "text_qa", "forget_size": None}
     fields |= {"paraphrase": answer, "perturbed": (SENTENCES[5],), **changes}

@@ -170,6 +170,7 @@ class Encoder:
 
     def prompts(self, asked: Sequence[Asked]) -> list[Prompt]:
         """As `prompt`, for many in one call of the chat template and of the tokenizer."""
+        asked = [self._shown(key) for key in asked]
         new = [key for key in dict.fromkeys(asked) if key not in self._prompts]
         for has_image in (False, True):
             keys = [key for key in new if (key[1] is not None) == has_image]
@@ -240,6 +241,7 @@ class Encoder:
 
     def sequences(self, asked: Sequence[tuple[Asked, str]]) -> list[Example]:
         """As `sequence`, for many questions with their answers."""
+        asked = [(self._shown(key), answer) for key, answer in asked]
         new = [key for key in dict.fromkeys(asked) if key not in self._sequences]
         # An answer's tokens go on from a prompt of its kind.
         for has_image in (False, True):
@@ -262,6 +264,10 @@ class Encoder:
         """The text of answer tokens."""
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True)
         return text.strip()
+
+    def _shown(self, asked: Asked) -> Asked:
+        """What is asked as a model sees it: one of texts alone is shown no image."""
+        return (asked[0], None) if self.processor is self.tokenizer else asked
 
     def _encode_prompt(
         self, asked: Asked, message: dict[str, Any], text: str, tokens: list[int]
