@@ -68,7 +68,7 @@ mini-methods: ## compare all methods, the later ones too, at equal retention; ta
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
 mini-stress: ## see what a little relearning or a rounding brings back in the models of mini; takes over what mini has made
-mini-sweep: ## choose the learning rates of some methods of mini on other persons; takes over what mini has made
+mini-sweep: ## choose the learning rates of mini on other persons; takes over what mini has made
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 mini-vision-tradeoff: ## compare the methods of mini-vision at equal retention; takes over what that has made

@@ -38,11 +38,13 @@ class Contents:
         """
         known = [f"{split}/{task.name}" for task in tasks for split in task.asked]
         check_declared((f"{s.split}/{s.task}" for s in self.evaluation), known, "evaluation")
+        retained: dict[int | None, set[str]] = {}
         for size in self.forget_sizes:
             parts: dict[str | None, set[str]] = {"forget": set(), "retain": set(), None: set()}
             for sample in self.train:
                 if sample.person:
                     parts[sample.part(size)].add(sample.person)
+            retained[size] = parts["retain"]
             both = sorted(parts["forget"] & parts["retain"])
             if both:
                 raise UserError(
@@ -50,16 +52,12 @@ class Contents:
                     " a person is either forgotten or retained"
                 )
         trained = {sample.person for sample in self.train}
-        retained = {
-            size: {sample.person for sample in self.train if sample.part(size) == "retain"}
-            for size in self.forget_sizes
-        }
         for asked in self.evaluation:
             if asked.split == HOLDOUT and asked.person in trained:
                 raise UserError(
                     f"{asked.id}: {asked.person} has training rows; who is held out must have none"
                 )
-            if asked.split == VALIDATED and asked.person not in retained[asked.forget_size or 0]:
+            if asked.split == VALIDATED and asked.person not in retained.get(asked.forget_size, ()):
                 raise UserError(
                     f"{asked.id}: {asked.person} is not retained at forget size"
                     f" {asked.forget_size}; who stands for the forgotten where something is chosen"

@@ -120,7 +120,7 @@ class Encoder:
             spelt = self.tokenizer(list(sample.texts[1:]), add_special_tokens=False)["input_ids"]
             if not all(map(str.strip, sample.texts[1:])) or not all(spelt):
                 raise UserError(f"{sample.id}: has an empty answer")
-            image = sample.image if self.processor is not self.tokenizer else None
+            _, image = self._shown(sample.asked)
             size = None if image is None else self._store.image_size(image)
             if size not in layouts:
                 layouts[size] = self._check_layout(sample, image)

@@ -23,11 +23,9 @@ def chosen(curves: Mapping[str, Sequence[Scores]], retention: float) -> str | No
 def _worth(curve: Sequence[Scores], retention: float) -> tuple[bool, float] | None:
     """What a point is chosen by: that it retains the share counts first, where it must itself."""
     retained, heights = ([scores.get(key) for scores in curve] for key in (RETAIN, QUALITY))
-    height = worth(retained, heights, retention)
-    if height is None:
-        return None
     if len(curve) > 2:
-        return True, height
+        height = worth(retained, heights, retention)
+        return None if height is None else (True, height)
     (before, after), quality = retained, heights[-1]
     if before is None or after is None or quality is None:
         return None

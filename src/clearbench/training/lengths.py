@@ -33,9 +33,10 @@ def check_lengths(sets: Sets, asked: Collection[Batch], positions: int | None) -
         elif kind == "alternate":
             texts = [text for s in samples for text in sets.made_up(s)]
         longest = max(len(text.encode()) for text in texts)
-        for number, sample in enumerate(samples):
-            image = None if sets.as_published else sample.image
-            prompt = sets.encoder.prompt(sample.question, image)
+        prompts = sets.encoder.prompts(
+            [(s.question, None if sets.as_published else s.image) for s in samples]
+        )
+        for number, (sample, prompt) in enumerate(zip(samples, prompts, strict=True)):
             if longest <= sets.encoder.room(prompt, positions):
                 continue
             answers = dict(answers_of(sets, sample, number))
