@@ -7,7 +7,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from clearbench.config.settings import Lora
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
 from clearbench.evaluation.answer_tokens import answer_tokens
 from clearbench.evaluation.likelihood import Question, check_replies, reply
@@ -23,25 +23,11 @@ from tiny_models import (
     ODD_BUILDS,
     SENTENCES,
     domain_of,
-    new_tokenizer,
-    png,
 )
 
 CPU = torch.device("cpu")
 ANSWERS = [SENTENCES[2], SENTENCES[4], SENTENCES[3]]
 of_every_head = pytest.mark.parametrize("tiny", [*ODD_BUILDS, "phi", "qwen2_vl"], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    write_store(folder, [png(10)], [], [], [])
-    return Store(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return new_tokenizer()
 
 
 @pytest.fixture(scope="module")

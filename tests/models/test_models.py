@@ -14,7 +14,6 @@ from clearbench import methods
 from clearbench.config.files import Lora, ModelSpec
 from clearbench.config.settings import Finetuning
 from clearbench.config.strict import validate
-from clearbench.data.store import Store, write_store
 from clearbench.errors import UserError
 from clearbench.evaluation.answer_tokens import answer_tokens
 from clearbench.evaluation.likelihood import Question, reply
@@ -51,7 +50,6 @@ from tiny_models import (
     made_up,
     new_tokenizer,
     parameters_of,
-    png,
     sample,
 )
 
@@ -67,18 +65,6 @@ REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper", "mip_editor"}
 """Methods whose loss asks the original; the others must never pay for it."""
 STEPS = {"ssd": 0, "manu": 0, "manu@published": 0, "sfron": 1 + 5}
 """Steps for each that other methods take."""
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    write_store(folder, [png(10), png(200, (32, 16))], [], [], [])
-    return Store(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return new_tokenizer(TOKENIZER)
 
 
 @pytest.fixture(scope="module", params=["llama", "llava"])

@@ -8,7 +8,7 @@ import torch
 
 from clearbench import methods
 from clearbench.config.settings import Lora, Unlearning
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import TrainSample
 from clearbench.errors import UserError
 from clearbench.jobs.state import State
 from clearbench.methods.batches import FORGET
@@ -21,25 +21,13 @@ from clearbench.models.scaled import load_scaled
 from clearbench.training.neurons import Survey
 from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
-from tiny_models import BUILDS, LORA_TARGETS, ODD_BUILDS, domain_of, new_tokenizer, png
+from tiny_models import BUILDS, LORA_TARGETS, ODD_BUILDS, domain_of
 
 CPU = torch.device("cpu")
 TRAINING = Unlearning(epochs=2, batch_size=2, lr=1e-2, weights="full")
 VISION = r"model\.(vision_tower|visual)\..*"
 NONE = {"share": 0.0}
 ALIKE = {"absolute_weight": 1.0, "frequency_weight": 3.0, "deviation_weight": 0.5}
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    write_store(folder, [png(10), png(200, (32, 16))], [], [], [])
-    return Store(folder)
-
-
-@pytest.fixture(scope="module")
-def tokenizer():
-    return new_tokenizer()
 
 
 @pytest.fixture(scope="module")

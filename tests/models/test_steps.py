@@ -8,7 +8,7 @@ from transformers import Trainer, TrainingArguments
 
 from clearbench import methods
 from clearbench.config.settings import Finetuning, Lora, Unlearning
-from clearbench.data.store import Store, TrainSample, write_store
+from clearbench.data.store import TrainSample
 from clearbench.jobs.state import State
 from clearbench.methods.base import Method
 from clearbench.methods.batches import FORGET
@@ -29,7 +29,6 @@ from tiny_models import (
     made_up,
     new_tokenizer,
     parameters_of,
-    png,
     weights_of,
 )
 
@@ -46,13 +45,6 @@ TEXT_METHODS = [
 ]
 """Those that train."""
 PUBLISHED = [key for key in TEXT_METHODS if methods.create(key, {}).as_published]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("store")
-    write_store(folder, [png(10), png(200, (32, 16))], [], [], [])
-    return Store(folder)
 
 
 def samples(images=(None,), words=WORDS):
