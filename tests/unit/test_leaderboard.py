@@ -1,6 +1,5 @@
 """One page of the crates of several groups: whose each row is, and whether it holds."""
 
-import json
 import re
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from clearbench.cli import cli
 from clearbench.provenance.crate.contribution import contribution
 from clearbench.provenance.crate.export import Publication, export
 from clearbench.provenance.crate.signature import sign
+from clearbench.report.page import data_of as inlined_in
 from report_tree import ROUGH
 from synthetic import ROOT, SyntheticTree, write_suite
 
@@ -49,9 +49,7 @@ def page(crates):
 
 
 def data_of(page):
-    text = page.read_text(encoding="utf-8")
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    return json.loads(found[1])
+    return inlined_in(page.read_text(encoding="utf-8"))
 
 
 def test_each_row_has_whose_it_is_whether_it_holds_and_its_hardware(page):

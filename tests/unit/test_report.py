@@ -1,12 +1,15 @@
 """The page of a suite: made of its results alone, within a budget, and no text taken for code."""
 
+import base64
 import csv
+import gzip
 import json
 import math
 import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,18 +18,20 @@ from click.testing import CliRunner
 
 from browser import AXE, Browser, executable
 from clearbench.cli import cli
+from clearbench.config.settings import Reporting
 from clearbench.errors import UserError
 from clearbench.jobs.environment import accepted_here
 from clearbench.provenance.audit import Audit
 from clearbench.report import answers, tables
 from clearbench.report import page as pages
 from clearbench.report.document import PAGE, document, panels
-from clearbench.report.page import inlined
+from clearbench.report.page import data_of, inlined, same
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree
 from clearbench.stages import report as stage
 from clearbench.suite.graph import REPORT, Graph
 from clearbench.suite.load import load_suite
+from clearbench.tables.documents import tables_of
 from report_tree import PERSONS, ROUGH, ReportTree
 from synthetic import ROOT, Failed, LeftOut, Made, write_suite
 
@@ -57,7 +62,7 @@ def whole(made):
 @pytest.fixture(scope="module")
 def data(whole):
     """The data of its panels, as the page's scripts have them."""
-    data = json.loads(inlined(panels(*whole)))
+    data = unpacked(inlined(panels(*whole)))
     fields, artifacts = data["proof"]["fields"], data["proof"]["artifacts"]
     data["proof"]["artifacts"] = [dict(zip(fields, values, strict=False)) for values in artifacts]
     return data
@@ -79,6 +84,15 @@ def unfinished(tmp_path_factory):
     return folder / "out" / PAGE
 
 
+@pytest.fixture(scope="module")
+def scaled(tmp_path_factory):
+    """A run of a suite whose cells are scaled, and its page."""
+    folder = tmp_path_factory.mktemp("scaled")
+    suite = write_suite(folder, **CHANGES | {"strengths": [0.25, 0.5, 2]})
+    tree = ReportTree(suite, folder / "results/small").build()
+    return tree, data_of((tree.root / REPORT / PAGE).read_text(encoding="utf-8"))
+
+
 class Scripts(HTMLParser):
     """The tags of a page, and the texts that are in no script."""
 
@@ -95,9 +109,8 @@ class Scripts(HTMLParser):
             self.texts.append(text)
 
 
-def data_of(text):
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    return json.loads(found[1])
+def unpacked(text):
+    return json.loads(gzip.decompress(base64.b64decode(text)))
 
 
 def row(data, name):
@@ -154,6 +167,46 @@ def test_original_and_gold_are_the_ends_of_the_colours(data):
         "control",
         "method",
     )
+
+
+def test_rows_are_compared_at_equal_retention_as_the_table_has_it(scaled):
+    tree, data = scaled
+    path = tree.root / "tables/tradeoff.csv"
+    lines = {
+        (line["method"], line["modality"], line["metric"]): line
+        for line in csv.DictReader(path.open(encoding="utf-8"))
+    }
+    assert [view["topic"] for view in data["equal"]] == [
+        f"retain at {share} % of the original's" for share in (95, 90, 80)
+    ]
+    checked = 0
+    for view, share in zip(data["equal"], (95, 90, 80), strict=True):
+        for name, cells in view["cells"].items():
+            shown = row(data, name)
+            for column, cell in zip(view["columns"], cells, strict=True):
+                if shown["kind"] == "control":
+                    assert "place" not in cell or name.startswith(("original", "gold", "second"))
+                    continue
+                line = lines[shown["method"], shown["modality"], f"{column['key']}/at {share}%"]
+                assert (float(line["mean"]) if line["mean"] else None) == cell.get("mean")
+                checked += bool(line["mean"])
+    assert checked > 4
+    said = [text for text in data["head"]["sentences"] if text.startswith("At 95 % of the orig")]
+    values = {
+        name: cells[0]["mean"]
+        for name, cells in data["equal"][0]["cells"].items()
+        if row(data, name)["kind"] == "method" and "mean" in cells[0]
+    }
+    best = max(values, key=values.get)
+    if len(values) > 1:
+        (text,) = said
+        assert f"{row(data, best)['method']} comes nearest gold" in text
+        assert f"forget quality {values[best]:.3f}" in text
+
+
+def test_a_suite_that_scales_nothing_has_no_equal_retention(data):
+    assert data["equal"] == []
+    assert not any(text.startswith("At 95 %") for text in data["head"]["sentences"])
 
 
 def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
@@ -244,15 +297,22 @@ def test_a_cell_tells_its_steps_and_losses(data):
 def test_real_persons_are_left_out_unless_asked_for(whole):
     plain, asked = (document(*whole, real_persons=real) for real in (False, True))
     real = PERSONS["real"][0]
-    assert real not in plain
-    assert real in asked
+    assert real not in json.dumps(data_of(plain))
+    assert real in json.dumps(data_of(asked))
     assert not data_of(plain)["answers"]["real_persons"]
 
 
-def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkeypatch):
-    monkeypatch.setattr(answers, "BUDGET", 9_000)
-    told = answers.answers_of(*whole, False)
+def test_answers_keep_within_their_budget_and_say_what_is_left_out(made, whole):
+    graph, tree, results = whole
+    file = made.suite.file.model_copy(update={"report": Reporting(answers=0.009)})
+    budgeted = replace(results, suite=replace(made.suite, file=file))
+    told = answers.answers_of(graph, tree, budgeted, False)
     assert told is not None
+    # Another budget makes the page again, and nothing else; the usual one is in no recipe.
+    changed = Graph(budgeted.suite)
+    differing = [a.name for a in changed if a.resolved != graph[a.name].resolved]
+    assert differing == [REPORT]
+    assert "answers" not in graph[REPORT].options
     counts = [(shown, of) for *_, shown, of in told["shown"]]
     assert all(0 < shown < of for shown, of in counts)
     assert sum(shown for shown, _ in counts) == len(told["samples"])
@@ -263,7 +323,8 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(whole, monkey
 
 def test_of_tables_that_are_too_large_the_page_names_the_file(whole, monkeypatch):
     monkeypatch.setattr(tables, "BUDGET", 20_000)
-    left_out = {table["name"] for table in tables.printed(whole[2]) if table.get("left_out")}
+    all_tables = tables.printed(whole[2], tables_of(whole[2]))
+    left_out = {table["name"] for table in all_tables if table.get("left_out")}
     assert "tasks" in left_out
     assert "overhead" not in left_out
 
@@ -273,11 +334,12 @@ def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
     rough = Scripts(unfinished.read_text(encoding="utf-8"))
     for found in (plain, rough):
         scripts = [tag for tag, _ in found.tags if tag == "script"]
-        assert len(scripts) == 1 + len(pages.LIBRARIES) + len(pages.SCRIPTS)
+        # The data, the libraries, and a module.
+        assert len(scripts) == 1 + len(pages.LIBRARIES) + 1
         assert not any("alert('x')" in text for text in found.texts)
         assert {"b", "i"}.isdisjoint(tag for tag, _ in found.tags)
     for ending in ("</script>", "<!--", "]]>", "\u2028"):
-        assert json.loads(inlined([ending])) == [ending]
+        assert unpacked(inlined([ending])) == [ending]
         assert ending not in inlined([ending])
 
 
@@ -297,12 +359,27 @@ def test_the_same_results_give_the_same_bytes(made, whole):
     assert text.encode() == (made.root / REPORT / PAGE).read_bytes()
 
 
+def test_the_same_data_may_be_compressed_otherwise(made):
+    page = (made.root / REPORT / PAGE).read_bytes()
+    text = page.decode()
+    packed = inlined(data_of(text))
+    level = base64.b64encode(gzip.compress(json.dumps(data_of(text)).encode(), 1)).decode()
+    assert level != packed
+    assert same(text.replace(packed, level).encode(), text)
+    other = inlined({**data_of(text), "tables": []})
+    for wrong in (other, packed[:-40], "", "no base64"):
+        assert not same(text.replace(packed, wrong).encode(), text)
+    assert not same(text.replace("<title>", "<title>x").encode(), text)
+    assert not same(b"\xff", text)
+
+
 def test_the_audit_writes_the_page_again_and_tells_an_edited_one(made, tmp_path):
     root = tmp_path / "small"
     shutil.copytree(made.root, root)
     assert Audit(made.graph, Tree(root), accepted_here(), fast=True).files() == []
     page = root / REPORT / PAGE
-    page.write_text(page.read_text(encoding="utf-8").replace("Cleo Marr", "Cleo Mars"))
+    text = page.read_text(encoding="utf-8")
+    page.write_text(text.replace("<title>small", "<title>smile"))
     proof = Audit(made.graph, Tree(root), accepted_here())
     assert "other bytes than those that were made" in proof._report_broken()
 
@@ -332,7 +409,7 @@ def test_the_page_of_what_was_done_so_far_goes_when_the_whole_one_is_made(made, 
 
 
 def test_numbers_that_json_has_not_are_left_out():
-    assert json.loads(inlined({"a": [float("inf"), float("nan"), 1.5]})) == {"a": [None, None, 1.5]}
+    assert unpacked(inlined([float("inf"), float("nan"), 1.5])) == [None, None, 1.5]
 
 
 def test_a_run_that_lacks_scores_has_no_whole_page(tmp_path):
@@ -430,6 +507,9 @@ def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browse
     strip = browser.js("document.querySelector('#answers .strip').ariaLabel")
     assert re.fullmatch(r"Losses: true answer \S+, paraphrase \S+; false ones \S+ to \S+", strip)
     assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
+    topics = texts(browser, "section[id^=topic-] h2")
+    assert topics == ["Noise", "Cost"]
+    browser.wait("document.querySelectorAll('[id^=topic-] path[tabindex]').length > 5")
     assert texts(browser, "#head h1") == ["Suite small"]
     assert ROUGH in texts(browser, "#head p")[0]
     assert any("diverged" in text for text in texts(browser, "#head .states li"))
@@ -446,6 +526,10 @@ def test_a_click_leads_from_a_cell_to_the_dataset(browser):
     assert "3 steps, loss 2.5 → 0.5" in texts(browser, "#proof .chain")[0]
     rows = texts(browser, "#proof tbody tr")
     assert "evaluate failed: RuntimeError: out of memory" in rows[1]
+    assert any("each link was made by the settings" in text for text in texts(browser, "#proof p"))
+    browser.js("document.querySelectorAll('#proof tbody th button')[1].click()")
+    assert any("not proven: evaluate failed" in text for text in texts(browser, "#proof p"))
+    browser.js("document.querySelectorAll('#proof tbody th button')[0].click()")
     commands = texts(browser, "#proof .command pre")
     cell = "ga/text/forget10/seed0"
     assert commands[-3:] == [
@@ -487,6 +571,84 @@ def test_answers_can_be_chosen_by_person_and_by_what_was_forgotten(browser):
     assert browser.js("document.querySelectorAll('#answers mark').length") > 0
     choose(browser, "Which", "")
     choose(browser, "Person", "")
+
+
+def test_an_address_leads_to_a_sample_and_to_a_number(browser):
+    sample = "document.querySelectorAll('#answers .sample')[3]"
+    link = browser.js(f"{sample}.querySelector('a').href")
+    told = browser.js(f"{sample}.textContent")
+    browser.open("about:blank")
+    browser.open(link)
+    browser.wait("document.activeElement.className.startsWith('sample')")
+    assert browser.js("document.activeElement.textContent") == told
+    # A row of another person cannot be in the way, nor an address that leads nowhere.
+    browser.js("location.hash = '#sample=npo%2Ftext%2Fforget10%3Aforget%2Fnothing%2Fx'")
+    browser.js("location.hash = '#proof=npo%2Ftext%2Fforget10%3Aretain'")
+    browser.wait("document.getElementById('proof').open")
+    assert "npo/text/forget10: retain" in texts(browser, "#proof h2")[0]
+    browser.key("Escape")
+    choose(browser, "Person", "")
+    assert browser.said == []
+
+
+def test_a_drawn_table_follows_what_is_chosen_and_its_marks_lead_to_the_proof(browser):
+    charts = "#topic-cost"
+    choose_in = f"""(() => {{
+      const list = [...document.querySelectorAll("{charts} label")]
+        .find(e => e.firstChild.textContent === "Number").lastChild;
+      list.value = "1";
+      list.dispatchEvent(new Event("change"));
+      return list.selectedOptions[0].textContent;
+    }})()"""
+    number = browser.js(choose_in)
+    named = f"document.querySelector('{charts} svg')?.getAttribute('aria-label')"
+    browser.wait(f"{named} === 'Cost: ' + {number!r}")
+    browser.js(f"document.querySelector('{charts} path[tabindex]').focus()")
+    browser.key("Enter")
+    browser.wait("document.getElementById('proof').open")
+    assert any(text.startswith("clearbench audit") for text in texts(browser, "#proof pre"))
+    browser.key("Escape")
+
+
+def test_the_heat_map_switches_to_equal_retention(scaled, tmp_path):
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    tree, data = scaled
+    browser = Browser(tmp_path / "browser")
+    browser.open((tree.root / REPORT / PAGE).as_uri())
+    browser.wait("document.querySelectorAll('#tradeoff path[tabindex]').length")
+    # A band for each row that has a curve of several seeds.
+    lines = "[...document.querySelectorAll('#tradeoff .mark-line path')]"
+    fills = browser.js(f"{lines}.map(e => e.getAttribute('fill'))")
+    bands = [colour for colour in fills if colour not in (None, "none", "transparent")]
+    assert len(set(bands)) == len(bands) == len(data["tradeoff"]["curves"])
+    browser.js(
+        """{
+        const list = [...document.querySelectorAll("#numbers label")]
+          .find(e => e.firstChild.textContent === "Compared").lastChild;
+        list.value = "0";
+        list.dispatchEvent(new Event("change"));
+        }"""
+    )
+    view = data["equal"][0]
+    heads = texts(browser, "#numbers thead th")
+    assert heads[2:] == [column["header"] for column in view["columns"]]
+    cells = "[...r.cells].map(c => c.textContent)"
+    rows = browser.js(f"[...document.querySelectorAll('#numbers tbody tr')].map(r => {cells})")
+    assert len(rows) == 5
+    for line in rows:
+        (name,) = [
+            one["name"]
+            for one in data["numbers"]["rows"]
+            if (one["method"], one["modality"]) == tuple(line[:2])
+        ]
+        assert line[2:] == [cell["text"] for cell in view["cells"][name]]
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    models = texts(browser, "#proof tbody th button")
+    assert "ga/text/forget10/seed0" in models
+    assert any("@0.5" in name or "0.5" in name for name in models)
+    assert browser.said == []
+    browser.close()
 
 
 def test_the_keyboard_reaches_cells_and_marks(browser):

@@ -62,6 +62,17 @@ class Unlearning(Training):
     weights: Literal["full", "lora"] = Field("lora", description="all weights or an adapter")
 
 
+class Reporting(Strict):
+    """The page of a suite's results."""
+
+    answers: float = Field(
+        1.5,
+        gt=0,
+        le=100,
+        description="megabytes that answers and pictures may take; the page says what it left out",
+    )
+
+
 class Repeats(Strict):
     """How often what a seed makes is made again with other seeds, for the table `noise` alone."""
 

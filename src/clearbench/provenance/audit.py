@@ -11,6 +11,7 @@ from clearbench.jobs.environment import Accepted
 from clearbench.jobs.record import Record
 from clearbench.provenance.remade import first_difference, score_fault
 from clearbench.report.document import PAGE, document
+from clearbench.report.page import same
 from clearbench.results.currency import failure_now, recipe_now
 from clearbench.results.hardware import mixed
 from clearbench.results.read import read_results
@@ -93,7 +94,8 @@ class Audit:
             return link
         path = self._tree.root / REPORT / PAGE
         text = document(self._graph, self._tree, self._results)
-        return None if path.read_bytes() == text.encode() else f"{REPORT}/{PAGE}: other bytes"
+        told = f"{REPORT}/{PAGE}: not what lies here gives"
+        return None if same(path.read_bytes(), text) else told
 
     def mixed_hardware(self) -> str | None:
         """Which stages' jobs may differ by what they ran on; None where none may."""

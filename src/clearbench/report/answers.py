@@ -15,9 +15,6 @@ from clearbench.results.runs import Results
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import REPORT, Graph
 
-BUDGET = 1_500_000
-"""Bytes that answers and pictures may take together."""
-
 SAMPLES = 50
 """The most samples of a task and split at a forget size."""
 
@@ -57,11 +54,11 @@ def answers_of(
         {"run": names.index(run.name), "row": run.group, "size": run.forget_size} for run in asked
     ]
     topics = _topics(store, results.suite.file.forget_sizes, real_persons)
-    quota = SAMPLES
+    budget, quota = results.suite.file.report.answers * 1e6, SAMPLES
     while True:
         chosen = {topic: spread(samples, quota) for topic, samples in topics.items()}
         panel = _panel(store, chosen, models, spoken)
-        if quota == 1 or len(json.dumps(panel)) <= BUDGET:
+        if quota == 1 or len(json.dumps(panel)) <= budget:
             break
         quota //= 2
     shown = [

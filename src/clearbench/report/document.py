@@ -3,6 +3,7 @@
 from typing import Any
 
 from clearbench.report.answers import answers_of
+from clearbench.report.equal import equal_of
 from clearbench.report.head import head_of
 from clearbench.report.numbers import columns_of, entries_of, numbers_of
 from clearbench.report.page import render
@@ -13,6 +14,7 @@ from clearbench.report.tradeoff import tradeoff_of
 from clearbench.results.runs import Results
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
+from clearbench.tables.documents import tables_of
 
 PAGE = "report.html"
 
@@ -28,13 +30,15 @@ def panels(
     """The data of each panel by its name, as JSON has it."""
     columns = columns_of(results)
     entries = entries_of(results, columns)
+    tables = tables_of(results)
     shared = Shared()
     return {
         "head": head_of(graph, tree, results, columns, entries),
         "numbers": numbers_of(results, columns, entries),
+        "equal": equal_of(results, tables),
         "tradeoff": tradeoff_of(results, columns),
         "answers": answers_of(graph, tree, results, real_persons),
         "proof": proof_of(graph, tree, results, columns, shared),
-        "tables": printed(results),
+        "tables": printed(results, tables),
         "shared": shared.texts,
     }

@@ -1,20 +1,22 @@
 """Head: what a page is of, how far its runs came, and what the numbers say in a few sentences."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from clearbench.errors import UserError
 from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.report.numbers import Entries
 from clearbench.results.runs import Outcome, Results
+from clearbench.results.strengths import EQUAL, curves_of
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
 from clearbench.tables.ahead import significant
-from clearbench.tables.base import Column, Entry
+from clearbench.tables.base import Column, Entry, score_column
 from clearbench.tables.caveats import KEPT, failing
 from clearbench.tables.remarks import listed
 from clearbench.tables.render import head as of_seeds
+from clearbench.tables.tradeoff import OfCurves, at_retention
 
 STATES = ("proven", "diverged", "stale", "failed", "missing")
 
@@ -94,40 +96,57 @@ def sentences(results: Results, columns: Sequence[Column], entries: Entries) -> 
     said = [of_seeds(results.suite)]
     keys = [column.key for column in columns]
     if len(results.suite.file.seeds) > 1 and {QUALITY, RETAIN} <= set(keys):
-        quality, retain = keys.index(QUALITY), keys.index(RETAIN)
         size = max(results.suite.file.forget_sizes)
-        broken = {group.name for group in failing(results, size)}
+        equal = _equal(results, size)
         for modality in results.suite.file.modalities:
-            rows = {
-                group.name: entries[group.name]
+            rows = [
+                group.name
                 for group in results.of_size(size)
-                if group.modality == modality and not group.control and group.name not in broken
-            }
-            known = {name: row for name, row in rows.items() if row[quality].mean is not None}
-            if len(known) > 1:
-                said.append(_nearest(modality, size, known, quality, retain))
+                if group.modality == modality and not group.control
+            ]
+            where = f"orgetting {'both modalities' if modality == 'both' else modality} at {size} %"
+            if equal:
+                # Whatever its update breaks at full strength is compared at the share as well.
+                share = f"At {EQUAL * 100:.0f} % of the original's retain score, f{where}"
+                said += _nearest(share, [equal[name] for name in rows])
+            broken = {group.name for group in failing(results, size)}
+            whole = [name for name in rows if name not in broken]
+            kept = {name: entries[name][keys.index(RETAIN)] for name in whole}
+            said += _nearest(f"F{where}", [entries[n][keys.index(QUALITY)] for n in whole], kept)
     said += _warnings(results)
     return said
 
 
+def _equal(results: Results, size: int) -> dict[str, OfCurves]:
+    """The forget quality of each row that is scaled, where it retains an equal share."""
+    if not results.suite.file.scaled:
+        return {}
+    column = at_retention(EQUAL, score_column(QUALITY, QUALITY))
+    curves = curves_of(results)
+    groups = (group for group in results.of_size(size) if group.name in curves)
+    return {group.name: OfCurves.of(group, column, curves[group.name], EQUAL) for group in groups}
+
+
 def _nearest(
-    modality: str, size: int, rows: Mapping[str, Sequence[Entry]], quality: int, retain: int
-) -> str:
-    """Which row comes nearest gold, and whether by more than the noise."""
-    names = list(rows)
-    of_rows = [rows[name][quality] for name in names]
-    means = [entry.mean or 0.0 for entry in of_rows]
-    best = max(range(len(names)), key=means.__getitem__)
-    pairs = {frozenset(pair) for pair in significant(of_rows)}
-    ahead = sum(frozenset((best, other)) in pairs for other in range(len(names)) if other != best)
-    entry, kept = rows[names[best]][quality], rows[names[best]][retain]
-    where = f"Forgetting {'both modalities' if modality == 'both' else modality} at {size} %"
-    others = len(names) - 1
+    where: str, entries: Sequence[Entry], kept: Mapping[str, Entry] | None = None
+) -> Iterator[str]:
+    """Which row comes nearest gold, and whether by more than the noise; of one row nothing.
+
+    `kept` is what each row retains, by its name, where that differs.
+    """
+    known = [entry for entry in entries if entry.mean is not None]
+    if len(known) < 2:
+        return
+    best = max(range(len(known)), key=lambda number: known[number].mean or 0.0)
+    pairs = {frozenset(pair) for pair in significant(known)}
+    ahead = sum(frozenset((best, other)) in pairs for other in range(len(known)) if other != best)
+    entry, others = known[best], len(known) - 1
     many = "none" if not ahead else f"{ahead}" if ahead < others else "all"
-    return (
+    retained = f" at retain {_with_interval(kept[entry.group.name])}" if kept else ""
+    yield (
         f"{where}, {entry.group.method} comes nearest gold: forget quality {_with_interval(entry)}"
-        f" at retain {_with_interval(kept)}; ahead of {many} of {others} others by more than the"
-        f" noise, {len(entry.values)} seeds."
+        f"{retained}; ahead of {many} of {others} others by more than the noise,"
+        f" {len(entry.values)} seeds."
     )
 
 

@@ -111,17 +111,20 @@ def cell_of(entry: Entry, place: float | None = None, near: bool = False) -> dic
 
 
 def _place(entries: Entries, size: int, number: int, entry: Entry) -> float | None:
+    """Where a number lies between those of the controls of a size."""
+    controls = (entries.get(f"{name}/forget{size:02d}") for name in ("original", "gold"))
+    return place_between(entry, *(control and control[number] for control in controls))
+
+
+def place_between(entry: Entry, original: Entry | None, gold: Entry | None) -> float | None:
     """Where a number lies on the way from the original's, 0, to gold's, 1; in [0, 1].
 
     None where the two are the same, or one is missing.
     """
-    original, gold = (
-        of_control[number].mean if (of_control := entries.get(f"{name}/forget{size:02d}")) else None
-        for name in ("original", "gold")
-    )
-    if entry.mean is None or original is None or gold is None or original == gold:
+    start, end = (None if control is None else control.mean for control in (original, gold))
+    if entry.mean is None or start is None or end is None or start == end:
         return None
-    return min(1.0, max(0.0, (entry.mean - original) / (gold - original)))
+    return min(1.0, max(0.0, (entry.mean - start) / (end - start)))
 
 
 def _near_gold(results: Results, groups: Sequence[Group], entries: Entries) -> set[tuple[str, int]]:

@@ -1,11 +1,11 @@
 """Tables: all tables of a suite as they are printed, each number with the runs behind it."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from clearbench.results.runs import Results
 from clearbench.tables.base import Entry, Table
-from clearbench.tables.documents import tables_of
 from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import notes_of
 
@@ -13,18 +13,30 @@ BUDGET = 3_000_000
 """Bytes that all tables may take together; of the largest ones the page then names the file."""
 
 
-def printed(results: Results) -> list[dict[str, Any]]:
-    """Each table with its notes and blocks; a number is its text, its value, its key, its runs."""
+PANELS = (
+    *("stress", "fairness", "membership", "noise", "selection", "published_vs_paper"),
+    *("claims", "cost", "overhead"),
+)
+"""The tables that are drawn, each in a panel of its own, in this order; the others are folded."""
+
+
+def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any]]:
+    """Each table with its notes and blocks; a number is its text, its value, its key, its runs.
+
+    In a table that is drawn, the ends of its interval as well.
+    """
     remarks = make_remarks(results)
     places = {name: number for number, name in enumerate(results.runs)}
     found = []
-    for name, table in tables_of(results).items():
+    for name, table in tables.items():
         behind: dict[tuple[int, ...], int] = {}
+        drawn = PANELS.index(name) if name in PANELS else None
         told: dict[str, Any] = {
             "name": name,
             "title": table.title,
+            "drawn": drawn,
             "notes": notes_of(table, results, remarks),
-            "blocks": _blocks(table, places, behind),
+            "blocks": _blocks(table, places, behind, drawn is not None),
             "behind": [list(runs) for runs in behind],
         }
         found.append(told)
@@ -42,7 +54,7 @@ def _within(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _blocks(
-    table: Table, places: dict[str, int], behind: dict[tuple[int, ...], int]
+    table: Table, places: dict[str, int], behind: dict[tuple[int, ...], int], drawn: bool
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -50,7 +62,7 @@ def _blocks(
             "topic": block.topic,
             "headers": block.headers,
             "rows": [
-                [list(row.labels), [_number(entry, places, behind) for entry in row.entries]]
+                [list(row.labels), [_number(entry, places, behind, drawn) for entry in row.entries]]
                 for row in block.rows
             ],
         }
@@ -58,6 +70,9 @@ def _blocks(
     ]
 
 
-def _number(entry: Entry, places: dict[str, int], behind: dict[tuple[int, ...], int]) -> list[Any]:
+def _number(
+    entry: Entry, places: dict[str, int], behind: dict[tuple[int, ...], int], drawn: bool
+) -> list[Any]:
     runs = tuple(places[name] for name in entry.behind)
-    return [entry.text, entry.mean, entry.column.metric, behind.setdefault(runs, len(behind))]
+    number = [entry.text, entry.mean, entry.column.metric, behind.setdefault(runs, len(behind))]
+    return [*number, *entry.interval] if drawn and entry.interval else number

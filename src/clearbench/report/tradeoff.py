@@ -1,7 +1,7 @@
 """Trade-off: the curves of the rows whose updates are scaled, by strength."""
 
 from collections.abc import Sequence
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
 from clearbench.results.headline import TRADE_OFFS
@@ -14,7 +14,7 @@ def tradeoff_of(results: Results, columns: Sequence[Column]) -> dict[str, Any]:
     """The columns that are set against each other first, and the curves by the rows' names.
 
     A curve is a list of points by ascending strength, of which the first is the original; a point
-    has the mean of each column over the seeds that have it.
+    has the mean of each column over the seeds that have it, and the standard deviation.
     """
     keys = [column.key for column in columns]
     told = TRADE_OFFS[results.suite.domain]
@@ -33,8 +33,11 @@ def tradeoff_of(results: Results, columns: Sequence[Column]) -> dict[str, Any]:
 
 
 def _point(points: Sequence[Point], keys: Sequence[str]) -> dict[str, Any]:
-    means = []
-    for key in keys:
-        known = [number for point in points if (number := point.number(key)) is not None]
-        means.append(fmean(known) if known else None)
-    return {"strength": points[0].strength, "means": means}
+    known = [
+        [number for point in points if (number := point.number(key)) is not None] for key in keys
+    ]
+    return {
+        "strength": points[0].strength,
+        "means": [fmean(numbers) if numbers else None for numbers in known],
+        "stds": [stdev(numbers) if len(numbers) > 1 else None for numbers in known],
+    }

@@ -139,7 +139,12 @@ class Graph:
         return Artifact(
             REPORT,
             "report",
-            options={**shown(self.suite), "description": self.suite.file.description},
+            options={
+                **shown(self.suite),
+                "description": self.suite.file.description,
+                # What is left as it is enters no recipe.
+                **self.suite.file.report.model_dump(exclude_defaults=True),
+            },
             inputs={**scores, **told, "dataset": "dataset"},
             reads=tuple(sorted(name for name in made if name != TABLES)),
         )

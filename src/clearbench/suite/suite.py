@@ -20,6 +20,7 @@ from clearbench.config.settings import (
     Finetuning,
     Imported,
     Repeats,
+    Reporting,
     Selecting,
     Training,
     Unlearning,
@@ -141,6 +142,7 @@ class SuiteFile(Strict):
     faces: Faces | None = Field(
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
+    report: Reporting = Reporting()
 
     @property
     def scaled(self) -> list[float]:

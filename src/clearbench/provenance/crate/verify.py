@@ -14,6 +14,7 @@ from clearbench.provenance.crate.contents import METADATA, SIGNATURE
 from clearbench.provenance.crate.read import STRANGE, Crate
 from clearbench.provenance.remade import first_difference, score_fault
 from clearbench.report.document import PAGE, document
+from clearbench.report.page import same
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import REPORT, TABLES
 from clearbench.tables.documents import documents
@@ -156,7 +157,7 @@ class Verification:
         if not all(map(crate.holds, sources)):
             return Verdict("page", _LACKING)
         said = (crate.folder / crate.path(REPORT, PAGE)).read_bytes()
-        if said == document(crate.graph, crate.tree, crate.results).encode():
+        if same(said, document(crate.graph, crate.tree, crate.results)):
             return Verdict("page", "made again, the same")
         otherwise = self._otherwise(REPORT)
         if otherwise:

@@ -4,9 +4,12 @@ Vega and Vega-Lite are those that Snakemake brings for its own reports: pinned w
 by checksum in it, and read from there when a page is written, so that nothing is fetched.
 """
 
+import base64
+import gzip
 import json
 import math
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -17,9 +20,10 @@ from typing import Any
 from clearbench.errors import UserError
 
 SCRIPTS = (
-    *("elements", "start", "head", "grid", "proof", "tradeoff", "numbers", "answers", "tables"),
+    *("elements", "start", "head", "grid", "proof", "chart", "tradeoff", "numbers", "answers"),
+    *("topics", "tables", "address"),
 )
-"""A report's own scripts, in the order in which they run."""
+"""A report's own scripts, in the order in which they run as one module."""
 
 SECTIONS = ("head", "tradeoff", "numbers", "answers", "tables")
 """The places of its panels, from the top."""
@@ -35,6 +39,8 @@ _SILENT = (
     " numbers are in {elsewhere}.</p></noscript>"
 )
 
+_DATA = '<script type="application/gzip" id="data">'
+
 _HERE = Path(__file__).parent
 _ASSETS = Path("assets", "data")
 _NOT_OF_VEGA = ("heroicons", "prop-types", "pygments", "react", "snakemake", "tailwindcss")
@@ -48,14 +54,14 @@ def render(panels: dict[str, Any]) -> str:
     drawn = _DRAWN.format(licences=_escaped("\n\n".join(_licences())))
     silent = _SILENT.format(elsewhere="the suite's folder <code>tables</code>")
     title = f"{panels['head']['suite']}: report"
-    scripts = [*map(_library, LIBRARIES), *map(_script, SCRIPTS)]
-    return _framed(title, panels, SECTIONS, scripts, drawn + silent)
+    libraries = (f"<script>\n{_library(name)}\n</script>" for name in LIBRARIES)
+    return _framed(title, panels, SECTIONS, SCRIPTS, "\n".join([drawn + silent, *libraries]))
 
 
 def render_leaderboard(data: dict[str, Any]) -> str:
     """The page of several runs with its data; it has tables alone, and draws nothing."""
     silent = _SILENT.format(elsewhere="each crate's folder <code>tables</code>")
-    scripts = list(map(_script, ("elements", "grid", "leaderboard")))
+    scripts = ("elements", "grid", "leaderboard")
     return _framed("Leaderboard", data, ("head", "boards"), scripts, silent)
 
 
@@ -72,17 +78,34 @@ def _framed(
         sections="\n".join(places),
         footer=footer,
         data=inlined(data),
-        scripts="\n".join(f"<script>\n{text}\n</script>" for text in scripts),
+        scripts="\n".join(_text(f"{name}.js") for name in scripts),
     )
 
 
 def inlined(data: Any) -> str:
-    """Data as JSON that no text in it can end, or turn into a comment, where a page holds it."""
+    """Data as JSON, compressed and in base64: small, and nothing in it can be taken for code."""
     text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # Line and paragraph separators are whitespace to some that read scripts.
-    for sign in "<>&\u2028\u2029":
-        text = text.replace(sign, f"\\u{ord(sign):04x}")
-    return text
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+
+
+def data_of(page: str) -> Any:
+    """The data that is inlined into a page."""
+    return _parts(page)[1]
+
+
+def same(page: bytes, other: str) -> bool:
+    """Whether a file is a page, for the same compressed data may have other bytes elsewhere."""
+    try:
+        return page == other.encode() or _parts(page.decode()) == _parts(other)
+    except (ValueError, OSError, EOFError, zlib.error):
+        return False
+
+
+def _parts(page: str) -> tuple[str, Any, str]:
+    """What stands before a page's data, the data, and what stands after it."""
+    before, _, rest = page.partition(_DATA)
+    packed, _, after = rest.partition("<")
+    return before, json.loads(gzip.decompress(base64.b64decode(packed))), after
 
 
 def _finite(data: Any) -> Any:
@@ -96,10 +119,6 @@ def _finite(data: Any) -> Any:
 
 def _text(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")
-
-
-def _script(name: str) -> str:
-    return _text(f"{name}.js")
 
 
 def _library(name: str) -> str:

@@ -1,4 +1,8 @@
 // What models say: a sample with its picture, and the answers of some rows beside the true one.
+
+/** Show a sample that an address names, with what a row said; whether there is such a one. */
+let showSample = () => false;
+
 if (!answers) document.getElementById("answers").hidden = true;
 else {
   const section = panel("answers", "What models say");
@@ -54,11 +58,13 @@ else {
       return [named(answers.models[model].row), make("span", {}, answer, same ? make("span", { class: "good" }, " ✓ the true answer") : answers.texts[text] ? null : make("span", { class: "faint" }, "(nothing)"), strip(lossesOf(sample, model), most))];
     });
     const of = [sample.split, sample.task, sample.person].filter(Boolean).join(" · ");
+    const name = `${answers.models[row < 0 ? models[0] : row].row}:${addressOf(sample)}`;
+    const link = make("a", { href: `#sample=${encodeURIComponent(name)}`, "aria-label": `Link to ${addressOf(sample)}` }, "link");
     return make(
       "li",
-      { class: sample.picture === undefined ? "sample plain" : "sample" },
+      { class: sample.picture === undefined ? "sample plain" : "sample", tabindex: "-1" },
       sample.picture === undefined ? null : make("img", { src: answers.pictures[sample.picture], alt: sample.person ? `Picture of ${sample.person}` : "Picture asked about", loading: "lazy" }),
-      make("div", {}, make("span", { class: "faint" }, of), facts([["asked", answers.texts[sample.question]], ["true answer", truth], ...said])),
+      make("div", {}, make("span", { class: "faint" }, of, " · ", link), facts([["asked", answers.texts[sample.question]], ["true answer", truth], ...said])),
     );
   };
 
@@ -96,6 +102,26 @@ else {
   );
   chooseBy();
   draw();
+
+  showSample = (name, address) => {
+    const model = answers.models.findIndex(({ row }) => row === name);
+    const size = answers.models[model]?.size;
+    const sample = answers.samples.find((one) => one.size === size && addressOf(one) === address);
+    if (!sample) return false;
+    Object.assign(chosen, { size, split: sample.split, task: sample.task, person: sample.person ?? "", kept: "" });
+    if (known(name).kind === "method") row = model;
+    chooseBy();
+    draw(Infinity);
+    const shown = list.children[found().indexOf(sample)];
+    shown.focus();
+    shown.scrollIntoView({ block: "center" });
+    return true;
+  };
+}
+
+/** A sample's name in an address. */
+function addressOf(sample) {
+  return [sample.split, sample.task, sample.id].join("/");
 }
 
 /** What a model loses on the candidates of a sample: the true answer, its paraphrase, false ones. */

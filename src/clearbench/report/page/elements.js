@@ -1,7 +1,12 @@
-"use strict";
 // What all pages share: the data, elements, choices, and what leaves the page as a file.
 
-const data = JSON.parse(document.getElementById("data").textContent);
+const data = await unpacked(document.getElementById("data").textContent);
+
+/** The data that a page has as compressed JSON in base64. */
+async function unpacked(text) {
+  const bytes = Uint8Array.from(atob(text), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+}
 
 /** An element with attributes and children. Texts stay texts, whatever is in them. */
 function make(tag, attributes = {}, ...children) {

@@ -2,12 +2,16 @@
 {
   const section = panel("numbers", "Numbers");
   const place = make("div");
+  const views = equal.map((view, at) => [at, head.sizes.length > 1 ? `${view.topic}, forget ${view.size} %` : view.topic]);
   const definitions = [...new Set(numbers.columns.map((column) => column.definition))];
   const sorted = {};
-  let definition = "headline";
+  let definition = "headline", view = null;
+
+  /** The columns that are shown, by number: those of the definition, or of the equal share. */
+  const shown = () => (view ? [...view.columns.keys()] : defined());
 
   /** The columns of the definition; of a metric that it reads as the headline does, the headline's. */
-  const shown = () => {
+  const defined = () => {
     const metrics = [...new Set(numbers.columns.map((column) => column.metric))];
     const of = (metric, name) => numbers.columns.findIndex((c) => c.metric === metric && c.definition === name);
     return metrics
@@ -15,13 +19,21 @@
       .filter((number) => number >= 0);
   };
 
+  const columnOf = (number) => (view ?? numbers).columns[number];
+  const cellOf = (row, number) => (view ? view.cells[row.name] : row.cells)[number];
+  const rowsShown = () => looked.rows.filter((row) => !view || (row.size === view.size && view.cells[row.name]));
+
+  /** Show what a number was read off: the models of the row's curves. */
+  const showEqual = ({ name }, column, cell) =>
+    showProof(`${name}: ${column.header}, ${view.topic}`, [["number", cell.text], ["95 % interval", between(cell.interval, column.digits)], ["reason", cell.reason]], cell.runs, column.key);
+
   /** A cell with its colour, its marks and the way to its proof. */
   const cell = (row, number) => {
-    const { text, place: at, near, status, reason } = row.cells[number];
+    const { text, place: at, near, status, reason } = cellOf(row, number);
     const marks = near ? " ≈" : "";
-    const column = numbers.columns[number];
+    const column = columnOf(number);
     const told = reason ? `${text}: ${reason}` : text;
-    const open = button(text + marks, () => showNumber(row, number), {
+    const open = button(text + marks, () => (view ? showEqual(row, column, cellOf(row, number)) : showNumber(row, number)), {
       title: told,
       "aria-label": `${row.method} ${row.modality}, ${column.header}: ${told}${near ? ", not told from gold by more than the noise" : ""}`,
     });
@@ -31,25 +43,25 @@
 
   const draw = () => {
     const columns = shown();
-    const rows = looked.rows.map((row) => ({
+    const rows = rowsShown().map((row) => ({
       pinned: row.kind !== "method",
       cells: [
         make("span", { title: row.note || null }, row.method, row.broken ? make("span", { class: "bad", title: "retains less than half of what the original does" }, " broken") : null),
         row.modality,
         ...columns.map((number) => cell(row, number)),
       ],
-      values: [row.method, row.modality, ...columns.map((number) => row.cells[number].mean ?? null)],
+      values: [row.method, row.modality, ...columns.map((number) => cellOf(row, number).mean ?? null)],
     }));
-    const headers = [{ text: "row", names: true }, { text: "modality", names: true }, ...columns.map((number) => numbers.columns[number].header)];
+    const headers = [{ text: "row", names: true }, { text: "modality", names: true }, ...columns.map((number) => columnOf(number).header)];
     place.replaceChildren(grid("Rows by headline numbers", headers, rows, sorted));
   };
 
   const saveShown = () => {
     const columns = shown();
-    const names = columns.flatMap((number) => ["", "~low", "~high"].map((end) => numbers.columns[number].key + end));
-    const lines = looked.rows.map((row) => [
+    const names = columns.flatMap((number) => ["", "~low", "~high"].map((end) => columnOf(number).key + end));
+    const lines = rowsShown().map((row) => [
       row.method, row.modality, row.size,
-      ...columns.flatMap((number) => [row.cells[number].mean, ...(row.cells[number].interval ?? [null, null])]),
+      ...columns.flatMap((number) => [cellOf(row, number).mean, ...(cellOf(row, number).interval ?? [null, null])]),
     ]);
     save(`${head.suite}-numbers.csv`, csv([["method", "modality", "forget_size", ...names], ...lines]), "text/csv");
   };
@@ -59,6 +71,9 @@
     make(
       "div",
       { class: "choices" },
+      views.length
+        ? choice("Compared", [["", "as they are"], ...views], "", (at) => { view = at === "" ? null : equal[at]; delete sorted.column; draw(); })
+        : null,
       definitions.length > 1
         ? choice("Definition", definitions.map((name) => [name, name]), definition, (name) => { definition = name; draw(); })
         : null,

@@ -5,7 +5,7 @@ const dialog = document.getElementById("proof");
 // Artifacts come as lists of their fields.
 proof.artifacts = proof.artifacts.map((values) => Object.fromEntries(values.map((value, at) => [proof.fields[at], value])));
 
-/** Show the proof of a row's number, and let the address lead here again. */
+/** Show the proof of a row's number. */
 function showNumber(row, number) {
   const { text, interval, std, place, near, reason } = row.cells[number];
   const { key, header, digits } = numbers.columns[number];
@@ -20,6 +20,7 @@ function showNumber(row, number) {
   ];
   const values = (run) => proof.runs[run].values?.[number];
   showProof(`${row.name}: ${header}`, told, row.runs, key, values);
+  // The address leads here again.
   history.replaceState(null, "", `#proof=${encodeURIComponent(`${row.name}:${key}`)}`);
 }
 
@@ -63,12 +64,21 @@ function chainOf(run, key) {
   return [
     make("h3", {}, `Chain of ${name}`),
     make("p", { class: "faint" }, "From the scores down to the dataset; what is needed twice is told once."),
+    make("p", {}, make("b", {}, "When the page was made: "), stood(run)),
     make("ol", { class: "chain" }, reached(artifact).map((number, at) => make("li", {}, artifactOf(number, at === 0)))),
     make("h3", {}, "Check it here"),
     command(`clearbench audit ${of} --cell ${cell}`),
     command(`clearbench why ${of} ${name}`),
     command(`clearbench audit ${of} --cell ${name} --reexecute`),
   ];
+}
+
+/** What was found of a run and its chain when the page was made. */
+function stood(run) {
+  const { state, reason } = proof.runs[run];
+  if (state === "proven" || state === "diverged")
+    return "each link was made by the settings, the code, the inputs and the environment that the suite asks for, and its files were those that its job wrote.";
+  return `not proven: ${reason || state}.`;
 }
 
 /** An artifact and all that it is made from, each after what is made from it. */
@@ -138,12 +148,3 @@ function command(words) {
 
 dialog.addEventListener("close", () => history.replaceState(null, "", location.pathname + location.search));
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-
-/** Open the proof that the address names. */
-addEventListener("DOMContentLoaded", () => {
-  const asked = decodeURIComponent(location.hash).match(/^#proof=(.*):(.*?)$/);
-  if (!asked) return;
-  const row = numbers.rows.find(({ name }) => name === asked[1]);
-  const number = numbers.columns.findIndex(({ key }) => key === asked[2]);
-  if (row && number >= 0) showNumber(row, number);
-});

@@ -1,6 +1,6 @@
 // What the panels of a report share: its data, and what is looked at.
 
-const { head, numbers, tradeoff, answers, proof, tables, shared } = data;
+const { head, numbers, equal, tradeoff, answers, proof, tables, shared } = data;
 
 /** Whose numbers are looked at: the rows of one forget size, for sizes are not comparable. */
 const looked = {

@@ -2,10 +2,8 @@
 if (!numbers.columns.length) document.getElementById("tradeoff").hidden = true;
 else {
   const section = panel("tradeoff", "Trade-off");
-  const chart = make("div", { class: "chart" });
   const pairs = numbers.columns.map((column, number) => [number, column.header]);
   let { across, up } = tradeoff;
-  let view = null, turn = 0, width = 0;
 
   /** A row as the chart has it; none without both numbers. */
   const spot = (row) => {
@@ -22,33 +20,25 @@ else {
   /** The points of the curves of some rows. */
   const curves = (rows) =>
     rows.flatMap((row) =>
-      (tradeoff.curves[row.name] ?? []).map(({ strength, means }) => ({
-        row: row.name, method: row.method, modality: row.modality, strength, x: means[across], y: means[up],
-        told: `${row.method} ${row.modality} at ${strength} times its update: ${decimals(means[across])}, ${decimals(means[up])}`,
+      (tradeoff.curves[row.name] ?? []).map(({ strength, means, stds }) => ({
+        row: row.name, method: row.method, modality: row.modality, strength, x: means[across], y: means[up], std: stds[up],
       })),
     ).filter((point) => point.x != null && point.y != null);
 
-  /** A colour of the style as a chart can be told it. */
-  const resolved = (name) => {
-    chart.style.color = `var(${name})`;
-    const { color } = getComputedStyle(chart);
-    chart.style.color = "";
-    return color;
-  };
+  /** The outlines of the bands of some points: along the lower side, and back along the upper one. */
+  const bands = (points) =>
+    [...Map.groupBy(points.filter(({ std }) => std != null), ({ row }) => row).values()].flatMap((curve) => {
+      const side = (sign) => curve.map(({ y, std, ...point }) => ({ ...point, y: y + sign * std }));
+      return [...side(-1), ...side(1).reverse()].map((point, step) => ({ ...point, step }));
+    });
 
-  /** The ends of an axis: of the points, not of their bars, with room at the sides. */
-  const spread = (values) => {
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    const room = (high - low || Math.abs(high) || 1) * 0.12;
-    return [low - room, high + room];
-  };
-
-  const draw = async () => {
-    const [ink, faint, line, paper] = ["--ink", "--faint", "--line", "--paper"].map(resolved);
+  const describe = ({ ink, faint, paper }, room) => {
     const rows = looked.rows;
     const spots = rows.map(spot).filter(Boolean);
+    if (!spots.length) return "No row that is chosen has both numbers.";
     const [of_methods, others] = [spots.filter((s) => s.kind === "method"), spots.filter((s) => s.kind !== "method")];
-    const points = [...spots, ...curves(rows)];
+    const scaled = curves(rows);
+    const points = [...spots, ...scaled];
     const axis = (number, field, of) => {
       const domain = spread(points.map((point) => point[of]));
       return { field, type: "quantitative", scale: { domain, zero: false, nice: false }, title: numbers.columns[number].header };
@@ -66,9 +56,13 @@ else {
       },
     });
     const layers = [
+      {
+        data: { values: bands(scaled) }, mark: { type: "line", interpolate: "linear-closed", strokeWidth: 0, fillOpacity: 0.12, aria: false, clip: true },
+        encoding: { x, y, fill: { ...colours, legend: null }, detail: { field: "row" }, order: { field: "step" } },
+      },
       bar("y", "x"), bar("x", "y"),
       {
-        data: { values: curves(rows) }, mark: { type: "line", opacity: 0.55, strokeWidth: 1.5, aria: false, point: { size: 16, opacity: 0.7, aria: false } },
+        data: { values: scaled }, mark: { type: "line", opacity: 0.55, strokeWidth: 1.5, aria: false, point: { size: 16, opacity: 0.7, aria: false } },
         encoding: { x, y, color: colours, detail: { field: "row" }, order: { field: "strength" } },
       },
       {
@@ -84,69 +78,27 @@ else {
         encoding: { x, y, text: { field: "name" } },
       },
     ].filter((layer) => layer.data.values.length);
-    const narrow = section.clientWidth < 640;
-    const spec = {
-      width: Math.max(220, Math.min(section.clientWidth - (narrow ? 70 : 220), 760)), height: narrow ? 300 : 430,
-      layer: layers, background: "transparent",
-      config: {
-        font: "system-ui, sans-serif", view: { stroke: line },
-        axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8 },
-        legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
-      },
-    };
-    if (!spots.length) {
-      chart.replaceChildren(make("p", {}, "No row that is chosen has both numbers."));
-      return;
-    }
-    const mine = ++turn;
-    view?.finalize();
-    view = new vega.View(vega.parse(vegaLite.compile(spec).spec), { renderer: "svg", container: chart, hover: true });
-    chart.replaceChildren();
-    view.initialize(chart);
-    await view.runAsync();
-    // Another drawing may have begun meanwhile.
-    if (mine !== turn) return;
-    view.addEventListener("click", (event, item) => item?.datum?.row && opened(item.datum.row));
-    reachable();
+    const narrow = isNarrow(room);
+    return { width: Math.max(220, Math.min(room - (narrow ? 70 : 220), 760)), height: narrow ? 300 : 430, layer: layers };
   };
 
-  /** The proof of a mark's upper number. */
-  const opened = (name) => showNumber(numbers.rows.find((row) => row.name === name), up);
-
-  /** Let the keyboard reach the marks. */
-  const reachable = () => {
-    chart.querySelector("svg").setAttribute("aria-label", `${numbers.columns[up].header} over ${numbers.columns[across].header}`);
-    for (const mark of chart.querySelectorAll("path[aria-label]")) {
-      const row = mark.__data__?.datum?.row;
-      if (!row) continue;
-      mark.setAttribute("tabindex", "0");
-      mark.addEventListener("keydown", (event) => {
-        if (event.key !== "Enter") return;
-        // Else the same key presses the button that the dialog begins with.
-        event.preventDefault();
-        opened(row);
-      });
-    }
-  };
-
+  const chart = charted(
+    () => `${numbers.columns[up].header} over ${numbers.columns[across].header}`,
+    describe,
+    // The proof of a mark's upper number.
+    ({ row }) => showNumber(numbers.rows.find(({ name }) => name === row), up),
+  );
   section.append(
     lookedBy(),
     make(
       "div",
       { class: "choices" },
-      choice("Upwards", pairs, up, (number) => { up = Number(number); draw(); }),
-      choice("Across", pairs, across, (number) => { across = Number(number); draw(); }),
-      button("SVG", async () => save(`${head.suite}-tradeoff.svg`, await view.toSVG(), "image/svg+xml")),
+      choice("Upwards", pairs, up, (number) => { up = Number(number); chart.draw(); }),
+      choice("Across", pairs, across, (number) => { across = Number(number); chart.draw(); }),
+      button("SVG", () => chart.saved(`${head.suite}-tradeoff`)),
     ),
-    chart,
-    make("p", { class: "faint" }, "Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on. The table below has the same numbers."),
+    chart.place,
+    make("p", { class: "faint" }, "Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands are a standard deviation over seeds to each side. The table below has the same numbers."),
   );
-  looked.listeners.push(draw);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  // Drawn first when the width is known, and again with each other one.
-  new ResizeObserver(() => {
-    if (section.clientWidth === width) return;
-    width = section.clientWidth;
-    draw();
-  }).observe(section);
+  looked.listeners.push(chart.draw);
 }
