@@ -142,9 +142,18 @@ class Browser:
         self.call("Input.dispatchKeyEvent", type="keyDown", text=text, **same)
         self.call("Input.dispatchKeyEvent", type="keyUp", **same)
 
-    def picture(self, path: Path, whole: bool = False) -> None:
-        """Write what the window shows, or the whole page, as a PNG."""
-        answer = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
+    def picture(self, path: Path, of: str = "body") -> None:
+        """Write an element as it is shown, in the window or beyond, as a PNG."""
+        box = self.js(
+            f"(({{x, y, width, height}}) => ({{x: x + scrollX, y: y + scrollY, width, height}}))"
+            f"(document.querySelector({of!r}).getBoundingClientRect())"
+        )
+        answer = self.call(
+            "Page.captureScreenshot",
+            format="png",
+            captureBeyondViewport=True,
+            clip={**box, "scale": 1},
+        )
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def call(self, method: str, **given):

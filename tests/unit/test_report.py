@@ -5,6 +5,7 @@ import csv
 import gzip
 import json
 import math
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from browser import AXE, Browser, executable
 from clearbench.cli import cli
@@ -517,6 +519,29 @@ def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browse
     assert all(address.startswith(("file:", "data:")) for address in browser.asked)
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_panel_is_drawn_in_ink_and_photographed_where_that_is_asked(
+    browser, scheme, tmp_path
+):
+    browser.media(scheme=scheme)
+    browser.wait(f"{MARKS} === 5")
+    folder = Path(os.environ.get("CLEARBENCH_PICTURES", tmp_path))
+    folder.mkdir(parents=True, exist_ok=True)
+    panels = browser.js(
+        "[...document.querySelectorAll('main > section:not([hidden])')].map(e => e.id)"
+    )
+    assert len(panels) == 7
+    for panel in panels:
+        path = folder / f"{panel}-{scheme}.png"
+        browser.picture(path, f"#{panel}")
+        with Image.open(path) as picture:
+            colours = picture.convert("RGB").getcolors(1 << 24)
+        paper = max(colours)[1]
+        assert (min(paper) > 240) == (scheme == "light")
+        assert len(colours) > 20
+    browser.media()
+
+
 def test_a_click_leads_from_a_cell_to_the_dataset(browser):
     browser.js("document.querySelector('#numbers tr:not(.pinned) td:nth-child(4) button').click()")
     assert browser.js("document.getElementById('proof').open")
@@ -661,6 +686,7 @@ def test_the_keyboard_reaches_cells_and_marks(browser):
         browser.wait("!document.getElementById('proof').open")
     browser.js("document.activeElement.blur(); scrollTo(0, 0)")
     browser.open(browser.js("location.href"))
+    browser.wait(f"{MARKS} === 5")
     browser.key("Tab")
     assert browser.js("document.activeElement.className") == "skip"
 

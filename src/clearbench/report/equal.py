@@ -33,16 +33,19 @@ def _view(results: Results, block: Block) -> dict[str, Any]:
         for group in results.of_size(block.forget_size)
         if group.control
     }
-    ends = [entries.get(f"{name}/forget{block.forget_size:02d}") for name in ("original", "gold")]
+    original, gold = (
+        entries.get(f"{name}/forget{block.forget_size:02d}", [None] * len(columns))
+        for name in ("original", "gold")
+    )
     entries |= {row.entries[0].group.name: row.entries for row in block.rows}
     runs = {name: number for number, name in enumerate(results.runs)}
     cells = {
         name: [
             {
-                **cell_of(entry, place_between(entry, *(end and end[at] for end in ends))),
+                **cell_of(entry, place_between(entry, *controls)),
                 "runs": [runs[run] for run in entry.behind],
             }
-            for at, entry in enumerate(of_row)
+            for entry, *controls in zip(of_row, original, gold, strict=True)
         ]
         for name, of_row in entries.items()
     }

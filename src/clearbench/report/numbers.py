@@ -112,8 +112,11 @@ def cell_of(entry: Entry, place: float | None = None, near: bool = False) -> dic
 
 def _place(entries: Entries, size: int, number: int, entry: Entry) -> float | None:
     """Where a number lies between those of the controls of a size."""
-    controls = (entries.get(f"{name}/forget{size:02d}") for name in ("original", "gold"))
-    return place_between(entry, *(control and control[number] for control in controls))
+    original, gold = (
+        of_control[number] if (of_control := entries.get(f"{name}/forget{size:02d}")) else None
+        for name in ("original", "gold")
+    )
+    return place_between(entry, original, gold)
 
 
 def place_between(entry: Entry, original: Entry | None, gold: Entry | None) -> float | None:
