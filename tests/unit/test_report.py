@@ -616,6 +616,46 @@ def test_an_address_leads_to_a_sample_and_to_a_number(browser):
     assert browser.said == []
 
 
+def saved(browser, panel, name):
+    """The text of the file that a button of a panel saves."""
+    browser.js(
+        """window.taken = null;
+        URL.createObjectURL = blob => {
+          blob.text().then(text => taken = text);
+          return "data:,";
+        };"""
+    )
+    buttons = f"[...document.querySelectorAll('#{panel} .choices button')]"
+    browser.js(f"{buttons}.find(e => e.textContent === {name!r}).click()")
+    browser.wait("taken !== null")
+    return browser.js("taken")
+
+
+def test_whatever_is_shown_can_be_saved(browser, unfinished):
+    data = data_of(unfinished.read_text(encoding="utf-8"))
+    numbers = list(csv.DictReader(saved(browser, "numbers", "CSV").splitlines()))
+    assert len(numbers) == 7
+    of_npo = next(line for line in numbers if line["method"] == "npo")
+    cell = row(data, "npo/text/forget10")["cells"][column(data, "retain")]
+    assert float(of_npo["retain"]) == cell["mean"]
+    assert [float(of_npo[f"retain~{end}"]) for end in ("low", "high")] == cell["interval"]
+    choose(browser, "Split", "retain")
+    lines = list(csv.DictReader(saved(browser, "answers", "CSV").splitlines()))
+    choose(browser, "Split", "forget")
+    assert {line["person"] for line in lines} == set(PERSONS["retain"])
+    assert {"original/forget10", "gold/forget10", "npo/text/forget10"} <= lines[0].keys()
+    for panel in ("tradeoff", "topic-cost"):
+        picture = saved(browser, panel, "SVG")
+        assert picture.startswith("<svg")
+        assert "<path" in picture
+    browser.js("document.querySelector('#topic-cost details').open = true")
+    (block,) = next(table for table in data["tables"] if table["name"] == "cost")["blocks"]
+    table = list(csv.reader(saved(browser, "topic-cost", "CSV").splitlines()))
+    assert table[0] == block["headers"]
+    assert len(table) == 1 + len(block["rows"])
+    assert browser.said == []
+
+
 def test_a_drawn_table_follows_what_is_chosen_and_its_marks_lead_to_the_proof(browser):
     charts = "#topic-cost"
     choose_in = f"""(() => {{

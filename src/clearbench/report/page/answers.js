@@ -68,6 +68,16 @@ else {
     );
   };
 
+  /** Save what every model said of all samples that are chosen, not only those that are drawn. */
+  const saveChosen = () => {
+    const lines = found().map((sample) => [
+      sample.size, sample.split, sample.task, sample.id, sample.person, answers.texts[sample.question], answers.texts[sample.answer],
+      ...models.map((model) => (sample.said[model] < 0 ? null : answers.texts[sample.said[model]])),
+    ]);
+    const names = ["forget_size", "split", "task", "id", "person", "question", "answer"];
+    save(`${head.suite}-answers.csv`, csv([[...names, ...models.map((model) => answers.models[model].row)], ...lines]), "text/csv");
+  };
+
   /** The choices, which depend on the size. */
   const chooseBy = () => {
     const pairs = (values, all) => [["", all], ...[...new Set(values)].filter(Boolean).sort().map((value) => [value, value])];
@@ -87,6 +97,7 @@ else {
         choice("Task", pairs(here.map(({ task }) => task), "all"), chosen.task, follow("task")),
         choice("Person", pairs(here.map(({ person }) => person), "all"), chosen.person, follow("person")),
         choice("Which", [["", "all samples"], ["lost", "known to the original, not to the row"], ["kept", "known to both"], ["new", "known to the row alone"]], chosen.kept, follow("kept")),
+        button("CSV", saveChosen),
         make("details", {}, make("summary", {}, "More rows beside it"), choices("Rows", names, beside, () => draw())),
       ].filter(Boolean),
     );
