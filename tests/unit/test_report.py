@@ -221,7 +221,13 @@ def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
     assert found["answers"] is None
 
 
-@pytest.mark.parametrize("name", ["mini-vision", "mini-sweep", "mini-published", "tofu"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("mini-vision", "mini-sweep", "mini-published", "tofu"),
+        *("mini-tradeoff", "mini-vision-tradeoff", "mini-stress"),
+    ],
+)
 def test_suites_of_every_kind_have_a_page_before_anything_is_made(name, tmp_path):
     graph, tree = Graph(load_suite(name, ROOT)), Tree(tmp_path / name)
     found = panels(graph, tree, read_results(graph, tree))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clearbench.metrics import is_metric
 from clearbench.report.numbers import cell_of, place_between
 from clearbench.results.runs import Results
 from clearbench.tables.base import Block, Entry, Table, make_entry
@@ -25,6 +26,11 @@ def _is_of_a_share(block: Block) -> bool:
     return bool(entries) and all(isinstance(e, OfCurves) and e.level is not None for e in entries)
 
 
+def _place(entry: Entry, original: Entry | None, gold: Entry | None) -> float | None:
+    """Where a score lies between original and gold; a margin or a strength has no place."""
+    return place_between(entry, original, gold) if is_metric(entry.column.key) else None
+
+
 def _view(results: Results, block: Block) -> dict[str, Any]:
     columns = [entry.column for entry in block.rows[0].entries]
     plain = [replace(column, role="") for column in columns]
@@ -42,7 +48,7 @@ def _view(results: Results, block: Block) -> dict[str, Any]:
     cells = {
         name: [
             {
-                **cell_of(entry, place_between(entry, *controls)),
+                **cell_of(entry, _place(entry, *controls)),
                 "runs": [runs[run] for run in entry.behind],
             }
             for entry, *controls in zip(of_row, original, gold, strict=True)
