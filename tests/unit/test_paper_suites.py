@@ -10,6 +10,7 @@ from clearbench.cli import cli
 from clearbench.config.files import ModelSpec
 from clearbench.config.plain_yaml import read_yaml
 from clearbench.config.strict import validate
+from clearbench.methods import available, describe
 from clearbench.models.build import build_model
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
@@ -55,6 +56,19 @@ def test_a_suite_of_the_paper_trains_as_the_paper_does(name):
     assert suite.model.precision == "bfloat16"
     assert 42 in suite.file.seeds
     assert suite.unlearning("npo", "text")[0] == {}
+
+
+def test_the_suite_of_all_methods_has_each_once_and_goes_on_from_the_papers():
+    paper, suite = (load_suite(name, ROOT) for name in ("paper-llava", "paper-llava-methods"))
+    every = {key for key in available() if "@" not in key and "multimodal" in describe(key).domains}
+    assert set(suite.file.methods) == every
+    before, further = Graph(paper), Graph(suite)
+    shared = [one for one in further if one.name in before and one.run is not None]
+    assert {one.run.row for one in shared} >= set(paper.file.methods) | {"original", "gold"}
+    for artifact in shared:
+        assert artifact.resolved == before[artifact.name].resolved
+    full = {row for row in every if suite.unlearning(row, "both")[1].weights == "full"}
+    assert full == {"ssd", "salun", "sfron", "mmunlearner", "manu", "mip_editor"}
 
 
 def test_the_vision_suite_of_the_paper_trains_and_attacks_as_its_code_does():
