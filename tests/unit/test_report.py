@@ -236,6 +236,25 @@ def test_suites_of_every_kind_have_a_page_before_anything_is_made(name, tmp_path
     assert len(found["proof"]["artifacts"]) == len(graph[REPORT].reads)
 
 
+def test_what_deviates_from_published_numbers_has_a_panel_of_its_own(tmp_path):
+    drawn = {}
+    for name in ("mini", "paper-llava", "mini-published"):
+        graph, tree = Graph(load_suite(name, ROOT)), Tree(tmp_path / name)
+        results = read_results(graph, tree)
+        told = tables.printed(results, tables_of(results))
+        panels_of = [one for one in told if one["drawn"]]
+        in_order = sorted(panels_of, key=lambda one: one["drawn"]["order"])
+        drawn[name] = [table["name"] for table in in_order]
+        for table in in_order:
+            if table["name"] not in tables.PANELS:
+                block = table["blocks"][table["drawn"]["block"]]
+                first = block["rows"][0][1][table["drawn"]["number"]]
+                assert first[2].endswith("/difference")
+    assert drawn["mini"] == ["noise", "cost", "overhead", "table1", "table3", "table6"]
+    assert drawn["mini-published"][0] == "published_vs_paper"
+    assert {"table1", "table6"} <= set(drawn["paper-llava"])
+
+
 def test_failed_and_diverged_cells_are_shown_with_their_reason(unfinished):
     data = data_of(unfinished.read_text(encoding="utf-8"))
     assert {"diverged", "failed", "proven"} == {state for state, _ in data["head"]["states"]}
@@ -516,7 +535,7 @@ def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browse
     assert re.fullmatch(r"Losses: true answer \S+, paraphrase \S+; false ones \S+ to \S+", strip)
     assert {"Comparison", "Cost", "Noise"} <= set(texts(browser, "#tables summary b"))
     topics = texts(browser, "section[id^=topic-] h2")
-    assert topics == ["Noise", "Cost"]
+    assert topics == ["Noise", "Cost", "Table 3"]
     browser.wait("document.querySelectorAll('[id^=topic-] path[tabindex]').length > 5")
     assert texts(browser, "#head h1") == ["Suite small"]
     assert ROUGH in texts(browser, "#head p")[0]
@@ -536,7 +555,7 @@ def test_every_panel_is_drawn_in_ink_and_photographed_where_that_is_asked(
     panels = browser.js(
         "[...document.querySelectorAll('main > section:not([hidden])')].map(e => e.id)"
     )
-    assert len(panels) == 7
+    assert len(panels) == 8
     for panel in panels:
         path = folder / f"{panel}-{scheme}.png"
         browser.picture(path, f"#{panel}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from clearbench.results.runs import Results
 from clearbench.tables.base import Entry, Table
+from clearbench.tables.difference import DIFFERENCE
 from clearbench.tables.remarks import make_remarks
 from clearbench.tables.render import notes_of
 
@@ -17,7 +18,10 @@ PANELS = (
     *("stress", "fairness", "membership", "noise", "selection", "published_vs_paper"),
     *("claims", "cost", "overhead"),
 )
-"""The tables that are drawn, each in a panel of its own, in this order; the others are folded."""
+"""The tables that are drawn, each in a panel of its own, in this order.
+
+After them come those that show how far numbers lie from published ones; all others are folded.
+"""
 
 
 def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any]]:
@@ -30,7 +34,7 @@ def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any
     found = []
     for name, table in tables.items():
         behind: dict[tuple[int, ...], int] = {}
-        drawn = PANELS.index(name) if name in PANELS else None
+        drawn = _drawn(name, table)
         told: dict[str, Any] = {
             "name": name,
             "title": table.title,
@@ -41,6 +45,20 @@ def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any
         }
         found.append(told)
     return _within(found)
+
+
+def _drawn(name: str, table: Table) -> dict[str, int] | None:
+    """The place of a table's panel among those that are drawn; None for no panel.
+
+    And the block and the number that it begins with: the first, or the first difference.
+    """
+    if name in PANELS:
+        return {"order": PANELS.index(name), "block": 0, "number": 0}
+    for place, block in enumerate(table.blocks):
+        for number, entry in enumerate(block.rows[0].entries if block.rows else ()):
+            if entry.column.role == DIFFERENCE:
+                return {"order": len(PANELS), "block": place, "number": number}
+    return None
 
 
 def _within(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

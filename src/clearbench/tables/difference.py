@@ -31,10 +31,14 @@ def noise(entry: Entry, other: Entry) -> float:
     return math.hypot(max(a, 0.0), max(b, 0.0))
 
 
+DIFFERENCE = "difference"
+"""The role of such a column."""
+
+
 def difference_column(column: Column, header: str) -> Column:
     """The column of the differences of a column's numbers."""
     width = column.high - column.low
-    return replace(column, header=header, role="difference", low=-width, high=width)
+    return replace(column, header=header, role=DIFFERENCE, low=-width, high=width)
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 // Tables that are looked at as charts: one of their numbers at a time, a mark a row, a panel each.
 const drawn = tables.filter((table) => table.drawn != null && !table.left_out);
-for (const table of drawn.sort((a, b) => a.drawn - b.drawn)) {
+for (const table of drawn.sort((a, b) => a.drawn.order - b.drawn.order)) {
   const id = `topic-${table.name}`;
   const place = make("section", { id, "aria-labelledby": `${id}-title` });
   document.getElementById("tables").before(place);
   const section = panel(id, table.title);
   const lines = make("div");
-  let block = table.blocks[0], number = 0;
+  let block = table.blocks[table.drawn.block], { number } = table.drawn;
 
   /** The rows of the block with the number that is chosen; those that have it. */
   const marks = () =>
