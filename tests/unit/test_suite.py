@@ -228,12 +228,12 @@ MISTAKES = {
         for given, told in (
             (
                 "{ relern: {} }",
-                "stress: unknown: relern (did you mean relearn?); allowed: image, quantise,"
-                " relearn; a test of another name says its kind",
+                "stress: unknown: relern (did you mean relearn?); allowed: image, jailbreak,"
+                " paraphrase, quantise, relearn; a test of another name says its kind",
             ),
             (
                 "{ small: { kind: round } }",
-                "stress.small.kind: unknown: round; allowed: image, quantise, relearn",
+                "stress.small.kind: unknown: round; allowed: image, jailbreak, paraphrase,",
             ),
             (
                 "{ relearn: { step: [5] } }",
@@ -257,6 +257,14 @@ MISTAKES = {
                 "stress.quantise: to.0: input should be 'int8', 'nf4' or 'fp4', not 'int4'",
             ),
             ("{ quantise: { to: [nf4, nf4] } }", "stress.quantise: to: a code stands twice"),
+            (
+                "{ paraphrase: { wordings: 6 } }",
+                "stress.paraphrase: wordings: input should be less",
+            ),
+            (
+                "{ jailbreak: { ways: [role, role] } }",
+                "stress.jailbreak: ways: a way stands twice",
+            ),
             ("{ a/b: { kind: image } }", "stress.a/b: allowed in a name: letters, digits, _ . -"),
             ("[relearn]", "stress: must hold keys"),
         )

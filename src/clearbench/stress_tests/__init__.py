@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from clearbench.config.settings import Domain
 from clearbench.config.strict import Strict, validate
 from clearbench.errors import UserError, unknown
+from clearbench.evaluation.tries import ANY
 from clearbench.plugins import load as load_file
 from clearbench.plugins import named
 
@@ -35,7 +36,8 @@ class StressTest(Strict):
 
     A point is a number of steps, a precision, a variant: what has records and scores of its own.
     `READING` is how scores before and after are compared; `VARIANTS` says whether the points are
-    tries of one thing, so that tables show their mean and the highest of them as well.
+    tries of one thing, so that there is a score of what any of them brings back, and tables show
+    it with their mean and the highest of them.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal", "text")
@@ -47,6 +49,11 @@ class StressTest(Strict):
     @abstractmethod
     def points(self) -> tuple[str, ...]:
         """The names of its points, in the order of the tables."""
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """What has scores: its points, and all together where they are variants."""
+        return (*self.points, ANY) if self.VARIANTS else self.points
 
     def check(self, model: "ModelSpec") -> None:
         """Raise UserError, which begins with the key, for what can't be with a suite's model."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
+from clearbench.evaluation.tries import ANY
 from clearbench.metrics.headline import QUALITY
 from clearbench.metrics.keys import Key
 from clearbench.results.headline import COLUMNS
@@ -133,14 +134,15 @@ class _Reader:
         return Read(group, named, parts[1].runs, parts, READINGS[reading][name])
 
     def over(self, group: Group, column: Column, test: str, points: Sequence[str]) -> list[Entry]:
-        """The mean and the highest of a group's scores at all points of a test."""
+        """The mean and the highest of a group's scores at all points, and that of any of them."""
         parts = tuple(self._of(group, group.runs, column, test, point) for point in points)
-        return [
+        whole: list[Entry] = [
             Read(
                 group, replace(column, header=name, role=f"{test}/{name}"), parts[0].runs, parts, of
             )
             for name, of in OVER_POINTS.items()
         ]
+        return [*whole, self.level(group, column, test, ANY)]
 
     def _of(
         self, group: Group, runs: Sequence[str], column: Column, test: str, point: str | None
@@ -180,10 +182,16 @@ def build(results: Results) -> Table | None:
         "Each test is done to all models by the same recipe; forget quality under a test is against"
         " a gold under the same. Accuracy and ROUGE-L are means over the tasks of the forget set:"
         " of gold, what whoever never learned it guesses.",
+        *([_OF_VARIANTS] if any(test.VARIANTS for _, test in tests.values()) else []),
         *(_NOTES[reading] for reading in dict.fromkeys(test.READING for _, test in tests.values())),
     ]
     return Table("Under stress", blocks, notes)
 
+
+_OF_VARIANTS = (
+    "any: of each sample the highest of its numbers at all points, so of accuracy the share that at"
+    " least one of them brings back. Guesses add up as well: read it beside gold's."
+)
 
 _NOTES: dict[Reading, str] = {
     "relearned": "R: what gold gained by relearning for each unit that the model did, at most 1;"

@@ -1,5 +1,7 @@
 """Stress: originals, golds and unlearned models under the tests of a suite, at each point.
 
+Where the points are variants of one thing, also at all of them together.
+
 All by the same recipe, and compared with a gold under the same: what counts is the distance to it.
 """
 
@@ -20,7 +22,7 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The models of a size under each test, at each point."""
     for name, (kind, test) in suite.stress_tests.items():
         for run, _ in _seeded(suite, forget_size):
-            for point in test.points:
+            for point in test.scored:
                 yield _stressed(run, name, kind, test, point)
 
 
