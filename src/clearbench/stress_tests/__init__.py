@@ -62,8 +62,8 @@ class StressTest(Strict):
         """The checkpoints that a model is made of."""
         return stack
 
-    def change(self, model: "PreTrainedModel", point: str) -> None:
-        """Change a model that has been loaded."""
+    def change(self, model: "PreTrainedModel", point: str, stack: Sequence[Path]) -> None:
+        """Change a model that has been loaded; `stack` are all checkpoints, a layer's own last."""
 
     def asked(self, store: "Store", point: str) -> "Store":
         """What the model is asked, and the pictures that it is shown."""
