@@ -229,7 +229,7 @@ MISTAKES = {
             (
                 "{ relern: {} }",
                 "stress: unknown: relern (did you mean relearn?); allowed: image, jailbreak, lens,"
-                " paraphrase, probe, quantise, relearn; a test of another name says its kind",
+                " paraphrase, probe, quantise, relearn, retrieval; a test of another name",
             ),
             (
                 "{ small: { kind: round } }",

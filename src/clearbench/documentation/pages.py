@@ -156,6 +156,7 @@ def _metrics() -> Iterator[str]:
     yield from _made_answers()
     yield from _choices()
     yield from _stress()
+    yield from _retrieval()
     yield from _membership()
     yield from _fairness()
     yield from _claims()
@@ -274,6 +275,26 @@ def _stress() -> Iterator[str]:
         " relearning brings back with `half` is in part what was just taught: gold's row says how"
         " much. A model of few layers says little by the first of them, with or without a probe:"
         " where the original itself knows nothing at a point, nothing can be said there."
+    )
+
+
+def _retrieval() -> Iterator[str]:
+    yield "\n## Retrieval\n"
+    yield (
+        "`retrieval` below `stress` of a multimodal suite asks which caption belongs to which"
+        " picture: of each of the first `persons` of a split one picture, and the likelihood of the"
+        " captions of all of them, side by side in one pass; and once more without a picture. So"
+        " records, scores, proofs and `plan` are those of a stress test, and a suite that does not"
+        " ask pays nothing. The table `retrieval` has recall at 1, 5 and 10 and the mean reciprocal"
+        " rank, of the forget and the retain split: from a picture to its caption, with what the"
+        " caption has without a picture subtracted and without, and from a caption to its picture,"
+        " where that prior moves no rank. Likelihoods are means a token. An interval draws the"
+        " persons who are looked for, among the same others."
+    )
+    yield (
+        "\nThe limits: captions of drawn worlds and of CLEAR hold the name, so a picture is found"
+        " by face, name and scene at once; of N persons R@k is k/N by chance, so numbers of other N"
+        " are not compared. All pictures are asked with the question of the split's first."
     )
 
 

@@ -16,6 +16,7 @@ from clearbench.evaluation.tries import ANY, read_tries
 from clearbench.metrics.base import Records
 from clearbench.metrics.comparable import is_itself
 from clearbench.metrics.recovered import score_tries
+from clearbench.metrics.retrieved import is_retrieval, score_retrieval
 from clearbench.metrics.score import DRAWS, SCORES, Scored, score_faces, score_with_draws
 
 
@@ -57,6 +58,8 @@ def score(
             return score_with_draws(drawn, gold, True, declared, groups=groups)
         records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
+        if is_retrieval(records):
+            return score_retrieval(records, declared)
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
         original = folders.get("original")

@@ -35,13 +35,14 @@ class StressTest(Strict):
     """A stress test of a kind: its settings, and what they do at each of its points.
 
     A point is a number of steps, a precision, a variant: what has records and scores of its own.
-    `READING` is how scores before and after are compared; `VARIANTS` says whether the points are
+    `READING` is how scores before and after are compared, None where what is asked has no before
+    and a table of its own; `VARIANTS` says whether the points are
     tries of one thing, so that there is a score of what any of them brings back, and tables show
     it with their mean and the highest of them.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal", "text")
-    READING: ClassVar[Reading] = "kept"
+    READING: ClassVar[Reading | None] = "kept"
     LAYER: ClassVar[bool] = False
     VARIANTS: ClassVar[bool] = False
 
