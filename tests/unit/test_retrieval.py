@@ -229,6 +229,8 @@ def test_it_has_a_table_of_its_own_and_none_where_nobody_asks(tmp_path):
     text = (tree.root / TABLES / "retrieval.md").read_text()
     assert "forget 10 %, forget, picture to caption, over the prior" in text
     plain = Retrieved(tmp_path / "plain").build()
+    # No row is asked for it, so no other table has columns of it.
+    assert "recall" not in (tree.root / TABLES / "tasks.csv").read_text()
     assert {path.stem for path in (plain.root / TABLES).glob("*.csv")} == names - {"retrieval"}
     both = Retrieved(tmp_path / "both", stress={**stress, "quantise": {"to": ["nf4"]}}).build()
     told = pd.read_csv(both.root / TABLES / "stress.csv")["metric"]

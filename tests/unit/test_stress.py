@@ -466,8 +466,36 @@ def test_other_tables_have_no_rows_of_models_under_stress(tree, tmp_path):
     plain = Stressed(tmp_path, stress={}).build()
     names = {path.name for path in (plain.root / TABLES).glob("*.csv")}
     assert {path.name for path in (tree.root / TABLES).glob("*.csv")} == {*names, "stress.csv"}
-    for name in names - {"tasks.csv"}:
+    for name in names - {"tasks.csv", "cost.csv"}:
         assert (plain.root / TABLES / name).read_text() == (tree.root / TABLES / name).read_text()
+
+
+def test_the_cost_of_a_test_is_that_of_its_layer_and_of_all_its_points(tmp_path):
+    tree = Stressed(tmp_path)
+    run = "ga/text/forget10/seed0"
+    made = {
+        f"relearn/relearn/{run}": Made(seconds=11),
+        f"evaluate/stress/relearn/{run}": Made(seconds=7),
+        f"evaluate/stress/image/{run}": Made(seconds=5),
+    }
+    frame = pd.read_csv(tree.build(made).root / TABLES / "cost.csv")
+    told = frame[frame.method == "ga"].set_index("metric")["mean"]
+    others = 2.5
+    assert told["train/seconds/relearn"] == pytest.approx((11 + 2 * others) / 3)
+    assert told["evaluate/seconds/relearn"] == pytest.approx((7 + 2 * others) / 3)
+    assert told["evaluate/seconds/image"] == pytest.approx((5 + 2 * others) / 3)
+    # Nothing is trained to show other pictures.
+    assert "train/seconds/image" not in told
+    assert told["evaluate/seconds"] == pytest.approx(others)
+    text = (tree.root / TABLES / "cost.md").read_text()
+    assert "under relearn" in text
+    (tmp_path / "plain").mkdir()
+    assert (
+        "under relearn"
+        not in (
+            Stressed(tmp_path / "plain", stress={}).build().root / TABLES / "cost.md"
+        ).read_text()
+    )
 
 
 def test_models_under_stress_are_compared_with_a_gold_under_the_same(tree):
@@ -499,7 +527,8 @@ def test_each_number_is_proven_by_all_models_that_it_is_made_of(tmp_path):
     lost = "score/stress/relearn/gold/forget10/seed0/step5"
     (tree.root / lost / "scores.json").write_text("{}")
     found = broken()
-    assert {table for table, _ in found} == {"stress"}
+    # What a run took is shown with its scores.
+    assert {table for table, _ in found} == {"stress", "cost"}
     # All R at this point, of all rows; and gold's own numbers.
     metrics = {cell.partition(":")[2] for _, cell in found if cell.startswith("npo/")}
     assert metrics == {

@@ -274,7 +274,11 @@ def _stress() -> Iterator[str]:
         " broke learns slower, which R takes for robust and the symmetric one does not. What"
         " relearning brings back with `half` is in part what was just taught: gold's row says how"
         " much. A model of few layers says little by the first of them, with or without a probe:"
-        " where the original itself knows nothing at a point, nothing can be said there."
+        " where the original itself knows nothing at a point, nothing can be said there. Words that"
+        " a model never met confuse it, whatever it knows: an original of `mini`, which learned"
+        " little but its persons, fell from an accuracy of 0.99 to some 0.3 under `jailbreak`, on"
+        " the retained as well, so of such a model this test says nothing. The score files of a"
+        " test have the retain split too: look there first."
     )
 
 

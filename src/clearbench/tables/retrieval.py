@@ -3,11 +3,10 @@
 from dataclasses import replace
 
 from clearbench.data.tasks import CAPTION_TO_IMAGE, IMAGE_TO_CAPTION, IMAGE_TO_CAPTION_OVER_PRIOR
-from clearbench.results.runs import Group, Results
+from clearbench.results.runs import Results
 from clearbench.stress_tests import retrieval
-from clearbench.suite.rows.stress import name_of
-from clearbench.tables.base import Block, Column, Row, Table, score_column
-from clearbench.tables.stress import UnderStress
+from clearbench.tables.base import Block, Row, Table, score_column
+from clearbench.tables.stress import tested, under
 
 DOMAINS = ("multimodal",)
 SPLITS = ("forget", "retain")
@@ -53,18 +52,12 @@ def _block(
         for name, header in COLUMNS.items()
     ]
 
-    def entry(group: Group, column: Column) -> UnderStress:
-        names = tuple(name_of(run, test, point) for run in group.runs)
-        return UnderStress(group, column, tuple(results.runs[name] for name in names), names)
-
-    groups = [
-        group
-        for group in results.of_size(size)
-        if name_of(group.runs[0], test, point) in results.runs
-    ]
     rows = [
-        Row((group.method, group.modality), [entry(group, column) for column in columns])
-        for group in groups
+        Row(
+            (group.method, group.modality),
+            [under(results, group, column, test, point) for column in columns],
+        )
+        for group in tested(results, size, test)
     ]
     headers = ["method", "modality", *(column.header for column in columns)]
     return Block(size, headers, rows, f"{split}, {topic}")

@@ -174,8 +174,8 @@ def build(results: Results) -> Table | None:
     reader = _Reader(results, known, runs)
     blocks = []
     for size in results.suite.file.forget_sizes:
-        groups = [g for g in results.of_size(size) if _tested(results, g)]
         for test, settings in tests.items():
+            groups = tested(results, size, test)
             for column in _columns(known):
                 blocks.append(_block(reader, groups, column, test, settings.points, size))
     notes = [
@@ -225,10 +225,17 @@ def _reading_of(results: Results, test: str) -> Reading:
     return reading
 
 
-def _tested(results: Results, group: Group) -> bool:
-    """Whether the models of a group are put under the tests."""
-    test, settings = next(iter(_compared(results).items()))
-    return name_of(group.runs[0], test, settings.points[0]) in results.runs
+def tested(results: Results, forget_size: int, test: str) -> list[Group]:
+    """The groups of a size whose models are put under a test."""
+    point = results.suite.stress_tests[test][1].points[0]
+    groups = results.of_size(forget_size)
+    return [group for group in groups if name_of(group.runs[0], test, point) in results.runs]
+
+
+def under(results: Results, group: Group, column: Column, test: str, point: str) -> UnderStress:
+    """The entry of a group's models under a test at a point."""
+    names = tuple(name_of(run, test, point) for run in group.runs)
+    return UnderStress(group, column, tuple(results.runs[name] for name in names), names)
 
 
 def _gold_of(run: Run) -> str:

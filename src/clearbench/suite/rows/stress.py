@@ -58,7 +58,7 @@ def _stressed(run: Run, name: str, kind: str, test: StressTest, point: str) -> R
         stack=(*run.stack, _layer(kind, name, run)) if test.LAYER else run.stack,
         records=records_of(f"stress/{name}/{run.name}"),
         gold=records_of(f"stress/{name}/{gold}"),
-        trained=False,
+        trained=test.LAYER,
         stress=name,
         point=point,
         note="",
