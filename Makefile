@@ -67,7 +67,7 @@ mini-membership: ## see whether attacks tell who was forgotten from persons whom
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
-mini-stress: ## see what a little relearning or a rounding brings back in the models of mini; takes over what mini has made
+mini-stress: ## see what a little relearning, a rounding or other words bring back in the models of mini; takes over what mini has made
 mini-sweep: ## choose the learning rates of mini on other persons; takes over what mini has made
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models

@@ -21,6 +21,7 @@ from snakemake.settings.types import DeploymentSettings
 from clearbench.digests import folder_digest
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
+from clearbench.evaluation.tries import ANY
 from clearbench.figures.documents import pictures
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import (
@@ -38,6 +39,7 @@ from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.record import Recipe, digest
 from clearbench.jobs.record import Record as Provenance
 from clearbench.metrics import model_metrics, task_metrics
+from clearbench.metrics.recovered import score_tries
 from clearbench.metrics.score import SCORES, score_with_draws
 from clearbench.results.read import read_results
 from clearbench.results.scoring import files_of
@@ -241,6 +243,12 @@ class SyntheticTree:
             )
             if "strength" in artifact.options:
                 asked += f"/{artifact.options['strength']:g}"
+            if artifact.options.get("point") == ANY:
+                assert artifact.run is not None
+                assert artifact.run.stress is not None
+                _, test = self.suite.stress_tests[artifact.run.stress]
+                tries = [self.records(f"{asked}/{point}") for point in test.points]
+                return files_of(score_tries(tries))
             if "point" in artifact.options:
                 asked, compared = (f"{of}/{artifact.options['point']}" for of in (asked, compared))
             gold = self.records(compared)

@@ -12,11 +12,17 @@ import torch
 from PIL import Image
 
 from clearbench import stress_tests
+from clearbench.data.mini.wording import TOPICS, Named, say
+from clearbench.data.other_wordings import other_wordings
+from clearbench.data.questions import FACE_QUESTION
 from clearbench.data.store import EvalSample, Store, TrainSample, write_store
 from clearbench.domains.language.relearn import learned
 from clearbench.errors import UserError
+from clearbench.evaluation.records import Likelihood, Record, records_at, write_records
 from clearbench.jobs.environment import accepted
 from clearbench.jobs.fingerprint import code_of
+from clearbench.metrics.recovered import score_tries
+from clearbench.metrics.score import score_with_draws
 from clearbench.models.build import build_model
 from clearbench.models.checkpoint import save_checkpoint
 from clearbench.models.precise_linear import PreciseLinear
@@ -26,6 +32,7 @@ from clearbench.provenance.audit import Audit
 from clearbench.provenance.invalidate import labels
 from clearbench.provenance.plan import Experience
 from clearbench.results import recovery
+from clearbench.results.scoring import score
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import TABLES
 from models.test_checkpoints import lora_of
@@ -233,16 +240,135 @@ def test_pictures_are_changed_a_little_and_alike_each_time(tmp_path):
         seen[point] = found[0].tobytes()
         levels = torch.tensor([list(image.tobytes()) for image in (found[0], plain)]).float()
         assert 0 < (levels[0] - levels[1]).abs().mean() < 80, point
-    assert len(set(seen.values())) == 6
+    assert len(set(seen.values())) == 7
     assert test.asked(store, "noise").train("full", None, "text") == store.train(
         "full", None, "text"
     )
     white = Image.new("RGB", (20, 20), (200, 200, 200))
+    edge = Image.new("RGB", (20, 20))
+    edge.paste((255, 255, 255), (9, 0, 20, 20))
     from clearbench.stress_tests.image import _CHANGES
+
+    # An edge in the middle of what becomes a pixel is no longer sharp; far from it nothing changes.
+    assert 0 < _CHANGES["resize"](edge, 0).getpixel((9, 10))[0] < 255
+    assert _CHANGES["resize"](edge, 0).getpixel((18, 10)) == (255, 255, 255)
 
     assert _CHANGES["darker"](white, 0).getpixel((3, 3)) == (170, 170, 170)
     assert _CHANGES["occlusion"](white, 0).getpixel((10, 10)) == (128, 128, 128)
     assert _CHANGES["occlusion"](white, 0).getpixel((3, 3)) == (200, 200, 200)
+
+
+def asked_at(folder, kind, given, questions):
+    """The points of a test by name, with what they make of some questions of one store."""
+    samples = [
+        EvalSample(f"{number}", split, "text_qa", 10, question, "Ada", "Bob", ("Cy",), None, "Ada")
+        for number, question in enumerate(questions)
+        for split in ("forget", "retain")
+    ]
+    write_store(folder, [], [], [], samples)
+    _, test = stress_tests.read_test(kind, given, "")
+    told = {}
+    for point in test.points:
+        asked = test.asked(Store(folder), point).evaluation(10)
+        # Nothing but the question is another.
+        assert [replace(new, question="") for new in asked] == [
+            replace(old, question="") for old in samples
+        ]
+        told[point] = [sample.question for sample in asked if sample.split == "forget"]
+    return told
+
+
+def test_a_question_is_asked_in_other_words_each_of_which_asks_the_same(tmp_path):
+    questions = [
+        "Where was Ada Byron born?",
+        "What is the birthplace of Ada Byron?",
+        FACE_QUESTION,
+        "Describe this picture.",
+        "Is {x} a number?",
+    ]
+    told = asked_at(tmp_path, "paraphrase", {"wordings": 5}, questions)
+    assert list(told) == [f"wording{number}" for number in range(1, 6)]
+    assert [told[point][0] for point in list(told)[:3]] == [
+        "What is the birthplace of Ada Byron?",
+        "Which city does Ada Byron come from?",
+        "Could you tell me the following? Where was Ada Byron born?",
+    ]
+    assert told["wording2"][1] == "Where was Ada Byron born?"
+    assert told["wording1"][2] == "Who is the person on the image?"
+    assert told["wording1"][3] == "Tell me about the person in the image."
+    assert told["wording1"][4] == "Could you tell me the following? Is {x} a number?"
+    for question, wordings in zip(questions, zip(*told.values(), strict=True), strict=True):
+        assert len({question, *wordings}) == 6
+    assert list(asked_at(tmp_path, "paraphrase", {}, questions).values()) == list(told.values())[:3]
+
+
+@pytest.mark.parametrize("person", ["Ada", "Who does Bob?", "born?"])
+def test_every_question_of_a_drawn_world_has_its_own_other_wordings(person):
+    for topic in TOPICS:
+        asked = [say(wording, Named(person)) for wording in topic.questions]
+        for place, question in enumerate(asked):
+            assert other_wordings(question)[:2] == [*asked[place + 1 :], *asked[:place]]
+
+
+def test_a_model_is_talked_into_answering_in_several_ways(tmp_path):
+    told = asked_at(tmp_path, "jailbreak", {}, ["Is {0} who?"])
+    assert list(told) == ["order", "role", "past", "story", "stakes", "start"]
+    assert len({question for (question,) in told.values()}) == 6
+    for point, (question,) in told.items():
+        assert question.startswith("Is {0} who?") == (point == "start")
+        assert question.endswith("Is {0} who?") == (point != "start")
+    assert list(asked_at(tmp_path, "jailbreak", {"ways": ["start", "role"]}, ["Who?"])) == [
+        "start",
+        "role",
+    ]
+
+
+def tried(person, generated, truth, wrong, task="text_qa"):
+    """A record of a model that says something, and finds the truth as likely as two numbers say."""
+    return Record.measured(
+        [Likelihood(-loss, 1, 0.0) for loss in (truth, truth, wrong)],
+        split="forget",
+        task=task,
+        id=f"{task}/{person}",
+        answer="red green",
+        generated=generated,
+        person=person,
+        question="Which?",
+    )
+
+
+def test_what_any_try_brings_back_is_counted_by_sample():
+    tries = [
+        [tried("A", "red", 2, 1), tried("B", "", 1, 2), tried("C", "blue", 2, 1)],
+        [tried("A", "green", 1, 2), tried("B", "red green", 2, 1), tried("C", "blue", 2, 1)],
+    ]
+    scores = score_tries(tries).scores
+    # A is told by the second try, B by the first, C by none; each try alone knows a third.
+    assert scores["forget/text_qa/accuracy"] == pytest.approx(2 / 3)
+    assert scores["forget/text_qa/rouge_l"] == pytest.approx((0.5 + 1 + 0) / 3)
+    assert scores["forget/text_qa/accuracy~low"] < 2 / 3 < scores["forget/text_qa/accuracy~high"]
+    assert scores["forget/text_qa/accuracy~persons"] == 3
+    assert not any("truth_ratio" in key or "quality" in key for key in scores)
+    for records in tries:
+        alone = score_tries([records]).scores
+        plain = score_with_draws(records, records).scores
+        assert alone == {key: plain[key] for key in alone}
+        assert all(scores[key] >= alone[key] for key in alone if "~" not in key)
+    assert score_tries(tries[::-1]).scores == scores
+    with pytest.raises(UserError, match="records of different samples"):
+        score_tries([tries[0], tries[1][:2]])
+
+
+def test_a_score_of_any_point_is_of_all_points_on_disk(tmp_path):
+    for point, records in (("b", [tried("A", "red", 2, 1)]), ("a", [tried("A", "green", 1, 2)])):
+        (tmp_path / point).mkdir()
+        write_records(records_at(tmp_path, point), records)
+    found = score({"records": tmp_path, "gold": tmp_path}, point="any").scores
+    assert found["forget/text_qa/accuracy"] == 1
+    assert (
+        score({"records": tmp_path, "gold": tmp_path}, point="b").scores["forget/text_qa/accuracy"]
+        == 0
+    )
 
 
 def test_the_example_of_a_kind_asks_other_questions(tmp_path):
@@ -286,7 +412,7 @@ class Stressed(SyntheticTree):
             0.2
             + 0.01 * seed
             + rate * steps
-            + {"nf4": 0.2, "noise": 0.3, "blur": 0.1}.get(run.point, 0)
+            + {"nf4": 0.2, "noise": 0.3, "blur": 0.1, "any": 0.35}.get(run.point, 0)
         )
         keys = {f"forget/{task}/{name}": known for task in "ab" for name in ("accuracy", "rouge_l")}
         keys["forget/a/accuracy"] += 0.1
@@ -321,6 +447,8 @@ def test_what_comes_back_is_told_beside_gold_over_seeds(tree):
     assert told["npo", "rouge_l/small/nf4/Q, inverse"] == 1
     assert told["npo", "rouge_l/image/mean"] == pytest.approx(0.41)
     assert told["npo", "rouge_l/image/highest"] == pytest.approx(0.51)
+    assert told["npo", "rouge_l/image/any"] == pytest.approx(0.56)
+    assert not [name for _, name in told.index if "relearn/any" in name]
     assert told["npo", f"{QUALITY}/small/nf4"] == pytest.approx(
         sum(
             draw_scores(f"stress/small/npo/text/forget10/seed{seed}/nf4")[QUALITY]
@@ -338,8 +466,36 @@ def test_other_tables_have_no_rows_of_models_under_stress(tree, tmp_path):
     plain = Stressed(tmp_path, stress={}).build()
     names = {path.name for path in (plain.root / TABLES).glob("*.csv")}
     assert {path.name for path in (tree.root / TABLES).glob("*.csv")} == {*names, "stress.csv"}
-    for name in names - {"tasks.csv"}:
+    for name in names - {"tasks.csv", "cost.csv"}:
         assert (plain.root / TABLES / name).read_text() == (tree.root / TABLES / name).read_text()
+
+
+def test_the_cost_of_a_test_is_that_of_its_layer_and_of_all_its_points(tmp_path):
+    tree = Stressed(tmp_path)
+    run = "ga/text/forget10/seed0"
+    made = {
+        f"relearn/relearn/{run}": Made(seconds=11),
+        f"evaluate/stress/relearn/{run}": Made(seconds=7),
+        f"evaluate/stress/image/{run}": Made(seconds=5),
+    }
+    frame = pd.read_csv(tree.build(made).root / TABLES / "cost.csv")
+    told = frame[frame.method == "ga"].set_index("metric")["mean"]
+    others = 2.5
+    assert told["train/seconds/relearn"] == pytest.approx((11 + 2 * others) / 3)
+    assert told["evaluate/seconds/relearn"] == pytest.approx((7 + 2 * others) / 3)
+    assert told["evaluate/seconds/image"] == pytest.approx((5 + 2 * others) / 3)
+    # Nothing is trained to show other pictures.
+    assert "train/seconds/image" not in told
+    assert told["evaluate/seconds"] == pytest.approx(others)
+    text = (tree.root / TABLES / "cost.md").read_text()
+    assert "under relearn" in text
+    (tmp_path / "plain").mkdir()
+    assert (
+        "under relearn"
+        not in (
+            Stressed(tmp_path / "plain", stress={}).build().root / TABLES / "cost.md"
+        ).read_text()
+    )
 
 
 def test_models_under_stress_are_compared_with_a_gold_under_the_same(tree):
@@ -371,7 +527,8 @@ def test_each_number_is_proven_by_all_models_that_it_is_made_of(tmp_path):
     lost = "score/stress/relearn/gold/forget10/seed0/step5"
     (tree.root / lost / "scores.json").write_text("{}")
     found = broken()
-    assert {table for table, _ in found} == {"stress"}
+    # What a run took is shown with its scores.
+    assert {table for table, _ in found} == {"stress", "cost"}
     # All R at this point, of all rows; and gold's own numbers.
     metrics = {cell.partition(":")[2] for _, cell in found if cell.startswith("npo/")}
     assert metrics == {
@@ -379,6 +536,30 @@ def test_each_number_is_proven_by_all_models_that_it_is_made_of(tmp_path):
         for name in ("accuracy", "rouge_l")
         for reading in ("R", "R, symmetric")
     }
+
+
+def test_what_any_try_brings_back_is_proven_by_the_records_of_all(tmp_path):
+    few = {
+        "methods": {"npo": {}},
+        "seeds": [0],
+        "stress": {"jailbreak": {"ways": ["past", "role"]}},
+    }
+    suite = write_suite(tmp_path, **{**SUITE, **few})
+    tree = SyntheticTree(suite, tmp_path / "results/small", records=True).build()
+    name = "stress/jailbreak/npo/text/forget10/seed0"
+    artifact = tree.graph[f"score/{name}/any"]
+    assert artifact.inputs["records"] == tree.graph[f"score/{name}/role"].inputs["records"]
+
+    def broken():
+        audit = Audit(tree.graph, Tree(tree.root), accepted(Path("none.sif"), False))
+        return {cell for cell, link in audit.cells().items() if link}
+
+    assert broken() == set()
+    scores = tree.root / artifact.name / "scores.json"
+    told = json.loads(scores.read_text())
+    scores.write_text(json.dumps({key: value * 0.9 for key, value in told.items()}))
+    metrics = {cell.partition(":")[2] for table, cell in broken() if table == "stress"}
+    assert metrics == {"accuracy/jailbreak/any", "rouge_l/jailbreak/any"}
 
 
 def test_a_plan_takes_points_for_as_many_evaluations_until_it_knows(tmp_path):

@@ -228,12 +228,12 @@ MISTAKES = {
         for given, told in (
             (
                 "{ relern: {} }",
-                "stress: unknown: relern (did you mean relearn?); allowed: image, quantise,"
-                " relearn; a test of another name says its kind",
+                "stress: unknown: relern (did you mean relearn?); allowed: image, jailbreak, lens,"
+                " paraphrase, probe, quantise, relearn, retrieval; a test of another name",
             ),
             (
                 "{ small: { kind: round } }",
-                "stress.small.kind: unknown: round; allowed: image, quantise, relearn",
+                "stress.small.kind: unknown: round; allowed: image, jailbreak, lens, paraphrase,",
             ),
             (
                 "{ relearn: { step: [5] } }",
@@ -257,6 +257,20 @@ MISTAKES = {
                 "stress.quantise: to.0: input should be 'int8', 'nf4' or 'fp4', not 'int4'",
             ),
             ("{ quantise: { to: [nf4, nf4] } }", "stress.quantise: to: a code stands twice"),
+            (
+                "{ lens: { layers: [1, 3] } }",
+                "stress.lens.layers: 3; the model has 2; allowed: 1 to 2",
+            ),
+            ("{ probe: { layers: [1, 1] } }", "stress.probe: layers: a number stands twice"),
+            ("{ probe: { layers: [] } }", "stress.probe: layers: empty; name one at least"),
+            (
+                "{ paraphrase: { wordings: 6 } }",
+                "stress.paraphrase: wordings: input should be less",
+            ),
+            (
+                "{ jailbreak: { ways: [role, role] } }",
+                "stress.jailbreak: ways: a way stands twice",
+            ),
             ("{ a/b: { kind: image } }", "stress.a/b: allowed in a name: letters, digits, _ . -"),
             ("[relearn]", "stress: must hold keys"),
         )

@@ -50,8 +50,16 @@ REAL_WORLD = Task(name="real_world", splits=_REAL, kind="visual", headline=True)
 REAL_AUTHORS = Task(name="real_authors", splits=_REAL, kind="text", headline=True)
 WORLD_FACTS = Task(name="world_facts", splits=_REAL, kind="text", headline=True)
 
+IMAGE_TO_CAPTION = Task(name="image_to_caption", splits=_PERSONS, kind="visual")
+IMAGE_TO_CAPTION_OVER_PRIOR = Task(
+    name="image_to_caption_over_prior", splits=_PERSONS, kind="visual"
+)
+CAPTION_TO_IMAGE = Task(name="caption_to_image", splits=_PERSONS, kind="visual")
+CAPTION_ALONE = Task(name="caption_alone", splits=_PERSONS, kind="text")
+
 CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
 TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
+RETRIEVAL = (IMAGE_TO_CAPTION, IMAGE_TO_CAPTION_OVER_PRIOR, CAPTION_TO_IMAGE, CAPTION_ALONE)
 FOLDER = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
 
 Tasks = Mapping[str, Task]
@@ -73,7 +81,7 @@ class ScoreSettings(OwnTasks):
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
     found: dict[str, Task] = {}
-    for task in (*CLEAR, *TOFU, *FOLDER, *tasks):
+    for task in (*CLEAR, *TOFU, *FOLDER, *RETRIEVAL, *tasks):
         if found.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"

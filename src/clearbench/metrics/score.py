@@ -80,11 +80,7 @@ def score_with_draws(
     for record in records:
         tasks[record.split, record.task].append(record)
     values = {task: _values(group) for task, group in sorted(tasks.items())}
-    scores = {
-        str(Key.parse(name).of_task(split, task)): fmean(numbers)
-        for (split, task), by_metric in values.items()
-        for name, numbers in by_metric.items()
-    }
+    scores = means_of(values)
     evaluation = Evaluation(
         scores, records, gold_records, declared, original_records, groups_of(records, groups)
     )
@@ -92,6 +88,28 @@ def score_with_draws(
         value = of_model(evaluation)
         if value is not None:
             scores[name] = value
+    return with_intervals(evaluation, tasks, values)
+
+
+def means_of(values: Mapping[tuple[str, str], Mapping[str, Values]]) -> dict[str, float]:
+    """The scores of tasks by key, by the numbers of their samples by metric."""
+    return {
+        str(Key.parse(name).of_task(split, task)): fmean(numbers)
+        for (split, task), by_metric in values.items()
+        for name, numbers in by_metric.items()
+    }
+
+
+def with_intervals(
+    evaluation: Evaluation,
+    tasks: Mapping[tuple[str, str], Records],
+    values: Mapping[tuple[str, str], Mapping[str, Values]],
+) -> Scored:
+    """The scores of an evaluation and of its groups, with their intervals and draws.
+
+    `tasks` are its records by task, `values` the numbers of their samples by metric.
+    """
+    scores, declared = dict(evaluation.scores), evaluation.tasks
     weights = draw_weights(tasks, declared)
     drawn = drawn_scores(evaluation, tasks, values, weights)
     persons = persons_behind(tasks, drawn, declared)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from clearbench.data.tasks import DECLARED, Tasks
+from clearbench.data.tasks import DECLARED, RETRIEVAL, Tasks
 from clearbench.metrics.keys import Key
 from clearbench.results.hardware import Hardware
 from clearbench.suite.runs import Run
@@ -98,10 +98,15 @@ class Results:
         ]
 
     def score_keys(self) -> list[str]:
-        """The keys that any score file has, in the files' order, without those of intervals."""
+        """The keys that any score file has, in the files' order, without those of intervals.
+
+        And of retrieval, which no row is asked: it has a table of its own.
+        """
         scores = [run.documents["score"] for run in self.runs.values() if run.state == "ok"]
-        keys = (key for document in scores for key in document.numbers if not Key.parse(key).end)
-        return list(dict.fromkeys(keys))
+        keys = dict.fromkeys(key for document in scores for key in document.numbers)
+        parsed = {key: Key.parse(key) for key in keys}
+        apart = {task.name for task in RETRIEVAL}
+        return [key for key, of in parsed.items() if not of.end and of.task not in apart]
 
 
 def groups_of(runs: Iterable[Run]) -> tuple[Group, ...]:

@@ -12,8 +12,11 @@ from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
 from clearbench.evaluation.records import folder_at, read_records, records_at
+from clearbench.evaluation.tries import ANY, read_tries
 from clearbench.metrics.base import Records
 from clearbench.metrics.comparable import is_itself
+from clearbench.metrics.recovered import score_tries
+from clearbench.metrics.retrieved import is_retrieval, score_retrieval
 from clearbench.metrics.score import DRAWS, SCORES, Scored, score_faces, score_with_draws
 
 
@@ -38,7 +41,7 @@ def score(
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
     the two are golds of different seeds. Of records at several strengths, a cell's and those of its
     attack, those at `strength` are meant; of a model and its gold under a stress test, those of
-    both at its `point`.
+    both at its `point`; at ANY those of the model at all points, each sample's best.
     `tasks` are those that the suite's layout declares itself, `groups` the patterns by which a
     person is of a group.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
@@ -47,12 +50,16 @@ def score(
     own = point if strength is None else f"{strength:g}"
     if enrolment is None:
         declared = together(*(Task(**fields) for fields in tasks))
+        if point == ANY:
+            return score_tries(read_tries(folders["records"]), declared)
         gold = read_records(records_at(folders["gold"], point))
         if bound is not None:
             drawn = draw_bound(bound, gold)
             return score_with_draws(drawn, gold, True, declared, groups=groups)
         records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
+        if is_retrieval(records):
+            return score_retrieval(records, declared)
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
         original = folders.get("original")

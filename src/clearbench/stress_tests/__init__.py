@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from clearbench.config.settings import Domain
 from clearbench.config.strict import Strict, validate
 from clearbench.errors import UserError, unknown
+from clearbench.evaluation.tries import ANY
 from clearbench.plugins import load as load_file
 from clearbench.plugins import named
 
@@ -34,12 +35,14 @@ class StressTest(Strict):
     """A stress test of a kind: its settings, and what they do at each of its points.
 
     A point is a number of steps, a precision, a variant: what has records and scores of its own.
-    `READING` is how scores before and after are compared; `VARIANTS` says whether the points are
-    tries of one thing, so that tables show their mean and the highest of them as well.
+    `READING` is how scores before and after are compared, None where what is asked has no before
+    and a table of its own; `VARIANTS` says whether the points are
+    tries of one thing, so that there is a score of what any of them brings back, and tables show
+    it with their mean and the highest of them.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal", "text")
-    READING: ClassVar[Reading] = "kept"
+    READING: ClassVar[Reading | None] = "kept"
     LAYER: ClassVar[bool] = False
     VARIANTS: ClassVar[bool] = False
 
@@ -48,6 +51,11 @@ class StressTest(Strict):
     def points(self) -> tuple[str, ...]:
         """The names of its points, in the order of the tables."""
 
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """What has scores: its points, and all together where they are variants."""
+        return (*self.points, ANY) if self.VARIANTS else self.points
+
     def check(self, model: "ModelSpec") -> None:
         """Raise UserError, which begins with the key, for what can't be with a suite's model."""
 
@@ -55,8 +63,8 @@ class StressTest(Strict):
         """The checkpoints that a model is made of."""
         return stack
 
-    def change(self, model: "PreTrainedModel", point: str) -> None:
-        """Change a model that has been loaded."""
+    def change(self, model: "PreTrainedModel", point: str, stack: Sequence[Path]) -> None:
+        """Change a model that has been loaded; `stack` are all checkpoints, a layer's own last."""
 
     def asked(self, store: "Store", point: str) -> "Store":
         """What the model is asked, and the pictures that it is shown."""

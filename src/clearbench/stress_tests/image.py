@@ -14,7 +14,7 @@ from clearbench.stress_tests import StressTest
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Variant = Literal["noise", "darker", "flatter", "crop", "blur", "occlusion"]
+Variant = Literal["noise", "darker", "flatter", "crop", "resize", "blur", "occlusion"]
 
 
 class Test(StressTest):
@@ -22,8 +22,8 @@ class Test(StressTest):
 
     noise: normal, of a deviation of 0.02 of white, the same for a picture in all runs; darker,
     flatter: brightness, contrast times 0.85; crop: the middle 0.9 of each side, as large again;
-    blur: Gaussian, of a hundredth of the shorter side or a pixel; occlusion: a grey square of a
-    quarter of the shorter side, in the middle.
+    resize: half as large and back; blur: Gaussian, of a hundredth of the shorter side or a pixel;
+    occlusion: a grey square of a quarter of the shorter side, in the middle.
     """
 
     DOMAINS: ClassVar[tuple[Domain, ...]] = ("multimodal",)
@@ -76,6 +76,12 @@ def _crop(image: Image.Image, key: int) -> Image.Image:
     return middle.resize(image.size, Image.Resampling.BICUBIC)
 
 
+def _resize(image: Image.Image, key: int) -> Image.Image:
+    half = (max(1, image.width // 2), max(1, image.height // 2))
+    small = image.resize(half, Image.Resampling.BICUBIC)
+    return small.resize(image.size, Image.Resampling.BICUBIC)
+
+
 def _blur(image: Image.Image, key: int) -> Image.Image:
     return image.filter(ImageFilter.GaussianBlur(max(1, min(image.size) / 100)))
 
@@ -93,6 +99,7 @@ _CHANGES: dict[str, Callable[[Image.Image, int], Image.Image]] = {
     "darker": lambda image, key: ImageEnhance.Brightness(image).enhance(0.85),
     "flatter": lambda image, key: ImageEnhance.Contrast(image).enhance(0.85),
     "crop": _crop,
+    "resize": _resize,
     "blur": _blur,
     "occlusion": _occlusion,
 }

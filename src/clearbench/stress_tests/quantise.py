@@ -3,6 +3,8 @@
 Of the whole stack, adapters merged. Embeddings, norms and the output layer stay.
 """
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, field_validator
@@ -38,7 +40,7 @@ class Test(StressTest):
         """The codes."""
         return tuple(self.to)
 
-    def change(self, model: "PreTrainedModel", point: str) -> None:
+    def change(self, model: "PreTrainedModel", point: str, stack: Sequence[Path]) -> None:
         """Round the weights of the linear layers to a code and back."""
         from clearbench.models.quantised import quantise
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from clearbench.suite.runs import Run
 
-SHARED_OUT = ("finetune", "unlearn", "relearn", "evaluate")
+SHARED_OUT = ("finetune", "unlearn", "relearn", "probe", "evaluate")
 """The stages whose work several processes of a job can share."""
 
 

@@ -12,6 +12,7 @@ from clearbench.config.settings import (
     Unlearning,
 )
 from clearbench.errors import UserError, unknown
+from clearbench.evaluation.tries import ANY
 from clearbench.hub import is_id
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
@@ -192,6 +193,10 @@ def check_stress(suite: Suite) -> None:
             raise UserError(
                 f"{where}: {kind} serves {', '.join(test.DOMAINS)}; {suite.file.model} is a"
                 f" {suite.domain} model; leave it out"
+            )
+        if ANY in test.points:
+            raise UserError(
+                f"{where}: a point is named {ANY}, which is what all of them are told by"
             )
         try:
             test.check(suite.model)

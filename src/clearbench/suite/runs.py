@@ -17,15 +17,15 @@ class Run:
     `row` and `modality` are what tables call it; the runs of a `group` are averaged in one line.
     `stack` are the artifacts of its weights, each laid on the one before and the first on `base`;
     the last is its own. `records` are what it says, compared with those of `gold`, but for faces.
-    One that another group evaluated has records alone, which stand for the weights too.
-    `trained` says whether the weights were made here for this row, `note` what tables tell below of
-    it. A `repeat` is in no row, and tells the noise alone. With a `strength` it is a cell's model
-    whose last layer is scaled by it: a point of the cell's curve, in no row either. With a `choice`
-    a row's values are chosen by it, as the point of this name: asked about other persons, and in no
-    row. With a `stress` it is a row's model under that test of the suite, at one `point` of it, and
-    compared with a gold under the same; in no row either. The records of a `bound` are drawn from
-    those named. `prompts` are other where its gold was
-    asked in other words, `bases` where a gold is compared with one of another base.
+    One that another group evaluated has records alone, which stand for the weights too. `trained`
+    says whether the weights were made here for this row, or the layer of a stress test, `note` what
+    tables tell below of it. A `repeat` is in no row, and tells the noise alone. With a `strength`
+    it is a cell's model whose last layer is scaled by it: a point of the cell's curve, in no row
+    either. With a `choice` a row's values are chosen by it, as the point of this name: asked about
+    other persons, and in no row. With a `stress` it is a row's model under that test of the suite,
+    at one `point` of it, and compared with a gold under the same; in no row either. The records of
+    a `bound` are drawn from those named. `prompts` are other where its gold was asked in other
+    words, `bases` where a gold is compared with one of another base.
     """
 
     name: str

@@ -12,6 +12,7 @@ from clearbench.results.runs import DocumentName, Outcome, Results
 from clearbench.results.strengths import Curve, curves_of
 from clearbench.results.trials import Trial, trials_of
 from clearbench.tables.base import Block, Column, Entry, Row, Table, make_block, make_entry
+from clearbench.tables.stress import tested, under
 
 MIB = 2**20
 
@@ -32,6 +33,8 @@ def build(results: Results) -> Table:
         sizes = dict.fromkeys(trial.group.forget_size for trial in trials)
         tried = [_of_trials(results, size, columns, trials) for size in sizes]
         blocks = [_with_strengths(block, curves) for block in (*blocks, *tried)]
+    for size in results.suite.file.forget_sizes:
+        blocks += [_of_test(results, size, test) for test in results.suite.stress_tests]
     notes = [
         "Train is unlearning, and fine-tuning of a control; a model that was made elsewhere has"
         " none. Seconds and peak main memory are of the whole process, samples a second of its"
@@ -67,6 +70,25 @@ def _of_trials(
     ]
     headers = ["method", "modality", *(column.header for column in columns)]
     return Block(size, headers, rows, "points of the choice, on its persons")
+
+
+def _of_test(results: Results, size: int, test: str) -> Block:
+    """What a stress test of a size's models takes, all its points together: one job each.
+
+    What is trained for it, if anything is, and its evaluation.
+    """
+    settings = results.suite.stress_tests[test][1]
+    stages: list[DocumentName] = ["train", "evaluate"] if settings.LAYER else ["evaluate"]
+    columns = [replace(column, role=test) for stage in stages for column in _stage(stage, stage)]
+    rows = [
+        Row(
+            (group.method, group.modality),
+            [under(results, group, column, test, settings.points[0]) for column in columns],
+        )
+        for group in tested(results, size, test)
+    ]
+    headers = ["method", "modality", *(column.header for column in columns)]
+    return Block(size, headers, rows, f"under {test}")
 
 
 def _with_strengths(block: Block, curves: Mapping[str, tuple[Curve, ...]]) -> Block:

@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
+from clearbench.evaluation.tries import ANY
 from clearbench.metrics.headline import QUALITY
 from clearbench.metrics.keys import Key
 from clearbench.results.headline import COLUMNS
 from clearbench.results.recovery import likeness, relearning, unlost, unmoved, unrecovered
 from clearbench.results.runs import Group, Outcome, Results, Source
-from clearbench.stress_tests import Reading
+from clearbench.stress_tests import Reading, StressTest
 from clearbench.suite.rows import runs_of
 from clearbench.suite.rows.stress import name_of
 from clearbench.suite.runs import Run
@@ -125,7 +126,7 @@ class _Reader:
 
     def reading(self, group: Group, column: Column, test: str, point: str, name: str) -> Entry:
         """A reading of a group's score before a test and at a point."""
-        reading: Reading = self.results.suite.stress_tests[test][1].READING
+        reading = _reading_of(self.results, test)
         golds = tuple(_gold_of(self.runs[run]) for run in group.runs)
         names = [group.runs] + ([golds] if reading == "relearned" else [])
         parts = tuple(self._of(group, of, column, test, at) for of in names for at in (None, point))
@@ -133,14 +134,15 @@ class _Reader:
         return Read(group, named, parts[1].runs, parts, READINGS[reading][name])
 
     def over(self, group: Group, column: Column, test: str, points: Sequence[str]) -> list[Entry]:
-        """The mean and the highest of a group's scores at all points of a test."""
+        """The mean and the highest of a group's scores at all points, and that of any of them."""
         parts = tuple(self._of(group, group.runs, column, test, point) for point in points)
-        return [
+        whole: list[Entry] = [
             Read(
                 group, replace(column, header=name, role=f"{test}/{name}"), parts[0].runs, parts, of
             )
             for name, of in OVER_POINTS.items()
         ]
+        return [*whole, self.level(group, column, test, ANY)]
 
     def _of(
         self, group: Group, runs: Sequence[str], column: Column, test: str, point: str | None
@@ -160,7 +162,7 @@ def build(results: Results) -> Table | None:
 
     None for a suite without one.
     """
-    tests = results.suite.stress_tests
+    tests = _compared(results)
     if not tests:
         return None
     keys = [key for key in map(Key.parse, results.score_keys()) if key.split == "forget"]
@@ -172,18 +174,27 @@ def build(results: Results) -> Table | None:
     reader = _Reader(results, known, runs)
     blocks = []
     for size in results.suite.file.forget_sizes:
-        groups = [g for g in results.of_size(size) if _tested(results, g)]
-        for test, (_, settings) in tests.items():
+        for test, settings in tests.items():
+            groups = tested(results, size, test)
             for column in _columns(known):
                 blocks.append(_block(reader, groups, column, test, settings.points, size))
     notes = [
         "Each test is done to all models by the same recipe; forget quality under a test is against"
         " a gold under the same. Accuracy and ROUGE-L are means over the tasks of the forget set:"
         " of gold, what whoever never learned it guesses.",
-        *(_NOTES[reading] for reading in dict.fromkeys(test.READING for _, test in tests.values())),
+        *([_OF_VARIANTS] if any(test.VARIANTS for test in tests.values()) else []),
+        *(
+            _NOTES[reading]
+            for reading in dict.fromkeys(_reading_of(results, test) for test in tests)
+        ),
     ]
     return Table("Under stress", blocks, notes)
 
+
+_OF_VARIANTS = (
+    "any: of each sample the highest of its numbers at all points, so of accuracy the share that at"
+    " least one of them brings back. Guesses add up as well: read it beside gold's."
+)
 
 _NOTES: dict[Reading, str] = {
     "relearned": "R: what gold gained by relearning for each unit that the model did, at most 1;"
@@ -202,10 +213,29 @@ def _columns(known: Mapping[str, Sequence[str]]) -> list[Column]:
     ]
 
 
-def _tested(results: Results, group: Group) -> bool:
-    """Whether the models of a group are put under the tests."""
-    test, (_, settings) = next(iter(results.suite.stress_tests.items()))
-    return name_of(group.runs[0], test, settings.points[0]) in results.runs
+def _compared(results: Results) -> dict[str, StressTest]:
+    """The tests of a suite whose scores are compared with those before."""
+    tests = results.suite.stress_tests.items()
+    return {name: test for name, (_, test) in tests if test.READING is not None}
+
+
+def _reading_of(results: Results, test: str) -> Reading:
+    reading = _compared(results)[test].READING
+    assert reading is not None
+    return reading
+
+
+def tested(results: Results, forget_size: int, test: str) -> list[Group]:
+    """The groups of a size whose models are put under a test."""
+    point = results.suite.stress_tests[test][1].points[0]
+    groups = results.of_size(forget_size)
+    return [group for group in groups if name_of(group.runs[0], test, point) in results.runs]
+
+
+def under(results: Results, group: Group, column: Column, test: str, point: str) -> UnderStress:
+    """The entry of a group's models under a test at a point."""
+    names = tuple(name_of(run, test, point) for run in group.runs)
+    return UnderStress(group, column, tuple(results.runs[name] for name in names), names)
 
 
 def _gold_of(run: Run) -> str:
@@ -223,7 +253,7 @@ def _block(
     size: int,
 ) -> Block:
     """The rows of a score under a test: before, at each point, and its readings if any."""
-    readings = READINGS[reader.results.suite.stress_tests[test][1].READING]
+    readings = READINGS[_reading_of(reader.results, test)]
     rows = []
     for group in groups:
         entries = [reader.level(group, column, test, point) for point in (None, *points)]

@@ -92,7 +92,7 @@ def _versions(
                 point,
                 test.stack(stack, point),
                 test.asked(store, point),
-                change=partial(test.change, point=point),
+                change=partial(test.change, point=point, stack=stack),
             )
         return
     if strengths is None:

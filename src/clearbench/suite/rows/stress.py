@@ -1,5 +1,7 @@
 """Stress: originals, golds and unlearned models under the tests of a suite, at each point.
 
+Where the points are variants of one thing, also at all of them together.
+
 All by the same recipe, and compared with a gold under the same: what counts is the distance to it.
 """
 
@@ -20,7 +22,7 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The models of a size under each test, at each point."""
     for name, (kind, test) in suite.stress_tests.items():
         for run, _ in _seeded(suite, forget_size):
-            for point in test.points:
+            for point in test.scored:
                 yield _stressed(run, name, kind, test, point)
 
 
@@ -56,7 +58,7 @@ def _stressed(run: Run, name: str, kind: str, test: StressTest, point: str) -> R
         stack=(*run.stack, _layer(kind, name, run)) if test.LAYER else run.stack,
         records=records_of(f"stress/{name}/{run.name}"),
         gold=records_of(f"stress/{name}/{gold}"),
-        trained=False,
+        trained=test.LAYER,
         stress=name,
         point=point,
         note="",
