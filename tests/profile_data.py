@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,80 @@ def mllmu() -> Tables:
         "Retain_Set": [mllmu_row(number, real=True) for number in range(REAL)],
         **split_by_id(people, FORGOTTEN),
     }
+
+
+def umu_row(number: int, real: bool = False) -> dict[str, Any]:
+    """A profile with two questions of each task, each by picture and by name."""
+    name, town = name_of(number, real), TOWNS[number % len(TOWNS)]
+    options = dict(zip("ABCD", TOWNS, strict=True))
+    answer = f"{'ABCD'[number % len(TOWNS)]}. {town}"
+
+    def both(**cells: Any) -> dict[str, Any]:
+        """The same questions about the person by name and by picture, by two keys."""
+        return {
+            kind: {
+                key: {"question": question.format(whom), **cells}
+                for key, question in (("1", "Where does {} live?"), ("2", "And where is {} now?"))
+            }
+            for kind, whom in (("unimodal", name), ("muitimodal", "this person"))
+        }
+
+    def pairs(whom: str) -> dict[str, Any]:
+        return {
+            "question": {"q1": f"Who is {whom}?", "q2": f"Where does {whom} live?"},
+            "answer": {"q1": f"This is {name}.", "q2": f"{name} lives in {town}."},
+        }
+
+    return {
+        "ID": f"{number + 1:03d}",
+        "image": picture(number, 100 if real else 0),
+        "Biography": f"{name} lives in {town}.",
+        # As literals of Python and as JSON.
+        "MM_QA": str(pairs("this person")),
+        "UM_QA": json.dumps(pairs(name)),
+        "Classify": str(both(options=options, answer=answer)),
+        "Cloze": json.dumps(both(answer=f"{town}.")),
+        "Generation": str(both(answer=f"{name} lives in {town}.")),
+    }
+
+
+def umu() -> Tables:
+    """Intact tables."""
+    people = [umu_row(number) for number in range(PERSONS)]
+    return {
+        "Full_Set": people,
+        "Real_Person_Set": [umu_row(number, real=True) for number in range(REAL)],
+        **split_by_id(people, FORGOTTEN),
+    }
+
+
+Change = Callable[[Tables], object]
+
+
+def change(config: str, row: int, column: str, to: Any) -> Change:
+    """What gives a cell of some tables another value."""
+
+    def changed(tables: Tables) -> None:
+        tables[config][row] = {**tables[config][row], column: to}
+
+    return changed
+
+
+def typed(config: str, column: str, to: Any) -> Change:
+    """What gives a whole column another value."""
+
+    def changed(tables: Tables) -> None:
+        tables[config] = [{**row, column: to} for row in tables[config]]
+
+    return changed
+
+
+def without(config: str, column: str) -> Change:
+    """What takes a column away."""
+
+    def changed(tables: Tables) -> None:
+        tables[config] = [
+            {key: cell for key, cell in row.items() if key != column} for row in tables[config]
+        ]
+
+    return changed

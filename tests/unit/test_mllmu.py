@@ -15,7 +15,16 @@ from clearbench.errors import UserError
 from clearbench.report.answers import _topics
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
-from profile_data import FORGOTTEN, PERSONS, REAL, mllmu, write_hub
+from profile_data import (
+    FORGOTTEN,
+    PERSONS,
+    REAL,
+    change,
+    mllmu,
+    typed,
+    without,
+    write_hub,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 # Small flat colours may be near one another.
@@ -145,27 +154,6 @@ def test_a_copy_with_fewer_sizes_serves_these(tmp_path):
     settings = spec(folder, [15])
     with pytest.raises(UserError, match=r"forget size 15: .*mllmu has no configuration forget_15"):
         read_dataset(settings, *sources_of(settings, tmp_path / "again"), "ascii")
-
-
-def change(config, row, column, to):
-    def changed(tables):
-        tables[config][row] = {**tables[config][row], column: to}
-
-    return changed
-
-
-def without(config, column):
-    def changed(tables):
-        tables[config] = [{k: c for k, c in row.items() if k != column} for row in tables[config]]
-
-    return changed
-
-
-def typed(config, column, to):
-    def changed(tables):
-        tables[config] = [{**row, column: to} for row in tables[config]]
-
-    return changed
 
 
 def nested(config, row, *path, to):
