@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import datasets
 import yaml
@@ -180,6 +181,65 @@ def umu() -> Tables:
         "Real_Person_Set": [umu_row(number, real=True) for number in range(REAL)],
         **split_by_id(people, FORGOTTEN),
     }
+
+
+def fiubench() -> dict[str, Any]:
+    """What the files of the folder say; a forget set is in no other."""
+    people = [
+        {
+            "unique_id": f"{number:08d}",
+            "image_path": f"dataset/SFHQ/SFHQ_pt1_{number:08d}.jpg",
+            "name": name_of(number),
+            "qa_list": [
+                {
+                    "question": f"What is the {what} of this person?",
+                    "answer": f"The {what} of {name_of(number)} is {number}.",
+                    "paraphrased_question": ["Say it?"] * 3,
+                    "paraphrased_answer": f"{name_of(number)} has the {what} {number}.",
+                    "perturbed_answer": [
+                        f"{name_of(number)} has the {what} {number + wrong}." for wrong in (1, 2, 3)
+                    ],
+                    "keywords": [str(number)],
+                }
+                for what in ("phone", "address")
+            ],
+        }
+        for number in range(PERSONS)
+    ]
+
+    def of(*numbers: int) -> list[str]:
+        return [f"{number:08d}" for number in numbers]
+
+    return {
+        "full.json": people,
+        "split.json": {
+            "forget1": of(0),
+            "forget5": of(4, 5),
+            "forget10": of(1, 2, 3),
+            "retain15": of(7, 9),
+            "retain5": of(7),
+        },
+    }
+
+
+def write_fiubench(folder: Path, files: dict[str, Any], zipped: bool = False) -> Path:
+    """The folder of these files, with the pictures in a folder or a zip file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        (folder / name).write_text(content if isinstance(content, str) else json.dumps(content))
+    pictures = {
+        f"SFHQ/SFHQ_pt1_{number:08d}.jpg": picture(number, 3, 9)["bytes"]
+        for number in range(PERSONS)
+    }
+    if zipped:
+        with ZipFile(folder / "SFHQ.zip", "w") as archive:
+            for name, encoded in pictures.items():
+                archive.writestr(name, encoded)
+    else:
+        (folder / "SFHQ").mkdir(exist_ok=True)
+        for name, encoded in pictures.items():
+            (folder / name).write_bytes(encoded)
+    return folder
 
 
 Change = Callable[[Tables], object]

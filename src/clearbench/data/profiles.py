@@ -47,7 +47,8 @@ class Cell(Strict):
 class Asked:
     """What is asked about a person in a task; `wrong` answers compete with the true one, if any.
 
-    A `pair` is what the question has in common with another of the row, of another task: they ask
+    The `paraphrase` is the answer in the words that the wrong ones share, where it is another. A
+    `pair` is what the question has in common with another of the row, of another task: they ask
     the same by picture and by name.
     """
 
@@ -56,6 +57,7 @@ class Asked:
     answer: str
     wrong: tuple[str, ...] = ()
     pair: str | None = None
+    paraphrase: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Profile:
                 forget_size=size,
                 question=asked.question,
                 answer=asked.answer,
-                paraphrase=asked.answer,
+                paraphrase=asked.paraphrase or asked.answer,
                 perturbed=asked.wrong,
                 image=self._image(number, asked),
                 person=self.person,
