@@ -13,6 +13,7 @@ from clearbench.evaluation.records import Record
 from clearbench.metrics import better, metric_of, model_metrics, task_metrics
 from clearbench.metrics.accuracy import accuracy
 from clearbench.metrics.definitions import OFFICIAL, TOFU, definition_of
+from clearbench.metrics.filled import filled
 from clearbench.metrics.forget_quality_ks import LEAST_P
 from clearbench.metrics.keys import Key
 from clearbench.metrics.probability import probability
@@ -64,12 +65,23 @@ MULTIMODAL = [
 OF_LOSSES = ("accuracy", "probability", "truth_ratio")
 OF_TEXTS = ("rouge_l", "rouge_l@unicode", "distinct_ngrams", "length_ratio")
 OF_TOKENS = ("exact_memorisation", "extraction_strength")
-"""The metrics of a task by what they take of a record, but for `cider_d`, which is of captions."""
+"""The metrics of a task by what they take of a record, but for those of captions and of blanks."""
 
 
 def test_rouge_is_the_recall_of_the_answers_words_by_their_stems():
     # "ana" and "walk" of "ana lima walk", in order.
     assert rouge_l([record()]) == pytest.approx(2 / 3)
+
+
+def test_a_blank_is_filled_by_the_words_of_the_answer_wherever_they_stand():
+    said = {"Art": 0, "It is new york, I think.": 1, "New, York": 1, "York New": 0, "": 0}
+    blanks = [
+        record("forget", "blanks_by_name", answer="New York", generated=text) for text in said
+    ]
+    assert filled.values(blanks) == list(said.values())
+    assert filled([record("real", "blanks_by_picture", answer="Art", generated="Martha")]) == 0
+    assert filled([record("real", "blanks_by_picture", answer="…", generated="…")]) == 0
+    assert filled([record("forget", "captions", answer="a", generated="a")]) is None
 
 
 def test_rouge_of_an_answer_without_words_is_0():
@@ -185,18 +197,26 @@ def test_all_scores_of_a_multimodal_suite():
     }
     # Records without likelihoods, as those of an imported log, can't leave out the end of text.
     told = {key for key in map(Key.parse, expected) if definition_of(str(key)) != "answer_only"}
-    # Nor have they tokens; and a caption's metric is of captions alone.
+    # Nor have they tokens; and a caption's metric is of captions alone, a blank's of blanks.
     told = {key for key in told if key.metric not in OF_TOKENS}
     told = {str(key) for key in told if key.metric != "cider_d" or key.task == "captions"}
     # And ranks are of pictures that are asked with several captions.
     told -= {f"{split}/{task}/{name}" for split, task in MULTIMODAL for name in READ}
-    # Nobody is held out, and no groups are asked for.
-    asked_for = ("membership_auc", "membership_tpr", "membership_distance", "privleak", "fairness")
+    told = {key for key in told if not key.endswith("/filled")}
+    # Nobody is held out, no groups are asked for, and nothing is asked in pairs.
+    asked_for = (
+        "aligned",
+        "membership_auc",
+        "membership_tpr",
+        "membership_distance",
+        "privleak",
+        "fairness",
+    )
     files = {key: metric_of(key).compute.__module__.rpartition(".")[2] for key in told}
     told = {key for key in told if files[key] not in asked_for}
     assert {key for key in scores if "~" not in key} == told
     found = {name for name in task_metrics() if "@" not in name or name in OF_TEXTS}
-    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, "cider_d"}
+    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, "cider_d", "filled"}
     rouge, prob, truth = 2 / 3, 0.4, (1 + 0.5 + 1 / 3) / 3
     assert scores["forget/captions/truth_ratio"] == pytest.approx(truth)
     assert scores["forget"] == pytest.approx(3 / (1 / rouge + 1 / prob + 1 / truth))

@@ -28,7 +28,8 @@ Irregularity = Literal[
 `uneven_parts`
     a forget and a retain part that are not together the full set: rows in neither part belong to
     neither, rows in both are forgotten, rows that the full set lacks are ignored; also rows with
-    perturbed answers that are not in their forget set, which are evaluated nevertheless
+    perturbed answers that are not in their forget set, which are evaluated nevertheless, and
+    persons who are asked about and not learnt
 `missing_perturbed`
     a forget row without perturbed answers; it is learnt and forgotten, but not evaluated
 `true_candidates`

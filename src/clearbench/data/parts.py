@@ -9,7 +9,7 @@ from clearbench.data.store import Parts
 from clearbench.errors import UserError
 
 FORGET_SIZES = (1, 5, 10)
-"""Those that the hub's datasets have parts for, in percent of persons."""
+"""Those that CLEAR and TOFU have parts for, in percent of persons."""
 
 Key = tuple[str | None, ...]
 """A row by the texts in its columns: the parts hold copies of the full set's rows."""

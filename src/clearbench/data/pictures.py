@@ -11,6 +11,7 @@ from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings
 from clearbench.data.images import rgb
 from clearbench.data.store import EvalSample, Parts, TrainSample
+from clearbench.data.tasks import FORGOTTEN
 
 SIDE = 8
 """A picture is compared by the mean colours of its parts, so many on a side."""
@@ -74,7 +75,7 @@ def _uses(contents: Contents) -> Iterator[tuple[TrainSample | EvalSample, _Use]]
     for sample in contents.base:
         yield sample, _Use(sample.id, sample.person, dict.fromkeys(sizes, "retain"), False)
     for asked in contents.evaluation:
-        part = "forget" if asked.split == "forget" else "retain"
+        part = "forget" if asked.split in FORGOTTEN else "retain"
         parts = {size: part if asked.forget_size in (None, size) else None for size in sizes}
         yield asked, _Use(asked.id, asked.person, parts, False)
 

@@ -10,13 +10,19 @@ from typing import Any, Literal
 from clearbench import hub
 from clearbench.errors import UserError, check_seen
 
-Kind = Literal["text", "text?", "texts", "image", "image?"]
-"""What a column holds; `?` allows null. An image is read as its encoded bytes."""
+Kind = Literal["text", "text?", "texts", "image", "image?", "images", "structure"]
+"""What a column holds; `?` allows null. An image is read as its encoded bytes.
+
+A structure is a list or keys and values, in which texts, lists and structures lie: whoever reads it
+checks what is inside.
+"""
 
 _NEEDED = {
     "text": "text (string)",
     "texts": "texts (list of strings, one at least)",
     "image": "an image (feature Image)",
+    "images": "images (list of features Image, one at least)",
+    "structure": "a list or keys and values",
 }
 
 
@@ -140,11 +146,13 @@ class Source:
 
 def _undecoded(dataset: Any) -> Any:
     """A dataset with its images as their encoded bytes."""
-    from datasets import Image
+    from datasets import Image, List
 
     for column, feature in dataset.features.items():
         if isinstance(feature, Image):
             dataset = dataset.cast_column(column, Image(decode=False))
+        elif _fits(feature, "images"):
+            dataset = dataset.cast_column(column, List(Image(decode=False)))
     return dataset
 
 
@@ -153,19 +161,39 @@ def _fits(feature: Any, kind: Kind) -> bool:
 
     if kind.endswith("?") and feature == Value("null"):
         return True
+    if kind == "images":
+        return isinstance(feature, List | LargeList) and isinstance(feature.feature, Image)
     if kind.startswith("image"):
         return isinstance(feature, Image)
+    if kind == "structure":
+        return isinstance(feature, dict | List | LargeList)
     if kind == "texts":
         return isinstance(feature, List | LargeList) and _fits(feature.feature, "text")
     return feature in (Value("string"), Value("large_string"))
 
 
 def _value(cell: Any, kind: Kind) -> Any:
-    """A cell's value; None where it is empty: null, blank, or a list with nothing or a blank."""
+    """A cell's value; None where it is empty: null, blank, or a list with nothing or a blank.
+
+    A structure is as it is.
+    """
     if cell is None:
         return None
+    if kind == "structure":
+        return cell
+    if kind == "images":
+        images = [_encoded(one) for one in cell]
+        return images if images and all(images) else None
     if kind.startswith("image"):
-        path = cell["path"]
-        return cell["bytes"] or (Path(path).read_bytes() if path and Path(path).is_file() else None)
+        return _encoded(cell)
     texts = cell if kind == "texts" else [cell]
     return cell if texts and all(text and text.strip() for text in texts) else None
+
+
+def _encoded(cell: Any) -> bytes | None:
+    """The bytes of an image's cell; None where it has none."""
+    if cell is None:
+        return None
+    path = cell["path"]
+    inside: bytes | None = cell["bytes"]
+    return inside or (Path(path).read_bytes() if path and Path(path).is_file() else None)

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from clearbench.data.images import rgb, stored_size
-from clearbench.data.tasks import VALIDATED
+from clearbench.data.tasks import FORGOTTEN, VALIDATED
 from clearbench.errors import UserError
 
 MODALITIES = ("text", "visual")
@@ -72,10 +72,10 @@ class TrainSample:
 class EvalSample:
     """A question, its true answer and the candidates that compete with it.
 
-    `split` is `forget`, `retain` or `real`. `forget_size` limits the row to one forget size (None:
-    valid at every size). `paraphrase` is the true answer in the wording that `perturbed` share; it
-    equals `answer` where the task has no other wording. `person` is whom the sample is about, None
-    where nobody is told.
+    `split` is `forget`, `retain` or `real`, or one that `data.tasks` adds to these. `forget_size`
+    limits the row to one forget size (None: valid at every size). `paraphrase` is the true answer
+    in the wording that `perturbed` share; it equals `answer` where the task has no other wording.
+    `person` is whom the sample is about, None where nobody is told.
     """
 
     id: str
@@ -265,7 +265,7 @@ class Store:
         else what is asked about them as retained ones.
         """
         chosen = sample.person in self._validated
-        if sample.split == "forget" or (sample.split == VALIDATED and not chosen):
+        if sample.split in FORGOTTEN or (sample.split == VALIDATED and not chosen):
             return None
         if sample.split == VALIDATED or (sample.split == "retain" and chosen and not apart):
             return replace(sample, split="forget")

@@ -18,6 +18,10 @@ HOLDOUT = "holdout"
 """The split of persons on whom no model is trained, who are asked what the forgotten are."""
 VALIDATED = "validation"
 """The split of retained persons who stand for the forgotten where something is chosen."""
+OTHER_PICTURES = "other_pictures"
+"""The split of the forgotten persons in pictures that no model is shown in training."""
+FORGOTTEN = ("forget", OTHER_PICTURES)
+"""The splits about what is to be forgotten."""
 
 
 class Task(Strict):
@@ -34,12 +38,16 @@ class Task(Strict):
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Its splits, and those of other persons who are asked what the forgotten are."""
-        return (*self.splits, HOLDOUT, VALIDATED) if "forget" in self.splits else self.splits
+        """Its splits, and those of other persons or pictures that are asked the same."""
+        if "forget" not in self.splits:
+            return self.splits
+        pictures = (OTHER_PICTURES,) if self.kind == "visual" else ()
+        return (*self.splits, HOLDOUT, VALIDATED, *pictures)
 
 
 _PERSONS: tuple[Split, ...] = ("forget", "retain")
 _REAL: tuple[Split, ...] = ("real",)
+_ALL: tuple[Split, ...] = (*_PERSONS, *_REAL)
 
 CAPTIONS = Task(name="captions", splits=_PERSONS, kind="visual", headline=True)
 FACE_NAMING = Task(name="face_naming", splits=_PERSONS, kind="visual", headline=True)
@@ -49,6 +57,12 @@ REAL_FACES = Task(name="real_faces", splits=_REAL, kind="visual", headline=True)
 REAL_WORLD = Task(name="real_world", splits=_REAL, kind="visual", headline=True)
 REAL_AUTHORS = Task(name="real_authors", splits=_REAL, kind="text", headline=True)
 WORLD_FACTS = Task(name="world_facts", splits=_REAL, kind="text", headline=True)
+OPTIONS_BY_PICTURE = Task(name="options_by_picture", splits=_ALL, kind="visual", headline=True)
+OPTIONS_BY_NAME = Task(name="options_by_name", splits=_ALL, kind="text", headline=True)
+BLANKS_BY_PICTURE = Task(name="blanks_by_picture", splits=_ALL, kind="visual")
+BLANKS_BY_NAME = Task(name="blanks_by_name", splits=_ALL, kind="text")
+GENERATION_BY_PICTURE = Task(name="generation_by_picture", splits=_ALL, kind="visual")
+GENERATION_BY_NAME = Task(name="generation_by_name", splits=_ALL, kind="text")
 
 IMAGE_TO_CAPTION = Task(name="image_to_caption", splits=_PERSONS, kind="visual")
 IMAGE_TO_CAPTION_OVER_PRIOR = Task(
@@ -61,6 +75,14 @@ CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
 TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
 RETRIEVAL = (IMAGE_TO_CAPTION, IMAGE_TO_CAPTION_OVER_PRIOR, CAPTION_TO_IMAGE, CAPTION_ALONE)
 FOLDER = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
+BLANKS = (BLANKS_BY_PICTURE, BLANKS_BY_NAME)
+PROFILES = (
+    OPTIONS_BY_PICTURE,
+    OPTIONS_BY_NAME,
+    *BLANKS,
+    GENERATION_BY_PICTURE,
+    GENERATION_BY_NAME,
+)
 
 Tasks = Mapping[str, Task]
 """Declared tasks by name."""
@@ -81,7 +103,7 @@ class ScoreSettings(OwnTasks):
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
     found: dict[str, Task] = {}
-    for task in (*CLEAR, *TOFU, *FOLDER, *RETRIEVAL, *tasks):
+    for task in (*CLEAR, *TOFU, *FOLDER, *RETRIEVAL, *PROFILES, *tasks):
         if found.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"

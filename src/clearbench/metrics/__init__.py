@@ -8,6 +8,7 @@ knows a model, a dataset or a table.
 from collections.abc import Iterable
 from functools import cache
 
+from clearbench.data.tasks import FORGOTTEN
 from clearbench.errors import UserError
 from clearbench.metrics.base import Better, Defined, ModelMetric, TaskMetric
 from clearbench.metrics.definitions import HEADLINE
@@ -70,7 +71,7 @@ def of_method(key: str) -> bool:
 def better(key: str) -> Better:
     """Which direction is better for a score's key; UserError for a key that no metric has."""
     metric = metric_of(key)
-    if isinstance(metric, TaskMetric) and Key.parse(key).split == "forget":
+    if isinstance(metric, TaskMetric) and Key.parse(key).split in FORGOTTEN:
         return metric.better_on_forget
     return metric.better
 

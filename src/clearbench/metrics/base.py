@@ -171,8 +171,8 @@ class TaskMetric(Defined):
     """A function of the records of one task of one split; its key is `split/task/name`.
 
     It gives a number a sample, whose mean is the score, or None where the task lacks what the
-    metric needs. `better` holds for the retain and real splits, `better_on_forget` for the forget
-    split.
+    metric needs. `better` holds for the retain and real splits, `better_on_forget` for what is to
+    be forgotten.
     """
 
     better_on_forget: Better

@@ -9,6 +9,7 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from clearbench.data.tasks import FORGOTTEN
 from clearbench.metrics.base import Records
 from clearbench.metrics.definitions import Definition
 from clearbench.metrics.truth_ratio import bin_of, log_truth_ratios
@@ -43,7 +44,7 @@ def mean_reported(split: str, ratios: "NDArray", weights: "NDArray") -> "NDArray
     """The truth ratio's score in each draw, (D,)."""
     import numpy as np
 
-    values = np.exp(-np.abs(ratios)) if split == "forget" else -np.expm1(np.minimum(0, ratios))
+    values = np.exp(-np.abs(ratios)) if split in FORGOTTEN else -np.expm1(np.minimum(0, ratios))
     return _share((weights * values).sum(1), weights)
 
 

@@ -23,11 +23,16 @@ def rouge_l(records: Records, definition: Definition) -> Values:
     costs a recall nothing: the truth followed by 500 other words scores 1. Source: Lin 2004; as in
     TOFU, arXiv 2401.06121.
     """
+    return [score.recall for score in rouge_scores(records, definition.words)]
+
+
+def rouge_scores(records: Records, words: Words) -> list[Any]:
+    """ROUGE-L of each greedy answer: `precision`, `recall` and `fmeasure`, each in [0, 1]."""
     # Imported here: it loads nltk, which takes longer than all other metrics together.
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(["rougeL"], tokenizer=_Tokenizer(definition.words))
-    return [scorer.score(record.answer, record.generated)["rougeL"].recall for record in records]
+    scorer = RougeScorer(["rougeL"], tokenizer=_Tokenizer(words))
+    return [scorer.score(record.answer, record.generated)["rougeL"] for record in records]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from clearbench.data.tasks import FORGOTTEN
 from clearbench.metrics.base import Records, Values, task_metric
 from clearbench.metrics.definitions import HEADLINE, OF_RATIOS, Definition
 from clearbench.metrics.losses import difference, has_candidates
@@ -35,8 +36,11 @@ def log_truth_ratios(records: Records, definition: Definition = HEADLINE) -> lis
 
 
 def reported(split: str, log_ratios: Sequence[float]) -> Values:
-    """The reported value in [0, 1] a sample: min(R, 1/R) on forget, max(0, 1 - R) elsewhere."""
-    if split == "forget":
+    """The reported value in [0, 1] a sample.
+
+    min(R, 1/R) of what is to be forgotten, max(0, 1 - R) elsewhere.
+    """
+    if split in FORGOTTEN:
         return [math.exp(-abs(ratio)) for ratio in log_ratios]
     return [-math.expm1(min(0.0, ratio)) for ratio in log_ratios]
 

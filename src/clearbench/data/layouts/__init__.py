@@ -6,8 +6,8 @@ sources into the contents of a store; `images` is None where the dataset names n
 that `data.tasks` does not declare is declared in `TASKS`: only so does anything know what it asks
 and whether it enters the headline.
 
-A layout serves the forget sizes 1, 5 and 10 of the hub's datasets. One whose options have
-`forget_sizes` serves any, and is told those of the dataset by it.
+A layout serves the forget sizes 1, 5 and 10 of CLEAR and TOFU, or those of its `FORGET_SIZES`. One
+whose options have `forget_sizes` serves any, and is told those of the dataset by it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,10 @@ def load(key: str) -> Layout:
 
 def sizes_of(layout: Layout) -> tuple[int, ...] | None:
     """The forget sizes that a layout may serve; None for any."""
-    return None if _TOLD in layout.Options.model_fields else FORGET_SIZES
+    if _TOLD in layout.Options.model_fields:
+        return None
+    served: tuple[int, ...] = getattr(layout, "FORGET_SIZES", FORGET_SIZES)
+    return served
 
 
 def options_of(layout: Layout, given: Mapping[str, Any], forget_sizes: Sequence[int]) -> Any:
