@@ -12,6 +12,7 @@ from clearbench.cli.run import plan
 from clearbench.config.files import Lora
 from clearbench.config.profile import read_profile
 from clearbench.config.settings import Unlearning
+from clearbench.config.site import Site
 from clearbench.data.store import Store, TrainSample
 from clearbench.errors import UserError
 from clearbench.jobs.differences import Cause
@@ -209,6 +210,30 @@ def test_a_cluster_runs_as_many_jobs_at_a_time_as_its_profile_says(tmp_path, mon
     here = seconds()
     assert "as processors here; of a cluster tells --profile slurm" in here[1]
     assert seconds("--workers", "3")[1] == "with 3 jobs at a time"
+
+
+def test_a_plan_for_a_cluster_counts_with_the_limits_of_its_site_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words = ["paper-llava", "--results", str(tmp_path)]
+
+    def planned(*options):
+        done = CliRunner().invoke(plan, [*words, *options], catch_exceptions=False)
+        rows = {line.split()[0]: line for line in done.output.splitlines() if line}
+        return rows["unlearn"], [line for line in done.output.splitlines() if "site.yaml" in line]
+
+    need = load_suite("paper-llava", ROOT).model.need("unlearn")
+    assert need.minutes > 60
+    whole, none = planned("--profile", "slurm")
+    assert none == []
+    site = Site(max_minutes=60, max_mem_mb=1000)
+    monkeypatch.setattr("clearbench.config.site.load_site", lambda: site)
+    short, told = planned("--profile", "slurm")
+    assert "≤ 297.0 h" in short
+    assert "≤ 297.0 h" not in whole
+    (line,) = [line for line in told if line.startswith("unlearn: ")]
+    assert f"60 of {need.minutes} minutes (max_minutes in slurm/site.yaml), 1000 of" in line
+    # Without a cluster none of its limits counts.
+    assert planned() == (whole, [])
 
 
 @pytest.mark.parametrize(

@@ -22,25 +22,32 @@ if TYPE_CHECKING:
 @of_suite()
 @results_option
 @click.option("--workers", type=click.IntRange(min=1), help="Jobs at a time. [default: processors]")
-@click.option("--profile", help="A profile of Snakemake, as slurm, whose jobs at a time count.")
+@click.option(
+    "--profile",
+    help="A profile of Snakemake, as slurm, whose jobs at a time count, as the site file does.",
+)
 @as_json_option
 def plan(
     suite: str, results: Path, workers: int | None, profile: str | None, as_json: bool
 ) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
     from clearbench.config.profile import read_profile
+    from clearbench.config.site import Site, load_site
     from clearbench.provenance.plan import (
         finishing_time,
         foresee,
         long_answers,
         report,
+        report_limits,
         report_long,
     )
     from clearbench.provenance.why import from_elsewhere
 
     graph, tree, environments = open_suite(suite, results)
     graph.suite.check_sources()
-    prospect, stages, estimates = foresee(graph, tree, environments)
+    # What runs here has no limits of a cluster.
+    site = load_site() if profile is not None else Site()
+    prospect, stages, estimates = foresee(graph, tree, environments, site)
     of = ""
     if workers is None and profile is not None:
         found = read_profile(profile)
@@ -59,7 +66,8 @@ def plan(
         return
     limit = graph.suite.file.evaluate.max_new_tokens
     taken = from_elsewhere(prospect.origins, "would be taken")
-    for line in (*report(stages, seconds, workers, of), *taken, *report_long(answers, limit)):
+    told = (*report(stages, seconds, workers, of), *report_limits(graph, stages, site))
+    for line in (*told, *taken, *report_long(answers, limit)):
         click.echo(line)
 
 

@@ -13,6 +13,7 @@ from tabulate import tabulate
 
 from clearbench import methods
 from clearbench.config.settings import Population
+from clearbench.config.site import SITE, Site
 from clearbench.errors import UserError
 from clearbench.evaluation.limit import longer, told
 from clearbench.jobs.artifacts import PROVENANCE
@@ -87,8 +88,9 @@ class Experience:
     there are any by the original and the cells.
     """
 
-    def __init__(self, trees: Iterable[Tree]):
+    def __init__(self, trees: Iterable[Tree], site: Site | None = None):
         self._jobs: dict[tuple[str, ...], list[_Job]] = defaultdict(list)
+        self._site = site or Site()
         for tree in trees:
             basis = _basis_of(tree)
             for path in tree.root.rglob(PROVENANCE):
@@ -132,7 +134,7 @@ class Experience:
             )
             plain = self._mean(asked, Basis.of(graph), need.gpus > 0)
             mean = plain and replace(plain, seconds=times * plain.seconds, size=times * plain.size)
-        return mean or Cost(60.0 * need.minutes, 0.0, need.gpus)
+        return mean or Cost(60.0 * self._site.minutes(need.minutes), 0.0, need.gpus)
 
     def _mean(self, artifact: Artifact, basis: "Basis", on_gpu: bool) -> Cost | None:
         asked = [True] if on_gpu else [False, True]
@@ -281,13 +283,16 @@ def make_plan(
 
 
 def foresee(
-    graph: Graph, tree: Tree, environments: Accepted
+    graph: Graph, tree: Tree, environments: Accepted, site: Site | None = None
 ) -> tuple[Prospect, list[StagePlan], dict[str, Cost]]:
-    """What a run would take over, and its plan by what all results trees beside this one tell."""
+    """What a run would take over, and its plan by what all results trees beside this one tell.
+
+    `site` is the cluster whose limits the jobs have; None where they have none but their own.
+    """
     prospect = look_ahead(graph, tree, environments)
     beside = sorted(tree.root.parent.glob("*/"))
     others = [Tree(root) for root in beside if root != tree.root]
-    return prospect, *make_plan(graph, prospect.then, Experience([tree, *others]))
+    return prospect, *make_plan(graph, prospect.then, Experience([tree, *others], site))
 
 
 def finishing_time(graph: Graph, estimates: Mapping[str, Cost], workers: int) -> float:
@@ -342,6 +347,24 @@ def report(
             " kind of machine; ≤ counts the time limits that they get by the model's file, GPUs ×"
             " minutes, and not their storage"
         )
+
+
+def report_limits(graph: Graph, stages: Iterable[StagePlan], site: Site) -> Iterator[str]:
+    """What jobs get less of on a cluster than the model's file asks for, as lines for people."""
+    stage_of = {artifact.rule: artifact.stage for artifact in graph}
+    for stage in dict.fromkeys(stage_of[plan.stage] for plan in stages):
+        need = graph.suite.model.need(stage)
+        lacks = [
+            f"{granted} of {asked} {unit} ({key} in {SITE})"
+            for key, unit, asked, granted in (
+                ("max_minutes", "minutes", need.minutes, site.minutes(need.minutes)),
+                ("max_mem_mb", "MB", need.mem_mb, site.mem_mb(need.mem_mb)),
+            )
+            if granted < asked
+        ]
+        if lacks:
+            longer = "; what takes longer goes on in its next attempt"
+            yield f"{stage}: a job gets {', '.join(lacks)}{longer if 'minutes' in lacks[0] else ''}"
 
 
 def long_answers(graph: Graph, tree: Tree, current: bool) -> dict[int, tuple[int, int]] | None:
