@@ -35,13 +35,13 @@ def mini(monkeypatch) -> Workflow:
 
 
 def test_the_default_suite_asks_for_no_gpu(mini):
-    assert all("gres" not in mini.resources(stage, stage) for stage in STAGES)
+    assert all(mini.resources(stage, stage)["gpu_count"] == 0 for stage in STAGES)
 
 
 def test_a_model_that_says_nothing_gets_a_gpu_for_its_stages_and_no_other(mini):
     plain = validate(ModelSpec, {"domain": "text", "hub": "some/model"}, "test")
     mini.suite = replace(mini.suite, model=plain)
-    with_gpu = {stage for stage in STAGES if mini.resources(stage, stage).get("gres") == "gpu:1"}
+    with_gpu = {stage for stage in STAGES if mini.resources(stage, stage)["gpu_count"] == 1}
     assert with_gpu == {"base", "finetune", "unlearn", "evaluate"}
 
 
@@ -132,4 +132,4 @@ def test_several_gpus_start_a_process_each_inside_the_one_job(mini):
     mini.suite = replace(mini.suite, model=validate(ModelSpec, two, "test"))
     assert words(cell)[:4] == ["clearbench", "--processes", "2", "unlearn"]
     assert words("original/seed0")[:2] == ["clearbench", "finetune"]
-    assert mini.resources("unlearn", "unlearn")["gres"] == "gpu:2"
+    assert mini.resources("unlearn", "unlearn")["gpu_count"] == 2

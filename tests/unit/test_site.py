@@ -10,7 +10,7 @@ import yaml
 from snakemake_executor_plugin_slurm.validation import get_forbidden_slurm_options
 
 from clearbench.cluster.shell import PREPARED, prepare
-from clearbench.cluster.slurm import submission
+from clearbench.cluster.slurm import resources, submission
 from clearbench.config import site
 from clearbench.config.files import Need
 from clearbench.config.sbatch import MANAGED
@@ -20,10 +20,18 @@ from clearbench.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def of_slurm(site: Site, **need: int) -> dict[str, str]:
+    """What Snakemake's plugin is told of a job."""
+    asked = site.resources(Need(**need))
+    return resources(site, asked["gpu_count"], asked.get("gpu_type"))
+
+
 def test_without_a_site_file_slurm_chooses(tmp_path):
     found = load_site(tmp_path / "site.yaml")
-    assert found.submission(gpus=0) == {}
-    assert found.submission(gpus=2) == {"gres": "gpu:2"}
+    assert of_slurm(found) == {}
+    assert of_slurm(found, gpus=2) == {"gres": "gpu:2"}
+    assert found.resources(Need()) == {"gpu_count": 0}
+    assert found.resources(Need(gpus=2)) == {"gpu_count": 2}
 
 
 def test_the_example_is_a_valid_site_file_with_and_without_its_comments(tmp_path):
@@ -39,20 +47,20 @@ def test_the_example_is_a_valid_site_file_with_and_without_its_comments(tmp_path
 def test_gpu_jobs_and_others_go_to_their_partitions():
     found = Site(partition="cpu", gpu_partition="gpu", gpu_type="a100", account="me", qos="high")
     common = {"slurm_account": "me", "qos": "high"}
-    assert found.submission(gpus=0) == {**common, "slurm_partition": "cpu"}
+    assert of_slurm(found, gpus=0) == {**common, "slurm_partition": "cpu"}
     gpu = {**common, "slurm_partition": "gpu", "gres": "gpu:a100:1"}
-    assert found.submission(gpus=1) == gpu
-    assert Site(partition="all").submission(gpus=1)["slurm_partition"] == "all"
+    assert of_slurm(found, gpus=1) == gpu
+    assert of_slurm(Site(partition="all"), gpus=1)["slurm_partition"] == "all"
 
 
 def test_a_job_gets_the_smallest_gpu_that_is_enough_for_its_model():
     found = Site(gpu_type="any", gpu_types={"h100": 80, "a40": 48, "t4": 16})
-    assert found.submission(gpus=1, gpu_gb=24)["gres"] == "gpu:a40:1"
-    assert found.submission(gpus=2, gpu_gb=80)["gres"] == "gpu:h100:2"
-    assert found.submission(gpus=1)["gres"] == "gpu:any:1"
-    assert "gres" not in found.submission(gpus=0, gpu_gb=24)
+    assert of_slurm(found, gpus=1, gpu_gb=24)["gres"] == "gpu:a40:1"
+    assert of_slurm(found, gpus=2, gpu_gb=80)["gres"] == "gpu:h100:2"
+    assert of_slurm(found, gpus=1)["gres"] == "gpu:any:1"
+    assert "gres" not in of_slurm(found, gpus=0, gpu_gb=24)
     with pytest.raises(UserError, match=r"gpu_types: a job needs a GPU with 141 GB, there are: h1"):
-        found.submission(gpus=1, gpu_gb=141)
+        of_slurm(found, gpus=1, gpu_gb=141)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +111,7 @@ def test_what_snakemakes_executor_forbids_is_refused_before_anything_runs(patter
 
 def test_options_that_only_resemble_those_of_a_run_are_passed_on():
     options = ["--exclude=rack-n", "--nodelist=a b", "--export-file=x", "--nice", "--mem-bind=no"]
-    told = Site(options=options, reservation="course").submission(gpus=0)["slurm_extra"]
+    told = of_slurm(Site(options=options, reservation="course"), gpus=0)["slurm_extra"]
     assert shlex.split(told) == ["--reservation=course", *options]
     for pattern, name in get_forbidden_slurm_options().items():
         assert not re.search(pattern, told), name
@@ -111,11 +119,14 @@ def test_options_that_only_resemble_those_of_a_run_are_passed_on():
 
 def test_a_job_gets_what_the_site_says_of_nodes_processors_and_mails():
     found = Site(cpus=2, gpu_cpus=8, constraint="a&b", mail=Mail(user="me", when=["end", "fail"]))
-    told = found.submission(gpus=2)
-    assert (told["cpus_per_task"], told["constraint"]) == (16, "a&b")
+    told = of_slurm(found, gpus=2)
+    assert told["constraint"] == "a&b"
     assert shlex.split(told["slurm_extra"]) == ["--mail-user=me", "--mail-type=END,FAIL"]
-    assert found.submission(gpus=0)["cpus_per_task"] == 2
-    assert Site(cpus=3).submission(gpus=2)["cpus_per_task"] == 3
+    cpus = [
+        site.resources(Need(gpus=gpus))["cpus_per_task"]
+        for site, gpus in ((found, 2), (found, 0), (Site(cpus=3), 2))
+    ]
+    assert cpus == [16, 2, 3]
 
 
 def test_the_doctor_asks_for_what_a_run_would_ask_for_and_sends_no_mail():

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from clearbench.cluster.slurm import ask
+from clearbench.cluster.ask import ask
 from clearbench.config.files import Need
 from clearbench.config.site import Site
 

@@ -3,32 +3,16 @@
 import os
 import shlex
 import shutil
-import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
+from clearbench.cluster.ask import ask
 from clearbench.config.files import Need
+from clearbench.config.sbatch import quoted
 from clearbench.config.site import Site
 from clearbench.errors import UserError
-
-_PATIENCE = 60
-"""Seconds after which a controller that doesn't answer is taken to be out of reach."""
-
-
-def ask(*words: str, seconds: float = _PATIENCE) -> str:
-    """What a command of SLURM prints; UserError with its last line where it fails."""
-    try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds)
-    except FileNotFoundError:
-        raise UserError(f"{words[0]}: no such command") from None
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{words[0]}: no answer within {seconds:.0f} s") from None
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise UserError(lines[-1] if lines else f"{words[0]}: exit status {done.returncode}")
-    return done.stdout
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -96,9 +80,35 @@ def _told(job: str, form: str) -> str:
     return ask("squeue", "--noheader", f"--job={job}", f"--format={form}", seconds=10).strip()
 
 
+def resources(site: Site, gpus: int, gpu_type: str | None) -> dict[str, str]:
+    """What a job with so many GPUs of a kind asks SLURM for, as Snakemake's plugin names it."""
+    gpu = ":".join(["gpu", *([gpu_type] if gpu_type else []), str(gpus)])
+    asked = {
+        "slurm_partition": site.partition_of(gpus),
+        "slurm_account": site.account,
+        "qos": site.qos,
+        "constraint": site.constraint,
+        "gres": gpu if gpus else None,
+        "slurm_extra": quoted(_extra(site)),
+    }
+    return {name: value for name, value in asked.items() if value}
+
+
+def _extra(site: Site) -> Iterator[str]:
+    """The options of sbatch for which the plugin has no resource."""
+    if site.reservation:
+        yield f"--reservation={site.reservation}"
+    if site.mail:
+        yield f"--mail-user={site.mail.user}"
+        yield f"--mail-type={','.join(site.mail.when).upper()}"
+    yield from site.options
+
+
 def submission(site: Site, need: Need) -> Sequence[str]:
     """The options of sbatch and srun for a job with this need, which sends no mail."""
-    given = site.model_copy(update={"mail": None}).submission(need.gpus, need.gpu_gb)
+    quiet = site.model_copy(update={"mail": None})
+    given: dict[str, str | int] = dict(resources(quiet, need.gpus, site.gpu_kind(need)))
+    given |= {"cpus_per_task": cpus} if (cpus := site.cpus_of(need.gpus)) else {}
     names = ("slurm_partition", "slurm_account", "qos", "constraint", "gres", "cpus_per_task")
     options = [
         f"--{name.removeprefix('slurm_').replace('_', '-')}={given[name]}"

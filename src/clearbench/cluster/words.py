@@ -7,11 +7,11 @@ from clearbench.config.site import SITE
 
 
 class Refusal(Enum):
-    """What sbatch says by not taking a job."""
+    """What an engine says by not taking a job."""
 
-    AWAY = "SLURM is out of reach"
-    FULL = "SLURM takes no more jobs of yours at present"
-    FINAL = "SLURM takes no such job"
+    AWAY = "is out of reach"
+    FULL = "takes no more jobs of yours at present"
+    FINAL = "takes no such job"
 
 
 _AWAY = re.compile(

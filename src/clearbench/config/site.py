@@ -1,15 +1,16 @@
 """What differs from cluster to cluster, read from `slurm/site.yaml`; all of it may be left out."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from clearbench.config.checkout import of_workflow
+from clearbench.config.files import Need
 from clearbench.config.plain_yaml import read_yaml
-from clearbench.config.sbatch import Option, quoted
+from clearbench.config.sbatch import Option
 from clearbench.config.strict import File, Positive, Strict, validate
 from clearbench.errors import UserError
 from clearbench.kernels import CHOICE, PINNED, Kernels, chosen
@@ -100,25 +101,24 @@ class Site(Strict):
         description="pinned for the same bytes on every x86-64 processor, native for the fastest",
     )
 
-    def submission(self, gpus: int, gpu_gb: int | None = None) -> dict[str, str | int]:
-        """The resources of a job that come from here, as Snakemake's executor names them.
+    def resources(self, need: Need) -> dict[str, str | int]:
+        """What a job with this need asks for beside memory and time, in no engine's own words.
 
-        `gpu_gb` is the memory in gigabytes that each of its GPUs must have; UserError where no kind
-        of GPU here has it.
+        `gpu_count` are its GPUs, of the kind `gpu_type`; `cpus_per_task` its processors, if the
+        site says how many; `tmpdir` is where it keeps temporary files, if the site does. UserError
+        where no kind of GPU here has the memory that it must have.
         """
-        kind = self._kind(gpu_gb) if gpus and gpu_gb and self.gpu_types else self.gpu_type
-        gpu = ":".join(["gpu", *([kind] if kind else []), str(gpus)])
-        resources = {
-            "slurm_partition": self.partition_of(gpus),
-            "slurm_account": self.account,
-            "qos": self.qos,
-            "constraint": self.constraint,
-            "gres": gpu if gpus else None,
-            "cpus_per_task": gpus * (self.gpu_cpus or 0) or self.cpus,
-            "slurm_extra": quoted(self._extra()),
+        asked = {
+            "gpu_type": self.gpu_kind(need),
+            "cpus_per_task": self.cpus_of(need.gpus),
             "tmpdir": self.scratch and str(self.scratch),
         }
-        return {name: value for name, value in resources.items() if value}
+        # Not `gpus`, which a step of Snakemake's on a node of SLURM would ask for once more.
+        return {"gpu_count": need.gpus, **{name: told for name, told in asked.items() if told}}
+
+    def cpus_of(self, gpus: int) -> int | None:
+        """The processors of a job with so many GPUs; None for what the engine gives."""
+        return gpus * (self.gpu_cpus or 0) or self.cpus
 
     def partition_of(self, gpus: int) -> str | None:
         """The partition of a job with so many GPUs; None for the default one."""
@@ -132,22 +132,18 @@ class Site(Strict):
         """The megabytes that a job gets which asks for some."""
         return min(asked, self.max_mem_mb or asked)
 
-    def _extra(self) -> Iterator[str]:
-        """The options of sbatch for which the executor has no resource."""
-        if self.reservation:
-            yield f"--reservation={self.reservation}"
-        if self.mail:
-            yield f"--mail-user={self.mail.user}"
-            yield f"--mail-type={','.join(self.mail.when).upper()}"
-        yield from self.options
-
-    def _kind(self, gpu_gb: int) -> str:
-        enough = {kind: size for kind, size in self.gpu_types.items() if size >= gpu_gb}
+    def gpu_kind(self, need: Need) -> str | None:
+        """The kind of GPU of a job: the smallest with enough memory; None for any, or no GPU."""
+        if not need.gpus:
+            return None
+        if not (need.gpu_gb and self.gpu_types):
+            return self.gpu_type
+        enough = {kind: size for kind, size in self.gpu_types.items() if size >= need.gpu_gb}
         if not enough:
             kinds = ", ".join(f"{kind}: {size}" for kind, size in self.gpu_types.items())
             raise UserError(
-                f"{SITE}: gpu_types: a job needs a GPU with {gpu_gb} GB, there are: {kinds}; add"
-                " one, or change gpu_gb in the model's file"
+                f"{SITE}: gpu_types: a job needs a GPU with {need.gpu_gb} GB, there are: {kinds};"
+                " add one, or change gpu_gb in the model's file"
             )
         return min(enough, key=lambda kind: enough[kind])
 

@@ -37,6 +37,7 @@ from clearbench.jobs.differences import differences
 from clearbench.jobs.environment import Accepted
 from clearbench.jobs.fingerprint import code_of
 from clearbench.jobs.interruption import Interruption
+from clearbench.jobs.machine import check_gpus
 from clearbench.jobs.pace import pace
 from clearbench.jobs.record import (
     Recipe,
@@ -156,6 +157,7 @@ class Job:
             self._work(work)
 
     def _work(self, work: Callable[[Self], None]) -> None:
+        check_gpus()
         diverged = next((m for m in self.inputs.values() if m.diverged), None)
         if diverged is None or not self._diverges:
             work(self)

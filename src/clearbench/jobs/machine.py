@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from clearbench import kernels
+from clearbench.errors import UserError
 from clearbench.parallel import threads
+
+GPUS = "CLEARBENCH_GPUS"
+"""The environment variable with the number of GPUs that a job was promised by a cluster."""
 
 _DRIVER = Path("/proc/driver/nvidia/version")
 _CHOICES = re.compile(
@@ -74,3 +78,23 @@ def _gpu() -> str | None:
         return None
     name: str = torch.cuda.get_device_name()
     return name
+
+
+def check_gpus() -> None:
+    """Raise UserError where torch does not see all GPUs that this job was promised.
+
+    Else it would compute on the processor, which takes days and has other bytes. A stage that has
+    not loaded torch computes on no GPU.
+    """
+    promised = os.environ.get(GPUS, "").strip() or "0"
+    if not promised.isdecimal():
+        raise UserError(f"{GPUS}: {promised!r}; allowed: a number of GPUs from 0")
+    torch = sys.modules.get("torch")
+    if torch is None or (seen := torch.cuda.device_count()) >= int(promised):
+        return
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    raise UserError(
+        f"on {socket.gethostname()}: GPUs promised to this job: {promised}, seen by torch"
+        f" {torch.__version__}: {seen} (CUDA_VISIBLE_DEVICES is {visible!r}); the node needs a"
+        f" driver and the image CUDA's torch, or let {GPUS} be 0 to compute on processors"
+    )

@@ -56,13 +56,18 @@ def set_up(snakemake: Any, site: Site) -> None:
 
 
 def use_own_executor(snakemake: Any, site: Site) -> None:
-    """Let our executor submit the jobs and look after them where Snakemake is told to use SLURM."""
+    """Let our executor submit the jobs and look after them where Snakemake runs them elsewhere."""
     plugin = snakemake.executor_plugin
-    if plugin is not None and plugin.name == "slurm":
-        # Where no job is submitted, the plugin need not be there.
+    if plugin is None or not plugin.common_settings.non_local_exec:
+        return
+    # Where no job is submitted, no plugin need be there.
+    from clearbench.cluster.patience import Patient
+
+    Patient.site = site
+    if plugin.name == "slurm":
         from clearbench.cluster.executor import take_place
 
-        take_place(plugin, site.submit_pause)
+        take_place(plugin)
 
 
 _STARTS = (100, 1)

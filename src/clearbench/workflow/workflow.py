@@ -191,7 +191,7 @@ class Workflow:
         """
         need = self.suite.model.need(stage)
         try:
-            submission = self.site.submission(need.gpus, need.gpu_gb)
+            asked = self.site.resources(need)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 
@@ -204,7 +204,7 @@ class Workflow:
         def minutes(wildcards: Wildcards, attempt: int) -> int:
             return self.site.minutes(grown_time(need.minutes, attempt, ends_of(wildcards)))
 
-        return {"mem_mb": memory, "runtime": minutes, **submission}
+        return {"mem_mb": memory, "runtime": minutes, **asked}
 
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from clearbench.cluster.ask import ask
 from clearbench.cluster.doctor import limits, storage
 from clearbench.cluster.doctor.finding import (
     Finding,
@@ -18,7 +19,7 @@ from clearbench.cluster.doctor.finding import (
 )
 from clearbench.cluster.doctor.requirements import Requirements
 from clearbench.cluster.settings import Slurm
-from clearbench.cluster.slurm import ask, submission
+from clearbench.cluster.slurm import submission
 from clearbench.config.files import Need
 from clearbench.config.profile import read_profile
 from clearbench.config.site import SITE, Site, enter

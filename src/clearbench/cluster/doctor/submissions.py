@@ -4,9 +4,9 @@ import getpass
 import shutil
 from collections.abc import Collection
 
+from clearbench.cluster.ask import ask
 from clearbench.cluster.doctor.finding import Finding
 from clearbench.cluster.settings import Slurm
-from clearbench.cluster.slurm import ask
 from clearbench.config.profile import Profile
 from clearbench.config.site import Site
 from clearbench.errors import UserError
