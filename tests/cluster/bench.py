@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -33,9 +34,11 @@ class ClusterBench(Bench):
         self.give()
         return self
 
-    def write_site(self, **keys: object) -> None:
-        """Write the site file: the image, and the keys given."""
-        text = yaml.safe_dump({"image": str(self.cluster.image), **keys})
+    def write_site(self, **keys: Any) -> None:
+        """Write the site file: the image, that its GPU is none, and the keys given."""
+        told = {"image": str(self.cluster.image), **keys}
+        told["environment"] = {"CLEARBENCH_GPUS": "0", **keys.get("environment", {})}
+        text = yaml.safe_dump(told)
         (self.folder / "slurm/site.yaml").write_text(text)
 
     def copy(self, folder: Path) -> "ClusterBench":

@@ -9,7 +9,7 @@ from test_record import RECORD
 from clearbench import kernels
 from clearbench.errors import UserError
 from clearbench.jobs.job import Job
-from clearbench.jobs.machine import machine
+from clearbench.jobs.machine import GPUS, check_gpus, machine
 from clearbench.models.device import prepare_device
 from clearbench.parallel import threads
 from clearbench.provenance.conditions import changed_conditions
@@ -130,3 +130,29 @@ def test_what_is_no_number_of_threads_is_told_before_any_work(monkeypatch, tmp_p
     allowed = "allowed: a number of threads from 1, or nothing"
     assert str(caught.value) == f"OMP_NUM_THREADS: {text!r}; {allowed}"
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("promised", "seen"), [("", 0), ("0", 0), ("1", 1), ("1", 2), ("2", 2)])
+def test_a_job_that_sees_the_gpus_that_it_was_promised_begins(promised, seen, monkeypatch):
+    monkeypatch.setenv(GPUS, promised)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    check_gpus()
+
+
+@pytest.mark.parametrize(("promised", "seen"), [("1", 0), ("2", 1)])
+def test_a_job_that_does_not_see_them_never_computes_on_a_processor(
+    promised, seen, monkeypatch, tmp_path
+):
+    monkeypatch.setenv(GPUS, promised)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: seen)
+    job = Job("dataset", tmp_path / "dataset", {}, {})
+    line = rf"GPUs promised to this job: {promised}, seen by torch \S+: {seen} \(CUDA_VISIBLE_"
+    with pytest.raises(UserError, match=line):
+        job.run(lambda job: pytest.fail("it began"))
+    assert not (tmp_path / "dataset/manifest.json").exists()
+
+
+def test_a_promise_that_is_no_number_is_told(monkeypatch):
+    monkeypatch.setenv(GPUS, "all")
+    with pytest.raises(UserError, match="CLEARBENCH_GPUS: 'all'; allowed: a number of GPUs from 0"):
+        check_gpus()
