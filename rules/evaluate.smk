@@ -8,6 +8,8 @@ rule evaluate:
         suite.output("evaluate/{run}"),
     log:
         suite.log("evaluate/{run}"),
+    group:
+        suite.group("evaluate/{run}")
     resources:
         **suite.resources("evaluate", "evaluate/{run}"),
     params:

@@ -9,6 +9,8 @@ if suite.has("relearn"):
             suite.output("relearn/{run}"),
         log:
             suite.log("relearn/{run}"),
+        group:
+            suite.group("relearn/{run}")
         resources:
             **suite.resources("relearn", "relearn/{run}"),
         params:

@@ -1,6 +1,6 @@
 # All metrics of a model, from its records and those it is compared with: its gold's, or the shadow
 # models'. A changed metric reruns this alone.
-# On a cluster, many run in one job, one after the other: `scoring` is theirs alone.
+# On a cluster, many run in one job, one after the other.
 
 
 rule score:
@@ -11,10 +11,9 @@ rule score:
     log:
         suite.log("score/{run}"),
     group:
-        "score"
+        suite.group("score/{run}", otherwise="score")
     resources:
         **suite.resources("score", "score/{run}"),
-        scoring=1,
     params:
         command=suite.command("score/{run}"),
     shell:

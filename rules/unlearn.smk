@@ -8,6 +8,8 @@ rule unlearn:
         suite.output("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     log:
         suite.log("unlearn/{row}/{modality}/forget{size}/seed{seed}"),
+    group:
+        suite.group("unlearn/{row}/{modality}/forget{size}/seed{seed}")
     resources:
         **suite.resources("unlearn", "unlearn/{row}/{modality}/forget{size}/seed{seed}"),
     params:

@@ -18,7 +18,9 @@ from clearbench.jobs.interruption import TimeIsUp
 from clearbench.jobs.pace import DEADLINE, pace
 from clearbench.jobs.state import State
 from clearbench.suite.graph import Graph
+from clearbench.suite.load import load_suite
 from clearbench.workflow import Workflow
+from clearbench.workflow.sharing import shared_jobs
 from synthetic import rules_see
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +121,43 @@ def test_a_suite_of_495_cells_is_as_many_slurm_jobs_as_the_documentation_says(mi
     said = re.search(r"has ([\d,]+) artifacts and becomes ([\d,]+) SLURM jobs", CLUSTER.read_text())
     assert said, CLUSTER
     assert [int(number.replace(",", "")) for number in said.groups()] == [counts.total(), jobs]
+
+
+def test_the_cells_of_a_seed_of_mini_take_at_most_twelve_jobs(mini):
+    graph = mini.graph
+    everything = {artifact.name for artifact in graph}
+    jobs = shared_jobs(graph, everything, Site(group_minutes=240))
+    of_a_cell = {
+        name for name in everything if re.match(r"(unlearn|evaluate|score)/.*/.*/.*/", name)
+    }
+    assert len(of_a_cell) == 3 * len(graph.cells) == 3 * 99
+    assert set(jobs) == of_a_cell
+    by_seed = {seed: {jobs[n] for n in jobs if n.endswith(f"/seed{seed}")} for seed in (0, 1, 2)}
+    assert all(len(shared) == 11 for shared in by_seed.values())
+    # No job waits for the original of two seeds.
+    assert len(set(jobs.values())) == 33
+    for cell in graph.cells:
+        assert len({jobs[f"{part}/{cell}"] for part in ("unlearn", "evaluate", "score")}) == 1
+
+
+def test_only_what_is_left_to_be_made_shares_jobs_and_no_longer_than_the_site_allows(mini):
+    left = {"unlearn/npo/text/forget10/seed0", "score/npo/text/forget10/seed0", "tables"}
+    assert set(shared_jobs(mini.graph, left, Site(group_minutes=40))) == left - {"tables"}
+    for site in (Site(), Site(group_minutes=39), Site(group_minutes=240, max_minutes=9)):
+        # Limits that are cut are those that count.
+        known = shared_jobs(mini.graph, left, site)
+        assert known == {}, site
+
+
+def test_a_stress_test_of_a_cell_shares_the_job_of_its_weights(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    graph = Graph(load_suite("mini-stress", ROOT))
+    jobs = shared_jobs(graph, {artifact.name for artifact in graph}, Site(group_minutes=10_000))
+    relearnt = [name for name in jobs if name.startswith("relearn/")]
+    assert relearnt
+    for name in relearnt:
+        (before,) = [source for source in graph[name].inputs.values() if "unlearn/" in source]
+        assert jobs[name] == jobs[before]
 
 
 def test_several_gpus_start_a_process_each_inside_the_one_job(mini):

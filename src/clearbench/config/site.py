@@ -32,6 +32,21 @@ class Mail(Strict):
     )
 
 
+class Kubernetes(Strict):
+    """What jobs of Kubernetes are made of."""
+
+    image: str = Field(
+        description="container image that jobs run in: the locked packages, and `clearbench` for"
+        " `python -m clearbench`"
+    )
+    volumes: dict[str, File] = Field(
+        description="claims of persistent volumes with the folder where jobs see each, which is"
+        " where this machine sees it: with the checkout, results and data",
+        min_length=1,
+    )
+    namespace: str = Field("default", description="namespace of the jobs")
+
+
 class Site(Strict):
     """The keys of the site file."""
 
@@ -81,6 +96,11 @@ class Site(Strict):
         description="most memory of a job, in megabytes, however often it is tried again; null for"
         " any",
     )
+    group_minutes: Positive | None = Field(
+        None,
+        description="cells share a job as long as their time limits fit into so many minutes"
+        " together; null for a job for each stage of a cell",
+    )
     setup: list[str] = Field(
         default_factory=list,
         description="lines for bash, on the login node and on each node before a job, as"
@@ -95,6 +115,9 @@ class Site(Strict):
     binds: list[File] = Field(
         default_factory=list,
         description="folders outside this one that jobs read: data, a hub's cache",
+    )
+    kubernetes: Kubernetes | None = Field(
+        None, description="what jobs of Kubernetes are made of; null on other clusters"
     )
     kernels: Kernels = Field(
         PINNED,

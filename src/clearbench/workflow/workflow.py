@@ -4,8 +4,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from clearbench.workflow.one_line import OneLine
 from clearbench.workflow.process import in_image, set_up, silence, starts_jobs, unlimit
 from clearbench.workflow.remaining import Remaining
 from clearbench.workflow.rights import check_folder, check_notes, check_outputs
+from clearbench.workflow.sharing import cells_of, shared_jobs
 from clearbench.workflow.shown import check_shown
 from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
@@ -70,6 +72,7 @@ class Workflow:
         self.graph = Graph(self.suite)
         self._snakemake = snakemake
         self._decided: Mapping[str, Status] | None = None
+        self._shared: Mapping[str, str] = {}
         self._held = False
         for path in self._paths:
             check_path(path)
@@ -145,14 +148,25 @@ class Workflow:
 
         def inputs(wildcards: Wildcards) -> dict[str, str]:
             artifact = self._artifact(pattern, wildcards)
-            status = self._decide().get(artifact.name, Status(artifact))
-            edges = {name: self.output(source) for name, source in artifact.inputs.items()}
-            if status.causes:
+            status = self._decide().get(artifact.name)
+            if status is not None and status.causes:
                 # As --forcerun would, but without making it a target of every run.
                 self._snakemake.dag.forcefiles.add(self.output(artifact.name))
-            if status.current:
-                edges = {name: ancient(path) for name, path in edges.items()}
-            return edges
+
+            def is_old(source: str) -> bool:
+                if status is None:
+                    # In the process of a job that cells share, what is made there follows.
+                    cell = self._cell_of.get(source)
+                    return cell is None or cell != self._cell_of.get(artifact.name)
+                return status.current
+
+            edges = {
+                name: (source, self.output(source)) for name, source in artifact.inputs.items()
+            }
+            return {
+                name: ancient(path) if is_old(source) else path
+                for name, (source, path) in edges.items()
+            }
 
         return inputs
 
@@ -204,7 +218,22 @@ class Workflow:
         def minutes(wildcards: Wildcards, attempt: int) -> int:
             return self.site.minutes(grown_time(need.minutes, attempt, ends_of(wildcards)))
 
-        return {"mem_mb": memory, "runtime": minutes, **asked}
+        # Jobs that share one of a cluster take turns: there, `turn` is limited to one.
+        return {"mem_mb": memory, "runtime": minutes, "turn": 1, **asked}
+
+    def group(
+        self, pattern: str, otherwise: str | None = None
+    ) -> Callable[[Wildcards], str | None]:
+        """The function that gives the group of a rule's job: those that share one of a cluster.
+
+        `otherwise` is that of artifacts that share none with the rest of their cell.
+        """
+
+        def group(wildcards: Wildcards) -> str | None:
+            self._decide()
+            return self._shared.get(pattern.format(**dict(wildcards.items())), otherwise)
+
+        return group
 
     def tables_with(self, table: str) -> Callable[[Wildcards], str]:
         """The function that gives the tables of the suite, for a target that shows one of them."""
@@ -300,7 +329,23 @@ class Workflow:
         check_outputs(outputs, logs, only_looks=holding is None)
         if holding is not None:
             self._tell(Remaining(ahead, self.root))
+        if self._snakemake.non_local_exec:
+            self._share({artifact.name for artifact in wanted})
         return statuses
+
+    @cached_property
+    def _cell_of(self) -> Mapping[str, str]:
+        """What is made of cells, each with the weights of its own."""
+        cells = (names for cells in cells_of(self.graph).values() for names in cells)
+        return {name: names[0] for names in cells for name in names}
+
+    def _share(self, wanted: Collection[str]) -> None:
+        """Let cells share jobs of the cluster, as the site says."""
+        self._shared = shared_jobs(self.graph, wanted, self.site)
+        settings = self._snakemake.group_settings
+        # Of any number of cells, which have nothing to do with each other.
+        all_of_them = dict.fromkeys(self._shared.values(), len(self._shared))
+        settings.group_components = {**settings.group_components, **all_of_them}
 
     def _tell(self, remaining: Remaining) -> None:
         """Tell how far the run is: on a terminal in one line, unless more is asked for."""
