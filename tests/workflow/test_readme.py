@@ -148,7 +148,8 @@ def test_a_printed_call_of_make_is_one(line):
 
 def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
     """As printed, but for what would start the run."""
-    shutil.copytree(ROOT / "slurm", checkout.folder / "slurm")
+    for name in ("slurm", "lsf", "kubernetes"):
+        shutil.copytree(ROOT / name, checkout.folder / name)
     (checkout.folder / "clearbench-cuda.sif").write_bytes(b"an image")
     path, text = block((ROOT / "README.md").read_text(), "yaml", r"config/\w+\.yaml")
     method, code = block((ROOT / "README.md").read_text(), "python", r"src/\S+\.py")
@@ -170,7 +171,8 @@ ELSEWHERE = r"clearbench (carry-over|claims|doctor|fetch|write-docs|-)|[A-Z]{4,}
 
 def test_printed_commands_that_are_cheap_work_after_a_run(checkout):
     """As printed, on a suite of mini's name that takes seconds."""
-    shutil.copytree(ROOT / "slurm", checkout.folder / "slurm", dirs_exist_ok=True)
+    for name in ("slurm", "lsf", "kubernetes"):
+        shutil.copytree(ROOT / name, checkout.folder / name, dirs_exist_ok=True)
     checkout.write("mini", methods={"npo": {}, "scrub": {}}, modalities=["both", "text"])
     done = checkout.snakemake(suite="mini")
     assert done.status == 0, done.output

@@ -61,6 +61,11 @@ class Patient(RemoteExecutor):
     keeps_logs = False
     """Whether what successful jobs said is kept as well."""
 
+    @classmethod
+    def check(cls, site: Site) -> None:
+        """Raise UserError for a site file that says what this engine does not know."""
+        return
+
     @abstractmethod
     def find(self) -> dict[str, tuple[str, str]]:
         """State and reason of the run's jobs, by id; UserError where the engine doesn't answer."""
@@ -90,6 +95,18 @@ class Patient(RemoteExecutor):
         gpus = job.resources.get("gpu_count") or 0
         given = super().get_job_exec_prefix(job)
         return " && ".join([*([given] if given else []), f"export {GPUS}={gpus}"])
+
+    def additional_general_args(self) -> str:
+        """What the Snakemake of a job is told: of jobs that share one, a failure stops no other."""
+        return f"{super().additional_general_args() or ''} --keep-going".strip()
+
+    def run_jobs(self, jobs: list[Any]) -> None:
+        """Submit jobs; those that share one ask for the time of all, as far as the site allows."""
+        for job in jobs:
+            asked = job.resources.get("runtime") if job.is_group() else None
+            if isinstance(asked, int):
+                job._resources["runtime"] = self.site.minutes(asked)
+        super().run_jobs(jobs)
 
     def report_job_submission(self, job_info: Any, register_job: bool = True) -> None:
         """Note what is there before the job can have made anything."""

@@ -10,22 +10,25 @@ from typing import TextIO
 
 from snakemake.exceptions import WorkflowError
 
-from clearbench.cluster.slurm import left_behind
+from clearbench.cluster import lsf, slurm
 from clearbench.workflow.troubles import told
+
+_ENGINES = (("SLURM", "scancel", slurm.left_behind), ("LSF", "bkill", lsf.left_behind))
 
 
 def hold(root: Path) -> TextIO | None:
     """Hold a results tree as long as the file that is given stays open.
 
     None where the file system knows no locks, which is said. Raises WorkflowError where another
-    process holds the tree, or where SLURM jobs of a run that was killed are still at work here.
+    process holds the tree, or where jobs of a run that was killed are still at work here.
     """
-    left = left_behind(Path.cwd())
-    if left:
-        raise WorkflowError(
-            f"SLURM jobs of a run that was killed still work here: {' '.join(left)}; wait for"
-            f" their end to keep what they do, or type: scancel {' '.join(left)}"
-        )
+    for engine, cancel, left_behind in _ENGINES:
+        left = left_behind(Path.cwd())
+        if left:
+            raise WorkflowError(
+                f"{engine} jobs of a run that was killed still work here: {' '.join(left)}; wait"
+                f" for their end to keep what they do, or type: {cancel} {' '.join(left)}"
+            )
     path = root / ".holder"
     try:
         root.mkdir(parents=True, exist_ok=True)

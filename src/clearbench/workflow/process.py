@@ -36,9 +36,13 @@ def set_up(snakemake: Any, site: Site) -> None:
             os.environ.pop(name, None)
         use_own_executor(snakemake, site)
     else:
-        # Where SLURM ends a job, each of its processes is asked to end at once, and with the first
-        # that does so all are killed: the stage ends by itself, with all above it waiting.
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        # Where a cluster ends a job, each of its processes is asked to end at once, and with the
+        # first that does so all are killed: the stage ends by itself, with all above it waiting.
+        outlived = [signal.SIGTERM]
+        if "LSB_JOBID" in os.environ:
+            # LSF begins with another one.
+            outlived.append(signal.SIGINT)
+        signal.pthread_sigmask(signal.SIG_BLOCK, outlived)
     prepare(site)
     # Of the processes of a SLURM job the first one asks, and tells the others.
     told = json.loads(os.environ.get(SLURM, "null"))
@@ -68,6 +72,8 @@ def use_own_executor(snakemake: Any, site: Site) -> None:
         from clearbench.cluster.executor import take_place
 
         take_place(plugin)
+    elif issubclass(plugin.executor, Patient):
+        plugin.executor.check(site)
 
 
 _STARTS = (100, 1)
