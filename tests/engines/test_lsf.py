@@ -295,21 +295,21 @@ def test_a_job_that_was_promised_a_gpu_and_sees_none_ends_in_a_line(tmp_path):
     model["resources"]["base"] = {"gpus": 1, "mem_mb": 3000, "minutes": 30}
     path.write_text(yaml.safe_dump(model))
     profile(folder)
-    words = ["--profile", "lsf-here", "--retries", "0", "results/suite/base/seed0/manifest.json"]
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", *words, "--config", "suite=suite"],
-        cwd=folder,
-        env={**bench.environment, **stand_in(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
+    environment = {**bench.environment, **stand_in(tmp_path)}
+
+    def status(name: str, *options: str) -> int:
+        words = [sys.executable, "-m", "snakemake", *options, "--config", "suite=suite"]
+        words += ["--", f"results/suite/{name}/manifest.json"]
+        return subprocess.run(words, cwd=folder, env=environment, check=False).returncode
+
+    # Quicker without a cluster.
+    assert status("dataset", "--cores", "1") == 0
+    assert status("base/seed0", "--profile", "lsf-here", "--retries", "0") == 1
     log = (bench.results() / "logs/base/seed0.log").read_text()
     assert re.search(r"GPUs promised to this job: 1, seen by torch \S+: 0 \(CUDA_VIS", log), log
     assert "Traceback" not in log
-    calls = [json.loads(path.read_text()) for path in tmp_path.glob("lsf/*/call")]
-    assert [told["-gpu"] for told in calls if "-gpu" in told] == ["num=1:j_exclusive=yes"]
+    (told,) = [json.loads(path.read_text()) for path in tmp_path.glob("lsf/*/call")]
+    assert told["-gpu"] == "num=1:j_exclusive=yes"
 
 
 def words_of(site: Site, **asked: object) -> str:
