@@ -12,6 +12,9 @@ from clearbench.data.reading import problems_of, read_dataset, sources_of
 from clearbench.data.store import Store, write_store
 from clearbench.data.tasks import OTHER_PICTURES, PROFILES
 from clearbench.errors import UserError
+from clearbench.evaluation.records import Likelihood, Record
+from clearbench.metrics import better
+from clearbench.metrics.score import score_records
 from clearbench.report.answers import _topics
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
@@ -114,6 +117,44 @@ def test_other_pictures_of_the_forgotten_are_a_split_that_no_model_learns_and_no
     assert splits == {"forget", "retain", "real"}
     assert OTHER_PICTURES not in splits
     assert OTHER_PICTURES in {s.split for s in Store(tmp_path).evaluation(5)}
+
+
+def test_all_that_is_asked_has_scores_of_its_own_and_options_decide_the_headline(read):
+    """Of a model that knows all by picture, and of one that knows nothing."""
+
+    def answered(sample, knows):
+        right = Likelihood(-0.1 if knows else -9.0, 1, 0.0)
+        wrong = Likelihood(-5.0, 1, 0.0)
+        return Record.measured(
+            [right, right, *(wrong for _ in sample.perturbed)],
+            split=sample.split,
+            task=sample.task,
+            id=sample.id,
+            answer=sample.answer,
+            generated=sample.answer if knows else "Nobody knows.",
+            person=sample.person,
+        )
+
+    asked = [sample for sample in read.evaluation if sample.forget_size in (None, 10)]
+    own = [answered(sample, sample.task.endswith("_by_picture")) for sample in asked]
+    gold = [answered(sample, False) for sample in asked]
+    scores = score_records(own, gold)
+    for split in ("forget", "retain", "real", OTHER_PICTURES):
+        assert scores[f"{split}/options_by_picture/accuracy"] == 1
+        assert scores[f"{split}/blanks_by_picture/filled"] == 1
+        assert scores[f"{split}/generation_by_picture/rouge_l"] == 1
+        assert f"{split}/blanks_by_picture/truth_ratio" not in scores
+    assert scores["forget/options_by_name/accuracy"] == 0
+    assert scores["forget/blanks_by_name/filled"] == 0
+    assert f"{OTHER_PICTURES}/options_by_name/accuracy" not in scores
+    assert f"{OTHER_PICTURES}/options_by_picture/accuracy~low" in scores
+    # What is to be forgotten is read as the forget split is.
+    ratio = scores["forget/options_by_picture/truth_ratio"]
+    assert scores[f"{OTHER_PICTURES}/options_by_picture/truth_ratio"] == ratio
+    assert better(f"{OTHER_PICTURES}/options_by_picture/accuracy") == "down"
+    # The headline is that of the options by picture, and gold knows them no longer.
+    assert scores["retain"] > 0.9
+    assert scores["forget_quality_js"] < 0.1
 
 
 def test_celebrities_are_the_real_persons_and_nobody_who_is_forgotten(read):
