@@ -18,10 +18,10 @@ from typing import Any
 import yaml
 from snakemake.settings.types import DeploymentSettings
 
+from clearbench.config.points import ANY
 from clearbench.digests import folder_digest
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.records import RECORDS, Likelihood, Record, fields_of
-from clearbench.evaluation.tries import ANY
 from clearbench.figures.documents import pictures
 from clearbench.jobs import environment
 from clearbench.jobs.artifacts import (

@@ -4,9 +4,6 @@ from pathlib import Path
 
 from clearbench.evaluation.records import RECORDS, Record, read_records
 
-ANY = "any"
-"""The name of what any of the points brings back, sample by sample, beside those of the points."""
-
 
 def read_tries(folder: Path) -> list[list[Record]]:
     """The records at each point that an artifact has, by the points' names."""

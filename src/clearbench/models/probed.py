@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from clearbench.errors import UserError
+from clearbench import parallel
+from clearbench.errors import UserError, disk_errors
 from clearbench.models.precise_linear import PreciseLinear
 
 
@@ -57,8 +58,15 @@ def own_head(model: PreTrainedModel) -> nn.Linear:
 
 
 def save_head(head: nn.Linear, path: Path) -> None:
-    """Write an output layer, in single precision."""
-    save_file({name: p.detach().cpu().contiguous() for name, p in head.named_parameters()}, path)
+    """Write an output layer, in single precision; the first of several processes of a job does it.
+
+    Raises OSError where the disk does not take it.
+    """
+    if parallel.rank():
+        return
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in head.named_parameters()}
+    with disk_errors(path.parent):
+        save_file(weights, path)
 
 
 def put_head(model: PreTrainedModel, path: Path) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from clearbench.config.points import ANY
 from clearbench.data.tasks import Task, together
 from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
 from clearbench.evaluation.records import folder_at, read_records, records_at
-from clearbench.evaluation.tries import ANY, read_tries
+from clearbench.evaluation.tries import read_tries
 from clearbench.metrics.base import Records
 from clearbench.metrics.comparable import is_itself
 from clearbench.metrics.recovered import score_tries

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from clearbench.config.points import ANY
 from clearbench.config.settings import Domain
 from clearbench.config.strict import Strict, validate
 from clearbench.errors import UserError, unknown
-from clearbench.evaluation.tries import ANY
 from clearbench.plugins import load as load_file
 from clearbench.plugins import named
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from clearbench import methods
 from clearbench.config.files import ModelSpec
+from clearbench.config.points import ANY
 from clearbench.config.settings import (
     Training,
     Unlearning,
 )
 from clearbench.errors import UserError, unknown
-from clearbench.evaluation.tries import ANY
 from clearbench.hub import is_id
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED

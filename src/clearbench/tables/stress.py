@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean
 
-from clearbench.evaluation.tries import ANY
+from clearbench.config.points import ANY
 from clearbench.metrics.headline import QUALITY
 from clearbench.metrics.keys import Key
 from clearbench.results.headline import COLUMNS
