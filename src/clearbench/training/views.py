@@ -1,6 +1,6 @@
 """What a method sees of questions and answers: the batches of a step, encoded on demand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -80,12 +80,21 @@ class Sets:
         # Samples with an image are longer than any without.
         return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
 
-    def longest(self) -> Iterator[Example]:
-        """The longest sample of each set, by the same measure."""
-        for part, samples in (("forget", self.forget), ("retain", self.retain)):
+    def longest(self, count: int) -> "Sets":
+        """The same on the processor, of so many of each set, two at the least: the longest ones.
+
+        Where these are of one person, the last gives way to the longest of another, whose answer
+        is a wrong one for them.
+        """
+        sets = {"forget": self.forget, "retain": self.retain}
+        for part, samples in sets.items():
             lengths = self.lengths(part)
-            sample = samples[lengths.index(max(lengths))]
-            yield self.encoder.sequence(sample.question, sample.image, sample.answer)
+            order = sorted(samples, key=dict(zip(samples, lengths, strict=True)).get, reverse=True)
+            chosen, first = order[: max(2, count)], order[0]
+            if all(_alike(first, sample) for sample in chosen):
+                chosen[-1] = next((s for s in order if not _alike(first, s)), chosen[-1])
+            sets[part] = chosen
+        return replace(self, device=torch.device("cpu"), **sets)
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
         """The samples of a step, as one batch of each kind."""
@@ -250,6 +259,11 @@ class _Step:
                 asked = drawn if drawn.image is not None else replace(sample, image=None)
                 pairs.append((asked, drawn.answer))
         return pairs
+
+
+def _alike(one: TrainSample, other: TrainSample) -> bool:
+    """Whether two samples are of one person, or have one answer."""
+    return one.person == other.person or one.answer == other.answer
 
 
 def _draw(count: int, generator: torch.Generator) -> int:
