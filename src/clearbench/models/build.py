@@ -76,7 +76,7 @@ def build_model(
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
-    image_token = tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN)
+    image_token: Any = tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN)
     torch.manual_seed(seed)
     config = _configured(build, tokens, image_token)
     model: PreTrainedModel = auto_class(domain).from_config(config, dtype=torch.float32)

@@ -86,14 +86,14 @@ def report(found: Iterator[Need], size: SampleSize) -> Iterator[str]:
             f"{need.stage:<9} {need.row:<24} {need.weights:<7} {need.batch_size:>5}"
             f" {gigabytes(need.bytes):>9} {'':>12} {sizes}"
         )
+    taken = f"with a prompt of {size.prompt} tokens and an answer of {size.answer}"
     if size.width:
         taken = f"of {size.persons} persons"
-    else:
-        taken = f"a prompt of {size.prompt} tokens and an answer of {size.answer}"
-        taken += "" if size.picture is None else f", with a picture of {size.picture} pixels a side"
+    elif size.picture is not None:
+        taken += f", and pictures of {size.picture} pixels a side where a model takes any size"
     yield (
-        f"counted for samples that are all as long: {taken} (--sample); not counted are what"
-        " kernels and CUDA take for themselves, and gaps between tensors"
+        f"counted for samples that are all as large, {taken}; not counted are what kernels and CUDA"
+        " take for themselves, and gaps between tensors"
     )
 
 

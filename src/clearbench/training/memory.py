@@ -16,11 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_iter
-from transformers import PreTrainedModel
 
 from clearbench.config.settings import Training
 from clearbench.errors import UserError
-from clearbench.models.checkpoint import keep_no_activations
+from clearbench.models.checkpoint import Model, keep_no_activations
 from clearbench.models.forward import unwrapped
 from clearbench.models.weightless import running_weightless, weightless
 
@@ -102,7 +101,7 @@ def count(model: nn.Module, training: Training, train: Train, checkpointing: boo
     eight_bit = training.optimizer == "adamw_8bit"
     settings |= {"optimizer": "adamw"} if eight_bit else {}
     ours = weightless(model)
-    if checkpointing and isinstance(unwrapped(ours), PreTrainedModel):
+    if checkpointing and isinstance(ours, Model):
         keep_no_activations(unwrapped(ours))
     with running_weightless(), Held() as held:
         train(held.model(ours), training.model_copy(update=settings), held)
@@ -168,7 +167,7 @@ def advice(
     return f"a GPU with {gigabytes(need(1, True))} at the least"
 
 
-def check(model: nn.Module, training: Training, train: Train, as_published: bool = False) -> None:
+def check(model: Model, training: Training, train: Train, as_published: bool = False) -> None:
     """Raise UserError where the model's GPU can't hold its training; elsewhere do nothing.
 
     `as_published` is the method's.
@@ -184,7 +183,7 @@ def check(model: nn.Module, training: Training, train: Train, as_published: bool
         smaller = training.model_copy(update={"batch_size": size, "accumulation": split})
         return count(model, smaller, train, twice)
 
-    checkpointing = bool(getattr(unwrapped(model), "is_activation_checkpointing", False))
+    checkpointing = bool(unwrapped(model).is_activation_checkpointing)
     needed = need(training.batch_size, checkpointing)
     if needed > available:
         remedy = advice(need, available, training, checkpointing, as_published)

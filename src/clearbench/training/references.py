@@ -123,11 +123,12 @@ class References:
         labels = [self._labels[start:end] for start, end in bounds]
         return stored_answers(self._model, self._head, states, labels)
 
-    def weightless(self, model: Model, held: Callable[[nn.Module], nn.Module]) -> "References":
+    def weightless(self, model: Model, held: Callable[[nn.Module], object]) -> "References":
         """The same for a model without weights; `held` is told the output layer."""
         other = copy.copy(self)
         other._model, other._device = unwrapped(model), torch.device("cpu")
-        other._head = held(weightless(self._head))
+        other._head = weightless(self._head)
+        held(other._head)
         return other
 
     def _stored_head(self) -> nn.Linear:

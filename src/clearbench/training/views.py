@@ -86,15 +86,16 @@ class Sets:
         Where these are of one person, the last gives way to the longest of another, whose answer
         is a wrong one for them.
         """
-        sets = {"forget": self.forget, "retain": self.retain}
-        for part, samples in sets.items():
-            lengths = self.lengths(part)
-            order = sorted(samples, key=dict(zip(samples, lengths, strict=True)).get, reverse=True)
-            chosen, first = order[: max(2, count)], order[0]
-            if all(_alike(first, sample) for sample in chosen):
-                chosen[-1] = next((s for s in order if not _alike(first, s)), chosen[-1])
-            sets[part] = chosen
-        return replace(self, device=torch.device("cpu"), **sets)
+        forget, retain = (self._longest(part, max(2, count)) for part in ("forget", "retain"))
+        return replace(self, forget=forget, retain=retain, device=torch.device("cpu"))
+
+    def _longest(self, part: str, count: int) -> list[TrainSample]:
+        samples, lengths = getattr(self, part), self.lengths(part)
+        order = [samples[i] for i in sorted(range(len(samples)), key=lambda i: -lengths[i])]
+        chosen, first = order[:count], order[0]
+        if all(_alike(first, sample) for sample in chosen):
+            chosen[-1] = next((s for s in order if not _alike(first, s)), chosen[-1])
+        return chosen
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
         """The samples of a step, as one batch of each kind."""
