@@ -26,11 +26,33 @@ if TYPE_CHECKING:
     "--profile",
     help="A profile of Snakemake, as slurm, whose jobs at a time count, as the site file does.",
 )
+@click.option(
+    "--memory", is_flag=True, help="Tell the GPU memory of each training instead, and what fits."
+)
+@click.option(
+    "--sample",
+    nargs=3,
+    type=click.IntRange(min=1),
+    metavar="PROMPT ANSWER SIDE",
+    help="The longest samples of --memory: tokens of a prompt without its picture and of an answer,"
+    " pixels of a picture's side.  [default: 64, max_new_tokens, 1024]",
+)
 @as_json_option
 def plan(
-    suite: str, results: Path, workers: int | None, profile: str | None, as_json: bool
+    suite: str,
+    results: Path,
+    workers: int | None,
+    profile: str | None,
+    memory: bool,
+    sample: tuple[int, int, int] | None,
+    as_json: bool,
 ) -> None:
     """Tell what a run would do: jobs, hours, storage and finishing time, by similar jobs before."""
+    if memory:
+        _plan_memory(suite, sample, as_json)
+        return
+    if sample:
+        raise UserError("--sample: only with --memory")
     from clearbench.config.profile import read_profile
     from clearbench.config.site import Site, load_site
     from clearbench.provenance.plan import (
@@ -68,6 +90,19 @@ def plan(
     taken = from_elsewhere(prospect.origins, "would be taken")
     told = (*report(stages, seconds, workers, of), *report_limits(graph, stages, site))
     for line in (*told, *taken, *report_long(answers, limit)):
+        click.echo(line)
+
+
+def _plan_memory(name: str, sample: tuple[int, int, int] | None, as_json: bool) -> None:
+    from clearbench.provenance.memory import needs, report, sample_size
+    from clearbench.suite.load import load_suite
+
+    suite = load_suite(name, Path.cwd())
+    size = sample_size(suite, sample or None)
+    if as_json:
+        click.echo(json.dumps([vars(need) for need in needs(suite, size)], indent=1))
+        return
+    for line in report(needs(suite, size), size):
         click.echo(line)
 
 

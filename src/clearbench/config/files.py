@@ -31,11 +31,16 @@ class Tokenizer(Strict):
     chat_template: str = Field(description="how questions and answers are laid out, in Jinja")
 
 
-class Build(Strict):
-    """A model made by the workflow: any architecture of transformers, from its configuration."""
+class Shape(Strict):
+    """The layers and sizes of a model: an architecture of transformers with its configuration."""
 
     architecture: str = Field(description="a `model_type` of transformers, as `llava` or `llama`")
     config: dict[str, Any] = Field(description="arguments of its configuration class")
+
+
+class Build(Shape):
+    """A model made by the workflow: any architecture of transformers, from its configuration."""
+
     tokenizer: Tokenizer | None = Field(None, description="null for vision models")
     processor: str | None = Field(None, description="the processor class; null for text models")
     processor_config: dict[str, Any] = Field(default_factory=dict, description="its arguments")
@@ -127,6 +132,11 @@ class ModelSpec(ModelSource):
     """A file of `config/models/`."""
 
     description: str = Field("", exclude=True, description="what it is, for people")
+    shape: Shape | None = Field(
+        None,
+        description="the layers and sizes of a hub model, which `clearbench plan --memory` counts"
+        " by; null for one that is built here",
+    )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the weights and the arithmetic"
     )

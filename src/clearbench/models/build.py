@@ -1,18 +1,23 @@
 """Making a small model of any architecture from its configuration, with a tokenizer of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tokenizers
 import torch
 import transformers
 from tokenizers import decoders, pre_tokenizers, trainers
-from transformers import AutoConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
-from clearbench.config.files import Build, Tokenizer
+from clearbench.config.files import Build, Shape, Tokenizer
 from clearbench.config.settings import Domain
 from clearbench.errors import UserError
-from clearbench.models.checkpoint import auto_class
+from clearbench.models.checkpoint import DTYPES, auto_class
 from clearbench.models.processor import without_videos
 
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
@@ -71,16 +76,42 @@ def build_model(
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
+    image_token: Any = tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN)
+    torch.manual_seed(seed)
+    config = _configured(build, tokens, image_token)
+    model: PreTrainedModel = auto_class(domain).from_config(config, dtype=torch.float32)
+    return model
+
+
+def build_shape(shape: Shape, domain: Domain, precision: str, attention: str) -> PreTrainedModel:
+    """A model of a shape on the device `meta`; one that is built here has all tokens it may have.
+
+    UserError for a configuration that transformers does not take.
+    """
+    try:
+        if isinstance(shape, Build) and shape.tokenizer is not None:
+            size = shape.tokenizer.vocabulary
+            config = _configured(shape, {"vocab_size": size}, size - 1)
+        else:
+            config = AutoConfig.for_model(shape.architecture, **shape.config)
+        with torch.device("meta"):
+            model: PreTrainedModel = auto_class(domain).from_config(
+                config, dtype=DTYPES[precision], attn_implementation=attention
+            )
+    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(f"shape: transformers makes no model of it ({reason})") from None
+    return model
+
+
+def _configured(build: Build, tokens: Mapping[str, Any], image_token: int) -> PretrainedConfig:
     settings = dict(build.config)
     if "text_config" in settings:
         settings["text_config"] = {**settings["text_config"], **tokens}
-        settings["image_token_id"] = tokenizer.convert_tokens_to_ids(_IMAGE_TOKEN)
+        settings["image_token_id"] = image_token
     else:
         settings.update(tokens)
-    torch.manual_seed(seed)
-    config = AutoConfig.for_model(build.architecture, **settings)
-    model: PreTrainedModel = auto_class(domain).from_config(config, dtype=torch.float32)
-    return model
+    return AutoConfig.for_model(build.architecture, **settings)
 
 
 def named(name: str) -> Any:

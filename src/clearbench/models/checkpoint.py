@@ -66,7 +66,8 @@ _QUANTISED = ("quantize_config.json", "quant_config.json")
 _META = torch.device("meta")
 """Where tensors have names and shapes, and no numbers."""
 
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+"""The precisions of models by their names."""
 
 _SOME_TOKENS = torch.arange(10, 26).unsqueeze(0)
 """Some that every vocabulary has, past the control tokens that stand first in many."""
@@ -230,7 +231,7 @@ def load_model(
     check_unquantised(source)
     # A base is what its makers gave, in the model's precision; what was trained is known better.
     base_alone = source == _folder(base, _pointer(base))
-    read_as, half = _DTYPES[precision], _DTYPES[precision] == torch.bfloat16 and not base_alone
+    read_as, half = DTYPES[precision], DTYPES[precision] == torch.bfloat16 and not base_alone
     try:
         # What is missing would be drawn at random, with a warning: it is refused below.
         model, said = auto_class(domain).from_pretrained(
@@ -342,11 +343,16 @@ def prepare_training(
     """
     trained = _trained(model, weights, lora, frozen)
     if checkpointing:
-        model.activation_checkpointing_enable({"use_reentrant": False})
-        # It has made all embeddings ask for a gradient, as older ways of checkpointing need; a
-        # frozen vision tower would be run backward for nothing.
-        model.disable_input_require_grads()
+        keep_no_activations(model)
     return trained
+
+
+def keep_no_activations(model: PreTrainedModel) -> None:
+    """Have the layers of a model compute their activations again when they are needed."""
+    model.activation_checkpointing_enable({"use_reentrant": False})
+    # It has made all embeddings ask for a gradient, as older ways of checkpointing need; a frozen
+    # vision tower would be run backward for nothing.
+    model.disable_input_require_grads()
 
 
 def _trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> Model:
@@ -372,12 +378,7 @@ def _adapter(model: nn.Module, lora: Lora, frozen: Collection[str]) -> LoraConfi
 
     Raises UserError where no other module is meant.
     """
-    meant = [
-        name
-        for name, module in model.named_modules()
-        if re.fullmatch(lora.targets, name)
-        or (lora.targets == INCLUDE_LINEAR_LAYERS_SHORTHAND and isinstance(module, nn.Linear))
-    ]
+    meant = _meant(model, lora)
     spared = [name for name in meant if f"{name}.weight" in frozen]
     if meant and len(spared) == len(meant):
         raise UserError(
@@ -392,6 +393,31 @@ def _adapter(model: nn.Module, lora: Lora, frozen: Collection[str]) -> LoraConfi
         exclude_modules="|".join(map(re.escape, spared)) or None,
         task_type=None,
     )
+
+
+def _meant(model: nn.Module, lora: Lora) -> list[str]:
+    """The names of the modules that an adapter is meant for."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if re.fullmatch(lora.targets, name)
+        or (lora.targets == INCLUDE_LINEAR_LAYERS_SHORTHAND and isinstance(module, nn.Linear))
+    ]
+
+
+def leave_as_trained(model: PreTrainedModel, weights: str, lora: Lora, frozen: str) -> None:
+    """Give a base without weights the precisions that `load_model` gives one that was trained.
+
+    What was trained is known better than half precision can tell.
+    """
+    if model.dtype != torch.bfloat16:
+        return
+    spared, meant = frozen_weights(model, frozen), _meant(model, lora)
+    for name, module in model.named_modules():
+        own = {f"{name}.{part}" for part, _ in module.named_parameters(recurse=False)}
+        if own - spared and (weights == "full" or name in meant):
+            widen(module)
+    narrow(model, torch.bfloat16)
 
 
 def _owners(model: nn.Module) -> dict[int, list[str]]:

@@ -140,7 +140,8 @@ def _has_parts(module: nn.Module) -> bool:
 
 
 def _exact(precise: Tensor, dtype: torch.dtype) -> bool:
-    return torch.equal(precise.to(dtype), precise)
+    # Where there are no numbers, they are taken to be those of a training.
+    return not precise.is_meta and torch.equal(precise.to(dtype), precise)
 
 
 def _precise(parameters: Iterable[nn.Parameter]) -> bool:

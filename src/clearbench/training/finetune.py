@@ -36,7 +36,7 @@ def finetune(
     device = next(model.parameters()).device
     examples = encoder.sequences([(s.asked, s.answer) for s in samples])
     lengths = [len(example.ids) for example in examples]
-    memory.check(model, training, examples)
+    memory.check(model, training, partial(_on_longest, encoder, samples, lengths, seed))
     generator = torch.Generator().manual_seed(seed)
     size = training.batch_size * training.accumulation
     count = max(kept) if kept else training.epochs * batches_per_epoch(len(examples), size)
@@ -54,3 +54,18 @@ def finetune(
             yield [partial(share, samples[batch], step) for batch in batches]
 
     return minimise(model, losses(), count, training, state, kept=kept)
+
+
+def _on_longest(
+    encoder: Encoder,
+    samples: Sequence[TrainSample],
+    lengths: Sequence[int],
+    seed: int,
+    model: Model,
+    training: Training,
+    _: memory.Held,
+) -> None:
+    """Train on the longest samples alone, as many as a step has."""
+    longest = sorted(range(len(samples)), key=lambda i: -lengths[i])
+    step = training.batch_size * training.accumulation
+    finetune(model, encoder, [samples[i] for i in longest[:step]], training, seed, State())

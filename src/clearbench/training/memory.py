@@ -1,156 +1,202 @@
-"""How much GPU memory training needs at the least, and which setting would fit: before it starts.
+"""How much memory a training takes at most, counted before it starts on a model without weights.
 
-A lower bound, so that nothing is refused that could have run: it counts the weights, the gradients
-and AdamW's two moments of what is trained, and the activations of one pass over a batch of the
-longest samples; not what a method's further passes, the vision tower and the allocator take.
+The training runs by its own code, for two steps: from the second on there are the optimiser's
+moments. Counted are all tensors that exist at a time: weights, gradients, moments, activations, and
+what a method holds beside them; not what a kernel takes for itself while it runs, the CUDA context
+and gaps between tensors.
 """
 
 import itertools
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import finalize
 
 import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_iter
 
 from clearbench.config.settings import Training
 from clearbench.errors import UserError
-from clearbench.models.checkpoint import Model
-from clearbench.models.encoding import Example
+from clearbench.models.checkpoint import Model, keep_no_activations
 from clearbench.models.forward import unwrapped
+from clearbench.models.weightless import running_weightless, weightless
+
+_STEPS = 2
+
+_Module = TypeVar("_Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Need:
-    """What a training holds: sizes in bytes, counts of tokens, widths of the text decoder.
+class SampleSize:
+    """How large the samples of a training are taken to be.
 
-    `fixed` are weights, gradients and moments; `element` the bytes of an activation; `tokens` and
-    `answer_tokens` belong to the longest sample; `key_width` is the width of all keys of a token.
+    `prompt` and `answer` are tokens without a picture's, `picture` the pixels of its side, None
+    where there is none. Of faces, `width` is that of an embedding and `persons` how many there are.
     """
 
-    fixed: int
-    element: int
-    layers: int
-    width: int
-    inner_width: int
-    key_width: int
-    vocabulary: int
-    batch_size: int
-    tokens: int
-    answer_tokens: int
-    checkpointing: bool
+    prompt: int = 0
+    answer: int = 0
+    picture: int | None = None
+    width: int = 0
+    persons: int = 0
 
-    @property
-    def bytes(self) -> int:
-        """The least memory in bytes.
 
-        A layer keeps, per token, the inputs of its norms, of its attention and of its matrices:
-        6 widths, 2 of the keys and 4 of the feed-forward part, or, where it computes them twice,
-        its own input alone; one layer then still has all of them. An answer token has its logits
-        three times in single precision: themselves, their logarithms and their gradients. After
-        arXiv 2205.05198, section 4, for layers with gates, without what fused attention drops.
-        """
-        kept = 6 * self.width + 2 * self.key_width + 4 * self.inner_width
-        layers = self.layers * (self.width if self.checkpointing else kept)
-        layers += kept * self.checkpointing
-        sample = self.tokens * layers * self.element + self.answer_tokens * self.vocabulary * 12
-        return self.fixed + self.batch_size * sample
+class Held(TorchDispatchMode):
+    """Counts the bytes of the tensors that exist while it is on; `peak` is the most at a time.
+
+    torch's own MemTracker counts alike, but ends where a model is run twice in a step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.peak = 0
+        self._now = 0
+        self._sizes: dict[int, int] = {}
+
+    def model(self, model: _Module) -> _Module:
+        """A model that was made before, whose weights and buffers are held from now on."""
+        for tensor in itertools.chain(model.parameters(), model.buffers()):
+            self._add(tensor)
+        return model
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for value in tree_iter(made):
+            if isinstance(value, Tensor):
+                self._add(value)
+        return made
+
+    def _add(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        place = storage._cdata
+        if place not in self._sizes:
+            self._sizes[place] = storage.nbytes()
+            self._now += self._sizes[place]
+            self.peak = max(self.peak, self._now)
+            finalize(storage, self._drop, place)
+
+    def _drop(self, place: int) -> None:
+        self._now -= self._sizes.pop(place)
+
+
+Train = Callable[[Any, Any, Held], object]
+"""Trains a model by some settings on samples as long as the longest; told what else is held."""
+
+
+def count(model: nn.Module, training: Training, train: Train, checkpointing: bool = False) -> int:
+    """The most bytes that a training of a prepared model takes at a time.
+
+    With `checkpointing`, activations are computed twice whether or not the model's are.
+    """
+    settings: dict[str, Any] = {
+        "epochs": _STEPS,
+        # The second batch of a step has the first one's gradients beside it; so have all others.
+        "accumulation": min(2, training.accumulation),
+    }
+    # It runs on a GPU alone, where its moments are a quarter of AdamW's.
+    eight_bit = training.optimizer == "adamw_8bit"
+    settings |= {"optimizer": "adamw"} if eight_bit else {}
+    ours = weightless(model)
+    if checkpointing and isinstance(ours, Model):
+        keep_no_activations(unwrapped(ours))
+    with running_weightless(), Held() as held:
+        train(held.model(ours), training.model_copy(update=settings), held)
+    moving = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return held.peak - 6 * moving * eight_bit
+
+
+def largest_batch(available: int, counted: Sequence[tuple[int, int]]) -> int:
+    """The largest batch that fits into so many bytes, by the bytes counted of two sizes and more.
+
+    What is held at a time grows with the batch by a straight line, and the peak is the largest of
+    such: between two sizes it is below the line through them, and beyond the last it is taken to go
+    on as before. 0 where a batch of one does not fit.
+    """
+    best = 0
+    for (small, least), (large, most) in itertools.pairwise(sorted(counted)):
+        each = (most - least) / (large - small)
+        if available >= most:
+            best = large + int((available - most) / each) if each > 0 else large
+        elif available >= least:
+            best = small + int((available - least) / each)
+            break
+        else:
+            break
+    return best
 
 
 def advice(
-    need: Need, available: int, training: Training, as_published: bool = False
-) -> str | None:
-    """The setting that would fit into so many bytes, in words; None if the training fits as it is.
+    need: Callable[[int, bool], int],
+    available: int,
+    training: Training,
+    checkpointing: bool,
+    as_published: bool = False,
+) -> str:
+    """The setting that would fit into so many bytes, in words, where the training does not.
 
-    Of the settings that fit, the first of: a smaller batch with more accumulation, which changes no
-    step; activations computed twice; a larger GPU. Of a method `as_published`, whose steps depend
-    on the batch, activations computed twice come first.
+    `need` counts the bytes of a batch size, with activations computed twice or as the model's file
+    says, which is `checkpointing`. Of the settings that fit, the first of: a smaller batch with
+    more accumulation, which changes no step; activations computed twice; a larger GPU. Of a method
+    `as_published`, whose steps depend on the batch, activations computed twice come first.
     """
-    if need.bytes <= available:
-        return None
-    sizes = [size for size in range(need.batch_size, 0, -1) if need.batch_size % size == 0]
-    ways = list(itertools.product(sorted({need.checkpointing, True}), sizes))
+    batch_size = training.batch_size
+    sizes = [size for size in range(batch_size, 0, -1) if batch_size % size == 0]
+    ways = list(itertools.product(sorted({checkpointing, True}), sizes))[1:]
     if as_published:
         ways.sort(key=lambda way: -way[1])
-    for checkpointing, size in ways:
-        if replace(need, batch_size=size, checkpointing=checkpointing).bytes > available:
+    for twice, size in ways:
+        if need(size, twice) > available:
             continue
         words = []
-        if size < need.batch_size or not as_published:
-            accumulation = training.accumulation * need.batch_size // size
+        if size < batch_size or not as_published:
+            accumulation = training.accumulation * batch_size // size
             words.append(f"batch_size: {size} with accumulation: {accumulation}")
-        if checkpointing and not need.checkpointing:
+        if twice and not checkpointing:
             words.append("gradient_checkpointing: true in the model's file")
         remedy = ", ".join(words)
-        if as_published and size < need.batch_size:
+        if as_published and size < batch_size:
             remedy += (
                 "; but it makes another row of it: variants @published average within each batch,"
                 " as the published code does"
             )
         return remedy
-    least = replace(need, batch_size=1, checkpointing=True).bytes
-    return f"a GPU with {_gigabytes(least)} at the least"
+    return f"a GPU with {gigabytes(need(1, True))} at the least"
 
 
-def check(
-    model: Model,
-    training: Training,
-    longest: Iterable[Example],
-    as_published: bool = False,
-    few_rows: bool = False,
-) -> None:
-    """Raise UserError where the model's GPU can't hold the training; elsewhere do nothing.
+def check(model: Model, training: Training, train: Train, as_published: bool = False) -> None:
+    """Raise UserError where the model's GPU can't hold its training; elsewhere do nothing.
 
-    `longest` are samples among which the longest is; `as_published` and `few_rows` the method's.
+    `as_published` is the method's.
     """
     device = _device(model)
     if device.type != "cuda":
         return
     free, _ = torch.cuda.mem_get_info(device)
     available = free + torch.cuda.memory_allocated(device)
-    need = need_of(model, training, longest, few_rows)
-    remedy = advice(need, available, training, as_published)
-    if remedy is not None:
+
+    def need(size: int, twice: bool) -> int:
+        split = training.accumulation * training.batch_size // size
+        smaller = training.model_copy(update={"batch_size": size, "accumulation": split})
+        return count(model, smaller, train, twice)
+
+    checkpointing = bool(unwrapped(model).is_activation_checkpointing)
+    needed = need(training.batch_size, checkpointing)
+    if needed > available:
+        remedy = advice(need, available, training, checkpointing, as_published)
         raise UserError(
-            f"batch_size {training.batch_size} needs {_gigabytes(need.bytes)} of GPU memory at the"
-            f" least, there are {_gigabytes(available)}; this would fit: {remedy}"
+            f"batch_size {training.batch_size} needs {gigabytes(needed)} of GPU memory, there are"
+            f" {gigabytes(available)}; this would fit: {remedy}"
         )
 
 
-def need_of(
-    model: Model, training: Training, longest: Iterable[Example], few_rows: bool = False
-) -> Need:
-    """What the training of a prepared model needs, for the longest of some samples.
-
-    Of few rows the gradients and moments are left out.
-    """
-    inner = unwrapped(model)
-    config: Any = inner.config.get_text_config()
-    sizes = [(p.numel() * p.element_size(), p.requires_grad) for p in model.parameters()]
-    trained = 0 if few_rows else sum(size for size, moving in sizes if moving)
-    # In single precision, or in a byte each.
-    moments = trained // 2 if training.optimizer == "adamw_8bit" else 2 * trained
-    sample = max(longest, key=lambda example: len(example.ids))
-    heads = config.num_attention_heads
-    key_width = config.hidden_size // heads * (config.num_key_value_heads or heads)
-    dtype = inner.config.dtype
-    return Need(
-        fixed=sum(size for size, _ in sizes) + trained + moments,
-        element=dtype.itemsize if isinstance(dtype, torch.dtype) else 4,
-        layers=config.num_hidden_layers,
-        width=config.hidden_size,
-        inner_width=config.intermediate_size,
-        key_width=key_width,
-        vocabulary=config.vocab_size,
-        batch_size=training.batch_size,
-        tokens=len(sample.ids),
-        answer_tokens=sample.answer_tokens,
-        checkpointing=bool(inner.is_activation_checkpointing),
-    )
-
-
-def _device(model: Model) -> torch.device:
-    return next(model.parameters()).device
-
-
-def _gigabytes(size: int) -> str:
+def gigabytes(size: int) -> str:
+    """Bytes in words."""
     return f"{size / 1e9:.1f} GB"
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

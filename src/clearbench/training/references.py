@@ -8,7 +8,8 @@ model in memory. The states take 2·H bytes an answer token in half
 precision: 8 kB of LLaVA-1.5-7B, some 3 GB of all samples of CLEAR.
 """
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from clearbench.models.encoding import Encoder, collate
 from clearbench.models.forward import answer_states, unwrapped
 from clearbench.models.logits import body, logits_of
 from clearbench.models.precise_linear import PreciseLinear
+from clearbench.models.weightless import weightless
 
 _FILE = "references.safetensors"
 
@@ -78,6 +80,19 @@ def _check_alone(model: PreTrainedModel, head: nn.Module) -> None:
         )
 
 
+def stored_answers(
+    model: PreTrainedModel, head: nn.Module, states: Tensor, labels: Sequence[Tensor]
+) -> Answers:
+    """The answers in stored states (N, H), by an output layer and the labels of each sample."""
+    lengths = torch.tensor([len(one) for one in labels])
+    return Answers(
+        project=lambda: logits_of(model, states, head),
+        labels=torch.cat(list(labels)).to(states.device),
+        sample=torch.arange(len(labels)).repeat_interleave(lengths).to(states.device),
+        size=len(labels),
+    )
+
+
 class References:
     """Reads what `write_references` stored of samples, a batch at a time.
 
@@ -105,14 +120,16 @@ class References:
         """The original's answers on a batch of samples, with nothing but logits and labels."""
         bounds = [self._bounds[sample] for sample in samples]
         states = torch.cat([self._states[start:end] for start, end in bounds]).to(self._device)
-        labels = torch.cat([self._labels[start:end] for start, end in bounds])
-        lengths = torch.tensor([end - start for start, end in bounds])
-        return Answers(
-            project=lambda: logits_of(self._model, states, self._head),
-            labels=labels.to(self._device),
-            sample=torch.arange(len(samples)).repeat_interleave(lengths).to(self._device),
-            size=len(samples),
-        )
+        labels = [self._labels[start:end] for start, end in bounds]
+        return stored_answers(self._model, self._head, states, labels)
+
+    def weightless(self, model: Model, held: Callable[[nn.Module], object]) -> "References":
+        """The same for a model without weights; `held` is told the output layer."""
+        other = copy.copy(self)
+        other._model, other._device = unwrapped(model), torch.device("cpu")
+        other._head = weightless(self._head)
+        held(other._head)
+        return other
 
     def _stored_head(self) -> nn.Linear:
         """The original's output layer."""

@@ -1,6 +1,6 @@
 """What a method sees of questions and answers: the batches of a step, encoded on demand."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -80,12 +80,22 @@ class Sets:
         # Samples with an image are longer than any without.
         return [len(s.question) + len(s.answer) + 10_000 * (s.image is not None) for s in samples]
 
-    def longest(self) -> Iterator[Example]:
-        """The longest sample of each set, by the same measure."""
-        for part, samples in (("forget", self.forget), ("retain", self.retain)):
-            lengths = self.lengths(part)
-            sample = samples[lengths.index(max(lengths))]
-            yield self.encoder.sequence(sample.question, sample.image, sample.answer)
+    def longest(self, count: int) -> "Sets":
+        """The same on the processor, of so many of each set, two at the least: the longest ones.
+
+        Where these are of one person, the last gives way to the longest of another, whose answer
+        is a wrong one for them.
+        """
+        forget, retain = (self._longest(part, max(2, count)) for part in ("forget", "retain"))
+        return replace(self, forget=forget, retain=retain, device=torch.device("cpu"))
+
+    def _longest(self, part: str, count: int) -> list[TrainSample]:
+        samples, lengths = getattr(self, part), self.lengths(part)
+        order = [samples[i] for i in sorted(range(len(samples)), key=lambda i: -lengths[i])]
+        chosen, first = order[:count], order[0]
+        if all(_alike(first, sample) for sample in chosen):
+            chosen[-1] = next((s for s in order if not _alike(first, s)), chosen[-1])
+        return chosen
 
     def batches(self, forget: list[int], retain: list[int], seed: int) -> "StepBatches":
         """The samples of a step, as one batch of each kind."""
@@ -250,6 +260,11 @@ class _Step:
                 asked = drawn if drawn.image is not None else replace(sample, image=None)
                 pairs.append((asked, drawn.answer))
         return pairs
+
+
+def _alike(one: TrainSample, other: TrainSample) -> bool:
+    """Whether two samples are of one person, or have one answer."""
+    return one.person == other.person or one.answer == other.answer
 
 
 def _draw(count: int, generator: torch.Generator) -> int:

@@ -1,13 +1,17 @@
 """Cells: a method on the forget set's samples of a modality."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from clearbench.config.settings import Cell, UnlearnSettings
+from transformers import PreTrainedModel
+
+from clearbench.config.settings import Cell, Training, UnlearnSettings
 from clearbench.data.store import Store, TrainSample
 from clearbench.domains.place import Place, Trained
 from clearbench.methods.base import Method
 from clearbench.models.checkpoint import (
+    Model,
     load_model,
     positions_of,
     prepare_training,
@@ -15,6 +19,7 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.encoding import load_encoder
 from clearbench.models.instruction import write_instruction
+from clearbench.models.weightless import weightless
 from clearbench.training import memory
 from clearbench.training.alternates import read_alternates
 from clearbench.training.lengths import check_lengths
@@ -51,15 +56,17 @@ def run(
         sets = replace(sets, alternates=read_alternates(alternates, sets.forget))
     check_lengths(sets, method.reads.student, positions)
     model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
+    original_shape = weightless(model)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
     )
     if reference is not None:
         stored = References(reference, store.train("full", None, "both"), trained)
         sets = replace(sets, references=stored)
-    # A pass that takes no gradient keeps nothing.
-    if method.reads.student or method.importances:
-        memory.check(trained, training, sets.longest(), method.as_published, method.few_rows)
+    # What trains nothing, or the rows of few neurons, takes little; counting its passes, long.
+    if (method.reads.student or method.importances) and not method.few_rows:
+        longest = partial(unlearn_longest, method, sets, original_shape, cell.seed)
+        memory.check(trained, training, longest, method.as_published)
     unlearner = Unlearner(
         trained,
         method,
@@ -79,6 +86,25 @@ def run(
     else:
         save_checkpoint(trained, place.folder)
     return done
+
+
+def unlearn_longest(
+    method: Method,
+    sets: Sets,
+    original: PreTrainedModel,
+    seed: int,
+    model: Model,
+    training: Training,
+    held: memory.Held,
+) -> None:
+    """Unlearn the longest samples alone, as many as a step has, by models without weights."""
+    few = sets.longest(training.batch_size * training.accumulation)
+    if few.references is not None:
+        few = replace(few, references=few.references.weightless(model, held.model))
+    original.requires_grad_(False)
+    method.unlearn(
+        Unlearner(model, method, few, training, seed, load_original=lambda: held.model(original))
+    )
 
 
 def _spared(method: Method, cell: Cell, store: Store) -> list[TrainSample]:
