@@ -9,6 +9,8 @@ if suite.has("probe"):
             suite.output("probe/{run}"),
         log:
             suite.log("probe/{run}"),
+        group:
+            suite.group("probe/{run}")
         resources:
             **suite.resources("probe", "probe/{run}"),
         params:

@@ -17,11 +17,11 @@ from clearbench.config.strict import validate
 from clearbench.jobs.interruption import TimeIsUp
 from clearbench.jobs.pace import DEADLINE, pace
 from clearbench.jobs.state import State
+from clearbench.stress_tests import available, kind_of
 from clearbench.suite.graph import Graph
-from clearbench.suite.load import load_suite
 from clearbench.workflow import Workflow
 from clearbench.workflow.sharing import shared_jobs
-from synthetic import rules_see
+from synthetic import rules_see, write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "docs/cluster.md"
@@ -149,15 +149,20 @@ def test_only_what_is_left_to_be_made_shares_jobs_and_no_longer_than_the_site_al
         assert known == {}, site
 
 
-def test_a_stress_test_of_a_cell_shares_the_job_of_its_weights(monkeypatch):
+def test_a_stress_test_of_a_cell_shares_the_job_of_its_weights(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
-    graph = Graph(load_suite("mini-stress", ROOT))
+    # Of each kind that makes a layer: one left out would wait for the job that waits for it.
+    stress = {"relearn": {"steps": [5]}, "probe": {"layers": [1]}}
+    assert set(stress) == {kind for kind in available() if kind_of(kind).LAYER}
+    graph = Graph(write_suite(tmp_path, methods={"npo": {}}, stress=stress))
     jobs = shared_jobs(graph, {artifact.name for artifact in graph}, Site(group_minutes=10_000))
-    relearnt = [name for name in jobs if name.startswith("relearn/")]
-    assert relearnt
-    for name in relearnt:
-        (before,) = [source for source in graph[name].inputs.values() if "unlearn/" in source]
-        assert jobs[name] == jobs[before]
+    for kind in stress:
+        layers = [name for name in jobs if name.startswith(f"{kind}/")]
+        assert layers
+        for name in layers:
+            (before,) = [source for source in graph[name].inputs.values() if "unlearn/" in source]
+            (after,) = [one.name for one in graph if name in one.inputs.values()]
+            assert jobs[name] == jobs[before] == jobs[after]
 
 
 def test_several_gpus_start_a_process_each_inside_the_one_job(mini):

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from clearbench.config.site import Site
 from clearbench.suite.graph import Graph
 
-_SHARING = ("unlearn", "relearn", "evaluate", "score")
+_SHARING = ("unlearn", "relearn", "probe", "evaluate", "score")
 """The rules whose jobs make a cell of its original."""
 
 
