@@ -102,6 +102,7 @@ def test_the_page_opens_from_disk_and_sorts(page, tmp_path):
     try:
         browser.offline()
         browser.open(page.as_uri())
+        browser.wait("document.querySelector('#boards tbody')")
         texts = "[...document.querySelectorAll('{}')].map(e => e.textContent)".format
         assert browser.js(texts("#head tbody th")) == ["ours", "theirs", "lost"]
         assert browser.js(texts("#head tbody .good, #head tbody .bad")) == [

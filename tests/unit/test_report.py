@@ -716,7 +716,7 @@ def test_the_heat_map_switches_to_equal_retention(scaled, tmp_path):
         """{
         const list = [...document.querySelectorAll("#numbers label")]
           .find(e => e.firstChild.textContent === "Compared").lastChild;
-        list.value = "0";
+        list.selectedIndex = 1;
         list.dispatchEvent(new Event("change"));
         }"""
     )

@@ -2,8 +2,8 @@
 
 A file that defines `draw` is a figure, named for the file; no list names it. Its `draw` gives None
 for a suite that has nothing to draw in it; where the file defines `DOMAINS`, the figure is one of
-suites of these domains only. No metric is computed here, and matplotlib is imported only where
-something is drawn.
+suites of these domains only, and `NEEDS` names the key of a suite file that it takes. No metric is
+computed here, and matplotlib is imported only where something is drawn.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from clearbench.results.runs import Results
+
+
+def needed(name: str) -> str:
+    """The key of a suite file without which a figure has nothing to draw; empty for none."""
+    return getattr(load("figures", name), "NEEDS", "")
 
 
 @cache

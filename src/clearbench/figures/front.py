@@ -43,6 +43,10 @@ Place = tuple[float, float]
 """A retain score and a forget quality."""
 
 
+NEEDS = "select"
+"""The key of a suite file without which there is nothing to draw."""
+
+
 def draw(results: Results) -> "Figure | None":
     """Forget quality over retain score of all that was tried; None where nothing is chosen."""
     if results.suite.file.select is None:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+NEEDS = "strengths"
+"""The key of a suite file without which there is nothing to draw."""
+
 CONTROLS = {"original": "black", "gold": "white", "second gold": "#999999"}
 """The fill of the stars that stand for models which forgot nothing here."""
 

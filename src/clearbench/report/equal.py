@@ -49,7 +49,8 @@ def _view(results: Results, block: Block) -> dict[str, Any]:
         name: [
             {
                 **cell_of(entry, _place(entry, *controls)),
-                "runs": [runs[run] for run in entry.behind],
+                # The cells themselves first, then what they are scaled from and to.
+                "runs": [runs[run] for run in dict.fromkeys((*entry.group.runs, *entry.behind))],
             }
             for entry, *controls in zip(of_row, original, gold, strict=True)
         ]

@@ -109,6 +109,7 @@ def sentences(results: Results, columns: Sequence[Column], entries: Entries) -> 
                 # Whatever its update breaks at full strength is compared at the share as well.
                 share = f"At {EQUAL * 100:.0f} % of the original's retain score, f{where}"
                 said += _nearest(share, [equal[name] for name in rows])
+                continue
             broken = {group.name for group in failing(results, size)}
             whole = [name for name in rows if name not in broken]
             kept = {name: entries[name][keys.index(RETAIN)] for name in whole}
@@ -171,7 +172,10 @@ def _warnings(results: Results) -> list[str]:
     without = [name for name, run in results.runs.items() if run.state != "ok"]
     if without:
         word = "model" if len(without) == 1 else "models"
-        lines.append(f"{len(without)} {word} without a number: {listed(without)}.")
+        reasons = Counter(results.runs[name].reason for name in without)
+        reason, count = reasons.most_common(1)[0]
+        why = f" ({count} of them: {reason})" if reason and count > 1 else ""
+        lines.append(f"{len(without)} {word} without a number: {listed(without)}{why}.")
     if results.twins:
         lines.append(f"Bit-identical: {'; '.join(map(listed, results.twins))}.")
     return lines

@@ -19,6 +19,9 @@ HEADERS = COLUMNS | {"model_utility": "model utility", "forget_quality_ks_log10"
 PINNED = ("original", "gold", SECOND_GOLD)
 """The rows that all others are read beside."""
 
+_BEYOND = 0.05
+"""The p below which original and gold differ; of one seed nobody knows."""
+
 Entries = Mapping[str, Sequence[Entry]]
 """The entries of each row, by the name of its group, in the order of the columns."""
 
@@ -111,7 +114,7 @@ def cell_of(entry: Entry, place: float | None = None, near: bool = False) -> dic
 
 
 def _place(entries: Entries, size: int, number: int, entry: Entry) -> float | None:
-    """Where a number lies between those of the controls of a size."""
+    """Where a number lies beside those of the controls of a size."""
     original, gold = (
         of_control[number] if (of_control := entries.get(f"{name}/forget{size:02d}")) else None
         for name in ("original", "gold")
@@ -120,14 +123,18 @@ def _place(entries: Entries, size: int, number: int, entry: Entry) -> float | No
 
 
 def place_between(entry: Entry, original: Entry | None, gold: Entry | None) -> float | None:
-    """Where a number lies on the way from the original's, 0, to gold's, 1; in [0, 1].
+    """Where a number lies on the way from the original's, 0, to gold's, 1; beyond them further.
 
-    None where the two are the same, or one is missing.
+    None where the two lie within the noise of each other, or one is missing.
     """
-    start, end = (None if control is None else control.mean for control in (original, gold))
-    if entry.mean is None or start is None or end is None or start == end:
+    if entry.mean is None or original is None or gold is None:
         return None
-    return min(1.0, max(0.0, (entry.mean - start) / (end - start)))
+    if original.mean is None or gold.mean is None or original.mean == gold.mean:
+        return None
+    apart = difference([(original, gold)])
+    if apart is not None and apart.p > _BEYOND:
+        return None
+    return (entry.mean - original.mean) / (gold.mean - original.mean)
 
 
 def _near_gold(results: Results, groups: Sequence[Group], entries: Entries) -> set[tuple[str, int]]:

@@ -39,6 +39,12 @@ def open_side(name: str, results: Path, root: Path) -> Side:
         tree = Tree(folder if is_tree else results / suite.name)
         graph = Graph(suite)
         side = Side(name, graph, tree, read_results(graph, tree))
-    if not any(run.state == "ok" for run in side.results.runs.values()):
+    runs = list(side.results.runs.values())
+    if not any(run.state == "ok" for run in runs):
+        stale = next((run.reason for run in runs if run.detail == "unproven"), None)
+        if stale is not None:
+            raise UserError(
+                f"{name}: no run below {side.tree.root} is current ({stale}); run snakemake first"
+            )
         raise UserError(f"{name}: no finished run below {side.tree.root}; nothing to compare")
     return side

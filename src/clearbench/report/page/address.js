@@ -1,12 +1,13 @@
-// What the address asks for: the proof of a number, or a sample.
+// What the address asks for: the proof of a number, a sample, or a panel.
 
 function follow() {
   const asked = new URLSearchParams(location.hash.slice(1));
   const [name, rest] = (asked.get("proof") ?? asked.get("sample") ?? "").split(/:(.*)/s);
   if (asked.has("sample")) return showSample(name, rest);
+  if (!asked.has("proof")) return document.getElementById(location.hash.slice(1))?.scrollIntoView();
   const row = numbers.rows.find((one) => one.name === name);
   const number = numbers.columns.findIndex(({ key }) => key === rest);
-  return row !== undefined && number >= 0 && showNumber(row, number);
+  if (row !== undefined && number >= 0) showNumber(row, number);
 }
 
 addEventListener("hashchange", follow);

@@ -1,7 +1,7 @@
 // What models say: a sample with its picture, and the answers of some rows beside the true one.
 
-/** Show a sample that an address names, with what a row said; whether there is such a one. */
-let showSample = () => false;
+/** Show a sample that an address names, with what a row said. */
+let showSample = () => {};
 
 if (!answers) document.getElementById("answers").hidden = true;
 else {
@@ -87,8 +87,9 @@ else {
     const here = answers.samples.filter((sample) => sample.size === chosen.size);
     const follow = (name) => (value) => { chosen[name] = value; draw(); };
     const names = models.map((model) => [model, named(answers.models[model].row)]);
-    choices_place.replaceChildren(
-      ...[
+    refill(
+      choices_place,
+      [
         head.sizes.length > 1
           ? choice("Forget size", head.sizes.map((size) => [size, `${size} %`]), chosen.size, (size) => { chosen.size = Number(size); chooseBy(); draw(); })
           : null,
@@ -99,7 +100,7 @@ else {
         choice("Which", [["", "all samples"], ["lost", "known to the original, not to the row"], ["kept", "known to both"], ["new", "known to the row alone"]], chosen.kept, follow("kept")),
         button("CSV", saveChosen),
         make("details", {}, make("summary", {}, "More rows beside it"), choices("Rows", names, beside, () => draw())),
-      ].filter(Boolean),
+      ],
     );
   };
 
@@ -118,7 +119,11 @@ else {
     const model = answers.models.findIndex(({ row }) => row === name);
     const size = answers.models[model]?.size;
     const sample = answers.samples.find((one) => one.size === size && addressOf(one) === address);
-    if (!sample) return false;
+    if (!sample) {
+      count.textContent = `This page has no sample ${address} of ${name}.`;
+      section.scrollIntoView();
+      return;
+    }
     Object.assign(chosen, { size, split: sample.split, task: sample.task, person: sample.person ?? "", kept: "" });
     if (known(name).kind === "method") row = model;
     chooseBy();
@@ -126,7 +131,6 @@ else {
     const shown = list.children[found().indexOf(sample)];
     shown.focus();
     shown.scrollIntoView({ block: "center" });
-    return true;
   };
 }
 
@@ -150,26 +154,9 @@ function strip([truth, paraphrase, ...others], most) {
   return make("span", { class: "strip", role: "img", "aria-label": told, title: told }, others.map((loss) => mark("other", loss)), mark("paraphrase", paraphrase), mark("truth", truth));
 }
 
-/** A text with the words marked that another has not, in the order of both. */
+/** A text with the words marked that another has not. */
 function marked(text, truth) {
-  const words = text.split(/(\s+)/);
-  const plain = (word) => word.toLowerCase().replace(/^\P{L}+|[^\p{L}\p{N}]+$/gu, "");
-  const [a, b] = [words.map(plain), truth.split(/\s+/).map(plain)];
-  // The longest common subsequence, from the ends of both.
-  const long = Array.from({ length: a.length + 1 }, () => new Uint16Array(b.length + 1));
-  for (let i = a.length - 1; i >= 0; i--)
-    for (let k = b.length - 1; k >= 0; k--)
-      long[i][k] = a[i] && a[i] === b[k] ? long[i + 1][k + 1] + 1 : Math.max(long[i + 1][k], long[i][k + 1]);
-  const parts = [];
-  let k = 0;
-  words.forEach((word, i) => {
-    if (!word.trim()) return parts.push(word);
-    while (k < b.length && a[i] !== b[k] && long[i][k + 1] === long[i][k] && long[i + 1][k] !== long[i][k]) k++;
-    if (k < b.length && a[i] && a[i] === b[k]) {
-      k++;
-      return parts.push(word);
-    }
-    return parts.push(make("mark", {}, word));
-  });
-  return parts;
+  const plain = (word) => word.toLowerCase().replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}]+$/gu, "");
+  const known = new Set(truth.split(/\s+/).map(plain));
+  return text.split(/(\s+)/).map((word) => (known.has(plain(word)) || !word.trim() ? word : make("mark", {}, word)));
 }

@@ -3,9 +3,10 @@
 /**
  * A chart in a place of its own. `describe(ink)` gives its specification without looks, given the
  * page's colours, or a text where nothing can be drawn; `opened(datum)` is what a press on a mark does.
+ * `height` is kept for it, so that nothing moves when it is drawn.
  */
-function charted(label, describe, opened) {
-  const place = make("div", { class: "chart" });
+function charted(label, describe, opened, height) {
+  const place = make("div", { class: "chart", style: `min-height:${height + 60}px` });
   let view = null, turn = 0;
 
   /** A colour of the style as a chart can be told it. */
@@ -73,7 +74,7 @@ function isNarrow(width) {
   return width < 640;
 }
 
-/** The ends of an axis: of the points, not of their bars, with room at the sides. */
+/** The ends of an axis of some values, with room at the sides. */
 function spread(values) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const room = (high - low || Math.abs(high) || 1) * 0.12;

@@ -61,6 +61,13 @@ function choices(label, values, chosen, changed) {
   return make("fieldset", {}, make("legend", {}, label), boxes);
 }
 
+/** Put other choices into a place; a list that the keyboard was on keeps it. */
+function refill(place, children) {
+  const label = place.contains(document.activeElement) && document.activeElement.closest("label")?.firstChild.textContent;
+  place.replaceChildren(...children.filter(Boolean));
+  if (label) [...place.querySelectorAll("label")].find((one) => one.firstChild.textContent === label)?.querySelector("select")?.focus();
+}
+
 /** A button. */
 function button(text, pressed, attributes = {}) {
   return make("button", { type: "button", ...attributes, onclick: pressed }, text);
@@ -83,10 +90,11 @@ function save(name, text, kind) {
   setTimeout(() => URL.revokeObjectURL(address), 1000);
 }
 
-/** Lines of values as CSV. */
+/** Lines of values as CSV; no text begins as what spreadsheets would compute. */
 function csv(lines) {
   const quoted = (value) => {
-    const text = value == null ? "" : String(value);
+    const live = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
+    const text = value == null ? "" : `${live ? "'" : ""}${value}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   return lines.map((line) => line.map(quoted).join(",")).join("\n") + "\n";

@@ -2,10 +2,12 @@
 {
   const section = panel("numbers", "Numbers");
   const place = make("div");
-  const views = equal.map((view, at) => [at, head.sizes.length > 1 ? `${view.topic}, forget ${view.size} %` : view.topic]);
+  const topics = [...new Set(equal.map(({ topic }) => topic))];
   const definitions = [...new Set(numbers.columns.map((column) => column.definition))];
   const sorted = {};
-  let definition = "headline", view = null;
+  // How far beyond an end a number still counts as there, of the way between them.
+  const NEAR = 0.1;
+  let definition = "headline", topic = "", view = null;
 
   /** The columns that are shown, by number: those of the definition, or of the equal share. */
   const shown = () => (view ? [...view.columns.keys()] : defined());
@@ -21,11 +23,11 @@
 
   const columnOf = (number) => (view ?? numbers).columns[number];
   const cellOf = (row, number) => (view ? view.cells[row.name] : row.cells)[number];
-  const rowsShown = () => looked.rows.filter((row) => !view || (row.size === view.size && view.cells[row.name]));
+  const rowsShown = () => looked.rows.filter((row) => !view || view.cells[row.name]);
 
   /** Show what a number was read off: the models of the row's curves. */
   const showEqual = ({ name }, column, cell) =>
-    showProof(`${name}: ${column.header}, ${view.topic}`, [["number", cell.text], ["95 % interval", between(cell.interval, column.digits)], ["reason", cell.reason]], cell.runs, column.key);
+    showProof(`${name}: ${column.header}, ${view.topic}`, [["number", cell.text], ["95 % interval", between(cell.interval, column.digits)], ["reason", cell.reason]], cell.runs, column.key, valuesOf(column.key));
 
   /** A cell with its colour, its marks and the way to its proof. */
   const cell = (row, number) => {
@@ -38,10 +40,12 @@
       "aria-label": `${row.method} ${row.modality}, ${column.header}: ${told}${near ? ", not told from gold by more than the noise" : ""}`,
     });
     const lacking = status && status !== "partial" && status !== "absent";
-    return make("td", { class: at != null ? "placed" : lacking ? "lacking" : "", style: at != null ? `--place:${at}` : null }, open);
+    const beyond = at < -NEAR || at > 1 + NEAR;
+    return make("td", { class: at != null ? (beyond ? "beyond" : "placed") : lacking ? "lacking" : "", style: at != null ? `--place:${at}` : null }, open);
   };
 
   const draw = () => {
+    view = equal.find((one) => one.topic === topic && one.size === looked.size) ?? null;
     const columns = shown();
     const rows = rowsShown().map((row) => ({
       pinned: row.kind !== "method",
@@ -66,17 +70,24 @@
     save(`${head.suite}-numbers.csv`, csv([["method", "modality", "forget_size", ...names], ...lines]), "text/csv");
   };
 
+  const defining =
+    definitions.length > 1
+      ? choice("Definition", definitions.map((name) => [name, name]), definition, (name) => { definition = name; draw(); })
+      : null;
   section.append(
-    make("p", {}, make("span", { class: "scale", role: "img", "aria-label": "colours" }), " from the original's number to gold's. ≈: by no more than the noise apart from gold. A number opens its proof."),
+    make("p", {}, make("span", { class: "scale", role: "img", "aria-label": "colours" }), " from the original's number to gold's, ", make("span", { class: "scale beyond", role: "img", "aria-label": "striped" }), " beyond either; without colour where the two lie within the noise. ≈: by no more than the noise apart from gold; ‡: few of its terms decide it. A number opens its proof. Size, modalities and rows are chosen above."),
     make(
       "div",
       { class: "choices" },
-      views.length
-        ? choice("Compared", [["", "as they are"], ...views], "", (at) => { view = at === "" ? null : equal[at]; delete sorted.column; draw(); })
+      topics.length
+        ? choice("Compared", [["", "as they are"], ...topics.map((one) => [one, one])], "", (one) => {
+            topic = one;
+            delete sorted.column;
+            defining?.querySelector("select").toggleAttribute("disabled", Boolean(one));
+            draw();
+          })
         : null,
-      definitions.length > 1
-        ? choice("Definition", definitions.map((name) => [name, name]), definition, (name) => { definition = name; draw(); })
-        : null,
+      defining,
       button("CSV", saveShown),
     ),
     place,

@@ -18,8 +18,7 @@ function showNumber(row, number) {
     ["reason", reason],
     ["note", row.note],
   ];
-  const values = (run) => proof.runs[run].values?.[number];
-  showProof(`${row.name}: ${header}`, told, row.runs, key, values);
+  showProof(`${row.name}: ${header}`, told, row.runs, key, valuesOf(key));
   // The address leads here again.
   history.replaceState(null, "", `#proof=${encodeURIComponent(`${row.name}:${key}`)}`);
 }
@@ -79,6 +78,12 @@ function stood(run) {
   if (state === "proven" || state === "diverged")
     return "each link was made by the settings, the code, the inputs and the environment that the suite asks for, and its files were those that its job wrote.";
   return `not proven: ${reason || state}.`;
+}
+
+/** The numbers of runs under a score's key, each with the ends of its interval; none of another key. */
+function valuesOf(key) {
+  const number = numbers.columns.findIndex((column) => column.key === key);
+  return (run) => (number < 0 ? null : proof.runs[run].values?.[number]);
 }
 
 /** An artifact and all that it is made from, each after what is made from it. */

@@ -42,5 +42,5 @@ function blockTitle({ size, topic }) {
 function showBehind(table, block, at, number) {
   const [names, cells] = block.rows[at];
   const [text, , key, behind] = cells[number];
-  showProof(`${names.join(" ")}: ${key}`, [["number", text], ["table", table.name]], table.behind[behind], key);
+  showProof(`${names.join(" ")}: ${key}`, [["number", text], ["table", table.name]], table.behind[behind], key, valuesOf(key));
 }

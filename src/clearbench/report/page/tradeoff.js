@@ -3,6 +3,7 @@ if (!numbers.columns.length) document.getElementById("tradeoff").hidden = true;
 else {
   const section = panel("tradeoff", "Trade-off");
   const pairs = numbers.columns.map((column, number) => [number, column.header]);
+  const every = [...new Set(numbers.rows.filter(({ kind }) => kind === "method").map(({ method }) => method))];
   let { across, up } = tradeoff;
 
   /** A row as the chart has it; none without both numbers. */
@@ -22,6 +23,7 @@ else {
     rows.flatMap((row) =>
       (tradeoff.curves[row.name] ?? []).map(({ strength, means, stds }) => ({
         row: row.name, method: row.method, modality: row.modality, strength, x: means[across], y: means[up], std: stds[up],
+        point: `${row.method} ${row.modality} at ${strength} times its update: ${decimals(means[across])}, ${decimals(means[up])}`,
       })),
     ).filter((point) => point.x != null && point.y != null);
 
@@ -44,7 +46,9 @@ else {
       return { field, type: "quantitative", scale: { domain, zero: false, nice: false }, title: numbers.columns[number].header };
     };
     const x = axis(across, "x", "x"), y = axis(up, "y", "y");
-    const colours = { field: "method", type: "nominal", title: "row", scale: { domain: [...new Set(of_methods.map((s) => s.method))], scheme: "tableau20" } };
+    // A method keeps its colour, whichever rows are chosen.
+    const shown = [...new Set(of_methods.map((s) => s.method))];
+    const colours = { field: "method", type: "nominal", title: "row", legend: { values: shown }, scale: { domain: every, scheme: "tableau20" } };
     const shape = { field: "modality", type: "nominal", title: "modality", scale: { domain: head.modalities, range: ["circle", "square", "triangle-up"] } };
     const told = { field: "told", type: "nominal" };
     const known = (field) => ({ filter: `isValid(datum.${field}_low)` });
@@ -57,13 +61,13 @@ else {
     });
     const layers = [
       {
-        data: { values: bands(scaled) }, mark: { type: "line", interpolate: "linear-closed", strokeWidth: 0, fillOpacity: 0.12, aria: false, clip: true },
-        encoding: { x, y, fill: { ...colours, legend: null }, detail: { field: "row" }, order: { field: "step" } },
+        data: { values: bands(scaled) }, mark: { type: "line", filled: true, interpolate: "linear-closed", strokeWidth: 0, fillOpacity: 0.12, aria: false, clip: true },
+        encoding: { x, y, color: colours, detail: { field: "row" }, order: { field: "step" } },
       },
       bar("y", "x"), bar("x", "y"),
       {
         data: { values: scaled }, mark: { type: "line", opacity: 0.55, strokeWidth: 1.5, aria: false, point: { size: 16, opacity: 0.7, aria: false } },
-        encoding: { x, y, color: colours, detail: { field: "row" }, order: { field: "strength" } },
+        encoding: { x, y, color: colours, detail: { field: "row" }, order: { field: "strength" }, tooltip: { field: "point", type: "nominal" } },
       },
       {
         data: { values: of_methods }, mark: { type: "point", filled: true, size: 90, opacity: 0.95, stroke: paper, strokeWidth: 0.8 },
@@ -87,6 +91,7 @@ else {
     describe,
     // The proof of a mark's upper number.
     ({ row }) => showNumber(numbers.rows.find(({ name }) => name === row), up),
+    430,
   );
   section.append(
     lookedBy(),
