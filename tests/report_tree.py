@@ -21,7 +21,10 @@ PERSONS = {
     "real": ["Ruth Known"],
 }
 TASKS = {"captions": "What is shown?", "text_qa": "Where was the person born?"}
-ANSWERS = ("a red hat and a blue scarf", "a dog in a park, {person}", "I do not know.")
+ANSWERS = (
+    *("a red hat and a blue scarf", "a dog in a park, {person}", "I do not know."),
+    "=a blue scarf and a hat",
+)
 
 
 def samples_of(persons=PERSONS, each=3):

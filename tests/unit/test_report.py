@@ -27,14 +27,16 @@ from clearbench.provenance.audit import Audit
 from clearbench.report import answers, tables
 from clearbench.report import page as pages
 from clearbench.report.document import PAGE, document, panels
+from clearbench.report.numbers import columns_of, entries_of
 from clearbench.report.page import data_of, inlined, same
 from clearbench.results.read import read_results
 from clearbench.results.tree import Tree
 from clearbench.stages import report as stage
 from clearbench.suite.graph import REPORT, Graph
 from clearbench.suite.load import load_suite
+from clearbench.tables.ahead import difference
 from clearbench.tables.documents import tables_of
-from report_tree import PERSONS, ROUGH, ReportTree
+from report_tree import ANSWERS, PERSONS, ROUGH, ReportTree
 from synthetic import ROOT, Failed, LeftOut, Made, write_suite
 
 CHANGES = {
@@ -158,7 +160,7 @@ def test_numbers_are_those_of_the_tables(made, data):
 
 
 def test_original_and_gold_are_the_ends_of_the_colours(data):
-    number = column(data, "forget_quality_js")
+    number = column(data, "forget_quality_ks_log10")
     places = [
         row(data, f"{name}/forget10")["cells"][number]["place"] for name in ("original", "gold")
     ]
@@ -209,6 +211,25 @@ def test_rows_are_compared_at_equal_retention_as_the_table_has_it(scaled):
 def test_a_suite_that_scales_nothing_has_no_equal_retention(data):
     assert data["equal"] == []
     assert not any(text.startswith("At 95 %") for text in data["head"]["sentences"])
+
+
+def test_numbers_have_a_colour_only_where_original_and_gold_differ(whole, data):
+    results = whole[2]
+    entries = entries_of(results, columns_of(results))
+    coloured = set()
+    for number, one in enumerate(data["numbers"]["columns"]):
+        original, gold = (entries[f"{name}/forget10"][number] for name in ("original", "gold"))
+        apart = difference([(original, gold)])
+        for line in data["numbers"]["rows"]:
+            cell = line["cells"][number]
+            expected = apart is not None and apart.p <= 0.05 and original.mean != gold.mean
+            assert ("place" in cell) == (expected and "mean" in cell)
+            if "place" in cell:
+                way = (cell["mean"] - original.mean) / (gold.mean - original.mean)
+                assert cell["place"] == pytest.approx(way, abs=1e-3)
+                coloured.add(one["key"])
+    assert "forget_quality_ks_log10" in coloured
+    assert len(coloured) < len(data["numbers"]["columns"])
 
 
 def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
@@ -604,11 +625,21 @@ def test_columns_sort_below_the_controls_and_rows_can_be_left_out(browser):
         assert browser.js(first)[:5] == controls
     assert orders == [["ga", "npo"], ["npo", "ga"]]
     assert browser.js("document.querySelector('#numbers thead th').ariaSort") == "descending"
-    box = "[...document.querySelectorAll('#tradeoff fieldset input')].at(-1)"
-    browser.js(f"{box}.click()")
+    box = "[...document.querySelectorAll('#tradeoff fieldset input')].at({})".format
+    browser.js(f"{box(-1)}.click()")
     assert browser.js(first) == [*controls, "ga"]
-    browser.js(f"{box}.click()")
+    browser.js(f"{box(-1)}.click()")
     assert len(browser.js(first)) == 7
+    # A row's colour is its own, whichever others are shown.
+    of_npo = """[...document.querySelectorAll('#tradeoff path[aria-label]')]
+        .find(e => e.ariaLabel.startsWith('npo text'))?.getAttribute('fill')"""
+    browser.wait(f"{MARKS} === 5")
+    colour = browser.js(of_npo)
+    browser.js(f"{box(-2)}.click()")
+    browser.wait(f"{MARKS} === 4")
+    assert browser.js(of_npo) == colour
+    browser.js(f"{box(-2)}.click()")
+    browser.wait(f"{MARKS} === 5")
 
 
 def test_answers_can_be_chosen_by_person_and_by_what_was_forgotten(browser):
@@ -618,7 +649,10 @@ def test_answers_can_be_chosen_by_person_and_by_what_was_forgotten(browser):
     for text in texts(browser, "#answers .sample"):
         assert re.search("original.*✓ the true answer(gold|npo|ga)", text)
         assert not text.endswith("✓ the true answer")
-    assert browser.js("document.querySelectorAll('#answers mark').length") > 0
+    truth = set(ANSWERS[0].split())
+    marks = texts(browser, "#answers mark")
+    assert marks
+    assert truth.isdisjoint(marks)
     choose(browser, "Which", "")
     choose(browser, "Person", "")
 
@@ -631,13 +665,22 @@ def test_an_address_leads_to_a_sample_and_to_a_number(browser):
     browser.open(link)
     browser.wait("document.activeElement.className.startsWith('sample')")
     assert browser.js("document.activeElement.textContent") == told
-    # A row of another person cannot be in the way, nor an address that leads nowhere.
+    box = "document.activeElement.getBoundingClientRect()"
+    browser.wait(f"(b => b.top >= 0 && b.bottom <= innerHeight)({box})")
+    # An address that leads nowhere says so.
     browser.js("location.hash = '#sample=npo%2Ftext%2Fforget10%3Aforget%2Fnothing%2Fx'")
+    browser.wait(
+        "document.querySelector('#answers [aria-live]').textContent.startsWith('This page has')"
+    )
     browser.js("location.hash = '#proof=npo%2Ftext%2Fforget10%3Aretain'")
     browser.wait("document.getElementById('proof').open")
     assert "npo/text/forget10: retain" in texts(browser, "#proof h2")[0]
     browser.key("Escape")
     choose(browser, "Person", "")
+    browser.open("about:blank")
+    browser.open(f"{link.partition('#')[0]}#tables")
+    browser.wait(f"{MARKS} === 5")
+    browser.wait("document.getElementById('tables').getBoundingClientRect().top < innerHeight")
     assert browser.said == []
 
 
@@ -668,6 +711,10 @@ def test_whatever_is_shown_can_be_saved(browser, unfinished):
     lines = list(csv.DictReader(saved(browser, "answers", "CSV").splitlines()))
     choose(browser, "Split", "forget")
     assert {line["person"] for line in lines} == set(PERSONS["retain"])
+    # No answer is a formula to a spreadsheet.
+    said = [line[model] for line in lines for model in ("original/forget10", "npo/text/forget10")]
+    assert f"'{ANSWERS[3]}" in said
+    assert not any(text.startswith("=") for text in said)
     assert {"original/forget10", "gold/forget10", "npo/text/forget10"} <= lines[0].keys()
     for panel in ("tradeoff", "topic-cost"):
         picture = saved(browser, panel, "SVG")
@@ -690,7 +737,9 @@ def test_a_drawn_table_follows_what_is_chosen_and_its_marks_lead_to_the_proof(br
       list.dispatchEvent(new Event("change"));
       return list.selectedOptions[0].textContent;
     }})()"""
+    browser.js(f"document.querySelector('{charts} select').focus()")
     number = browser.js(choose_in)
+    assert browser.js(f"document.querySelector('{charts}').contains(document.activeElement)")
     named = f"document.querySelector('{charts} svg')?.getAttribute('aria-label')"
     browser.wait(f"{named} === 'Cost: ' + {number!r}")
     browser.js(f"document.querySelector('{charts} path[tabindex]').focus()")
@@ -735,7 +784,10 @@ def test_the_heat_map_switches_to_equal_retention(scaled, tmp_path):
         assert line[2:] == [cell["text"] for cell in view["cells"][name]]
     browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
     models = texts(browser, "#proof tbody th button")
-    assert "ga/text/forget10/seed0" in models
+    assert models[:2] == ["ga/text/forget10/seed0", "ga/text/forget10/seed1"]
+    values = texts(browser, "#proof tbody td:nth-child(2)")
+    assert all(re.fullmatch(r"\d\.\d+", value) for value in values)
+    assert texts(browser, "#tradeoff .role-legend-title text") == ["row"]
     assert any("@0.5" in name or "0.5" in name for name in models)
     assert browser.said == []
     browser.close()
