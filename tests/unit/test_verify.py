@@ -54,6 +54,32 @@ def crate(made, tmp_path):
     return shutil.copytree(made / "small", tmp_path / "crate")
 
 
+@pytest.mark.parametrize("suite", ["tofu", "paper-llava", "paper-vision"])
+def test_data_about_real_persons_is_in_a_crate_only_if_asked_for(suite, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    words = ["export-crate", "--suite", suite, "--results", tmp_path]
+    status, lines = call(*words, "--with-data")
+    assert status == 1
+    assert "is not drawn here" in lines[0]
+    assert "add --with-real-persons, or leave --with-data out" in lines[0]
+    for asked in (["--with-data", "--with-real-persons"], []):
+        status, lines = call(*words, *asked)
+        assert (status, "is not proven" in lines[0]) == (1, True)
+    status, lines = call(*words, "--with-real-persons")
+    assert lines == ["--with-real-persons: only with --with-data; else nobody is in a crate"]
+
+
+def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_path):
+    (tmp_path / "other").mkdir()
+    out = tmp_path / "board.html"
+    status, lines = call("leaderboard", crate, tmp_path / "other", "--out", out)
+    assert status == 1
+    assert lines == [
+        f"{tmp_path / 'other'}: no crate; allowed: folders that `export-crate` has written"
+    ]
+    assert not out.exists()
+
+
 def call(*words):
     """The exit status of a command and the lines that it printed; of a mistake, its text."""
     done = CliRunner().invoke(cli, list(map(str, words)))

@@ -113,8 +113,13 @@ def sign(crate: Path, key: Path) -> None:
 def leaderboard(crates: tuple[Path, ...], signers: Path | None, out: Path) -> None:
     """Write one page of the crates of several groups, each row with whose it is, each verified."""
     from clearbench.provenance.crate.contribution import contribution
+    from clearbench.provenance.crate.read import is_crate
     from clearbench.report.leaderboard import leaderboard as page
 
+    for crate in crates:
+        # Before any is verified, which takes a while.
+        if not is_crate(crate):
+            raise UserError(f"{crate}: no crate; allowed: folders that `export-crate` has written")
     names = [crate.name for crate in crates]
     found = []
     for crate, name in zip(crates, names, strict=True):
