@@ -252,13 +252,23 @@ def test_what_is_counted_is_what_a_fine_tuning_takes(weights):
 def test_what_is_counted_is_what_a_training_on_faces_takes():
     training = Finetuning(batch_size=4, epochs=2)
     settings = FinetuneSettings(model=use_of("vision"), training=training)
-    counted = vision.finetuning(SHAPES["vision"], settings, SIZES["vision"])
-    shape = SHAPES["vision"]
+    shape = Shape(
+        architecture="vit",
+        config={
+            "hidden_size": 64,
+            "intermediate_size": 128,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 4,
+            "image_size": 64,
+            "patch_size": 8,
+        },
+    )
+    counted = vision.finetuning(shape, settings, SIZES["vision"])
     persons = [str(number) for number in range(8)]
     model = build_face_model(shape.architecture, shape.config, 16, persons, 0)
     faces = vision._faces(SIZES["vision"], "retain", 4)
-    work = partial(train_faces, model, vision._Blank(224), faces, training, 0, State())
-    # Convolutions lay out their inputs anew.
+    work = partial(train_faces, model, vision._Blank(64), faces, training, 0, State())
+    # The first layer, a convolution, lays out pictures anew.
     assert counted == pytest.approx(taken(work, model), rel=0.05)
 
 
