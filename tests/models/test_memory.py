@@ -28,17 +28,16 @@ from clearbench.config.settings import (
     Unlearning,
     UnlearnSettings,
 )
-from clearbench.domains.language import memory as language
 from clearbench.domains.language.unlearn import unlearn_longest
-from clearbench.domains.vision import memory as vision
 from clearbench.errors import UserError
+from clearbench.memory import language, vision
 from clearbench.jobs.state import State
 from clearbench.models.build import build_shape
 from clearbench.models.checkpoint import auto_class, leave_as_trained, prepare_training
 from clearbench.models.faces import build_face_model
 from clearbench.models.weightless import running_weightless, weightless
-from clearbench.provenance.memory import GPUS, Need, report, sample_size
-from clearbench.provenance.memory import needs as needs_of
+from clearbench.memory.plan import GPUS, Need, report, sample_size
+from clearbench.memory.plan import needs as needs_of
 from clearbench.suite.load import load_suite
 from clearbench.training import memory
 from clearbench.training.faces import train_faces

@@ -94,7 +94,7 @@ def plan(
 
 
 def _plan_memory(name: str, sample: tuple[int, int, int] | None, as_json: bool) -> None:
-    from clearbench.provenance.memory import needs, report, sample_size
+    from clearbench.memory.plan import needs, report, sample_size
     from clearbench.suite.load import load_suite
 
     suite = load_suite(name, Path.cwd())

@@ -6,6 +6,7 @@ from typing import Any
 import tokenizers
 import torch
 import transformers
+from huggingface_hub.errors import StrictDataclassError
 from tokenizers import decoders, pre_tokenizers, trainers
 from transformers import (
     AutoConfig,
@@ -22,6 +23,8 @@ from clearbench.models.processor import without_videos
 
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>"}
 _IMAGE_TOKEN = "<image>"
+_MISMADE = (ValueError, TypeError, RuntimeError, AttributeError)
+"""What transformers raises for a configuration that is none."""
 
 
 def build_tokenizer(settings: Tokenizer | None, texts: Iterable[str]) -> PreTrainedTokenizerFast:
@@ -98,8 +101,8 @@ def build_shape(shape: Shape, domain: Domain, precision: str, attention: str) ->
             model: PreTrainedModel = auto_class(domain).from_config(
                 config, dtype=DTYPES[precision], attn_implementation=attention
             )
-    except (ValueError, TypeError, RuntimeError, AttributeError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except (*_MISMADE, StrictDataclassError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(f"shape: transformers makes no model of it ({reason})") from None
     return model
 

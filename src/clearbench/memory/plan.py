@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from clearbench import domains, methods
+from clearbench import methods
 from clearbench.config.files import Shape
 from clearbench.config.settings import FinetuneSettings, Finetuning, UnlearnSettings
 from clearbench.errors import UserError
+from clearbench.memory import language, vision
 from clearbench.suite.rows.cells import unlearning
 from clearbench.suite.suite import Suite
 from clearbench.training.memory import SampleSize, gigabytes, largest_batch
@@ -50,7 +52,7 @@ def needs(suite: Suite, size: SampleSize) -> Iterator[Need]:
             f"{file.model}: its file of config/models has no shape, so that its memory can't be"
             " counted; write architecture and config of its config.json there as `shape`"
         )
-    counts = domains.load(suite.domain, "memory")
+    counts: Any = vision if suite.domain == "vision" else language
     if suite.model.build is not None and file.base is not None:
         base = FinetuneSettings(model=use, training=Finetuning(**file.base.model_dump()))
         yield _need("base", "", base, partial(counts.finetuning, shape, size=size, whole=True))
