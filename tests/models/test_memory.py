@@ -30,14 +30,14 @@ from clearbench.config.settings import (
 )
 from clearbench.domains.language.unlearn import unlearn_longest
 from clearbench.errors import UserError
-from clearbench.memory import language, vision
 from clearbench.jobs.state import State
+from clearbench.memory import language, vision
+from clearbench.memory.plan import GPUS, Need, report, sample_size
+from clearbench.memory.plan import needs as needs_of
 from clearbench.models.build import build_shape
 from clearbench.models.checkpoint import auto_class, leave_as_trained, prepare_training
 from clearbench.models.faces import build_face_model
 from clearbench.models.weightless import running_weightless, weightless
-from clearbench.memory.plan import GPUS, Need, report, sample_size
-from clearbench.memory.plan import needs as needs_of
 from clearbench.suite.load import load_suite
 from clearbench.training import memory
 from clearbench.training.faces import train_faces
