@@ -299,6 +299,8 @@ def test_a_target_of_a_suite_has_rows_or_is_refused_in_one_line(name, monkeypatc
             refusal = f"{target}: a table of {domain} suites, {name} is a {suite.domain} one;"
         elif target == "table2" and not suite.file.single_domain:
             refusal = f"config/{name}.yaml: single_domain: empty; name suites of text or"
+        elif target in ("table1", "table6") and "both" not in suite.file.modalities:
+            refusal = f"{target}: a table of cells that forget both, and {name} has modalities: "
         if refusal:
             with pytest.raises(WorkflowError, match=re.escape(refusal)) as error:
                 find({})

@@ -2,8 +2,8 @@
 
 A file that defines `build` is a table, named for the file; no list names it. Other packages bring
 further ones (`clearbench.plugins`). Its `build` gives None for a suite that has no row of it; where
-the file defines `DOMAINS`, the table is one of suites of these domains only. No metric is computed
-here.
+the file defines `DOMAINS`, the table is one of suites of these domains only, and `CELLS_OF` names
+the modality without whose cells there is none. No metric is computed here.
 """
 
 from collections.abc import Callable
@@ -31,6 +31,12 @@ def builders(domain: Domain) -> "dict[str, Callable[[Results], Table | None]]":
         for name, module in modules.items()
         if hasattr(module, "build") and domain in table_domains(name)
     }
+
+
+def table_modality(name: str) -> str | None:
+    """The modality without whose cells a suite has no such table; None where any will do."""
+    modality: str | None = getattr(load("tables", name), "CELLS_OF", None)
+    return modality
 
 
 def table_domains(name: str) -> tuple[Domain, ...]:

@@ -8,6 +8,7 @@ from clearbench.tables.clear_paper import TABLE_1, TABLE_3
 from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal",)
+CELLS_OF = "both"
 VISUAL_ONLY = ("gd", "npo", "rmu", "sku")
 """Methods whose numbers in Table 1 come from runs that forgot the visual part only."""
 
@@ -17,7 +18,7 @@ def build(results: Results) -> Table | None:
 
     Rows on both modalities; None where a suite has no cell of both.
     """
-    groups = [group for group in results.groups if group.modality in ("-", "both")]
+    groups = [group for group in results.groups if group.modality in ("-", CELLS_OF)]
     blocks = make_beside(results, TABLE_1, PAPER, OFFICIAL, groups, VISUAL_ONLY)
     if not blocks:
         return None

@@ -8,11 +8,12 @@ from clearbench.tables.clear_paper import TABLE_6
 from clearbench.tables.headline import PAPER
 
 DOMAINS = ("multimodal",)
+CELLS_OF = "both"
 
 
 def build(results: Results) -> Table | None:
     """The numbers of Table 1, ours and the paper's of Qwen2-VL; None as there."""
-    groups = [group for group in results.groups if group.modality in ("-", "both")]
+    groups = [group for group in results.groups if group.modality in ("-", CELLS_OF)]
     blocks = make_beside(results, TABLE_6, PAPER, OFFICIAL, groups)
     if not blocks:
         return None

@@ -27,7 +27,7 @@ from clearbench.results.currency import Status
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import REPORT, TABLES, Graph
 from clearbench.suite.load import load_suite, suites_of
-from clearbench.tables import table_domains
+from clearbench.tables import table_domains, table_modality
 from clearbench.tables.claims import check as check_claims
 from clearbench.tables.table2 import single_domain_suites
 from clearbench.workflow.growth import grown_memory, grown_time
@@ -245,6 +245,12 @@ class Workflow:
                 raise WorkflowError(
                     f"{table}: a table of {', '.join(domains)} suites, {self.suite.name} is a"
                     f" {self.suite.domain} one; choose with --config suite=NAME, of: {suites}"
+                )
+            modality = table_modality(table)
+            if modality is not None and modality not in self.suite.file.modalities:
+                raise WorkflowError(
+                    f"{table}: a table of cells that forget {modality}, and {self.suite.name} has"
+                    f" modalities: {', '.join(self.suite.file.modalities)}; add {modality}"
                 )
             return self.output(TABLES)
 
