@@ -280,3 +280,18 @@ def test_a_figure_for_a_paper_is_drawn_from_the_scores_of_now(finished, tmp_path
         (("front", "--out", out), "front: suite"),
     ):
         assert str(call(*words).exception).startswith(told)
+
+
+def test_where_nothing_is_scaled_a_figure_is_drawn_if_asked_for_and_lies_beside_no_table(tmp_path):
+    suite = write_suite(tmp_path, methods={"ga": {}, "npo": {}}, seeds=[0, 1])
+    tree = SyntheticTree(suite, tmp_path / "results/small").build()
+    out = tmp_path / "figure.svg"
+    words = ["figure", "tradeoff", "--suite", suite.path, "--out", out]
+    words += ["--results", tmp_path / "results"]
+    done = CliRunner().invoke(cli, list(map(str, words)))
+    assert (done.exit_code, done.output) == (0, f"{out}\n")
+    drawn = out.read_text(encoding="utf-8")
+    assert all(name in drawn for name in ("ga", "npo", "original", "gold"))
+    assert "its update times" not in drawn
+    results = read_results(tree.graph, Tree(tree.root))
+    assert pictures(results) == {}

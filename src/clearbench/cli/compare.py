@@ -69,7 +69,7 @@ def figure(target: str | None, suite: str, results: Path, out: Path | None) -> N
     results stay as they are.
     """
     from clearbench.cli.prove import open_suite
-    from clearbench.figures import drawers, needed
+    from clearbench.figures import drawers
     from clearbench.results.read import read_results
 
     graph, tree, environments = open_suite(suite, results)
@@ -86,9 +86,7 @@ def figure(target: str | None, suite: str, results: Path, out: Path | None) -> N
     _format(out)
     drawn = known[target](read_results(graph, tree, environments=environments))
     if drawn is None:
-        key = needed(target)
-        why = f"; it takes a suite that says `{key}:`" if key else ""
-        raise UserError(f"{target}: suite {graph.suite.name} has nothing to draw in it{why}")
+        raise UserError(f"{target}: suite {graph.suite.name} has nothing to draw in it")
     _write(drawn, out)
 
 

@@ -2,8 +2,8 @@
 
 A file that defines `draw` is a figure, named for the file; no list names it. Its `draw` gives None
 for a suite that has nothing to draw in it; where the file defines `DOMAINS`, the figure is one of
-suites of these domains only, and `NEEDS` names the key of a suite file that it takes. No metric is
-computed here, and matplotlib is imported only where something is drawn.
+suites of these domains only, and beside the tables it lies where the suite's file has what `NEEDS`
+names. No metric is computed here, and matplotlib is imported only where something is drawn.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 
 from clearbench.config.settings import Domain
 from clearbench.plugins import load, named
+from clearbench.suite.suite import SuiteFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
     from clearbench.results.runs import Results
 
 
-def needed(name: str) -> str:
-    """The key of a suite file without which a figure has nothing to draw; empty for none."""
-    return getattr(load("figures", name), "NEEDS", "")
+def is_of(name: str, suite: SuiteFile) -> bool:
+    """Whether a figure lies beside the tables of a suite."""
+    needed = getattr(load("figures", name), "NEEDS", None)
+    return needed is None or bool(getattr(suite, needed))
 
 
 @cache

@@ -44,7 +44,7 @@ Place = tuple[float, float]
 
 
 NEEDS = "select"
-"""The key of a suite file without which there is nothing to draw."""
+"""What a suite file must have for the figure to lie beside its tables."""
 
 
 def draw(results: Results) -> "Figure | None":

@@ -12,15 +12,15 @@ from clearbench.figures.panels import new_figure, panels
 from clearbench.figures.spots import Line, Panel, Spot, controls_of, lines_of
 from clearbench.results.headline import TRADE_OFFS
 from clearbench.results.runs import Results
-from clearbench.results.strengths import LEVELS
+from clearbench.results.strengths import LEVELS, curves_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-NEEDS = "strengths"
-"""The key of a suite file without which there is nothing to draw."""
+NEEDS = "scaled"
+"""What a suite file must have for the figure to lie beside its tables."""
 
 CONTROLS = {"original": "black", "gold": "white", "second gold": "#999999"}
 """The fill of the stars that stand for models which forgot nothing here."""
@@ -43,8 +43,11 @@ _STARS = {
 
 
 def draw(results: Results) -> "Figure | None":
-    """What is forgotten over what is retained, by method and strength; None without strengths."""
-    if not results.suite.file.scaled:
+    """What is forgotten over what is retained, by method and strength; None without cells.
+
+    Where nothing is scaled, a curve is the way from the original to the cell.
+    """
+    if not curves_of(results):
         return None
     with style():
         return _figure(results)
@@ -117,7 +120,11 @@ def _reading(results: Results, lines: dict[str, dict[Panel, Line]]) -> "list[Art
     levels = ", ".join(f"{level * 100:.0f}" for level in LEVELS)
     samples: list[Artist] = [
         Line2D([], [], **_GREY, **_CELL, label=f"the cell itself{over}"),
-        Line2D([], [], **_GREY, **_SCALED, label=f"its update times {strengths}"),
+        *(
+            [Line2D([], [], **_GREY, **_SCALED, label=f"its update times {strengths}")]
+            if strengths
+            else []
+        ),
         Line2D([], [], **_LEVEL, label=f"{levels} % of the original's {retained}"),
     ]
     spots = [spot for own in lines.values() for line in own.values() for spot in line.spots]
