@@ -86,7 +86,7 @@ def edit_comments_and_layout(bench):
 
 
 def edit_metric(bench):
-    bench.edit("metrics/rouge_l.py", '["rougeL"].recall', '["rougeL"].precision')
+    bench.edit("metrics/rouge_l.py", "[score.recall for", "[score.precision for")
 
 
 def edit_what_methods_share(bench):
