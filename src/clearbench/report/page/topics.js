@@ -21,7 +21,7 @@ for (const table of drawn.sort((a, b) => a.drawn.order - b.drawn.order)) {
   const describe = ({ ink, faint }, room) => {
     const values = marks();
     if (!values.length) return "No row has this number.";
-    const names = { field: "name", type: "nominal", title: null, sort: null };
+    const names = { field: "name", type: "nominal", title: null, sort: values.map((value) => value.name) };
     const ends = values.flatMap(({ mean, low, high }) => [mean, low ?? mean, high ?? mean]);
     // Of a difference it matters on which side of none it lies.
     const differs = block.rows.some(([, cells]) => cells[number]?.[2].endsWith("/difference"));

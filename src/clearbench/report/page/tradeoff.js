@@ -27,12 +27,17 @@ else {
       })),
     ).filter((point) => point.x != null && point.y != null);
 
+  // More bands than these hide each other.
+  const MOST = 12;
+
   /** The outlines of the bands of some points: along the lower side, and back along the upper one. */
-  const bands = (points) =>
-    [...Map.groupBy(points.filter(({ std }) => std != null), ({ row }) => row).values()].flatMap((curve) => {
+  const bands = (points) => {
+    const curves = [...Map.groupBy(points.filter(({ std }) => std != null), ({ row }) => row).values()];
+    return (curves.length > MOST ? [] : curves).flatMap((curve) => {
       const side = (sign) => curve.map(({ y, std, ...point }) => ({ ...point, y: y + sign * std }));
       return [...side(-1), ...side(1).reverse()].map((point, step) => ({ ...point, step }));
     });
+  };
 
   const describe = ({ ink, faint, paper }, room) => {
     const rows = looked.rows;
@@ -103,7 +108,7 @@ else {
       button("SVG", () => chart.saved(`${head.suite}-tradeoff`)),
     ),
     chart.place,
-    make("p", { class: "faint" }, "Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands are a standard deviation over seeds to each side. The table below has the same numbers."),
+    make("p", { class: "faint" }, `Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands, where no more than ${MOST} are shown, are a standard deviation over seeds to each side. The table below has the same numbers.`),
   );
   looked.listeners.push(chart.draw);
 }
