@@ -14,7 +14,7 @@ from PIL import Image
 PAGE = Path("results/mini/report/report.html")
 PICTURE = Path(__file__).with_name("page.png")
 SIZE = (1000, 1590)
-COLOURS = 128
+COLOURS = 256
 
 
 def photograph(page: Path, picture: Path) -> None:
@@ -28,7 +28,9 @@ def photograph(page: Path, picture: Path) -> None:
         call = ["chromium", *options, f"--screenshot={shot}", page.absolute().as_uri()]
         subprocess.run(call, check=True, stderr=subprocess.DEVNULL)
         with Image.open(shot) as image:
-            small = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+            # Each row of a chart keeps a colour of its own, which most of a page does not have.
+            few, method = COLOURS, Image.Quantize.MAXCOVERAGE
+            small = image.convert("RGB").quantize(few, method, dither=Image.Dither.NONE)
             small.save(picture, optimize=True)
 
 
