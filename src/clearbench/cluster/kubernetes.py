@@ -14,7 +14,7 @@ from typing import Any
 
 from clearbench.cluster.ask import ask
 from clearbench.cluster.scripted import Scripted, script
-from clearbench.cluster.submitter import Submitter
+from clearbench.cluster.submitter import Submitter, refusal_by
 from clearbench.cluster.words import Refusal
 from clearbench.config.site import SITE, Kubernetes, Site
 from clearbench.errors import UserError
@@ -156,9 +156,7 @@ class Kubectl(Submitter):
         return done
 
     def _refusal(self, words: str) -> tuple[Refusal, str]:
-        lines = [line.strip() for line in words.splitlines() if line.strip()] or ["it says nothing"]
-        kind = Refusal.FULL if _FULL.search(words) else Refusal.FINAL
-        return (Refusal.AWAY if _AWAY.search(words) else kind), "; ".join(lines)
+        return refusal_by(words, _AWAY, _FULL)
 
 
 class Executor(Scripted):

@@ -11,7 +11,7 @@ from typing import Any
 
 from clearbench.cluster.ask import ask
 from clearbench.cluster.scripted import Scripted, script
-from clearbench.cluster.submitter import Submitter
+from clearbench.cluster.submitter import Submitter, refusal_by
 from clearbench.cluster.words import Refusal
 from clearbench.config.site import SITE, Site
 from clearbench.errors import UserError
@@ -120,9 +120,7 @@ class Bsub(Submitter):
         return next((number for number, comment in jobs if comment.endswith(mark)), "")
 
     def _refusal(self, words: str) -> tuple[Refusal, str]:
-        lines = [line.strip() for line in words.splitlines() if line.strip()] or ["it says nothing"]
-        kind = Refusal.FULL if _FULL.search(words) else Refusal.FINAL
-        return (Refusal.AWAY if _AWAY.search(words) else kind), "; ".join(lines)
+        return refusal_by(words, _AWAY, _FULL)
 
 
 class Executor(Scripted):

@@ -1,6 +1,7 @@
 """Submission as it should be: not too often, and again where the engine will take a job later."""
 
 import itertools
+import re
 import subprocess
 import threading
 import time
@@ -13,6 +14,13 @@ _FIRST, _LONGEST = 5.0, 60.0
 """Seconds until a refused call is tried again: these at first, twice as many each time."""
 
 Tell = Callable[[Refusal, str], None]
+
+
+def refusal_by(words: str, away: re.Pattern[str], full: re.Pattern[str]) -> tuple[Refusal, str]:
+    """How a command refused by what it said, and all that it said in a line."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()] or ["it says nothing"]
+    kind = Refusal.FULL if full.search(words) else Refusal.FINAL
+    return (Refusal.AWAY if away.search(words) else kind), "; ".join(lines)
 
 
 class Submitter(ABC):

@@ -306,6 +306,13 @@ class UnlearnShadowsSettings(UnlearnSettings):
     evaluation: Evaluating
 
 
+class LayerSettings(Strict):
+    """What a stage is told that lays something on a stack of models, as a stress test."""
+
+    model: ModelUse
+    stress: dict[str, Any]
+
+
 class EvaluateSettings(Strict):
     """The model and how it is evaluated; under a stress test, its kind and its settings."""
 

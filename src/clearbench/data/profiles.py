@@ -10,14 +10,19 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
 
-from clearbench.config.strict import Strict
-from clearbench.data.findings import Findings
+from clearbench.config.strict import Positive, Strict
+from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.persons import spread
 from clearbench.data.sources import Kind, Source
 from clearbench.data.store import EvalSample, Parts, TrainSample
-from clearbench.data.tasks import OTHER_PICTURES, Task
+from clearbench.data.tasks import (
+    GENERATION_BY_NAME,
+    GENERATION_BY_PICTURE,
+    OTHER_PICTURES,
+    Task,
+)
 from clearbench.data.texts import wrong_answers
 from clearbench.errors import UserError
 
@@ -25,6 +30,17 @@ FULL = "Full_Set"
 ID = "ID"
 FORGET_SIZES = (5, 10, 15)
 """Those that these datasets have parts for, in percent of persons; they need not be nested."""
+
+
+class Options(Strict):
+    """Options of a layout of profiles."""
+
+    retained: Positive | None = Field(
+        None,
+        description="how many are asked of those retained at every forget size; null for as many as"
+        " the largest forgets",
+    )
+    tolerate: frozenset[Irregularity] = TOLERATE
 
 
 def _said(text: str) -> str:
@@ -167,6 +183,12 @@ def unusable_sizes(source: Source) -> dict[int, str]:
         for size in FORGET_SIZES
         if f"forget_{size}" not in source
     }
+
+
+def base_of(real: Iterable[Profile]) -> list[TrainSample]:
+    """What a base learns that is built here: the generation of the celebrities."""
+    tasks = [GENERATION_BY_PICTURE, GENERATION_BY_NAME]
+    return [sample for profile in real for sample in profile.learnt(tasks, {})]
 
 
 def evaluation_of(

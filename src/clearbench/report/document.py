@@ -33,7 +33,7 @@ def panels(
     tables = tables_of(results)
     shared = Shared()
     return {
-        "head": head_of(graph, tree, results, columns, entries),
+        "head": head_of(graph, tree, results, columns, entries, tables),
         "numbers": numbers_of(results, columns, entries),
         "equal": equal_of(results, tables),
         "tradeoff": tradeoff_of(results, columns),

@@ -8,21 +8,26 @@ from clearbench.errors import UserError
 from clearbench.metrics.headline import QUALITY, RETAIN
 from clearbench.report.numbers import Entries
 from clearbench.results.runs import Outcome, Results
-from clearbench.results.strengths import EQUAL, curves_of
+from clearbench.results.strengths import EQUAL
 from clearbench.results.tree import Tree
 from clearbench.suite.graph import Graph
 from clearbench.tables.ahead import significant
-from clearbench.tables.base import Column, Entry, score_column
+from clearbench.tables.base import Column, Entry, Table
 from clearbench.tables.caveats import KEPT, failing
 from clearbench.tables.remarks import listed
 from clearbench.tables.render import head as of_seeds
-from clearbench.tables.tradeoff import OfCurves, at_retention
+from clearbench.tables.tradeoff import at_retention
 
 STATES = ("proven", "diverged", "stale", "failed", "missing")
 
 
 def head_of(
-    graph: Graph, tree: Tree, results: Results, columns: Sequence[Column], entries: Entries
+    graph: Graph,
+    tree: Tree,
+    results: Results,
+    columns: Sequence[Column],
+    entries: Entries,
+    tables: Mapping[str, Table],
 ) -> dict[str, Any]:
     """The names, the counts of models by state, what they were made with, and the sentences."""
     suite = results.suite
@@ -39,7 +44,7 @@ def head_of(
         "models": len(results.runs),
         "states": [[state, counts[state]] for state in STATES if counts[state]],
         "made": _made(graph, tree),
-        "sentences": sentences(results, columns, entries),
+        "sentences": sentences(results, columns, entries, tables),
     }
 
 
@@ -91,13 +96,18 @@ def _counted(values: Counter[str]) -> str:
     return ", ".join(f"{value} ({count} jobs)" for value, count in sorted(values.items()))
 
 
-def sentences(results: Results, columns: Sequence[Column], entries: Entries) -> list[str]:
+def sentences(
+    results: Results,
+    columns: Sequence[Column],
+    entries: Entries,
+    tables: Mapping[str, Table],
+) -> list[str]:
     """What the numbers say, each with its interval; of one seed, that nothing is ranked."""
     said = [of_seeds(results.suite)]
     keys = [column.key for column in columns]
     if len(results.suite.file.seeds) > 1 and {QUALITY, RETAIN} <= set(keys):
         size = max(results.suite.file.forget_sizes)
-        equal = _equal(results, size)
+        equal = _equal(tables, size)
         for modality in results.suite.file.modalities:
             rows = [
                 group.name
@@ -118,14 +128,16 @@ def sentences(results: Results, columns: Sequence[Column], entries: Entries) -> 
     return said
 
 
-def _equal(results: Results, size: int) -> dict[str, OfCurves]:
+def _equal(tables: Mapping[str, Table], size: int) -> dict[str, Entry]:
     """The forget quality of each row that is scaled, where it retains an equal share."""
-    if not results.suite.file.scaled:
+    if "tradeoff" not in tables:
         return {}
-    column = at_retention(EQUAL, score_column(QUALITY, QUALITY))
-    curves = curves_of(results)
-    groups = (group for group in results.of_size(size) if group.name in curves)
-    return {group.name: OfCurves.of(group, column, curves[group.name], EQUAL) for group in groups}
+    asked = at_retention(EQUAL, Column(QUALITY, "")).metric
+    return {
+        entry.group.name: entry
+        for entry in tables["tradeoff"].entries.values()
+        if entry.column.metric == asked and entry.group.forget_size == size
+    }
 
 
 def _nearest(

@@ -104,6 +104,15 @@ def test_of(settings: Mapping[str, Any]) -> StressTest:
     return validate(kind_of(kind), _without_kind(settings), "stress")
 
 
+def check_shared(accumulation: int, gpus: int) -> None:
+    """Raise UserError where the GPUs of a model can't share the batches of a test's step."""
+    if gpus > 1 and accumulation % gpus:
+        raise UserError(
+            f"accumulation: {accumulation}; the model asks for {gpus} GPUs, which share the batches"
+            f" of a step; allowed: multiples of {gpus}"
+        )
+
+
 def settings_of(kind: str, test: StressTest) -> dict[str, Any]:
     """What a job is told of a test."""
     return {KIND: kind, **test.model_dump()}

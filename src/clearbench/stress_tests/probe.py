@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
 from clearbench.config.files import ModelSpec
-from clearbench.config.settings import ModelUse, Training
-from clearbench.config.strict import Positive, Strict
+from clearbench.config.settings import LayerSettings, Training
+from clearbench.config.strict import Positive
 from clearbench.errors import UserError
-from clearbench.stress_tests import KIND, Reading, lens, test_of
+from clearbench.stress_tests import KIND, Reading, check_shared, lens, test_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -46,12 +46,7 @@ class Test(lens.Test):
     def check(self, model: ModelSpec) -> None:
         """There are so many layers; GPUs share the batches of a step."""
         super().check(model)
-        gpus = model.need("probe").gpus
-        if gpus > 1 and self.accumulation % gpus:
-            raise UserError(
-                f"accumulation: {self.accumulation}; the model asks for {gpus} GPUs, which share"
-                f" the batches of a step; allowed: multiples of {gpus}"
-            )
+        check_shared(self.accumulation, model.need("probe").gpus)
 
     def stack(self, stack: Sequence[Path], point: str) -> Sequence[Path]:
         """The model's own; the last is no checkpoint, but has the output layers."""
@@ -70,11 +65,8 @@ def head_in(folder: Path, point: str) -> Path:
     return folder / f"{point}.safetensors"
 
 
-class ProbeSettings(Strict):
+class ProbeSettings(LayerSettings):
     """What the stage `probe` is told."""
-
-    model: ModelUse
-    stress: dict[str, Any]
 
     @property
     def test(self) -> Test:

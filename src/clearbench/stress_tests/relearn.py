@@ -6,15 +6,15 @@ no warm-up, so that each point is what a training of that length alone would giv
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from clearbench.config.files import ModelSpec
-from clearbench.config.settings import ModelUse, Unlearning
-from clearbench.config.strict import Positive, Strict
+from clearbench.config.settings import LayerSettings, Unlearning
+from clearbench.config.strict import Positive
 from clearbench.errors import UserError
-from clearbench.stress_tests import KIND, Reading, StressTest, test_of
+from clearbench.stress_tests import KIND, Reading, StressTest, check_shared, test_of
 
 On = Literal["forget", "half", "retain", "real"]
 
@@ -66,12 +66,7 @@ class Test(StressTest):
                 "on: real: what a base learns that is trained here, and this one is not; allowed:"
                 " forget, half, retain"
             )
-        gpus = model.need("relearn").gpus
-        if gpus > 1 and self.accumulation % gpus:
-            raise UserError(
-                f"accumulation: {self.accumulation}; the model asks for {gpus} GPUs, which share"
-                f" the batches of a step; allowed: multiples of {gpus}"
-            )
+        check_shared(self.accumulation, model.need("relearn").gpus)
 
     def stack(self, stack: Sequence[Path], point: str) -> Sequence[Path]:
         """The last checkpoint has a folder for each point."""
@@ -94,11 +89,8 @@ class Test(StressTest):
         )
 
 
-class RelearnSettings(Strict):
+class RelearnSettings(LayerSettings):
     """What the stage `relearn` is told."""
-
-    model: ModelUse
-    stress: dict[str, Any]
 
     @property
     def test(self) -> Test:

@@ -25,16 +25,17 @@ from typing import Literal
 
 from pydantic import Field
 
-from clearbench.config.strict import Positive, Strict, validate
+from clearbench.config.strict import validate
 from clearbench.data import profiles
 from clearbench.data.contents import Contents, ImageTable
-from clearbench.data.findings import TOLERATE, Findings, Irregularity
+from clearbench.data.findings import Findings
 from clearbench.data.profiles import (
     FULL,
     Asked,
     Cell,
     Profile,
     Said,
+    base_of,
     blank,
     evaluation_of,
     lettered,
@@ -70,7 +71,7 @@ _COLUMNS: dict[str, Kind] = {
 }
 
 
-class Options(Strict):
+class Options(profiles.Options):
     """Options of the layout."""
 
     by_name: bool = Field(
@@ -78,12 +79,6 @@ class Options(Strict):
         description="learn the generation by name as well, as texts, so that texts can be"
         " forgotten; the paper's models learn by pictures alone",
     )
-    retained: Positive | None = Field(
-        None,
-        description="how many are asked of those retained at every forget size; null for as many as"
-        " the largest forgets",
-    )
-    tolerate: frozenset[Irregularity] = TOLERATE
 
 
 class _Choice(Cell):
@@ -140,13 +135,10 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     if options.by_name:
         for profile in people:
             train += profile.learnt([GENERATION_BY_NAME], parts[profile.person])
-    base = [
-        sample
-        for profile in real
-        for sample in profile.learnt([GENERATION_BY_PICTURE, GENERATION_BY_NAME], {})
-    ]
     evaluation = list(evaluation_of(people, elsewhere, real, parts, TASKS, options.retained))
-    return Contents(table.images, base, train, evaluation, findings.notes, unusable_sizes(source))
+    return Contents(
+        table.images, base_of(real), train, evaluation, findings.notes, unusable_sizes(source)
+    )
 
 
 def _profiles(

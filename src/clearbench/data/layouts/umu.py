@@ -24,16 +24,17 @@ from typing import Generic, TypeVar
 
 from pydantic import Field
 
-from clearbench.config.strict import Positive, Strict, validate
+from clearbench.config.strict import validate
 from clearbench.data import profiles
 from clearbench.data.contents import Contents, ImageTable
-from clearbench.data.findings import TOLERATE, Findings, Irregularity
+from clearbench.data.findings import Findings
 from clearbench.data.profiles import (
     FULL,
     Asked,
     Cell,
     Profile,
     Said,
+    base_of,
     blank,
     evaluation_of,
     listed,
@@ -58,21 +59,11 @@ from clearbench.data.tasks import (
 from clearbench.errors import UserError
 
 FORGET_SIZES = profiles.FORGET_SIZES
+Options = profiles.Options
 TASKS = PROFILES
 _REAL = "Real_Person_Set"
 _LEARNT = {"MM_QA": PICTURE_QA, "UM_QA": TEXT_QA}
 _ASKED = ("Classify", "Cloze", "Generation")
-
-
-class Options(Strict):
-    """Options of the layout."""
-
-    retained: Positive | None = Field(
-        None,
-        description="how many are asked of those retained at every forget size; null for as many as"
-        " the largest forgets",
-    )
-    tolerate: frozenset[Irregularity] = TOLERATE
 
 
 class _Question(Cell):
@@ -120,13 +111,10 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
         for sample in profile.learnt(_LEARNT.values(), parts[profile.person])
     ]
     real = list(_profiles(source, _REAL, _ASKED, table, findings))
-    base = [
-        sample
-        for profile in real
-        for sample in profile.learnt([GENERATION_BY_PICTURE, GENERATION_BY_NAME], {})
-    ]
     evaluation = list(evaluation_of(read_all, [], real, parts, TASKS, options.retained))
-    return Contents(table.images, base, train, evaluation, findings.notes, unusable_sizes(source))
+    return Contents(
+        table.images, base_of(real), train, evaluation, findings.notes, unusable_sizes(source)
+    )
 
 
 def _profiles(
