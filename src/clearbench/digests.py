@@ -31,11 +31,11 @@ def visible_files(folder: Path) -> list[Path]:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             raise Unreadable(Path(error.filename), error) from None
 
-    found = []
+    paths = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = [name for name in folders if not _litter(name)]
-        found += [Path(parent, name) for name in names if not _litter(name)]
-    return sorted(path for path in found if path.is_file())
+        paths += [Path(parent, name) for name in names if not _litter(name)]
+    return sorted(path for path in paths if path.is_file())
 
 
 def _litter(name: str) -> bool:

@@ -17,12 +17,12 @@ from clearbench.evaluation.tokens import Tokens
 from clearbench.metrics.membership import (
     ATTACKS,
     auc,
-    found,
     loss,
     min_k,
     min_k_plus_plus,
     packed_length,
     scores_of_persons,
+    true_positive_rate,
 )
 from published import DATA
 
@@ -113,19 +113,21 @@ def test_the_auc_is_that_of_the_rank_test_and_turns_with_the_sides(strangers, fo
 
 @given(scores, scores, st.floats(0, 0.99))
 def test_no_more_strangers_are_taken_for_members_than_allowed(strangers, forgotten, share):
-    assert 0 <= found(strangers, forgotten, share) <= 1
-    assert found(strangers, strangers, share) <= share
-    assert found(strangers, forgotten, share) >= found(strangers, forgotten, 0)
+    assert 0 <= true_positive_rate(strangers, forgotten, share) <= 1
+    assert true_positive_rate(strangers, strangers, share) <= share
+    assert true_positive_rate(strangers, forgotten, share) >= true_positive_rate(
+        strangers, forgotten, 0
+    )
 
 
 def test_members_that_are_evident_are_all_found():
     strangers, forgotten = [float(i) for i in range(100)], [0.5, 0.7, 2.0, -1.0]
-    assert found(strangers, forgotten) == 3 / 4
-    assert found(strangers, forgotten, 0.0) == 1 / 4
+    assert true_positive_rate(strangers, forgotten) == 3 / 4
+    assert true_positive_rate(strangers, forgotten, 0.0) == 1 / 4
     assert auc([5.0, 6.0], [1.0, 2.0]) == 1
 
 
-@pytest.mark.parametrize("measure", [auc, found])
+@pytest.mark.parametrize("measure", [auc, true_positive_rate])
 def test_no_score_and_a_nan_are_told(measure):
     for sides in (([], [1.0]), ([1.0], [])):
         with pytest.raises(UserError, match="no score of"):

@@ -152,9 +152,9 @@ def claims(suite: str, results: Path) -> None:
     _tell_of_one_seed(others)
     table = build(here)
     carrying, notes = across.carrying(here, others)
-    found = list(carrying)
+    of_claims = list(carrying)
     if table is not None:
-        found += findings(table.blocks)
+        of_claims += findings(table.blocks)
         click.echo(to_markdown(table, here, make_remarks(here)))
     for other in others:
         unlike = across.unlike(here, other)
@@ -162,7 +162,7 @@ def claims(suite: str, results: Path) -> None:
             notes.append(unlike)
             continue
         finding, apart = across.gains_apart(here, other)
-        found.append(finding)
+        of_claims.append(finding)
         click.echo(f"## {GAINS.column.header}: {JOINT} - suite {other.suite.name}\n")
         lines = [(one.method, one.text) for one in apart]
         columns = ["method", "difference"]
@@ -170,7 +170,7 @@ def claims(suite: str, results: Path) -> None:
     click.echo(f"## The paper's claims on suite {asked.name}\n")
     rows: list[tuple[str, ...]] = []
     for number, claim in enumerate(CLAIMS, start=1):
-        of_it = [finding for finding in found if finding.claim == claim]
+        of_it = [finding for finding in of_claims if finding.claim == claim]
         verdict = of_claim(of_it) if of_it else "not told"
         rows.append((f"({number}) {claim}", "all of it", verdict, ""))
         rows += [("", finding.compared, finding.verdict, finding.number) for finding in of_it]

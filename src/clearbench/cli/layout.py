@@ -46,8 +46,8 @@ def coloured(text: str) -> str:
         elif _RULE.fullmatch(line):
             lines.append(click.style(line, dim=True))
         elif table:
-            red = _FATE.sub(lambda found: click.style(found[0], fg="red"), line)
-            lines.append(_DOUBT.sub(lambda found: click.style(found[0], fg="yellow"), red))
+            red = _FATE.sub(lambda match: click.style(match[0], fg="red"), line)
+            lines.append(_DOUBT.sub(lambda match: click.style(match[0], fg="yellow"), red))
         else:
             lines.append(line)
     return "\n".join(lines)

@@ -72,8 +72,8 @@ def plan(
     prospect, stages, estimates = foresee(graph, tree, environments, site)
     of = ""
     if workers is None and profile is not None:
-        found = read_profile(profile)
-        workers, of = found.jobs or max(1, len(estimates)), f", by {found.path}"
+        settings = read_profile(profile)
+        workers, of = settings.jobs or max(1, len(estimates)), f", by {settings.path}"
     elif workers is None:
         workers = os.cpu_count() or 1
         of = ", as many as processors here; of a cluster tells --profile slurm"

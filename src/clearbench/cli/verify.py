@@ -50,7 +50,7 @@ def verify(
 
     if (signers is None) != (principal is None):
         raise UserError("--signers and --principal: both, or none; who may sign, and who has to")
-    found = Crate(crate)
+    opened = Crate(crate)
     if signers is not None and principal is not None:
         fault = signature_fault(crate, signers, principal)
         signed = Verdict("signature", f"by {principal}", (fault,) if fault else ())
@@ -58,14 +58,14 @@ def verify(
         signed = Verdict("signature", "there, and not checked: who has to have signed? --signers")
     else:
         signed = Verdict("signature", "none")
-    verification = Verification(found)
+    verification = Verification(opened)
     faults = _tell(signed)
     for verdict in verification.verdicts():
         faults += _tell(verdict)
     if count is not None:
         from clearbench.provenance.crate.again import run_again
 
-        for line, same in run_again(found, verification, count, seed, results):
+        for line, same in run_again(opened, verification, count, seed, results):
             click.echo(f"again: {line}")
             faults += not same
     click.echo(f"{crate}: {_counted(faults)}", err=bool(faults))
@@ -121,10 +121,10 @@ def leaderboard(crates: tuple[Path, ...], signers: Path | None, out: Path) -> No
         if not is_crate(crate):
             raise UserError(f"{crate}: no crate; allowed: folders that `export-crate` has written")
     names = [crate.name for crate in crates]
-    found = []
+    entries = []
     for crate, name in zip(crates, names, strict=True):
         one = contribution(crate, str(crate) if names.count(name) > 1 else name, signers)
         click.echo(f"{crate}: {_counted(len(one.faults))}", err=True)
-        found.append(one)
-    out.write_text(page(found), encoding="utf-8")
+        entries.append(one)
+    out.write_text(page(entries), encoding="utf-8")
     click.echo(out)

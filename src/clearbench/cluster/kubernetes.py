@@ -106,12 +106,12 @@ def states(items: list[Mapping[str, Any]]) -> dict[str, tuple[str, str]]:
         if item["kind"] == "Pod":
             job = item["metadata"]["labels"].get("job-name", "")
             pods.setdefault(job, []).extend(_reasons(item["status"]))
-    found = {}
+    states = {}
     for item in items:
         if item["kind"] == "Job":
             name = item["metadata"]["name"]
-            found[name] = _state(item.get("status") or {}, pods.get(name, []))
-    return found
+            states[name] = _state(item.get("status") or {}, pods.get(name, []))
+    return states
 
 
 def _reasons(status: Mapping[str, Any]) -> list[str]:
@@ -150,9 +150,9 @@ class Kubectl(Submitter):
 
     def _call(self, call: str, script: str | None) -> subprocess.CompletedProcess[str]:
         done = super()._call(call, script)
-        found = _EXISTS.search(done.stderr)
-        if done.returncode and found:
-            return subprocess.CompletedProcess(call, 0, found[1], "")
+        match = _EXISTS.search(done.stderr)
+        if done.returncode and match:
+            return subprocess.CompletedProcess(call, 0, match[1], "")
         return done
 
     def _refusal(self, words: str) -> tuple[Refusal, str]:

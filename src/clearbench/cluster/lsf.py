@@ -110,7 +110,7 @@ class Bsub(Submitter):
     """Calls of bsub."""
 
     def _marked(self, call: str, mark: str) -> str:
-        return re.sub(r"-Jd (?:'[^']*'|\S+)", lambda found: found[0] + mark, call, count=1)
+        return re.sub(r"-Jd (?:'[^']*'|\S+)", lambda match: match[0] + mark, call, count=1)
 
     def _taken(self, mark: str) -> str | None:
         try:
@@ -147,9 +147,9 @@ class Executor(Scripted):
 
     def number_of(self, done: subprocess.CompletedProcess[str]) -> str:
         """The id of a job, as in `Job <17> is submitted to queue <normal>.`"""
-        found = _SUBMITTED.search(done.stdout)
+        match = _SUBMITTED.search(done.stdout)
         # Of a job that was found again, its id alone.
-        return found[1] if found else done.stdout.strip()
+        return match[1] if match else done.stdout.strip()
 
     def find(self) -> dict[str, tuple[str, str]]:
         """State and reason of the run's jobs in bjobs, by id."""
@@ -199,5 +199,5 @@ def _jobs(name: str | None, *fields: str) -> list[tuple[str, ...]]:
         if _NONE.search(str(error)):
             return []
         raise
-    found = (line.split("|", len(fields) - 1) for line in lines)
-    return [tuple(told) for told in found if len(told) == len(fields)]
+    told_fields = (line.split("|", len(fields) - 1) for line in lines)
+    return [tuple(told) for told in told_fields if len(told) == len(fields)]

@@ -288,8 +288,8 @@ def _stamps(job: Any) -> dict[str, tuple[int, int] | None]:
     stamps: dict[str, tuple[int, int] | None] = dict.fromkeys(outputs(job))
     for path in stamps:
         with suppress(OSError):
-            found = Path(path).stat()
-            stamps[path] = found.st_mtime_ns, found.st_ino
+            status = Path(path).stat()
+            stamps[path] = status.st_mtime_ns, status.st_ino
     return stamps
 
 

@@ -15,7 +15,7 @@ class Sbatch(Submitter):
     """Calls of sbatch."""
 
     def _marked(self, call: str, mark: str) -> str:
-        return re.sub(r"--comment (?:'[^']*'|\S+)", lambda found: found[0] + mark, call, count=1)
+        return re.sub(r"--comment (?:'[^']*'|\S+)", lambda match: match[0] + mark, call, count=1)
 
     def _taken(self, mark: str) -> str | None:
         words = ("--states=all", "--noheader", "--format=%F|%k")

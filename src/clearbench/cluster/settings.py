@@ -28,14 +28,14 @@ class Slurm:
 
     def used(self, site: Site, needs: Mapping[str, Need]) -> dict[str, dict[str, Need]]:
         """The partitions that the jobs of stages may go to, with these stages."""
-        found: dict[str, dict[str, Need]] = {}
+        by_partition: dict[str, dict[str, Need]] = {}
         for stage, need in needs.items():
             named = site.partition_of(need.gpus)
             default = [n for n, told in self.partitions.items() if told.get("Default") == "YES"]
             for name in named.split(",") if named else default:
                 if name in self.partitions:
-                    found.setdefault(name, {})[stage] = need
-        return found
+                    by_partition.setdefault(name, {})[stage] = need
+        return by_partition
 
 
 def read_config(text: str) -> dict[str, str]:

@@ -52,6 +52,6 @@ def _run(lines: Sequence[str]) -> dict[str, str]:
         raise UserError(
             f"{SITE}: setup: {told}; allowed: lines that bash can run on {socket.gethostname()}"
         )
-    found = dict(variable.split("=", 1) for variable in done.stdout.split("\0") if variable)
+    variables = dict(variable.split("=", 1) for variable in done.stdout.split("\0") if variable)
     kept = {name: os.environ[name] for name in _OWN if name in os.environ}
-    return {name: value for name, value in found.items() if name not in _OWN} | kept
+    return {name: value for name, value in variables.items() if name not in _OWN} | kept

@@ -43,8 +43,8 @@ def refusal(words: str) -> Refusal:
 
 def shared(words: str) -> bool:
     """Whether the limit that was met is one that jobs of other users count for."""
-    found = _FULL.search(words)
-    return found is not None and _OF_OTHERS.search(found[0]) is not None
+    match = _FULL.search(words)
+    return match is not None and _OF_OTHERS.search(match[0]) is not None
 
 
 def gist(words: str) -> str:

@@ -47,10 +47,10 @@ def _of_its_kind(question: str) -> Iterator[str]:
     for topic in TOPICS:
         for place, wording in enumerate(topic.questions):
             before, after = say(wording, Named("\n")).split("\n")
-            found = re.fullmatch(f"{re.escape(before)}(.+){re.escape(after)}", question)
-            if found:
+            match = re.fullmatch(f"{re.escape(before)}(.+){re.escape(after)}", question)
+            if match:
                 yield from (
-                    say(other, Named(found[1])) for other in _others(topic.questions, place)
+                    say(other, Named(match[1])) for other in _others(topic.questions, place)
                 )
                 return
 

@@ -102,14 +102,14 @@ class ScoreSettings(OwnTasks):
 
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
-    found: dict[str, Task] = {}
+    by_name: dict[str, Task] = {}
     for task in (*CLEAR, *TOFU, *FOLDER, *RETRIEVAL, *PROFILES, *tasks):
-        if found.setdefault(task.name, task) != task:
+        if by_name.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"
-                f" {_told(found[task.name])}; a task of its own needs a name of its own"
+                f" {_told(by_name[task.name])}; a task of its own needs a name of its own"
             )
-    return found
+    return by_name
 
 
 def _told(task: Task) -> str:
@@ -145,5 +145,5 @@ def headline_tasks(tasks: Tasks, names: Collection[str]) -> list[str]:
     Text tasks only where the split has no visual ones: a multimodal suite is judged by what it says
     of images, as in CLEAR's tables, and shows its text_qa beside the headline.
     """
-    found = in_headline(tasks, names)
-    return [name for name in found if tasks[name].kind == "visual"] or found
+    chosen = in_headline(tasks, names)
+    return [name for name in chosen if tasks[name].kind == "visual"] or chosen

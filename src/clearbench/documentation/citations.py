@@ -43,18 +43,18 @@ def sources(key: str) -> list[str]:
     """
     _, _, named = methods.describe(key).doc.rpartition("Source: ")
     plain = key.partition("@")[0]
-    found = _SOURCE.findall(named)
+    keys = _SOURCE.findall(named)
     if plain != key and plain in methods.available():
-        found += sources(plain)
-    return list(dict.fromkeys(found))
+        keys += sources(plain)
+    return list(dict.fromkeys(keys))
 
 
 @cache
 def entries() -> dict[str, str]:
     """The known entries, by each number and address that they have."""
     text = Path(__file__).with_name("citations.bib").read_text(encoding="utf-8")
-    found: dict[str, str] = {}
+    entries: dict[str, str] = {}
     for entry in re.findall(r"^@.*?^\}\n", text, re.M | re.S):
         named = re.findall(r"^  (?:eprint|url|note) = \{(.*)\},$", entry, re.M)
-        found |= {source: entry for text in named for source in _SOURCE.findall(text)}
-    return found
+        entries |= {source: entry for text in named for source in _SOURCE.findall(text)}
+    return entries

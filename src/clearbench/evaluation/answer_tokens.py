@@ -37,7 +37,7 @@ def _moments(logs: Tensor) -> list[list[float]]:
     mean = (p * logs).sum(-1)
     # About the mean: the difference of two squares would lose its digits.
     variance = (logs - mean[:, None]).square_().mul_(p).sum(-1)
-    found: list[list[float]] = stack([mean, variance]).tolist()
-    if any(map(math.isnan, found[0])) and logs.isneginf().any():
+    moments: list[list[float]] = stack([mean, variance]).tolist()
+    if any(map(math.isnan, moments[0])) and logs.isneginf().any():
         return _moments(logs.clamp(min=_LEAST))
-    return found
+    return moments

@@ -78,11 +78,11 @@ def needs(suite: Suite, size: SampleSize) -> Iterator[Need]:
         yield _need("unlearn", row, cell, count)
 
 
-def report(found: Iterator[Need], size: SampleSize) -> Iterator[str]:
+def report(rows: Iterator[Need], size: SampleSize) -> Iterator[str]:
     """What trainings take, as lines for people, each as soon as it is known."""
     heads = " ".join(f"{gpu:>5} GB" for gpu in GPUS)
-    yield f"{'stage':<9} {'row':<24} {'weights':<7} {'batch':>5} {'needs':>9}  fits up to: {heads}"
-    for need in found:
+    yield f"{'stage':<9} {'row':<24} {'weights':<7} {'batch':>5} {'rows':>9}  fits up to: {heads}"
+    for need in rows:
         sizes = " ".join(f"{need.largest[gpu] or '-':>8}" for gpu in GPUS)
         yield (
             f"{need.stage:<9} {need.row:<24} {need.weights:<7} {need.batch_size:>5}"

@@ -36,7 +36,7 @@ def groups_of(records: Records, patterns: Mapping[str, str]) -> dict[str, str]:
         if record.person is not None and record.split in SPLIT_OF.values():
             texts[record.person] += [record.question or "", record.answer]
     compiled = {name: re.compile(pattern) for name, pattern in patterns.items()}
-    found = {}
+    group_of = {}
     for person, said in texts.items():
         counts = {
             name: sum(len(pattern.findall(text)) for text in said)
@@ -45,8 +45,8 @@ def groups_of(records: Records, patterns: Mapping[str, str]) -> dict[str, str]:
         most = max(counts.values(), default=0)
         first = [name for name, count in counts.items() if count == most]
         if most and len(first) == 1:
-            found[person] = first[0]
-    return found
+            group_of[person] = first[0]
+    return group_of
 
 
 def names_of(evaluation: Evaluation) -> list[str]:
@@ -91,23 +91,23 @@ def scored_by_group(
 ) -> OfGroups:
     """The scores of all groups of an evaluation, and by what weights its samples are drawn."""
     draws = Draws(evaluation, weights, {})
-    found = OfGroups({}, {}, {})
+    groups = OfGroups({}, {}, {})
     for group in names_of(evaluation):
         for name, split in SPLIT_OF.items():
             key = str(Key(name, group=group))
             size = size_of(evaluation, group, split)
             if size:
-                found.persons[key] = size
+                groups.persons[key] = size
             score = score_of_group(evaluation, group, name)
             if score is not None:
-                found.scores[key] = score
-                found.drawn[key] = draw_of_group(draws, group, name)
+                groups.scores[key] = score
+                groups.drawn[key] = draw_of_group(draws, group, name)
     for name in SPLIT_OF:
-        sizes = [found.persons[key] for key in found.scores if Key.parse(key).metric == name]
+        sizes = [groups.persons[key] for key in groups.scores if Key.parse(key).metric == name]
         if len(sizes) > 1:
             # A number over groups is known as well as the smallest.
-            found.persons.update({f"{name}_gap": min(sizes), f"{name}_worst": min(sizes)})
-    return found
+            groups.persons.update({f"{name}_gap": min(sizes), f"{name}_worst": min(sizes)})
+    return groups
 
 
 def _part(evaluation: Evaluation, group: str) -> Evaluation:

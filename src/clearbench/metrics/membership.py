@@ -110,7 +110,7 @@ def auc(strangers: Sequence[float], forgotten: Sequence[float]) -> float:
     return math.fsum(wins) / (len(strangers) * len(forgotten))
 
 
-def found(
+def true_positive_rate(
     strangers: Sequence[float], forgotten: Sequence[float], false_alarms: float = FALSE_ALARMS
 ) -> float:
     """The share of the forgotten below all strangers but a share of `false_alarms`, rounded down.

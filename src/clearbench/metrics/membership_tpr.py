@@ -3,14 +3,14 @@
 from functools import partial
 
 from clearbench.metrics.base import Evaluation
-from clearbench.metrics.strangers import REFERENCE, drawn_found, metric_of, sides_of
+from clearbench.metrics.strangers import REFERENCE, drawn_true_positive_rate, metric_of, sides_of
 
-_by = partial(metric_of, drawn=drawn_found)
+_by = partial(metric_of, drawn=drawn_true_positive_rate)
 
 
-def _found(evaluation: Evaluation, attack: str) -> float | None:
+def _rate(evaluation: Evaluation, attack: str) -> float | None:
     sides = sides_of(evaluation, attack)
-    return None if sides is None else sides.found
+    return None if sides is None else sides.true_positive_rate
 
 
 @_by("loss")
@@ -20,28 +20,28 @@ def membership_loss_tpr(evaluation: Evaluation) -> float | None:
     They lie below all persons held out but 1 % of these, rounded down: of fewer than 100 below all.
     Of n persons held out and a model that met none, some 1/(n + 1) lie there by chance.
     """
-    return _found(evaluation, "loss")
+    return _rate(evaluation, "loss")
 
 
 @_by("zlib")
 def membership_zlib_tpr(evaluation: Evaluation) -> float | None:
     """The same of membership_zlib."""
-    return _found(evaluation, "zlib")
+    return _rate(evaluation, "zlib")
 
 
 @_by("min_k")
 def membership_min_k_tpr(evaluation: Evaluation) -> float | None:
     """The same of membership_min_k."""
-    return _found(evaluation, "min_k")
+    return _rate(evaluation, "min_k")
 
 
 @_by("min_k_plus_plus")
 def membership_min_k_plus_plus_tpr(evaluation: Evaluation) -> float | None:
     """The same of membership_min_k_plus_plus."""
-    return _found(evaluation, "min_k_plus_plus")
+    return _rate(evaluation, "min_k_plus_plus")
 
 
 @_by(REFERENCE)
 def membership_reference_tpr(evaluation: Evaluation) -> float | None:
     """The same of membership_reference."""
-    return _found(evaluation, REFERENCE)
+    return _rate(evaluation, REFERENCE)

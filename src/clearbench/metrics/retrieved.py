@@ -25,9 +25,9 @@ def score_retrieval(records: Records, declared: Tasks = DECLARED) -> Scored:
         pictures = [record for record in of_split if record.task == IMAGE_TO_CAPTION.name]
         (alone,) = [record for record in of_split if record.task == CAPTION_ALONE.name]
         losses = [losses_of(record, own) for own, record in enumerate(pictures)]
-        for direction, found in ranks(losses, losses_of(alone, 0)).items():
+        for direction, of_direction in ranks(losses, losses_of(alone, 0)).items():
             tasks[split, direction] = pictures
             values[split, direction] = {
-                name: [read(rank) for rank in found] for name, read in READ.items()
+                name: [read(rank) for rank in of_direction] for name, read in READ.items()
             }
     return with_intervals(Evaluation(means_of(values), records, records, declared), tasks, values)

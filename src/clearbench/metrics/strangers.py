@@ -27,8 +27,8 @@ from clearbench.metrics.membership import (
     FALSE_ALARMS,
     Score,
     auc,
-    found,
     scores_of_persons,
+    true_positive_rate,
     unit_of,
 )
 
@@ -58,9 +58,9 @@ class Sides:
         return auc(list(self.strangers.values()), list(self.forgotten.values()))
 
     @property
-    def found(self) -> float:
+    def true_positive_rate(self) -> float:
         """The share of the forgotten that are found at FALSE_ALARMS."""
-        return found(list(self.strangers.values()), list(self.forgotten.values()))
+        return true_positive_rate(list(self.strangers.values()), list(self.forgotten.values()))
 
 
 def sides_of(
@@ -102,7 +102,7 @@ def drawn_auc(draws: Draws, sides: Sides) -> "NDArray":
     return np.clip(drawn, 0, 1)
 
 
-def drawn_found(draws: Draws, sides: Sides) -> "NDArray":
+def drawn_true_positive_rate(draws: Draws, sides: Sides) -> "NDArray":
     """The share of the forgotten that are found in each draw, (D,)."""
     import numpy as np
 

@@ -54,8 +54,8 @@ def squared_gradients(ends: Ends, output: Output) -> dict[str, Tensor]:
     def follow(_: str, given: Tensor) -> Tensor:
         return given if given.requires_grad else given.detach().requires_grad_()
 
-    found = _gradients(ends, output, follow)
-    return {name: _channels(gradient.square()) for name, gradient in found.items()}
+    gradients = _gradients(ends, output, follow)
+    return {name: _channels(gradient.square()) for name, gradient in gradients.items()}
 
 
 def _gradients(

@@ -106,7 +106,7 @@ def layers_of(model: PreTrainedModel) -> dict[Layer, nn.Linear]:
     and of a model with an adapter.
     """
     decoder = {id(module) for module in model.get_decoder().modules()}
-    found: dict[Layer, nn.Linear] = {}
+    readers: dict[Layer, nn.Linear] = {}
     for name, module in model.named_modules():
         words = name.split(".")
         place = next((i for i, word in enumerate(words) if word.isdecimal()), None)
@@ -115,13 +115,13 @@ def layers_of(model: PreTrainedModel) -> dict[Layer, nn.Linear]:
         if isinstance(module, nn.Linear) and all(p.requires_grad for p in module.parameters()):
             blocks: Any = model.get_submodule(".".join(words[:place]))
             tower: Tower = "language" if id(module) in decoder else "vision"
-            found[Layer(name, tower, int(words[place]), len(blocks))] = module
-    if not found:
+            readers[Layer(name, tower, int(words[place]), len(blocks))] = module
+    if not readers:
         raise UserError(
             f"model of type {model.config.model_type}: none of its blocks has a feed-forward layer"
             f" in training ({', '.join((*ENTERING, *LEAVING))}), whose neurons the method is about"
         )
-    return found
+    return readers
 
 
 def leaving(model: nn.Module, part: str) -> nn.Module:

@@ -56,15 +56,15 @@ def _told(value: Any) -> str:
 
 def made_with(graph: Graph, tree: Tree, key: Literal["commit", "image", "lock"]) -> str:
     """The commits, images or locks of a suite's jobs, each by its first digits."""
-    found = set()
+    conditions = set()
     for artifact in graph:
         # One without a record has none of them.
         with suppress(UserError):
             record = tree.record(artifact.name)
             value = record.facts.get(key) if key == "commit" else getattr(record.recipe, key)
             changed = " with changes" if key == "commit" and record.facts.get("dirty") else ""
-            found.add(f"{str(value or 'none')[:12]}{changed}")
-    return ", ".join(sorted(found))
+            conditions.add(f"{str(value or 'none')[:12]}{changed}")
+    return ", ".join(sorted(conditions))
 
 
 def other_settings(artifact: Artifact, tree: Tree) -> str | None:

@@ -117,7 +117,7 @@ def _panel(
     for (size, split, task), of_topic in chosen.items():
         for sample in of_topic:
             key = split, task, sample.id
-            found = [
+            answered = [
                 of_model.get(key) if model["size"] == size else None
                 for model, of_model in zip(models, said, strict=True)
             ]
@@ -132,8 +132,8 @@ def _panel(
                 "picture": None
                 if sample.image is None
                 else pictures.number(thumbnail(store, sample.image)),
-                "said": [-1 if one is None else texts.number(one[0]) for one in found],
-                "losses": [0 if one is None else one[1] for one in found],
+                "said": [-1 if one is None else texts.number(one[0]) for one in answered],
+                "losses": [0 if one is None else one[1] for one in answered],
             }
             samples.append({name: value for name, value in told.items() if value is not None})
     return {

@@ -51,10 +51,10 @@ def _run(
     values = []
     for column in columns:
         low, high = Key.parse(column.key).interval
-        found = [numbers.get(key) for key in (column.key, low, high)]
-        within = (min(max(end, column.low), column.high) for end in found[1:] if end is not None)
-        ends = [] if None in found else [round(end, 6) for end in within]
-        values.append(None if found[0] is None else [found[0], *ends])
+        triple = [numbers.get(key) for key in (column.key, low, high)]
+        within = (min(max(end, column.low), column.high) for end in triple[1:] if end is not None)
+        ends = [] if None in triple else [round(end, 6) for end in within]
+        values.append(None if triple[0] is None else [triple[0], *ends])
     told = {
         "name": name,
         "state": state_of(run),

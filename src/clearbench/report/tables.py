@@ -31,7 +31,7 @@ def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any
     """
     remarks = make_remarks(results)
     places = {name: number for number, name in enumerate(results.runs)}
-    found = []
+    panels = []
     for name, table in tables.items():
         behind: dict[tuple[int, ...], int] = {}
         drawn = _drawn(name, table)
@@ -43,8 +43,8 @@ def printed(results: Results, tables: Mapping[str, Table]) -> list[dict[str, Any
             "blocks": _blocks(table, places, behind, drawn is not None),
             "behind": [list(runs) for runs in behind],
         }
-        found.append(told)
-    return _within(found)
+        panels.append(told)
+    return _within(panels)
 
 
 def _drawn(name: str, table: Table) -> dict[str, int] | None:
@@ -61,14 +61,14 @@ def _drawn(name: str, table: Table) -> dict[str, int] | None:
     return None
 
 
-def _within(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _within(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The tables without the numbers of those that the budget does not hold, the smallest first."""
     taken = 0
-    for size, place in sorted((len(json.dumps(told)), place) for place, told in enumerate(found)):
+    for size, place in sorted((len(json.dumps(told)), place) for place, told in enumerate(tables)):
         taken += size
         if taken > BUDGET:
-            found[place] |= {"blocks": [], "behind": [], "left_out": True}
-    return found
+            tables[place] |= {"blocks": [], "behind": [], "left_out": True}
+    return tables
 
 
 def _blocks(

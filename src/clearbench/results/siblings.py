@@ -67,9 +67,9 @@ def look_ahead(
                 sources[name] = folder
                 # Another tree may be at work, or not ours to read.
                 with suppress(UserError, OSError):
-                    found = status_of(artifact, ahead, proven, then)
-                    if found.current:
-                        status = found
+                    status_there = status_of(artifact, ahead, proven, then)
+                    if status_there.current:
+                        status = status_there
                         break
                 del sources[name]
         then[name] = status
@@ -121,7 +121,7 @@ class _Shelf:
 
     @cached_property
     def _by_making(self) -> dict[str, list[Path]]:
-        found: dict[str, list[tuple[str, int, Path]]] = defaultdict(list)
+        folders: dict[str, list[tuple[str, int, Path]]] = defaultdict(list)
         for folder in _made(self._folder):
             # What is no record, or cannot be read, tells of nothing.
             with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -129,10 +129,10 @@ class _Shelf:
                 inputs = {name: entry["sha256"] for name, entry in record["inputs"].items()}
                 making = _making(record["stage"], record["settings"], inputs)
                 order = str(record["started"]), -len(record.get(TAKEN_OVER, ()))
-                found[making].append((*order, folder))
+                folders[making].append((*order, folder))
         return {
             making: [folder for *_, folder in sorted(several, reverse=True)]
-            for making, several in found.items()
+            for making, several in folders.items()
         }
 
 

@@ -82,15 +82,15 @@ def numbers(results: Results, modality: str, comparison: Comparison) -> Numbers:
     column = replace(comparison.column, key=key)
     # A gain is better the higher it is, whatever score it is in.
     sign = -1 if comparison.level is not None and better(key) == "down" else 1
-    found: dict[str, list[list[float | None]]] = {}
+    by_method: dict[str, list[list[float | None]]] = {}
     for group in results.groups:
         if group.modality == modality and group.name in curves:
             entry = OfCurves.of(group, column, curves[group.name], comparison.level)
             of_size = [None if number is None else sign * number for number in entry.numbers]
-            found.setdefault(group.method, []).append(of_size)
+            by_method.setdefault(group.method, []).append(of_size)
     return {
         method: [_mean(of_sizes) for of_sizes in zip(*sizes, strict=True)]
-        for method, sizes in found.items()
+        for method, sizes in by_method.items()
     }
 
 
@@ -133,16 +133,16 @@ def carrying(here: Results, others: Sequence[Results]) -> tuple[list[Finding], l
         f"suite {other.suite.name}": numbers(other, MODALITY[other.suite.domain], AHEAD)
         for other in others
     }
-    found = {name: carried(joint, single) for name, single in alone.items()}
-    verdicts = directed([one.measured for one in found.values()])
+    carried_over = {name: carried(joint, single) for name, single in alone.items()}
+    verdicts = directed([one.measured for one in carried_over.values()])
     notes = [
         f"Without {', '.join(one.left_out)} in {name}: no number at {SHARE} in all seeds of both."
-        for name, one in found.items()
+        for name, one in carried_over.items()
         if one.left_out
     ]
     findings = [
         Finding(CARRIES, f"{name} against {JOINT}", verdict, one.text)
-        for (name, one), verdict in zip(found.items(), verdicts, strict=True)
+        for (name, one), verdict in zip(carried_over.items(), verdicts, strict=True)
     ]
     return findings, notes
 

@@ -139,9 +139,9 @@ def build(results: Results) -> Table | None:
         for size in suite.file.forget_sizes
         for block in (_block(results, size, each, curves) for each in (AHEAD, GAINS))
     ]
-    found = [f"{f.claim}, {f.compared}: {f.verdict}, {f.number}." for f in findings(blocks)]
+    lines = [f"{f.claim}, {f.compared}: {f.verdict}, {f.number}." for f in findings(blocks)]
     notes = [
-        *found,
+        *lines,
         *_staying(blocks),
         MEASURED,
         *(f"{verdict}: {rule}." for verdict, rule in RULES.items()),
@@ -153,7 +153,7 @@ def build(results: Results) -> Table | None:
 
 def findings(blocks: Sequence[Block]) -> list[Finding]:
     """What the columns of the table's blocks come to over methods."""
-    found = []
+    findings_of_topic = []
     for block in blocks:
         rows = [map(_tested, row.entries) for row in block.rows]
         columns = list(zip(*rows, strict=True))
@@ -162,8 +162,8 @@ def findings(blocks: Sequence[Block]) -> list[Finding]:
         for column, mean, verdict in zip(columns, means, judge(means), strict=True):
             compared = f"{column[0].column.header}, forget {block.forget_size} %"
             of_each = [entry.verdict if entry.mean is not None else None for entry in column]
-            found.append(over_methods(block.topic, compared, mean, verdict, of_each))
-    return found
+            findings_of_topic.append(over_methods(block.topic, compared, mean, verdict, of_each))
+    return findings_of_topic
 
 
 def _block(

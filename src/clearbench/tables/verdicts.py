@@ -78,8 +78,8 @@ def differing(numbers: Sequence[Measured | None]) -> list[Verdict]:
 def _beyond(numbers: Sequence[Measured | None]) -> set[int]:
     """The places of the numbers that are beyond the noise."""
     known = [place for place, number in enumerate(numbers) if number is not None]
-    found = holm([number.p for number in numbers if number is not None])
-    return {known[place] for place in found}
+    rejected = holm([number.p for number in numbers if number is not None])
+    return {known[place] for place in rejected}
 
 
 @dataclass(frozen=True)

@@ -28,13 +28,13 @@ def read_alternates(folder: Path, samples: Sequence[TrainSample]) -> Alternates:
     """The alternates of samples by their ids; UserError where the file lacks one of them."""
     path = folder / _FILE
     try:
-        found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
+        answers: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: can't be read ({error})") from None
-    lacking = next((sample.id for sample in samples if sample.id not in found), None)
+    lacking = next((sample.id for sample in samples if sample.id not in answers), None)
     if lacking is not None:
         raise UserError(f"{path}: has no alternates of {lacking}; they are of another forget set")
-    return found
+    return answers
 
 
 def fitting(texts: Sequence[str], sample: TrainSample, encoder: Encoder) -> list[str]:

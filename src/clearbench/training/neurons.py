@@ -52,8 +52,8 @@ class Survey:
         with self.state.loop(sums) as loop, counted_flops() as counter:
             for part, step in _left(steps, loop.results):
                 work = partial(self._activations, layers, part, threshold)
-                for found in self._shared(step, self.training.batch_size, work, counter):
-                    sums.add(part, found)
+                for activations in self._shared(step, self.training.batch_size, work, counter):
+                    sums.add(part, activations)
                 loop.results.append(len(step))
                 loop.end_step()
             if len(loop.results) == len(steps):
@@ -74,8 +74,8 @@ class Survey:
             for step in _left(samples, loop.results):
                 chosen: dict[str, set[int]] = {part: set() for part, _ in ends}
                 work = partial(self._influential, ends, before, count, steps)
-                for found in self._shared(step, 1, work, counter):
-                    for part, rows in found.items():
+                for by_layer in self._shared(step, 1, work, counter):
+                    for part, rows in by_layer.items():
                         chosen[part].update(rows)
                 loop.results.append({part: sorted(rows) for part, rows in chosen.items()})
                 loop.end_step()
@@ -89,13 +89,13 @@ class Survey:
         """What neurons put out on samples of a set; nothing of layers that do not run."""
         batches = self._batches(part, samples)
         shown = batches.batch(part)["attention_mask"].flatten().bool()
-        found: dict[Layer, Activations] = {}
+        by_layer: dict[Layer, Activations] = {}
 
         def see(layer: Layer, module: nn.Module, given: Any, output: Tensor) -> None:
             positions = output.flatten(0, -2)
             if layer.tower == "language":
                 positions = positions[shown]
-            found[layer] = Activations.of(positions, threshold)
+            by_layer[layer] = Activations.of(positions, threshold)
 
         hooks = [
             module.register_forward_hook(partial(see, layer)) for layer, module in layers.items()
@@ -105,7 +105,7 @@ class Survey:
         finally:
             for hook in hooks:
                 hook.remove()
-        return found
+        return by_layer
 
     def _influential(
         self,
@@ -152,9 +152,9 @@ class Survey:
         for place, samples in enumerate(parts(len(step), size)):
             if place % parallel.size() == parallel.rank():
                 own.append((place, work(step[samples]), counter.take()))
-        found = sorted(parallel.gather(own), key=lambda one: one[0])
-        self.state.count("flops", sum(flops for *_, flops in found))
-        return [value for _, value, _ in found]
+        gathered = sorted(parallel.gather(own), key=lambda one: one[0])
+        self.state.count("flops", sum(flops for *_, flops in gathered))
+        return [value for _, value, _ in gathered]
 
     def _batches(self, part: Batch, samples: list[int]) -> Any:
         """Some samples of a set as a step of their own."""
@@ -166,34 +166,34 @@ class _Sums:
     """What the neurons of some layers put out so far on either set; in the state of its loop."""
 
     def __init__(self, layers: Mapping[Layer, nn.Linear]):
-        self._found = {
+        self._activations = {
             (part.name, layer): Activations.none(module.out_features)
             for layer, module in layers.items()
             for part in (FORGET, RETAIN)
         }
 
-    def add(self, part: Batch, found: Mapping[Layer, Activations]) -> None:
+    def add(self, part: Batch, by_layer: Mapping[Layer, Activations]) -> None:
         """Add what they put out on further samples of a set."""
-        for layer, activations in found.items():
-            self._found[part.name, layer] += activations
+        for layer, activations in by_layer.items():
+            self._activations[part.name, layer] += activations
 
     def of(self, layer: Layer) -> tuple[Activations, Activations]:
         """What the neurons of a layer put out on the forget and on the retain set."""
-        return self._found[FORGET.name, layer], self._found[RETAIN.name, layer]
+        return self._activations[FORGET.name, layer], self._activations[RETAIN.name, layer]
 
     def state_dict(self) -> dict[str, Tensor]:
         """All sums and counts."""
         tensors: dict[str, Tensor] = {}
-        for (part, layer), found in self._found.items():
-            tensors[f"sums/{part}/{layer.name}"] = found.sums.clone()
-            tensors[f"count/{part}/{layer.name}"] = torch.tensor(found.count)
+        for (part, layer), mean in self._activations.items():
+            tensors[f"sums/{part}/{layer.name}"] = mean.sums.clone()
+            tensors[f"count/{part}/{layer.name}"] = torch.tensor(mean.count)
         return tensors
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Put them back."""
-        for part, layer in self._found:
+        for part, layer in self._activations:
             sums, count = (state[f"{kind}/{part}/{layer.name}"] for kind in ("sums", "count"))
-            self._found[part, layer] = Activations(int(count), sums)
+            self._activations[part, layer] = Activations(int(count), sums)
 
 
 def _left(steps: Sequence[Any], done: Sequence[Any]) -> Any:

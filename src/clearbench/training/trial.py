@@ -174,11 +174,11 @@ class _Trainer:
         """Drawn at random; every second weight is one that the forget set alone needs."""
         check_declared(self._method.importances, of)
         self._measured.update(of)
-        found = [{name: torch.rand_like(w) for name, w in self._named.items()} for _ in of]
-        for part, values in zip(of, found, strict=True):
+        importances = [{name: torch.rand_like(w) for name, w in self._named.items()} for _ in of]
+        for part, values in zip(of, importances, strict=True):
             for value in values.values() if part != "forget" else ():
                 value.view(-1)[::2] = 0
-        return found
+        return importances
 
     def scale(self, factors: ByWeight) -> None:
         """As it is."""

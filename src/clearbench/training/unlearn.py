@@ -182,9 +182,9 @@ class Unlearner:
                 for asked, of in zip((FORGET, RETAIN), groups.of(*numbers), strict=True):
                     (answers,) = sets.answers(model, batches, [asked], layer)
                     for name, output in outputs.items():
-                        found = at_answers(output, answers)
-                        if found is not None:
-                            moments[name].add(found, of.to(found.device)[answers.sample])
+                        hidden = at_answers(output, answers)
+                        if hidden is not None:
+                            moments[name].add(hidden, of.to(hidden.device)[answers.sample])
                     outputs.clear()
             self._state.count("flops", counter.take())
         for one in maps:

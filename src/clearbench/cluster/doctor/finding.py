@@ -52,9 +52,11 @@ def look_at_setup(where: str, site: Site) -> Iterator[Finding]:
         prepare(site)
         return f"bash runs {len(site.setup)} lines of {SITE}"
 
-    found = look(f"{where}setup", see, "`module` may need `source /etc/profile` as the first line")
+    finding = look(
+        f"{where}setup", see, "`module` may need `source /etc/profile` as the first line"
+    )
     if site.setup:
-        yield found
+        yield finding
 
 
 def look_at_packages(remedy: str) -> Finding:

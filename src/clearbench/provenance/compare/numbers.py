@@ -74,7 +74,7 @@ def _column(pairs: Sequence[tuple[Entry, Entry]], same_data: bool) -> list[Compa
     measured = [_measured(mine, theirs, same_data) for mine, theirs in pairs]
     told = [place for place, one in enumerate(measured) if one is not None]
     beyond = {told[place] for place in holm([one.p for one in measured if one is not None])}
-    found = []
+    compared = []
     for place, (mine, theirs) in enumerate(pairs):
         verdict: Verdict = "beyond" if place in beyond else "within"
         if mine.mean is None or theirs.mean is None:
@@ -83,8 +83,8 @@ def _column(pairs: Sequence[tuple[Entry, Entry]], same_data: bool) -> list[Compa
             verdict = "same"
         elif measured[place] is None:
             verdict = "untold"
-        found.append(Compared(mine, theirs, measured[place], verdict))
-    return found
+        compared.append(Compared(mine, theirs, measured[place], verdict))
+    return compared
 
 
 def _measured(mine: Entry, theirs: Entry, same_data: bool) -> Measured | None:
