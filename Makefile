@@ -30,7 +30,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise
+SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -74,6 +74,7 @@ mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 mini-vision-tradeoff: ## compare the methods of mini-vision at equal retention; takes over what that has made
 tofu: ## run the text domain on TOFU's question-answer pairs
 tofu-noise: ## tell the parts of the noise of some of tofu's rows; takes over what tofu has made
+tofu-tradeoff: ## compare the methods of tofu at equal retention; takes over what that has made
 $(SUITES): install
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(if $(SHOWN),$(BIN)/clearbench show --suite $@)

@@ -399,7 +399,9 @@ def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
     assert {artifact.run.name for artifact in noise if artifact.run} - mini.runs.keys() == again
 
 
-@pytest.mark.parametrize("name", ["mini-noise", "mini-stress", "mini-tradeoff", "tofu-noise"])
+@pytest.mark.parametrize(
+    "name", ["mini-noise", "mini-stress", "mini-tradeoff", "tofu-noise", "tofu-tradeoff"]
+)
 def test_what_goes_on_from_a_suite_makes_nothing_of_it_otherwise(name):
     before, further = (Graph(load_suite(suite, ROOT)) for suite in (name.split("-")[0], name))
     shared = [each for each in further if each.name in before and each.name not in OF_SUITE]
