@@ -30,7 +30,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
+SUITES := mini mini-full mini-membership mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -67,6 +67,7 @@ mini-membership: ## see whether attacks tell who was forgotten from persons whom
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
+mini-requests: ## forget three groups of persons one after another, beside 10 % at once; takes over what mini has made
 mini-stress: ## see what a little relearning, a rounding or other words bring back in the models of mini; takes over what mini has made
 mini-sweep: ## choose the learning rates of mini on other persons; takes over what mini has made
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made

@@ -30,6 +30,7 @@ wildcard_constraints:
     seed=r"\d+(\.\d+)*",
     point=r"[\w.-]+",
     stack=r"\d+",
+    request=r"\d+",
     imported=r"[\w.-]+/(model|gold)",
     external=r"[\w.-]+",
     run=r"[\w@./-]+",

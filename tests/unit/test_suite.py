@@ -47,6 +47,31 @@ TRAINING = ", ".join(Unlearning.model_fields)
 # What is edited in SMALL, what it becomes, and what the message must say after the file's name.
 MISTAKES = {
     **{
+        f"requests {given}": ("seeds: [0, 1]", f"seeds: [0, 1]\nrequests: {given}", message)
+        for given, message in {
+            "5": "requests: input should be a valid list, not 5",
+            "[1, 0]": "requests.1: input should be greater than or equal to 1, not 0",
+            "[1, 2.5]": "requests.1: input should be a valid integer",
+            "[50, 50]": "requests: 50 + 50 percent are 100 of 100; allowed: 99 in all, for",
+            "[5, 5]": "forget_sizes: 1; the requests 5 + 5 percent come to 5, 10; allowed beside",
+        }.items()
+    },
+    "requests beside what the original says, stored": (
+        "seeds: [0, 1]",
+        "seeds: [0, 1]\nrequests: [1, 9]\nreference: stored",
+        "reference: stored is of the original, and a request starts from the model of the one",
+    ),
+    "requests beside a choice": (
+        "npo: { beta: 0.5, epochs: 2 }",
+        "npo: { sweep: { beta: [0.1] } }\nstrengths: [1]\nrequests: [1, 9]\nselect: {}",
+        "select: values are chosen for a forget size, and not for a request; leave one of the two",
+    ),
+    "requests of a method that trains on what the original makes up": (
+        "methods:\n  ga: {}",
+        "requests: [1, 9]\nmethods:\n  altpo: {}",
+        "methods.altpo: trains on what the original makes up, and a request starts from the model",
+    ),
+    **{
         f"parameter of npo that is {value}": (
             "beta: 0.5",
             f"beta: {value}",
@@ -338,6 +363,11 @@ FACE_MISTAKES = {
         "{ weights: lora }",
         "unlearn.weights: vision models have no adapter; allowed: full",
     ),
+    "requests": (
+        "seeds: [0]",
+        "seeds: [0]\nrequests: [10]",
+        "requests: tiny-resnet is a vision model, whose attacks know of no requests; leave it out",
+    ),
     "a stress test": (
         "seeds: [0]",
         "seeds: [0]\nstress: { quantise: { to: [nf4] } }",
@@ -400,7 +430,7 @@ def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
 
 
 @pytest.mark.parametrize(
-    "name", ["mini-noise", "mini-stress", "mini-tradeoff", "tofu-noise", "tofu-tradeoff"]
+    "name", ["mini-noise", "mini-requests", "mini-stress", "mini-tradeoff", "tofu-noise", "tofu-tradeoff"]
 )
 def test_what_goes_on_from_a_suite_makes_nothing_of_it_otherwise(name):
     before, further = (Graph(load_suite(suite, ROOT)) for suite in (name.split("-")[0], name))

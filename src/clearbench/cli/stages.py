@@ -28,6 +28,7 @@ TOLD = {
     "method": "A method; see `clearbench methods`.",
     "forget_size": "Percent of persons to forget.",
     "validation": "Folder of the persons of a choice, who stand for the forget set.",
+    "request": "Folder of the persons of a request, and of all earlier ones.",
     "holdout": "Percent of persons on whom no model is to be trained.",
 }
 """What the options are that several stages have."""
@@ -63,6 +64,7 @@ _base = _named_folder("base")
 _original = _named_folder("original")
 _seed = click.option("--seed", type=click.IntRange(0, LARGEST_SEED), default=0, show_default=True)
 _validation = _folder("--validation", TOLD["validation"], required=False)
+_request = _folder("--request", TOLD["request"], required=False)
 _forget_size = click.option("--forget-size", type=int, help=TOLD["forget_size"])
 
 
@@ -94,6 +96,7 @@ def dataset(settings: str, source: Path | None, words: Any, holdout: int | None,
 @_base
 @_dataset
 @_validation
+@_request
 @_out
 def finetune(
     settings: str,
@@ -103,6 +106,7 @@ def finetune(
     base: Path,
     dataset: Path,
     validation: Path | None,
+    request: Path | None,
     out: Path,
 ) -> None:
     """Fine-tune the base on everything (original) or on a retain set (gold)."""
@@ -110,7 +114,7 @@ def finetune(
     from clearbench.stages import finetune as stage
 
     read = read_settings(FinetuneSettings, settings)
-    stage.run(read, part, forget_size, seed, base, dataset, out, validation)
+    stage.run(read, part, forget_size, seed, base, dataset, out, validation, request)
 
 
 @click.command()
@@ -123,8 +127,16 @@ def finetune(
 @_original
 @_folder("--reference", "Folder of what the original says, stored.", required=False)
 @_folder("--alternates", "Folder of what the original made up.", required=False)
+@click.option(
+    "--model",
+    "models",
+    type=FOLDER,
+    multiple=True,
+    help="Folder of what an earlier request has changed; each lies on the one before.",
+)
 @_dataset
 @_validation
+@_request
 @_folder("--selection", "Folder of the chosen values of a sweep.", required=False)
 @_out
 def unlearn(
@@ -137,8 +149,10 @@ def unlearn(
     original: Path,
     reference: Path | None,
     alternates: Path | None,
+    models: tuple[Path, ...],
     dataset: Path,
     validation: Path | None,
+    request: Path | None,
     selection: Path | None,
     out: Path,
 ) -> None:
@@ -148,8 +162,8 @@ def unlearn(
 
     cell = Cell(method, modality, forget_size, seed)
     read = read_settings(UnlearnSettings, settings)
-    models = base, original, reference
-    stage.run(read, cell, *models, dataset, out, validation, selection, alternates)
+    made_of = base, original, reference, dataset
+    stage.run(read, cell, *made_of, out, validation, selection, alternates, request, models)
 
 
 @click.command()
@@ -167,6 +181,7 @@ def unlearn(
 @click.option("--strengths", help="Factors of what the last model changes, as `0.5,2`; each apart.")
 @_dataset
 @_validation
+@_request
 @_out
 def evaluate(
     settings: str,
@@ -176,6 +191,7 @@ def evaluate(
     strengths: str | None,
     dataset: Path,
     validation: Path | None,
+    request: Path | None,
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
@@ -183,7 +199,7 @@ def evaluate(
     from clearbench.stages import evaluate as stage
 
     read = read_settings(EvaluateSettings, settings)
-    stage.run(read, forget_size, base, models, dataset, out, strengths, validation)
+    stage.run(read, forget_size, base, models, dataset, out, strengths, validation, request)
 
 
 @click.command()
@@ -241,6 +257,12 @@ def select(settings: str, original: Path, points: tuple[Path, ...], out: Path) -
     help="Of two golds, each of a seed with a base of its own.",
 )
 @click.option("--strength", type=float, help="Of records at several strengths, those at this one.")
+@_request
+@click.option(
+    "--about",
+    type=click.IntRange(min=1),
+    help="The number of a request, of whose persons alone the forget split then is.",
+)
 @click.option("--point", help="Of records under a stress test, those at this point of it.")
 @click.option(
     "--settings",
@@ -259,6 +281,8 @@ def score(
     prompts: str | None,
     bases: str | None,
     strength: float | None,
+    request: Path | None,
+    about: int | None,
     point: str | None,
     settings: str,
     out: Path,
@@ -272,10 +296,12 @@ def score(
         raise click.UsageError("give --gold, or of a vision model --enrolment and --shadows")
     if (records is None) == (bound is None) or (bound is not None and gold is None):
         raise click.UsageError("give --records, or --bound with --gold")
-    given = {"records": records, "gold": gold, "original": original}
+    if (request is None) != (about is None):
+        raise click.UsageError("give both --request and --about, or neither")
+    given = {"records": records, "gold": gold, "original": original, "request": request}
     inputs = {name: path for name, path in given.items() if path is not None}
     inputs |= {f"shadows/{number}": path for number, path in enumerate(shadows)}
-    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, point, own)
+    stage.run(inputs, enrolment, targets, out, bound, prompts, bases, strength, point, about, own)
 
 
 @click.command()

@@ -156,6 +156,7 @@ def _metrics() -> Iterator[str]:
     yield from _made_answers()
     yield from _choices()
     yield from _stress()
+    yield from _requests()
     yield from _retrieval()
     yield from _membership()
     yield from _fairness()
@@ -279,6 +280,39 @@ def _stress() -> Iterator[str]:
         " little but its persons, fell from an accuracy of 0.99 to some 0.3 under `jailbreak`, on"
         " the retained as well, so of such a model this test says nothing. The score files of a"
         " test have the retain split too: look there first."
+    )
+
+
+def _requests() -> Iterator[str]:
+    yield "\n## Requests in sequence\n"
+    yield (
+        "Persons ask to be forgotten one after another. `requests` of a suite says how many percent"
+        " of the persons each request is about, as `[5, 5, 5]`. A cell of a request is a further"
+        " layer, trained on its persons from the model of the request before, which is its"
+        " reference too; who was forgotten before is in no training. After each request there is a"
+        " gold, trained on everybody who is still retained, also those whom a forget size of the"
+        " dataset would forget. First come the persons of the dataset's forget sizes, the smaller"
+        " sizes before the larger, so that requests that come to a size are about its persons and"
+        " have its gold; then retained persons by whom retention is judged, of whom there are the"
+        " fewer from then on. A further request changes nothing of those before."
+    )
+    yield (
+        "\nAfter each request originals, golds and cells are asked about all who were forgotten so"
+        " far. The table `requests` shows forget quality, and the mean accuracy and ROUGE-L"
+        " (recall) over the tasks of the forget set, of the persons of each request after it and"
+        " after all later ones, against the gold after the same request; of all together, beside"
+        " the row's own cell that forgot as many at once; and what is retained. A group that comes"
+        " back shows it twice: forget quality falls, and accuracy leaves gold's for the original's."
+    )
+    yield (
+        "\nThe limits: few persons a request are few in each forget quality, and golds of different"
+        " requests differ by a training, so that a number is read beside its interval and not"
+        " beside another column alone. A request has fewer steps than as many persons at once, at"
+        " the same number of epochs. Values of a row stand as they are, so `select` has no"
+        " requests; neither have `reference: stored` and `altpo`, which are about the original;"
+        " stress tests and strengths are of the cells at a forget size alone. Models of faces have"
+        " none: their attack would need shadow models for each sequence. Rows that tell no person"
+        " are in none of the groups."
     )
 
 

@@ -42,6 +42,8 @@ def labels(artifact: Artifact) -> dict[str, str]:
         values.update(vars(artifact.run.cell), row=artifact.run.row)
         if artifact.run.choice is not None:
             values["point"] = artifact.run.choice
+        if artifact.run.request is not None:
+            values["request"] = artifact.run.request
         if artifact.run.stress is not None:
             values["stress"] = artifact.run.stress
         if "strength" in artifact.options:

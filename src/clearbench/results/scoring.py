@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from clearbench.config.points import ANY
-from clearbench.data.tasks import Task, together
+from clearbench.data.requests import read_requests
+from clearbench.data.tasks import FORGOTTEN, Task, together
 from clearbench.errors import UserError
 from clearbench.evaluation.bounds import draw_bound
 from clearbench.evaluation.origin import Origin
@@ -30,6 +31,7 @@ def score(
     bases: str | None = None,
     strength: float | None = None,
     point: str | None = None,
+    about: int | None = None,
     tasks: Sequence[Mapping[str, Any]] = (),
     groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Scored:
@@ -42,7 +44,8 @@ def score(
     With `prompts` other, a log's questions are not compared with its gold's; with `bases` other,
     the two are golds of different seeds. Of records at several strengths, a cell's and those of its
     attack, those at `strength` are meant; of a model and its gold under a stress test, those of
-    both at its `point`; at ANY those of the model at all points, each sample's best.
+    both at its `point`; at ANY those of the model at all points, each sample's best. Of records
+    after the `request` of a folder, those `about` the persons of one with this number are scored.
     `tasks` are those that the suite's layout declares itself, `groups` the patterns by which a
     person is of a group.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
@@ -53,18 +56,23 @@ def score(
         declared = together(*(Task(**fields) for fields in tasks))
         if point == ANY:
             return score_tries(read_tries(folders["records"]), declared)
-        gold = read_records(records_at(folders["gold"], point))
+        gold: Records = read_records(records_at(folders["gold"], point))
         if bound is not None:
             drawn = draw_bound(bound, gold)
             return score_with_draws(drawn, gold, True, declared, groups=groups)
-        records = read_records(records_at(folders["records"], own))
+        records: Records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if is_retrieval(records):
             return score_retrieval(records, declared)
         if prompts == "other":
             records = [replace(record, question=None) for record in records]
         original = folders.get("original")
-        before = [] if original is None else read_records(records_at(original, point))
+        before: Records = [] if original is None else read_records(records_at(original, point))
+        if about is not None:
+            persons = read_requests(folders["request"])[about - 1]
+            records, gold, before = (
+                about_persons(each, persons) for each in (records, gold, before)
+            )
         return score_with_draws(records, gold, False, declared, before, groups)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
@@ -95,6 +103,13 @@ def _check(
             f"{folders['gold']}: evaluated with another {what} ({theirs}) than"
             f" {folders['records']} ({ours}); evaluate both alike"
         )
+
+
+def about_persons(records: Records, persons: Collection[str]) -> Records:
+    """The records without those of forgotten persons other than some."""
+    return [
+        record for record in records if record.split not in FORGOTTEN or record.person in persons
+    ]
 
 
 def files_of(scored: Scored) -> dict[str, str]:

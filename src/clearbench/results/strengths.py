@@ -75,7 +75,7 @@ def curves_of(results: Results) -> dict[str, tuple[Curve, ...]]:
         return Point(strength, run.name, results.runs[run.name], retention)
 
     for run in runs_of(results.suite):
-        if run.choice is not None or run.stress is not None:
+        if run.choice is not None or run.request is not None or run.stress is not None:
             continue
         if run.strength is not None:
             scaled[run.stack].append(point(run, run.strength))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from clearbench import domains
 from clearbench.config.settings import EvaluateSettings
-from clearbench.data.store import Store
+from clearbench.data.requests import open_store
 from clearbench.domains.place import Place
 from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
@@ -20,19 +20,21 @@ def run(
     out: Path,
     strengths: str | None = None,
     validation: Path | None = None,
+    request: Path | None = None,
 ) -> None:
     """Write the records of a stack of models, each laid on the one before, the first on the base.
 
     A gold is one; a cell, or whatever was done to a model after it was trained, lies on others.
     With `strengths`, numbers with commas between them, the last model is laid on with its change
     scaled by each, and the records of each have a folder of its name. With a `validation`, its
-    persons are the forget split.
+    persons are the forget split; with a `request`, those of this and all earlier ones.
     """
     domain = domains.load(settings.model.domain, "evaluate")
     scales = None if strengths is None else [float(word) for word in strengths.split(",")]
 
     def work(job: Job) -> None:
-        place = Place(Store(dataset, validation), prepare_device(0), job.state, job.folder)
+        store = open_store(dataset, validation, request)
+        place = Place(store, prepare_device(0), job.state, job.folder)
         measures = domain.run(settings, forget_size, base, models, place, scales)
         if measures is None:
             job.diverged(None)
@@ -43,6 +45,7 @@ def run(
 
     stack = {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, **stack, "dataset": dataset}
-    inputs |= {} if validation is None else {"validation": validation}
+    further = {"validation": validation, "request": request}
+    inputs |= {name: folder for name, folder in further.items() if folder is not None}
     options = {"forget_size": forget_size} | ({} if strengths is None else {"strengths": strengths})
     Job("evaluate", out, inputs, {**settings.model_dump(), **options}).run(work)

@@ -19,6 +19,7 @@ def run(
     bases: str | None = None,
     strength: float | None = None,
     point: str | None = None,
+    about: int | None = None,
     settings: ScoreSettings | None = None,
 ) -> None:
     """Write the scores (metric key to value) of an evaluated model; a diverged one has none.
@@ -35,6 +36,7 @@ def run(
         "bases": bases,
         "strength": strength,
         "point": point,
+        "about": about,
     }
     given: dict[str, Any] = {key: value for key, value in options.items() if value is not None}
     told = {} if settings is None else settings.model_dump(mode="json")

@@ -1,12 +1,13 @@
 """Unlearn: one method, on one modality of one forget set, with one seed."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from clearbench import domains, methods
 from clearbench.config.chosen import read_chosen
 from clearbench.config.settings import Cell, UnlearnSettings
-from clearbench.data.store import Store
+from clearbench.data.requests import open_store
 from clearbench.domains.place import Place
 from clearbench.jobs.job import Job
 from clearbench.models.device import prepare_device
@@ -25,33 +26,39 @@ def run(
     validation: Path | None = None,
     selection: Path | None = None,
     alternates: Path | None = None,
+    request: Path | None = None,
+    models: Sequence[Path] = (),
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged.
 
     `alternates` are what the original made up, for a method that trains on it.
     With a `validation` its persons are forgotten; with a `selection`, by the values chosen there.
+    With a `request`, its persons are forgotten, by the model that the layers of the earlier
+    requests are, the `models`, each laid on the one before and the first on the original.
     """
     domain = domains.load(settings.model.domain, "unlearn")
     methods.describe(cell.method).check_weights(settings.training.weights)
     method = methods.create(cell.method, settings.parameters)
     # Its recipe has the suite's own values, and the choice as an input.
+    stack = [original, *models]
     resolved = {**settings.model_dump(), "parameters": vars(method), **asdict(cell)}
 
     def work(job: Job) -> None:
-        store = Store(dataset, validation)
+        store = open_store(dataset, validation, request)
         place = Place(store, prepare_device(cell.seed), job.state, job.folder)
         used = settings if selection is None else settings.with_values(read_chosen(selection))
         try_out(cell.method, used.parameters, used.model.domain)
         method = methods.create(cell.method, used.parameters)
         try:
-            trained = domain.run(used, method, cell, base, original, reference, place, alternates)
+            trained = domain.run(used, method, cell, base, stack, reference, place, alternates)
         except DivergedError as error:
             job.diverged(error.step)
             return
         job.measures.update(trained.measures(job.folder))
 
-    further = {"reference": reference, "alternates": alternates}
+    further = {"reference": reference, "alternates": alternates, "request": request}
     further |= {"validation": validation, "selection": selection}
+    further |= {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, "original": original, "dataset": dataset}
     inputs |= {name: folder for name, folder in further.items() if folder is not None}
     Job("unlearn", out, inputs, resolved).run(work)

@@ -12,6 +12,7 @@ from clearbench.config.settings import (
     Training,
     Unlearning,
 )
+from clearbench.data.requests import told
 from clearbench.errors import UserError, unknown
 from clearbench.hub import is_id
 from clearbench.suite.rows import taken
@@ -202,6 +203,46 @@ def check_stress(suite: Suite) -> None:
             test.check(suite.model)
         except UserError as error:
             raise UserError(f"{where}.{error}") from None
+
+
+def check_requests(suite: Suite) -> None:
+    """The requests of a suite: how many persons they come to, and what they can't go with."""
+    file, where = suite.file, f"{suite.path}: requests"
+    if not file.requests:
+        return
+    if suite.domain == "vision":
+        raise UserError(
+            f"{where}: {file.model} is a vision model, whose attacks know of no requests; leave it"
+            " out"
+        )
+    if file.requested[-1] > 99:
+        raise UserError(
+            f"{where}: {told(file.requests)} are {file.requested[-1]} of 100; allowed: 99 in all,"
+            " for somebody must be retained"
+        )
+    for size in file.forget_sizes:
+        if size not in file.requested:
+            reached = ", ".join(map(str, file.requested))
+            raise UserError(
+                f"{suite.path}: forget_sizes: {size}; the requests {told(file.requests)} come to"
+                f" {reached}; allowed beside them: these"
+            )
+    if file.reference == "stored":
+        raise UserError(
+            f"{suite.path}: reference: stored is of the original, and a request starts from the"
+            " model of the one before; allowed beside requests: computed"
+        )
+    if file.select is not None:
+        raise UserError(
+            f"{suite.path}: select: values are chosen for a forget size, and not for a request;"
+            " leave one of the two out"
+        )
+    for row in file.methods:
+        if methods.describe(suite.method(row)).takes_alternates:
+            raise UserError(
+                f"{suite.path}: methods.{row}: trains on what the original makes up, and a request"
+                " starts from the model of the one before; leave it out beside requests"
+            )
 
 
 def _check_shares(suite: Suite) -> None:

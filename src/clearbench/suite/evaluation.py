@@ -6,7 +6,7 @@ from typing import Any
 from clearbench.config.settings import EvaluateSettings
 from clearbench.stress_tests import settings_of
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import Run, persons_of
+from clearbench.suite.runs import Run, persons_of, request_of
 from clearbench.suite.suite import Suite
 
 
@@ -33,6 +33,8 @@ def evaluated(
     inputs = {"base": base, **models, "dataset": "dataset"}
     if run is not None and run.choice is not None:
         inputs["validation"] = persons_of(forget_size)
+    if run is not None and run.request is not None:
+        inputs["request"] = request_of(run.request)
     return Artifact(
         name,
         "evaluate",
@@ -73,6 +75,9 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["prompts"] = run.prompts
         if run.point is not None:
             options["point"] = run.point
+        if run.request is not None and run.about is not None:
+            inputs["request"] = request_of(run.request)
+            options["about"] = run.about
         if run.bases == "other":
             options["bases"] = run.bases
     return Artifact(run.scores, "score", suite.own_tasks | suite.groups, options, inputs, run=run)

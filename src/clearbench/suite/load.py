@@ -20,6 +20,7 @@ from clearbench.suite.checks import (
     check_methods,
     check_names,
     check_parameters,
+    check_requests,
     check_rows,
     check_seeds,
     check_strengths,
@@ -74,6 +75,7 @@ def load_suite(name: str, root: Path) -> Suite:
     check_fit(suite)
     check_select(suite)
     check_stress(suite)
+    check_requests(suite)
     suite = replace(suite, file=_with_points(path, file))
     check_rows(suite)
     return suite

@@ -22,7 +22,9 @@ class Run:
     tables tell below of it. A `repeat` is in no row, and tells the noise alone. With a `strength`
     it is a cell's model whose last layer is scaled by it: a point of the cell's curve, in no row
     either. With a `choice` a row's values are chosen by it, as the point of this name: asked about
-    other persons, and in no row. With a `stress` it is a row's model under that test of the suite,
+    other persons, and in no row. After a `request` it is a model of a sequence, whose own layer is
+    that request's, asked about all who were forgotten so far, or `about` the persons of one request
+    alone; in no row either. With a `stress` it is a row's model under that test of the suite,
     at one `point` of it, and compared with a gold under the same; in no row either. The records of
     a `bound` are drawn from those named. `prompts` are other where its gold was asked in other
     words, `bases` where a gold is compared with one of another base.
@@ -42,6 +44,8 @@ class Run:
     repeat: bool = False
     strength: float | None = None
     choice: str | None = None
+    request: int | None = None
+    about: int | None = None
     stress: str | None = None
     point: str | None = None
     bound: str | None = None
@@ -62,7 +66,8 @@ class Run:
     @property
     def plain(self) -> bool:
         """Whether it is a model as it is, asked about the forget set."""
-        return self.strength is None and self.choice is None and self.stress is None
+        apart = (self.strength, self.choice, self.request, self.stress)
+        return all(each is None for each in apart)
 
     @property
     def original(self) -> str | None:
@@ -89,6 +94,11 @@ def records_of(run: str) -> str:
 def persons_of(forget_size: int) -> str:
     """The artifact of the persons that stand for a forget set where values are chosen."""
     return f"validation/forget{forget_size:02d}"
+
+
+def request_of(number: int) -> str:
+    """The artifact of the persons of the first requests of a sequence, of as many as told."""
+    return f"request/{number}"
 
 
 def having_records(runs: Iterable[Run]) -> list[Run]:

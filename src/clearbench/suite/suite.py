@@ -4,6 +4,7 @@ import filecmp
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -86,6 +87,12 @@ class SuiteFile(Strict):
         description="stress tests of all models, by name: a kind's settings; a test is named as its"
         " kind, or names it (`small: { kind: quantise, to: [int8] }`)",
     )
+    requests: list[ForgetSize] = Field(
+        default_factory=list,
+        description="forget in sequence: percent of persons of each request, as [5, 5, 5]; a row's"
+        " cell of a request starts from that of the one before. Each of the `forget_sizes` is what"
+        " some of them come to, for the table `requests` has both beside each other",
+    )
     retain_modality: str = Field(
         "same", description="what is retained while forgetting: the forgotten modality, or both"
     )
@@ -143,6 +150,11 @@ class SuiteFile(Strict):
         None, description="of the vision domain: who is held out, enrolment, shadow models"
     )
     report: Reporting = Reporting()
+
+    @property
+    def requested(self) -> list[int]:
+        """How many percent of the persons are forgotten after each request."""
+        return list(accumulate(self.requests))
 
     @property
     def scaled(self) -> list[float]:

@@ -195,6 +195,18 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class OfRuns(Entry):
+    """A number of other models than those of the group's row; `names` are these."""
+
+    names: tuple[str, ...]
+
+    @property
+    def behind(self) -> tuple[str, ...]:
+        """These models."""
+        return self.names
+
+
+@dataclass(frozen=True)
 class Row:
     """A line of a block: its labels, then one entry a column."""
 

@@ -15,7 +15,7 @@ from clearbench.stress_tests import Reading, StressTest
 from clearbench.suite.rows import runs_of
 from clearbench.suite.rows.stress import name_of
 from clearbench.suite.runs import Run
-from clearbench.tables.base import Block, Column, Entry, Row, Table, score_column
+from clearbench.tables.base import Block, Column, Entry, OfRuns, Row, Table, score_column
 from clearbench.tables.caveats import Term
 
 DOMAINS = ("multimodal", "text")
@@ -50,19 +50,7 @@ class Derived(Entry):
 
 
 @dataclass(frozen=True)
-class UnderStress(Entry):
-    """A score of a group's models under a test; `names` are these."""
-
-    names: tuple[str, ...]
-
-    @property
-    def behind(self) -> tuple[str, ...]:
-        """The models under the test."""
-        return self.names
-
-
-@dataclass(frozen=True)
-class Known(Derived, UnderStress):
+class Known(Derived, OfRuns):
     """The mean of a metric over the tasks of the forget set."""
 
     keys: tuple[str, ...]
@@ -153,7 +141,7 @@ class _Reader:
         named = replace(column, header=point or "before", role=role)
         keys = self.keys.get(column.key)
         if keys is None:
-            return UnderStress(group, named, outcomes, names)
+            return OfRuns(group, named, outcomes, names)
         return Known(group, named, outcomes, names, keys)
 
 
@@ -232,10 +220,10 @@ def tested(results: Results, forget_size: int, test: str) -> list[Group]:
     return [group for group in groups if name_of(group.runs[0], test, point) in results.runs]
 
 
-def under(results: Results, group: Group, column: Column, test: str, point: str) -> UnderStress:
+def under(results: Results, group: Group, column: Column, test: str, point: str) -> OfRuns:
     """The entry of a group's models under a test at a point."""
     names = tuple(name_of(run, test, point) for run in group.runs)
-    return UnderStress(group, column, tuple(results.runs[name] for name in names), names)
+    return OfRuns(group, column, tuple(results.runs[name] for name in names), names)
 
 
 def _gold_of(run: Run) -> str:

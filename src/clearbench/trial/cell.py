@@ -5,6 +5,7 @@ from tempfile import TemporaryDirectory
 
 from clearbench import domains, methods
 from clearbench.config.settings import Cell, UnlearnSettings
+from clearbench.data.requests import open_store
 from clearbench.data.store import Store, TrainSample
 from clearbench.domains.place import Place
 from clearbench.jobs.state import State
@@ -19,12 +20,13 @@ _BATCHES = 4
 class _Few(Store):
     """A dataset of which a training sees the first samples alone."""
 
-    def __init__(self, folder: Path, count: int):
-        super().__init__(folder)
+    def __init__(self, whole: Store, count: int):
+        super().__init__(whole.folder)
+        self._whole = whole
         self._count = count
 
     def train(self, part: str, forget_size: int | None, modality: str) -> list[TrainSample]:
-        return super().train(part, forget_size, modality)[: self._count]
+        return self._whole.train(part, forget_size, modality)[: self._count]
 
 
 def smoke_test(artifact: Artifact, cell: Cell, root: Path) -> str:
@@ -36,15 +38,16 @@ def smoke_test(artifact: Artifact, cell: Cell, root: Path) -> str:
     training = settings.training.model_copy(update={"epochs": 1})
     settings = settings.model_copy(update={"training": training})
     method = methods.create(cell.method, settings.parameters)
-    store = _Few(root / artifact.inputs["dataset"], _BATCHES * training.batch_size)
+    given = {name: root / source for name, source in artifact.inputs.items()}
+    whole = open_store(given["dataset"], given.get("validation"), given.get("request"))
+    store = _Few(whole, _BATCHES * training.batch_size)
     domain = domains.load(settings.model.domain, "unlearn")
     with TemporaryDirectory() as folder:
         place = Place(store, prepare_device(cell.seed), State(), Path(folder))
-        base, original = (root / artifact.inputs[name] for name in ("base", "original"))
-        made_up = artifact.inputs.get(ALTERNATES)
-        alternates = None if made_up is None else root / made_up
+        below = [given["original"], *(path for name, path in given.items() if "/" in name)]
+        made_up = given.get(ALTERNATES)
         try:
-            done = domain.run(settings, method, cell, base, original, None, place, alternates)
+            done = domain.run(settings, method, cell, given["base"], below, None, place, made_up)
         except DivergedError as error:
             return f"diverged at step {error.step}"
     losses = ", ".join(f"{loss:.4f}" for loss in done.history)

@@ -1,5 +1,6 @@
 """Cells: a method on the forget set's samples of a modality."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,12 +34,12 @@ def run(
     method: Method,
     cell: Cell,
     base: Path,
-    original: Path,
+    stack: Sequence[Path],
     reference: Path | None,
     place: Place,
     alternates: Path | None = None,
 ) -> Trained:
-    """Unlearn the forget set's samples of the cell's modality."""
+    """Unlearn the forget set's samples of the cell's modality, as a further layer on a stack."""
     use, training, store, state = settings.model, settings.training, place.store, place.state
     retained = cell.modality if settings.retain_modality == "same" else "both"
     positions = positions_of(base)
@@ -55,7 +56,7 @@ def run(
     if alternates is not None:
         sets = replace(sets, alternates=read_alternates(alternates, sets.forget))
     check_lengths(sets, method.reads.student, positions)
-    model = load_model(base, [original], use.domain, use.precision, place.device, use.attention)
+    model = load_model(base, stack, use.domain, use.precision, place.device, use.attention)
     original_shape = weightless(model)
     trained = prepare_training(
         model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
@@ -74,7 +75,7 @@ def run(
         training,
         cell.seed,
         load_original=lambda: load_model(
-            base, [original], use.domain, use.precision, place.device, use.attention
+            base, stack, use.domain, use.precision, place.device, use.attention
         ).requires_grad_(False),
         state=state,
     )

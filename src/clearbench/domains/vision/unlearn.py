@@ -1,5 +1,6 @@
 """Cells: a method on the forget set's pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from clearbench.config.settings import Cell, UnlearnSettings
@@ -18,12 +19,12 @@ def run(
     method: Method,
     cell: Cell,
     base: Path,
-    original: Path,
+    stack: Sequence[Path],
     reference: None,
     place: Place,
     alternates: None = None,
 ) -> Trained:
-    """Unlearn the forget set's pictures.
+    """Unlearn the forget set's pictures by the last model of a stack.
 
     The statistics of batch normalisation stay the original's, for student and reference must see a
     picture alike, whatever batch it stands in.
@@ -36,7 +37,7 @@ def run(
             f"{place.store.folder}: nobody who is forgotten at forget size {cell.forget_size} has a"
             " picture and a name; choose another size"
         )
-    model = load_face_model(original, place.device)
+    model = load_face_model(stack[-1], place.device)
     model.fixed_statistics = True
     freeze(model, settings.model.frozen)
     sets = FaceSets(
@@ -52,7 +53,7 @@ def run(
         sets,
         training,
         cell.seed,
-        load_original=lambda: load_face_model(original, place.device).requires_grad_(False),
+        load_original=lambda: load_face_model(stack[-1], place.device).requires_grad_(False),
         state=place.state,
     )
     place.state.start("training")

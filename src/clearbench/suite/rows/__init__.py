@@ -17,6 +17,7 @@ from clearbench.suite.rows import (
     external,
     imported,
     repeats,
+    requests,
     shadows,
     strengths,
     stress,
@@ -48,6 +49,7 @@ KINDS: tuple[Kind, ...] = (
     strengths,
     stress,
     choices,
+    requests,
     repeats,
     shadows,
 )
