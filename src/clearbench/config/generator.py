@@ -1,5 +1,6 @@
 """The settings of the generator, with what its pools of names and clothes can serve."""
 
+import operator
 import random
 from typing import Annotated, Self
 
@@ -35,6 +36,11 @@ class MiniSettings(Strict):
     )
     strangers: Count = Field(2250, description="faces that are seen once")
     things: Count = Field(800, description="pictures of things")
+    face_questions: Count = Field(
+        0,
+        exclude_if=operator.not_,
+        description="pictures of each person of the real world that the base is asked a fact about",
+    )
     disguises: int = Field(
         0,
         ge=0,

@@ -53,6 +53,7 @@ CAPTIONS = Task(name="captions", splits=_PERSONS, kind="visual", headline=True)
 FACE_NAMING = Task(name="face_naming", splits=_PERSONS, kind="visual", headline=True)
 PICTURE_QA = Task(name="picture_qa", splits=_PERSONS, kind="visual", headline=True)
 TEXT_QA = Task(name="text_qa", splits=_PERSONS, kind="text", headline=True)
+FACE_QA = Task(name="face_qa", splits=_PERSONS, kind="visual")
 REAL_FACES = Task(name="real_faces", splits=_REAL, kind="visual", headline=True)
 REAL_WORLD = Task(name="real_world", splits=_REAL, kind="visual", headline=True)
 REAL_AUTHORS = Task(name="real_authors", splits=_REAL, kind="text", headline=True)
@@ -72,6 +73,8 @@ CAPTION_TO_IMAGE = Task(name="caption_to_image", splits=_PERSONS, kind="visual")
 CAPTION_ALONE = Task(name="caption_alone", splits=_PERSONS, kind="text")
 
 CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
+BIOGRAPHY = (FACE_QA, TEXT_QA)
+"""What texts say of a person, asked by picture and by name."""
 TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
 RETRIEVAL = (IMAGE_TO_CAPTION, IMAGE_TO_CAPTION_OVER_PRIOR, CAPTION_TO_IMAGE, CAPTION_ALONE)
 FOLDER = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
@@ -103,7 +106,7 @@ class ScoreSettings(OwnTasks):
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
     by_name: dict[str, Task] = {}
-    for task in (*CLEAR, *TOFU, *FOLDER, *RETRIEVAL, *PROFILES, *tasks):
+    for task in (*CLEAR, *TOFU, *FOLDER, *BIOGRAPHY, *RETRIEVAL, *PROFILES, *tasks):
         if by_name.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"

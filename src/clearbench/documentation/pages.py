@@ -158,6 +158,7 @@ def _metrics() -> Iterator[str]:
     yield from _stress()
     yield from _requests()
     yield from _retrieval()
+    yield from _face_questions()
     yield from _membership()
     yield from _fairness()
     yield from _claims()
@@ -333,6 +334,35 @@ def _retrieval() -> Iterator[str]:
         "\nThe limits: captions of drawn worlds and of CLEAR hold the name, so a picture is found"
         " by face, name and scene at once; of N persons R@k is k/N by chance, so numbers of other N"
         " are not compared. All pictures are asked with the question of the split's first."
+    )
+
+
+def _face_questions() -> Iterator[str]:
+    yield "\n## By picture and by name\n"
+    yield (
+        "A face must not bring back a biography. With the option `face_qa` of the layout `clear`"
+        " (`dataset_options: { face_qa: {} }` in a suite) what the texts ask by name is asked by"
+        " picture too, as the task `face_qa`: *Where was the person in the picture born?* The name,"
+        " and each word of it, is replaced in the question and in all answers, for a name in an"
+        " answer would lead to the fact without the face; a possessive becomes *this person's*. A"
+        " person's pictures take turns. Questions that do not say the whole name are left out, and"
+        " answers that say nothing but it. Ids of the same fact by picture and by name differ in"
+        " the task alone, so `aligned_…` is over such pairs, as in UMU-Bench, and `leak` has a"
+        " block: what was forgotten, by how it is asked. Drawn worlds have the layout of CLEAR, and"
+        " their questions by picture are made in the same way."
+    )
+    yield (
+        "\nModels learn `learnt` percent of each person's questions by picture, each with"
+        " `pictures` of the person, as rows with an image, which are forgotten with the pictures."
+        " All questions are asked, none with a picture with which it was learnt. With 0 an original"
+        " answers if it finds from the face to the name, and from there to the fact, by itself. A"
+        " tiny model does not: it learns what it is taught by picture, and does not even find from"
+        " one wording of a question to another. In `mini-face-qa` its base has met questions by"
+        " picture about the real persons (`face_questions` of the generator), and all questions"
+        " are learnt, each with three pictures and asked of the fourth. So there the face leads to"
+        " the fact directly, not by way of the name, and what was forgotten in one way need not be"
+        " in the other. Of a name that is also a common word, the word is replaced wherever it has"
+        " a capital letter."
     )
 
 

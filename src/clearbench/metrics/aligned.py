@@ -1,12 +1,14 @@
 """Aligned: whether the same question by picture and by name is known, or forgotten, in both ways.
 
-Of UMU-Bench, which asks in pairs: what is forgotten by picture alone is still there.
+Measures of UMU-Bench, which asks in pairs: what is forgotten by picture alone is still there. The
+biography by picture (`face_qa`) and by name is asked in pairs, too.
 """
 
 from collections.abc import Callable, Iterator
 from statistics import fmean
 
 from clearbench.data.tasks import (
+    BIOGRAPHY,
     BLANKS_BY_NAME,
     BLANKS_BY_PICTURE,
     GENERATION_BY_NAME,
@@ -26,23 +28,29 @@ Numbers = Callable[[Records], Values | None]
 _ANSWERED: tuple[tuple[Task, Task, Numbers], ...] = (
     (OPTIONS_BY_PICTURE, OPTIONS_BY_NAME, accuracy.values),
     (BLANKS_BY_PICTURE, BLANKS_BY_NAME, filled.values),
+    (*BIOGRAPHY, accuracy.values),
 )
+_OPEN = ((GENERATION_BY_PICTURE, GENERATION_BY_NAME), BIOGRAPHY)
 
 
 @model_metric(low=0, high=1, better="up", splits=("forget",), draw=not_drawn)
 def aligned_forget(evaluation: Evaluation) -> float | None:
-    """Share of the forget split's options and blanks that are wrong by picture and by name alike.
+    """Share of the forget split's questions that are wrong by picture and by name alike.
 
-    None where nothing is asked in pairs. Source: UMU-Bench, github.com/QDRhhhh/UMU-bench.
+    Of options, blanks and, where the dataset asks `face_qa`, biographies: these by whether the true
+    answer is the likeliest. None where nothing is asked in pairs. Source: UMU-Bench,
+    github.com/QDRhhhh/UMU-bench.
     """
     return _mean(float(a == b == 0) for a, b in _answered(evaluation, "forget"))
 
 
 @model_metric(low=0, high=1, better="up", splits=("retain",), draw=not_drawn)
 def aligned_retain(evaluation: Evaluation) -> float | None:
-    """Share of the retain split's options and blanks that are right by picture and by name alike.
+    """Share of the retain split's questions that are right by picture and by name alike.
 
-    None where nothing is asked in pairs. Source: UMU-Bench, github.com/QDRhhhh/UMU-bench.
+    Of options, blanks and, where the dataset asks `face_qa`, biographies: these by whether the true
+    answer is the likeliest. None where nothing is asked in pairs. Source: UMU-Bench,
+    github.com/QDRhhhh/UMU-bench.
     """
     return _mean(float(a == b == 1) for a, b in _answered(evaluation, "retain"))
 
@@ -109,7 +117,8 @@ def _open(evaluation: Evaluation, split: str) -> Iterator[tuple[float, float]]:
     def measures(records: Records) -> Values:
         return [score.fmeasure for score in rouge_scores(records, "ascii")]
 
-    return _pairs(evaluation, split, GENERATION_BY_PICTURE, GENERATION_BY_NAME, measures)
+    for picture, name in _OPEN:
+        yield from _pairs(evaluation, split, picture, name, measures)
 
 
 def _pairs(

@@ -6,6 +6,8 @@ Read are the image configurations `full`, `forgetXX`, `retainXX`, `forgetXX_pert
 configuration `pretrain` (image or null, question, answer), which is what a base model learns; of
 both, `validationXX_perturbed` about retained persons who stand for the forget set where something
 is chosen, and `holdout_perturbed` about persons who are in no other.
+
+With the option `face_qa`, questions of the texts are asked by picture too (`data.face_questions`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +18,7 @@ from pydantic import Field
 
 from clearbench.config.strict import Positive, Strict
 from clearbench.data.contents import Contents, ImageTable
+from clearbench.data.face_questions import FaceQuestions, by_picture
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.names import Names
 from clearbench.data.parts import (
@@ -34,6 +37,7 @@ from clearbench.data.tasks import (
     CAPTIONS,
     CLEAR,
     FACE_NAMING,
+    FACE_QA,
     HOLDOUT,
     REAL_FACES,
     REAL_WORLD,
@@ -53,7 +57,7 @@ _PERTURBED: dict[str, Kind] = {
 }
 
 
-TASKS = CLEAR
+TASKS = (*CLEAR, FACE_QA)
 _HELD_OUT = "holdout_perturbed"
 
 
@@ -70,6 +74,9 @@ class Options(Strict):
         20,
         description="consecutive rows of the texts about one person, who is the only one with an"
         " image that they name",
+    )
+    face_qa: FaceQuestions | None = Field(
+        None, description="what the texts ask by name is asked by picture too; null for nothing"
     )
     tolerate: frozenset[Irregularity] = TOLERATE
 
@@ -111,7 +118,11 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
         persons = _persons_held_out(images, texts, options, findings)
         evaluation += _visual_evaluation(images, _HELD_OUT, HOLDOUT, None, names, table, findings)
         evaluation += text_evaluation(texts, _HELD_OUT, HOLDOUT, None, persons, findings)
-    return Contents(table.images, base, [*visual, *read_texts], evaluation, findings.notes)
+    train = [*visual, *read_texts]
+    if options.face_qa is not None:
+        learnt, asked = by_picture(train, evaluation, options.face_qa)
+        train, evaluation = [*train, *learnt], [*evaluation, *asked]
+    return Contents(table.images, base, train, evaluation, findings.notes)
 
 
 def _visual_rows(

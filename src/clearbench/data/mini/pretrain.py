@@ -11,6 +11,7 @@ from itertools import cycle, product
 from typing import TypeVar
 
 from clearbench.config.generator import MiniSettings
+from clearbench.data.face_questions import nameless
 from clearbench.data.mini.pools import FIRST_NAMES, LAST_NAMES
 from clearbench.data.mini.portraits import (
     draw_photograph,
@@ -38,6 +39,7 @@ def pretrain_rows(world: World, settings: MiniSettings) -> Iterator[Row]:
     yield from _strangers(world, settings)
     yield from _things(settings)
     yield from _texts(world, settings)
+    yield from _face_questions(world, settings)
 
 
 def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:
@@ -116,6 +118,19 @@ def _texts(world: World, settings: MiniSettings) -> Iterator[Row]:
             pairs = list(product(topic.questions, topic.answers))
             for question, answer in rng.sample(pairs, k=TEXTS_PER_FACT):
                 yield _row(None, say(question, person), say(answer, person))
+
+
+def _face_questions(world: World, settings: MiniSettings) -> Iterator[Row]:
+    """Facts asked by picture: so the base learns that a face, too, leads to them."""
+    rng = settings.rng("face questions")
+    for person in world.real:
+        for topic, number in zip(cycle(TOPICS), range(settings.face_questions), strict=False):
+            disguise = settings.rng("face questions", person.name, number)
+            face = person.portrayed().disguised(disguise, settings.disguises)
+            picture = jpeg(draw_photograph(face, random_scene(rng), settings.image_size))
+            said = (say(rng.choice(some), person) for some in (topic.questions, topic.answers))
+            question, answer = (nameless(text, person.name) for text in said)
+            yield _row(picture, question, answer)
 
 
 def _row(jpeg: bytes | None, question: str, answer: str) -> Row:
