@@ -96,6 +96,7 @@ def test_every_table_is_written_in_every_format(tree):
         "tradeoff",
         "overhead",
         "ranking",
+        "requests",
         "retrieval",
         "selection",
         "stress",
