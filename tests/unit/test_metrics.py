@@ -52,6 +52,8 @@ def suite(tasks, **changes):
     ]
 
 
+# Those of questions about anything, which these suites do not ask.
+OF_GENERAL = ("yes_or_no", "pope_accuracy", "vqa_accuracy", "vqa_accuracy_of_nine")
 MULTIMODAL = [
     ("forget", "captions"),
     ("forget", "face_naming"),
@@ -202,7 +204,7 @@ def test_all_scores_of_a_multimodal_suite():
     told = {str(key) for key in told if key.metric != "cider_d" or key.task == "captions"}
     # And ranks are of pictures that are asked with several captions.
     told -= {f"{split}/{task}/{name}" for split, task in MULTIMODAL for name in READ}
-    told = {key for key in told if not key.endswith("/filled")}
+    told = {key for key in told if not key.endswith(("/filled", *OF_GENERAL))}
     # Nobody is held out, no groups are asked for, and nothing is asked in pairs.
     asked_for = (
         "aligned",
@@ -216,7 +218,7 @@ def test_all_scores_of_a_multimodal_suite():
     told = {key for key in told if files[key] not in asked_for}
     assert {key for key in scores if "~" not in key} == told
     found = {name for name in task_metrics() if "@" not in name or name in OF_TEXTS}
-    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, "cider_d", "filled"}
+    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, *OF_GENERAL, "cider_d", "filled"}
     rouge, prob, truth = 2 / 3, 0.4, (1 + 0.5 + 1 / 3) / 3
     assert scores["forget/captions/truth_ratio"] == pytest.approx(truth)
     assert scores["forget"] == pytest.approx(3 / (1 / rouge + 1 / prob + 1 / truth))

@@ -91,6 +91,7 @@ def test_every_table_is_written_in_every_format(tree):
     others = {
         "claims",
         "fairness",
+        "general",
         "membership",
         "noise",
         "tradeoff",

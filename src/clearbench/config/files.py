@@ -203,6 +203,17 @@ class BaseSettings(Strict):
     training: Training | None = None
 
 
+class GeneralSpec(Strict):
+    """Questions about pictures of anything, of which no model learns or forgets any."""
+
+    folder: str = Field(
+        description="a folder of pictures and of questions in the layouts of POPE and VQAv2"
+    )
+    questions: Positive = Field(
+        1000, description="the most that are asked of each of its files, spread over it"
+    )
+
+
 class DatasetSpec(Strict):
     """A file of `config/datasets/`, and what the stage `dataset` is told."""
 
@@ -220,6 +231,12 @@ class DatasetSpec(Strict):
         min_length=1, description="percent of persons; the sizes that its forget sets have"
     )
     options: dict[str, Any] = Field(default_factory=dict, description="options of the layout")
+    general: GeneralSpec | None = Field(
+        None,
+        exclude_if=lambda given: given is None,
+        description="questions of general ability, beside those of the layout; null for none, or"
+        " for those that a generator draws",
+    )
     groups: dict[str, dict[GroupName, Expression]] = Field(
         default_factory=dict,
         exclude=True,
@@ -227,6 +244,11 @@ class DatasetSpec(Strict):
         " group a regular expression, and a person is of that group whose expression is found most"
         " often in the questions and answers about the person",
     )
+
+    @property
+    def general_folder(self) -> str | None:
+        """The folder that it names of questions of general ability, if any."""
+        return None if self.general is None else self.general.folder
 
 
 def read_spec(kind: type[_Spec], folder: Path, name: str, where: str) -> _Spec:

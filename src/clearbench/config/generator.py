@@ -41,6 +41,11 @@ class MiniSettings(Strict):
         exclude_if=operator.not_,
         description="pictures of each person of the real world that the base is asked a fact about",
     )
+    general: Count = Field(
+        0,
+        exclude_if=operator.not_,
+        description="questions about things in the layouts of POPE and VQAv2, so many of each",
+    )
     disguises: int = Field(
         0,
         ge=0,

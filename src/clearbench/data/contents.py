@@ -78,9 +78,9 @@ class Contents:
 class ImageTable:
     """Encoded images, each kept once; the row number is the key of an image."""
 
-    def __init__(self) -> None:
-        self.images: list[bytes] = []
-        self._keys: dict[bytes, int] = {}
+    def __init__(self, images: Iterable[bytes] = ()) -> None:
+        self.images = list(images)
+        self._keys = {sha256(image).digest(): key for key, image in enumerate(self.images)}
 
     def add(self, encoded: bytes, where: str) -> int:
         """The key of an image, which is checked and kept if it is new.

@@ -73,9 +73,9 @@ def nameless(text: str, name: str) -> str:
     """
     written = composed(text)
 
-    def other(found: re.Match[str]) -> str:
-        words = OWNER if found["own"] else PERSON
-        before = written[: found.start()].rstrip(" '\"“«¿¡")
+    def other(match: re.Match[str]) -> str:
+        words = OWNER if match["own"] else PERSON
+        before = written[: match.start()].rstrip(" '\"“«¿¡")
         first = not before or before[-1] in ".?!"
         return words[0].upper() + words[1:] if first else words
 

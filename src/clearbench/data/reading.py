@@ -9,6 +9,7 @@ from clearbench.data import layouts
 from clearbench.data.contents import Contents
 from clearbench.data.findings import Findings, Irregularity
 from clearbench.data.folder import FaultyRows
+from clearbench.data.general import with_general
 from clearbench.data.holdout import hold_out
 from clearbench.data.pictures import check_pictures
 from clearbench.data.sources import Source
@@ -23,11 +24,13 @@ def read_dataset(
     texts: Source | None,
     words: Words | Literal["any"],
     holdout: int | None = None,
+    drawn: Path | None = None,
 ) -> Contents:
     """The contents of a dataset; the notes are the irregularities that its options tolerate.
 
     `words` are those that ROUGE-L finds in answers; `any` where nothing is to be found in them. So
-    many percent of the persons are held out (`hold_out`). Raises UserError with the configuration,
+    many percent of the persons are held out (`hold_out`). Questions of general ability are those of
+    the settings, else those `drawn` into a folder, if any. Raises UserError with the configuration,
     column and row of what is missing or wrong.
     """
     layout = layouts.load(settings.layout)
@@ -39,7 +42,9 @@ def read_dataset(
     if words != "any":
         check_words(contents.evaluation, words, findings)
     contents.notes.extend(findings.notes)
-    return contents
+    if settings.general is not None:
+        return with_general(contents, Path(settings.general.folder), settings.general.questions)
+    return contents if drawn is None else with_general(contents, drawn)
 
 
 def sources_of(settings: DatasetSpec, cache: Path) -> tuple[Source | None, Source | None]:

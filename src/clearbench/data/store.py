@@ -75,7 +75,8 @@ class EvalSample:
     `split` is `forget`, `retain` or `real`, or one that `data.tasks` adds to these. `forget_size`
     limits the row to one forget size (None: valid at every size). `paraphrase` is the true answer
     in the wording that `perturbed` share; it equals `answer` where the task has no other wording.
-    `person` is whom the sample is about, None where nobody is told.
+    `person` is whom the sample is about, None where nobody is told. `answers` are what people said
+    who were asked the same, where that is told.
     """
 
     id: str
@@ -88,6 +89,7 @@ class EvalSample:
     perturbed: tuple[str, ...]
     image: int | None
     person: str | None = None
+    answers: tuple[str, ...] = ()
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -120,6 +122,8 @@ _EVAL_SCHEMA = pa.schema(
         ("person", pa.string()),
     ]
 )
+_ANSWERS = pa.field("answers", pa.list_(pa.string()))
+"""A column of `eval.parquet` that is there where a sample has some."""
 _IMAGE_SCHEMA = pa.schema([("bytes", pa.binary())])
 
 
@@ -137,14 +141,18 @@ def write_store(
     evaluation: Iterable[EvalSample],
 ) -> None:
     """Write the four files of a store into an existing folder."""
-    train = list(train)
+    train, evaluation = list(train), list(evaluation)
     sizes = forget_sizes(train)
+    answered = any(sample.answers for sample in evaluation)
     schema = pa.schema([*_TRAIN_COLUMNS, *((_column(size), pa.string()) for size in sizes)])
     tables = {
         "images": pa.Table.from_pylist([{"bytes": b} for b in images], _IMAGE_SCHEMA),
         "base": pa.Table.from_pylist([_train_row(s, sizes) for s in base], schema),
         "train": pa.Table.from_pylist([_train_row(s, sizes) for s in train], schema),
-        "eval": pa.Table.from_pylist([asdict(s) for s in evaluation], _EVAL_SCHEMA),
+        "eval": pa.Table.from_pylist(
+            [asdict(sample) for sample in evaluation],
+            _EVAL_SCHEMA.append(_ANSWERS) if answered else _EVAL_SCHEMA,
+        ),
     }
     for name, table in tables.items():
         pq.write_table(table, folder / f"{name}.parquet")
@@ -321,4 +329,5 @@ def _train_sample(row: dict) -> TrainSample:
 
 
 def _eval_sample(row: dict) -> EvalSample:
-    return EvalSample(**{**row, "perturbed": tuple(row["perturbed"])})
+    several = {name: tuple(row.get(name) or ()) for name in ("perturbed", "answers")}
+    return EvalSample(**{**row, **several})

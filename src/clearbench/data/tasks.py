@@ -65,6 +65,9 @@ BLANKS_BY_NAME = Task(name="blanks_by_name", splits=_ALL, kind="text")
 GENERATION_BY_PICTURE = Task(name="generation_by_picture", splits=_ALL, kind="visual")
 GENERATION_BY_NAME = Task(name="generation_by_name", splits=_ALL, kind="text")
 
+YES_OR_NO = Task(name="yes_or_no", splits=_REAL, kind="visual")
+SHORT_ANSWERS = Task(name="short_answers", splits=_REAL, kind="visual")
+
 IMAGE_TO_CAPTION = Task(name="image_to_caption", splits=_PERSONS, kind="visual")
 IMAGE_TO_CAPTION_OVER_PRIOR = Task(
     name="image_to_caption_over_prior", splits=_PERSONS, kind="visual"
@@ -75,6 +78,8 @@ CAPTION_ALONE = Task(name="caption_alone", splits=_PERSONS, kind="text")
 CLEAR = (CAPTIONS, FACE_NAMING, TEXT_QA, REAL_FACES, REAL_WORLD)
 BIOGRAPHY = (FACE_QA, TEXT_QA)
 """What texts say of a person, asked by picture and by name."""
+GENERAL = (YES_OR_NO, SHORT_ANSWERS)
+"""What is asked of anything, whatever the layout, where a dataset has such questions."""
 TOFU = (TEXT_QA, REAL_AUTHORS, WORLD_FACTS)
 RETRIEVAL = (IMAGE_TO_CAPTION, IMAGE_TO_CAPTION_OVER_PRIOR, CAPTION_TO_IMAGE, CAPTION_ALONE)
 FOLDER = (CAPTIONS, FACE_NAMING, PICTURE_QA, TEXT_QA, REAL_FACES, REAL_WORLD, WORLD_FACTS)
@@ -106,7 +111,7 @@ class ScoreSettings(OwnTasks):
 def together(*tasks: Task) -> Tasks:
     """All tasks of this file and some others; UserError where one is declared in two ways."""
     by_name: dict[str, Task] = {}
-    for task in (*CLEAR, *TOFU, *FOLDER, *BIOGRAPHY, *RETRIEVAL, *PROFILES, *tasks):
+    for task in (*CLEAR, *TOFU, *FOLDER, *BIOGRAPHY, *GENERAL, *RETRIEVAL, *PROFILES, *tasks):
         if by_name.setdefault(task.name, task) != task:
             raise UserError(
                 f"{task.name}: declared as {_told(task)}, and already as"

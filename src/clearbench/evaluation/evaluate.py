@@ -93,4 +93,5 @@ def _record(sample: EvalSample, answered: Reply) -> Record:
         person=sample.person,
         question=sample.question,
         tokens=answered.tokens.rounded(),
+        answers=sample.answers,
     )

@@ -48,7 +48,7 @@ class Record:
     their order; None of another group's log, which has the losses alone. `question` is what the
     model was asked, of a log with all that its prompt adds; None where that is not told. `tokens`
     are those of the true answer and the end of text; None of a log, of records of an older version
-    and of what no model said.
+    and of what no model said. `answers` are what people said to the question, where that is told.
     """
 
     split: str
@@ -63,6 +63,7 @@ class Record:
     likelihoods: tuple[Likelihood, ...] | None = None
     question: str | None = None
     tokens: Tokens | None = None
+    answers: tuple[str, ...] = ()
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:
@@ -102,6 +103,8 @@ def fields_of(record: Record) -> dict[str, Any]:
     The tokens where there are some.
     """
     left_out = {"tokens", "likelihoods"} if record.likelihoods is None else {"tokens", *_LOSSES}
+    if not record.answers:
+        left_out.add("answers")
     fields = {name: value for name, value in vars(record).items() if name not in left_out}
     return fields if record.tokens is None else {**fields, "tokens": record.tokens.fields}
 
@@ -123,6 +126,8 @@ def parse_record(fields: dict[str, Any]) -> Record:
         )
     if "tokens" in fields:
         fields = {**fields, "tokens": Tokens.parse(fields["tokens"])}
+    if "answers" in fields:
+        fields = {**fields, "answers": tuple(fields["answers"])}
     if "likelihoods" in fields:
         return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})

@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from clearbench.config.files import DatasetSpec
+from clearbench.data.general import DRAWN
 from clearbench.data.reading import read_dataset, sources_of
 from clearbench.data.sources import Source
 from clearbench.data.store import write_store
@@ -34,7 +35,9 @@ def run(
     def work(job: Job) -> None:
         with TemporaryDirectory() as cache:
             images, texts = _sources(settings, source, Path(cache))
-            contents = read_dataset(settings, images, texts, words, holdout)
+            contents = read_dataset(
+                settings, images, texts, words, holdout, _drawn(settings, source)
+            )
             for note in contents.notes:
                 print(f"note: {note}", file=sys.stderr)
             write_store(
@@ -50,6 +53,7 @@ def run(
 
     inputs = {} if source is None else {"source": source}
     outside = folders(images=settings.images, texts=settings.texts) if source is None else {}
+    outside |= folders(general=settings.general_folder)
     given = settings.model_dump() | ({} if words == "ascii" else {"words": words})
     given |= {} if holdout is None else {"holdout": holdout}
     Job("dataset", out, inputs, given, outside=outside).run(work)
@@ -62,6 +66,12 @@ def _sources(
     if source is not None:
         return Source(str(source / "clear"), None, cache), Source(str(source / "tofu"), None, cache)
     return sources_of(settings, cache)
+
+
+def _drawn(settings: DatasetSpec, source: Path | None) -> Path | None:
+    """The folder of the questions of general ability that the generator drew, if any."""
+    drawn = settings.generator is not None and settings.generator.general
+    return source / DRAWN if source is not None and drawn else None
 
 
 def _commits(**sources: Source | None) -> dict[str, str]:

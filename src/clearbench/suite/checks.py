@@ -153,6 +153,14 @@ def check_fit(suite: Suite) -> None:
             f"{path}: holdout: {file.model} is a vision model, whose faces.holdout says it; leave"
             " it out"
         )
+    general = suite.dataset.general
+    if general is not None and suite.domain != "multimodal":
+        raise UserError(
+            f"{path}: general: {file.model} is a {suite.domain} model, and these are questions"
+            " about pictures; leave it out"
+        )
+    if general is not None and not Path(general.folder).is_dir():
+        raise UserError(f"{path}: general: folder: {general.folder}: no folder here")
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:

@@ -117,7 +117,9 @@ class Graph:
             drawn = dataset.generator.model_dump()
             yield Artifact("generate", "generate", drawn, holdout)
             inputs["source"] = "generate"
-        outside = folders(images=dataset.images, texts=dataset.texts)
+        outside = folders(
+            images=dataset.images, texts=dataset.texts, general=dataset.general_folder
+        )
         options = holdout | ({} if words == "ascii" else {"words": words})
         yield Artifact("dataset", "dataset", dataset.model_dump(), options, inputs, (), outside)
 

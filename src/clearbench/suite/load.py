@@ -132,6 +132,8 @@ def _adapted(dataset: DatasetSpec, file: SuiteFile, path: Path, root: Path) -> D
     served = layouts.sizes_of(layout)
     check_list(written, "forget_sizes", dataset.forget_sizes, served)
     changes: dict[str, Any] = {"options": options}
+    if file.general is not None:
+        changes["general"] = file.general
     if file.folder:
         check_list(path, "forget_sizes", file.forget_sizes, served)
         changes.update(texts=file.folder, forget_sizes=file.forget_sizes)

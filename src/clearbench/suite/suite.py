@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from clearbench.config.definitions import WORDS
-from clearbench.config.files import DatasetSpec, ModelSpec
+from clearbench.config.files import DatasetSpec, GeneralSpec, ModelSpec
 from clearbench.config.settings import (
     Domain,
     Evaluating,
@@ -60,6 +60,9 @@ class SuiteFile(Strict):
     )
     dataset_options: dict[str, Any] = Field(
         default_factory=dict, description="options of the dataset's layout that differ here"
+    )
+    general: GeneralSpec | None = Field(
+        None, description="questions of general ability, in the place of the dataset's own, if any"
     )
     model: str = Field(description="a file of config/models")
     modalities: list[str] = Field(

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from clearbench.config.generator import MiniSettings
 from clearbench.data.face_questions import nameless
+from clearbench.data.mini.general import learnt_rows
 from clearbench.data.mini.pools import FIRST_NAMES, LAST_NAMES
 from clearbench.data.mini.portraits import (
     draw_photograph,
@@ -40,6 +41,7 @@ def pretrain_rows(world: World, settings: MiniSettings) -> Iterator[Row]:
     yield from _things(settings)
     yield from _texts(world, settings)
     yield from _face_questions(world, settings)
+    yield from learnt_rows(settings)
 
 
 def _real_portraits(world: World, settings: MiniSettings) -> Iterator[Row]:

@@ -53,13 +53,25 @@ def random_thing(rng: random.Random, size: int) -> ThingPicture:
         _draw(pen, thing, COLOURS[truth])
         question, sentence = f"What colour is the {thing}?", f"The {thing} is {{}}."
     options = tuple(sentence.format(value) for value in pool)
+    return ThingPicture(_photographed(rng, pen), question, sentence.format(truth), options)
+
+
+def draw_thing(rng: random.Random, thing: str, colour: str, size: int) -> Image.Image:
+    """A picture of `size` × `size` pixels of one of THINGS in one of THING_COLOURS."""
+    pen = Pen(2 * size, WALLS[rng.choice(list(WALLS))])
+    _draw(pen, thing, COLOURS[colour])
+    return _photographed(rng, pen)
+
+
+def _photographed(rng: random.Random, pen: Pen) -> Image.Image:
+    """A picture of half the size of the canvas, shifted, tilted and zoomed a little."""
     picture = pen.photograph(
         x=rng.uniform(-0.05, 0.05),
         y=rng.uniform(-0.05, 0.05),
         tilt=rng.uniform(-9, 9),
         zoom=rng.uniform(0.85, 1.05),
     )
-    return ThingPicture(picture.reduce(2), question, sentence.format(truth), options)
+    return picture.reduce(2)
 
 
 def _draw_flag(pen: Pen, country: str) -> None:

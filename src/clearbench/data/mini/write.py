@@ -8,7 +8,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from clearbench.config.generator import MiniSettings
+from clearbench.data.general import DRAWN
 from clearbench.data.mini.clear import clear_configurations
+from clearbench.data.mini.general import write_general
 from clearbench.data.mini.statements import ask_pairs, draw_pictures
 from clearbench.data.mini.tofu import tofu_configurations
 from clearbench.data.mini.world import build_world
@@ -18,7 +20,8 @@ def generate(folder: Path, settings: MiniSettings, holdout: int | None = None) -
     """Write `clear/` and `tofu/` into a folder, each to be read by `datasets.load_dataset`.
 
     With `holdout`, so many percent of the persons are drawn in addition, who are asked about in
-    `holdout_perturbed` and in no other configuration.
+    `holdout_perturbed` and in no other configuration. Where the settings ask for questions of
+    general ability, they are in `general/`.
 
     The same settings give the same bytes, given the same versions of Pillow and pyarrow. Raises
     FileExistsError where the two exist.
@@ -43,6 +46,9 @@ def generate(folder: Path, settings: MiniSettings, holdout: int | None = None) -
         lines = (json.dumps(row) + "\n" for row in rows)
         (tofu / files[name]).write_text("".join(lines), encoding="utf-8")
     _write_readme(tofu, files)
+
+    if settings.general:
+        write_general(folder / DRAWN, settings)
 
 
 def _write_readme(folder: Path, files: dict[str, str]) -> None:
