@@ -77,6 +77,11 @@ class SuiteFile(Strict):
         " differ in unlearning alone",
     )
     repeats: Repeats = Repeats()
+    recipes: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="further fine-tunings by name: the keys of `finetune` that differ. Of each seed"
+        " an original and a gold, for the table `meta`",
+    )
     strengths: list[Strength] = Field(
         default_factory=list,
         description="each cell is evaluated with its update scaled by each of these as well; 1 is"
@@ -294,6 +299,15 @@ class Suite:
     def point(self, row: str, modality: str, name: str) -> Point:
         """The point of a row's choice with a name."""
         return next(point for point in self.points(row, modality) if point.name == name)
+
+    @cached_property
+    def recipes(self) -> dict[str, Finetuning]:
+        """The further fine-tunings by name; UserError for a key or a value that can't be."""
+        plain = self.file.finetune.model_dump()
+        return {
+            name: check(Finetuning, {**plain, **given}, f"{self.path}: recipes.{name}")
+            for name, given in self.file.recipes.items()
+        }
 
     @cached_property
     def stress_tests(self) -> dict[str, tuple[str, StressTest]]:
