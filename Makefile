@@ -30,7 +30,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-face-qa mini-full mini-membership mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
+SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,6 +65,7 @@ mini: ## run the default suite to its tables: minutes, no GPU
 mini-face-qa: ## see whether a face still brings back a biography: the same facts by picture and by name
 mini-full: ## run mini at three forget sizes
 mini-membership: ## see whether attacks tell who was forgotten from persons whom no model was trained on
+mini-meta: ## judge the metrics by models of which it is known what they know; takes over what mini has made
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does

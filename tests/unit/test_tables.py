@@ -93,6 +93,7 @@ def test_every_table_is_written_in_every_format(tree):
         "fairness",
         "membership",
         "noise",
+        "meta",
         "tradeoff",
         "overhead",
         "ranking",

@@ -18,6 +18,7 @@ from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
 from clearbench.plugins import PACKAGE, own
+from clearbench.results.faithfulness import faithfulness, interval_of_auc, robustness, threshold
 from clearbench.tables.claims import BEATS, CARRIES, TRADES
 from clearbench.tables.stress import READINGS
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
@@ -157,6 +158,7 @@ def _metrics() -> Iterator[str]:
     yield from _choices()
     yield from _stress()
     yield from _requests()
+    yield from _meta()
     yield from _retrieval()
     yield from _face_questions()
     yield from _membership()
@@ -314,6 +316,35 @@ def _requests() -> Iterator[str]:
         " stress tests and strengths are of the cells at a forget size alone. Models of faces have"
         " none: their attack would need shadow models for each sequence. Rows that tell no person"
         " are in none of the groups."
+    )
+
+
+def _meta() -> Iterator[str]:
+    yield "\n## Are the metrics any good\n"
+    yield (
+        "A metric of the forget set should tell who knows from who does not, and should not change"
+        " its mind where a model hardly does. `recipes` of a suite names further fine-tunings; each"
+        " has an original, who knows, and a gold, who does not, of each seed. They are rows like"
+        " any other, compared with the gold of the suite's own recipe. The table `meta` shows of"
+        " each score of the forget set:\n"
+    )
+    told = {"AUC": faithfulness, "interval": interval_of_auc, "threshold": threshold}
+    for name, formula in {**told, "robustness": robustness}.items():
+        yield f"- *{name}*: {' '.join((inspect.getdoc(formula) or '').split())}"
+    yield (
+        "\nR and Q are those of the table `stress`, of all tests of the kinds `relearn` and"
+        " `quantise`, on a scale on which whoever knows more is higher: a score whose better"
+        " direction on the forget set is up is turned round, and its range becomes 0 to 1. A model"
+        " counts that keeps 0.8 of its original's model utility and is below the threshold: of one"
+        " that the metric itself finds to know, nothing can come back. *Both* is the harmonic mean"
+        " of AUC and robustness. Results of `mini`: [meta.md](meta.md)."
+    )
+    yield (
+        "\nThe limits: who knows is told by training and not by behaviour, so that an original of a"
+        " recipe too short to learn anything counts as one that knows; look at both means first."
+        " Models of a seed share a base, so that intervals are too narrow. Which cells count"
+        " differs from metric to metric, and with it what robustness is a mean of. A metric that is"
+        " computed against gold is given the gold of its seed, which is more than the others are."
     )
 
 
