@@ -202,8 +202,8 @@ def test_all_scores_of_a_multimodal_suite():
     told = {str(key) for key in told if key.metric != "cider_d" or key.task == "captions"}
     # And ranks are of pictures that are asked with several captions.
     told -= {f"{split}/{task}/{name}" for split, task in MULTIMODAL for name in READ}
-    told = {key for key in told if not key.endswith("/filled")}
-    # Nobody is held out, no groups are asked for, and nothing is asked in pairs.
+    told = {key for key in told if not key.endswith(("/filled", "/generated_probability"))}
+    # Nobody is held out, no groups are asked for, nothing is asked in pairs, no original judges.
     asked_for = (
         "aligned",
         "membership_auc",
@@ -216,7 +216,8 @@ def test_all_scores_of_a_multimodal_suite():
     told = {key for key in told if files[key] not in asked_for}
     assert {key for key in scores if "~" not in key} == told
     found = {name for name in task_metrics() if "@" not in name or name in OF_TEXTS}
-    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, "cider_d", "filled"}
+    others = {"cider_d", "filled", "generated_probability"}
+    assert found == {*OF_LOSSES, *OF_TEXTS, *OF_TOKENS, *READ, *others}
     rouge, prob, truth = 2 / 3, 0.4, (1 + 0.5 + 1 / 3) / 3
     assert scores["forget/captions/truth_ratio"] == pytest.approx(truth)
     assert scores["forget"] == pytest.approx(3 / (1 / rouge + 1 / prob + 1 / truth))

@@ -48,7 +48,8 @@ class Record:
     their order; None of another group's log, which has the losses alone. `question` is what the
     model was asked, of a log with all that its prompt adds; None where that is not told. `tokens`
     are those of the true answer and the end of text; None of a log, of records of an older version
-    and of what no model said.
+    and of what no model said. `generated_likelihood` is what the original gives to the greedy
+    answer, None where it was not asked.
     """
 
     split: str
@@ -63,6 +64,7 @@ class Record:
     likelihoods: tuple[Likelihood, ...] | None = None
     question: str | None = None
     tokens: Tokens | None = None
+    generated_likelihood: Likelihood | None = None
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:
@@ -99,9 +101,11 @@ class Record:
 def fields_of(record: Record) -> dict[str, Any]:
     """A record's fields for JSON: the likelihoods where there are some, else the losses.
 
-    The tokens where there are some.
+    The tokens, and what the original finds of the greedy answer, where there are some.
     """
     left_out = {"tokens", "likelihoods"} if record.likelihoods is None else {"tokens", *_LOSSES}
+    if record.generated_likelihood is None:
+        left_out.add("generated_likelihood")
     fields = {name: value for name, value in vars(record).items() if name not in left_out}
     return fields if record.tokens is None else {**fields, "tokens": record.tokens.fields}
 
@@ -123,6 +127,9 @@ def parse_record(fields: dict[str, Any]) -> Record:
         )
     if "tokens" in fields:
         fields = {**fields, "tokens": Tokens.parse(fields["tokens"])}
+    if "generated_likelihood" in fields:
+        likelihood = Likelihood(*fields["generated_likelihood"])
+        fields = {**fields, "generated_likelihood": likelihood}
     if "likelihoods" in fields:
         return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})

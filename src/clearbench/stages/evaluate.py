@@ -21,13 +21,15 @@ def run(
     strengths: str | None = None,
     validation: Path | None = None,
     request: Path | None = None,
+    original: Path | None = None,
 ) -> None:
     """Write the records of a stack of models, each laid on the one before, the first on the base.
 
     A gold is one; a cell, or whatever was done to a model after it was trained, lies on others.
     With `strengths`, numbers with commas between them, the last model is laid on with its change
     scaled by each, and the records of each have a folder of its name. With a `validation`, its
-    persons are the forget split; with a `request`, those of this and all earlier ones.
+    persons are the forget split; with a `request`, those of this and all earlier ones. With an
+    `original`, records of a model of words also have how likely that finds the greedy answers.
     """
     domain = domains.load(settings.model.domain, "evaluate")
     scales = None if strengths is None else [float(word) for word in strengths.split(",")]
@@ -35,7 +37,8 @@ def run(
     def work(job: Job) -> None:
         store = open_store(dataset, validation, request)
         place = Place(store, prepare_device(0), job.state, job.folder)
-        measures = domain.run(settings, forget_size, base, models, place, scales)
+        judged = {} if original is None else {"original": original}
+        measures = domain.run(settings, forget_size, base, models, place, scales, **judged)
         if measures is None:
             job.diverged(None)
             return
@@ -45,7 +48,7 @@ def run(
 
     stack = {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, **stack, "dataset": dataset}
-    further = {"validation": validation, "request": request}
+    further = {"validation": validation, "request": request, "original": original}
     inputs |= {name: folder for name, folder in further.items() if folder is not None}
     options = {"forget_size": forget_size} | ({} if strengths is None else {"strengths": strengths})
     Job("evaluate", out, inputs, {**settings.model_dump(), **options}).run(work)

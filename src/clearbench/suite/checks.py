@@ -164,6 +164,8 @@ def check_fit(suite: Suite) -> None:
             f"{path}: holdout: {file.model} is a vision model, whose faces.holdout says it; leave"
             " it out"
         )
+    if file.judge is not None and suite.domain == "vision":
+        raise UserError(f"{path}: judge: {file.model} is a vision model; leave it out")
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:

@@ -6,7 +6,7 @@ from typing import Any
 from clearbench.config.settings import EvaluateSettings
 from clearbench.stress_tests import settings_of
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import Run, persons_of, request_of
+from clearbench.suite.runs import Run, original_of, persons_of, request_of
 from clearbench.suite.suite import Suite
 
 
@@ -33,6 +33,8 @@ def evaluated(
     inputs = {"base": base, **models, "dataset": "dataset"}
     if run is not None and run.choice is not None:
         inputs["validation"] = persons_of(forget_size)
+    elif suite.file.judge is not None and run is not None:
+        inputs["original"] = original_of(run)
     if run is not None and run.request is not None:
         inputs["request"] = request_of(run.request)
     return Artifact(

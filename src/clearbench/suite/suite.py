@@ -121,6 +121,11 @@ class SuiteFile(Strict):
         " these alone on it; without, each point of a sweep is a row",
     )
     evaluate: Evaluating = Evaluating()
+    judge: Literal["original"] | None = Field(
+        None,
+        description="of models of words, who says how likely it finds what each model answers, for"
+        " the metric `generated_probability`; it runs in each evaluation's job, after the model",
+    )
     imported: dict[str, Imported] = Field(
         default_factory=dict, description="rows evaluated elsewhere, by the name of the row"
     )
