@@ -14,6 +14,8 @@ BUILD_FLAGS ?=
 TORCH := 2.13.0
 # Not among the locked ones: where it is installed, every job takes two seconds to import it.
 EIGHT_BIT := bitsandbytes==0.50.2
+# Nor these, which a suite asks for: sacrebleu, and what it imports beyond what is locked.
+CAPTIONS := sacrebleu==2.6.0 portalocker lxml colorama
 # Nor this: of it and of what it asks for, tests of the page want one file, axe-core.
 AXE := axe-playwright-python==0.1.8
 
@@ -88,8 +90,10 @@ $(SUITES): install
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
+	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/captions $(CAPTIONS)
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/axe $(AXE)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
+	PYTHONPATH=$(VENV)/captions $(BIN)/pytest -rs tests/unit/test_bleu.py
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them

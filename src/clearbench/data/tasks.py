@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from clearbench.config.packages import Package
 from clearbench.config.strict import Expression, GroupName, Strict
 from clearbench.errors import UserError
 
@@ -98,9 +99,13 @@ class OwnTasks(Strict):
 
 
 class ScoreSettings(OwnTasks):
-    """These, and where a suite asks for fairness the patterns of its groups of persons, by name."""
+    """These, and what a suite asks for besides.
+
+    For fairness the patterns of its groups of persons by name; packages with metrics, by version.
+    """
 
     groups: dict[GroupName, Expression] = Field(default_factory=dict)
+    packages: dict[Package, str] = Field(default_factory=dict)
 
 
 def together(*tasks: Task) -> Tasks:

@@ -7,6 +7,7 @@ from typing import Any
 
 from clearbench import methods
 from clearbench.config.files import ModelSpec
+from clearbench.config.packages import version_of
 from clearbench.config.points import ANY
 from clearbench.config.settings import (
     Training,
@@ -164,6 +165,14 @@ def check_fit(suite: Suite) -> None:
             f"{path}: holdout: {file.model} is a vision model, whose faces.holdout says it; leave"
             " it out"
         )
+    check_list(path, "packages", list(file.packages), None)
+    for name in file.packages:
+        if suite.domain == "vision":
+            raise UserError(f"{path}: packages: {file.model} is a vision model; leave it out")
+        try:
+            version_of(name)
+        except UserError as error:
+            raise UserError(f"{path}: packages: {error}") from None
     if file.judge is not None and suite.domain == "vision":
         raise UserError(f"{path}: judge: {file.model} is a vision model; leave it out")
     if file.reference == "stored" and suite.domain == "vision":

@@ -82,4 +82,5 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["about"] = run.about
         if run.bases == "other":
             options["bases"] = run.bases
-    return Artifact(run.scores, "score", suite.own_tasks | suite.groups, options, inputs, run=run)
+    asked = suite.own_tasks | suite.groups | suite.packages
+    return Artifact(run.scores, "score", asked, options, inputs, run=run)

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from clearbench.config.definitions import WORDS
 from clearbench.config.files import DatasetSpec, ModelSpec
+from clearbench.config.packages import Package, version_of
 from clearbench.config.settings import (
     Domain,
     Evaluating,
@@ -138,6 +139,11 @@ class SuiteFile(Strict):
         description="whose definitions the tables show, of: headline, tofu, official, answer_only,"
         " unicode",
     )
+    packages: list[Package] = Field(
+        default_factory=list,
+        description="packages that are installed besides, whose metrics are computed as well:"
+        " sacrebleu (`pip install 'clearbench[captions]'`) for bleu and chrf of captions",
+    )
     single_domain: list[str] = Field(
         default_factory=list,
         description="suites of text or vision models that Table 2 ranks methods against, and the"
@@ -215,6 +221,12 @@ class Suite:
         """The groups of persons that a suite asks for, as settings of the jobs that know them."""
         asked = self.file.fairness
         return {} if asked is None else {"groups": self.dataset.groups[asked]}
+
+    @property
+    def packages(self) -> dict[str, Any]:
+        """The packages that a suite asks for, with their versions, as settings of scores."""
+        asked = self.file.packages
+        return {"packages": {name: version_of(name) for name in asked}} if asked else {}
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:
