@@ -183,6 +183,11 @@ def unlearn(
 @_validation
 @_request
 @_folder("--original", "Folder of the original, which judges what is said.", required=False)
+@click.option(
+    "--gradients",
+    type=click.Choice(["trained"]),
+    help="Also norms of those of trained weights.",
+)
 @_out
 def evaluate(
     settings: str,
@@ -194,6 +199,7 @@ def evaluate(
     validation: Path | None,
     request: Path | None,
     original: Path | None,
+    gradients: str | None,
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
@@ -201,7 +207,7 @@ def evaluate(
     from clearbench.stages import evaluate as stage
 
     read = read_settings(EvaluateSettings, settings)
-    further = strengths, validation, request, original
+    further = strengths, validation, request, original, gradients
     stage.run(read, forget_size, base, models, dataset, out, *further)
 
 

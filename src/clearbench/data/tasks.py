@@ -23,6 +23,8 @@ OTHER_PICTURES = "other_pictures"
 """The split of the forgotten persons in pictures that no model is shown in training."""
 FORGOTTEN = ("forget", OTHER_PICTURES)
 """The splits about what is to be forgotten."""
+ATTACKED = ("forget", HOLDOUT)
+"""The splits that attacks on membership are about."""
 
 
 class Task(Strict):

@@ -417,7 +417,8 @@ def _membership() -> Iterator[str]:
         " turns the attack around finds them. `reference` is the attack of somebody who kept the"
         " model from before the forgetting, and takes its losses off. By it gold itself lies far"
         " below 0.5, for that the loss rose is what retraining does; only the distance tells"
-        " anything. Attacks by gradients are left out: they need a backward pass a sample."
+        " anything. `gradient` needs the weights, and a backward pass a sample: a suite asks for it"
+        " by `gradients: trained`."
     )
     yield (
         "\nPrivLeak (MUSE), 100·(A - A_gold)/A_gold with A the AUC of members, 1 less the AUC here,"

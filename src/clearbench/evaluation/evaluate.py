@@ -8,9 +8,11 @@ from transformers import PreTrainedModel
 
 from clearbench import parallel
 from clearbench.data.store import EvalSample, TrainSample
+from clearbench.data.tasks import ATTACKED
 from clearbench.errors import UserError
+from clearbench.evaluation.gradients import Gradients
 from clearbench.evaluation.likelihood import Question, Reply, likelihoods_of, reply
-from clearbench.evaluation.records import Likelihood, Record, fields_of, parse_record
+from clearbench.evaluation.records import Gradient, Likelihood, Record, fields_of, parse_record
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.models.encoding import Encoder
@@ -72,6 +74,30 @@ def judge(
         replace(record, generated_likelihood=Likelihood(*likelihood))
         for record, likelihood in zip(records, found, strict=True)
     ]
+
+
+def with_gradients(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    samples: Sequence[EvalSample],
+    records: Sequence[Record],
+    frozen: str,
+    state: State | None = None,
+) -> list[Record]:
+    """The records of samples, with the gradients of those that attacks on membership are about.
+
+    Of the forgotten and of strangers, a backward pass each; `frozen` is what nobody trained.
+    """
+    gradients = Gradients(model, encoder, frozen)
+    places = [i for i, sample in enumerate(samples) if sample.split in ATTACKED]
+
+    def norms(batch: Sequence[int]) -> Iterator[Any]:
+        return (list(gradients.of(samples[places[i]])) for i in batch)
+
+    lengths = [len(samples[i].answer) for i in places]
+    found = _in_batches(lengths, 1, norms, state or State())
+    told = {i: Gradient(*norm) for i, norm in zip(places, found, strict=True)}
+    return [replace(record, gradient=told.get(i)) for i, record in enumerate(records)]
 
 
 def _in_batches(

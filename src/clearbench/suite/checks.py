@@ -173,6 +173,8 @@ def check_fit(suite: Suite) -> None:
             version_of(name)
         except UserError as error:
             raise UserError(f"{path}: packages: {error}") from None
+    if file.gradients is not None and file.holdout is None:
+        raise UserError(f"{path}: gradients: are of an attack on membership; give holdout as well")
     if file.judge is not None and suite.domain == "vision":
         raise UserError(f"{path}: judge: {file.model} is a vision model; leave it out")
     if file.reference == "stored" and suite.domain == "vision":

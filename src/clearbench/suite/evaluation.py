@@ -29,6 +29,8 @@ def evaluated(
     )
     scaled = run is not None and run.strength is not None
     strengths = {"strengths": told(suite.file.scaled)} if scaled else {}
+    asked = suite.file.gradients
+    gradients = {} if asked is None or run is None or scaled else {"gradients": asked}
     models = {f"model/{number}": weights for number, weights in enumerate(stack)}
     inputs = {"base": base, **models, "dataset": "dataset"}
     if run is not None and run.choice is not None:
@@ -41,7 +43,7 @@ def evaluated(
         name,
         "evaluate",
         settings.model_dump(),
-        {"forget_size": forget_size, **strengths},
+        {"forget_size": forget_size, **strengths, **gradients},
         inputs,
         run=run,
     )

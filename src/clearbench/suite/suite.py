@@ -157,6 +157,12 @@ class SuiteFile(Strict):
         " forgotten are, for the table `membership`: drawn in addition where the dataset is drawn,"
         " else of the retained ones who are evaluated; of vision models see `faces`",
     )
+    gradients: Literal["trained"] | None = Field(
+        None,
+        description="with `holdout`, the attack by the norm of the gradient of a sample's loss over"
+        " the weights that training moves (all but `frozen`): a backward pass a sample, and as much"
+        " memory as the weights",
+    )
     fairness: str | None = Field(
         None,
         description="the grouping of persons, one of the dataset's `groups`, for the table"

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 from clearbench.config.settings import EvaluateSettings
 from clearbench.data.store import EvalSample, Store
 from clearbench.domains.place import Place
-from clearbench.evaluation.evaluate import check_room, judge
+from clearbench.evaluation.evaluate import check_room, judge, with_gradients
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.likelihood import check_replies
 from clearbench.evaluation.records import Record, records_at, write_records
@@ -30,12 +30,14 @@ def run(
     place: Place,
     strengths: Sequence[float] | None = None,
     original: Path | None = None,
+    gradients: bool = False,
 ) -> dict[str, int] | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task.
 
     At each of some strengths, or at each point of a stress test, if any; with an `original`, also
-    how likely that finds the greedy answers. Gives how many there are,
-    and how many true answers are longer than a greedy one may be; None where a loss is NaN.
+    how likely that finds the greedy answers, and with `gradients` those of the samples that attacks
+    on membership are about. Gives how many there are, and how many true answers are longer than a
+    greedy one may be; None where a loss is NaN.
     """
     use, evaluation = settings.model, settings.evaluation
     store = encoder = None
@@ -60,6 +62,8 @@ def run(
         )
         if any(math.isnan(loss) for record in records for loss in record.losses):
             return None
+        if gradients:
+            records = with_gradients(model, encoder, samples, records, use.frozen, place.state)
         path = records_at(place.folder, version.point)
         path.parent.mkdir(exist_ok=True)
         write_records(path, records)
