@@ -122,7 +122,7 @@ def test_a_metric_that_tells_who_knows_has_auc_1_and_one_that_does_not_one_half(
     assert found["rouge_l", "gold"][0] == pytest.approx(0.3)
 
 
-def test_robustness_is_of_the_models_that_keep_their_use_and_seem_to_have_forgotten(tmp_path):
+def test_robustness_is_of_the_models_that_keep_their_use(tmp_path):
     found = told(Scored(tmp_path).build())
     # Of npo, two seeds keep enough: gold gains 0.1 where it gains 0.4. Of ga all three do.
     r_and_q_of = {"npo": (0.25, 1.0), "ga": (1.0, 0.5)}
@@ -135,6 +135,25 @@ def test_robustness_is_of_the_models_that_keep_their_use_and_seem_to_have_forgot
     assert low < number < high
     assert number == pytest.approx(robust)
     assert found["rouge_l", "both"][0] == pytest.approx(2 * robust / (1 + robust))
+    assert found["rouge_l", "believed"][0] == 5
+    assert found["rouge_l", "robustness (paper)"] == found["rouge_l", "robustness"]
+
+
+def test_the_paper_s_robustness_is_of_those_whom_the_metric_believes(tmp_path):
+    class Known(Scored):
+        """Npo still knows."""
+
+        def _files(self, artifact):
+            files = super()._files(artifact)
+            if artifact.stage == "score" and artifact.run.row == "npo" and not artifact.run.stress:
+                return {"scores.json": files["scores.json"].replace("0.3", "0.8")}
+            return files
+
+    found = told(Known(tmp_path).build())
+    assert [found["rouge_l", name][0] for name in ("models", "believed")] == [5, 3]
+    assert found["rouge_l", "robustness (paper)"][0] == pytest.approx(2 * 0.5 / 1.5)
+    # What lost by relearning has an R of 1.
+    assert found["rouge_l", "R"][0] == 1
 
 
 def test_without_stress_there_is_faithfulness_alone_and_without_recipes_no_table(tmp_path):

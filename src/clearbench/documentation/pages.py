@@ -335,15 +335,17 @@ def _meta() -> Iterator[str]:
         "\nR and Q are those of the table `stress`, of all tests of the kinds `relearn` and"
         " `quantise`, on a scale on which whoever knows more is higher: a score whose better"
         " direction on the forget set is up is turned round, and its range becomes 0 to 1. A model"
-        " counts that keeps 0.8 of its original's model utility and is below the threshold: of one"
-        " that the metric itself finds to know, nothing can come back. *Both* is the harmonic mean"
-        " of AUC and robustness. Results of `mini`: [meta.md](meta.md)."
+        " counts that keeps 0.8 of its original's model utility, the same ones for all metrics."
+        " *Both* is the harmonic mean of AUC and robustness. *Believed* are the models below the"
+        " threshold, and *robustness (paper)* is over these alone, as OpenUnlearning's paper has"
+        " it. Results of `mini`: [meta.md](meta.md)."
     )
     yield (
         "\nThe limits: who knows is told by training and not by behaviour, so that an original of a"
         " recipe too short to learn anything counts as one that knows; look at both means first."
-        " Models of a seed share a base, so that intervals are too narrow. Which cells count"
-        " differs from metric to metric, and with it what robustness is a mean of. A metric that is"
+        " Models of a seed share a base, so that intervals are too narrow. A model that"
+        " still knows hardly gains by relearning, which counts as robust: read *believed* beside"
+        " it. A metric that is"
         " computed against gold is given the gold of its seed, which is more than the others are."
     )
 

@@ -32,7 +32,9 @@ LEAST = 0.8
 WHOLE = "whole model"
 """The topic of metrics that are of no task."""
 
-HEADERS = (KNOWS, IGNORES, "AUC", "R", "Q", "robustness", "models", "both")
+PAPER = "robustness (paper)"
+COUNTS = ("models", "believed")
+HEADERS = (KNOWS, IGNORES, "AUC", "R", "Q", "robustness", "both", *COUNTS, PAPER)
 
 
 @dataclass(frozen=True)
@@ -102,9 +104,11 @@ class _Judge:
         scaled = [[_knowledge(key, number) for number in pool.values()] for pool in pools]
         told = faithfulness(*scaled)
         ends = interval_of_auc(told, *map(len, scaled))
-        cells = self._robust(key, threshold(*scaled))
-        of_cells = [robustness(*numbers) for numbers in cells.values()]
-        stays = fmean(of_cells) if of_cells else None
+        cells = self._robust(key)
+        of_cells = {name: robustness(*numbers) for name, (*numbers, _) in cells.items()}
+        most = threshold(*scaled)
+        believed = [of_cells[name] for name, (*_, before) in cells.items() if before <= most]
+        stays = fmean(of_cells.values()) if of_cells else None
         models, both = tuple(cells), tuple(name for pool in pools for name in pool)
         behind = self._behind(models)
         also = tuple(self._utility(models))
@@ -131,12 +135,19 @@ class _Judge:
             entry("AUC", both, told, ends),
             entry("R", behind, r, None, also),
             entry("Q", behind, q, None, also),
-            entry("robustness", behind, stays, _over_models(of_cells), also),
-            replace(
-                entry("models", behind, float(len(cells)) if cells else None, None, also),
-                column=_column(key, "models", 0),
-            ),
+            entry("robustness", behind, stays, _over_models(list(of_cells.values())), also),
             entry("both", (*both, *behind), overall, None, also),
+            *(
+                entry(header, (*both, *behind), float(count) if cells else None, None, also)
+                for header, count in zip(COUNTS, (len(cells), len(believed)), strict=True)
+            ),
+            entry(
+                PAPER,
+                (*both, *behind),
+                fmean(believed) if believed else None,
+                _over_models(believed),
+                also,
+            ),
         ]
         return Row((parsed.name,), entries)
 
@@ -163,15 +174,15 @@ class _Judge:
             if document is not None and key in document.numbers
         }
 
-    def _robust(self, key: str, most: float) -> dict[str, tuple[float, float]]:
-        """R and Q of the cells that are of use, and of which the metric says they don't know."""
+    def _robust(self, key: str) -> dict[str, tuple[float, float, float]]:
+        """R, Q and what they know by the metric before any test, of the cells that are of use."""
         found = {}
         for run in self.cells:
             names = self._behind((run.name,))
             numbers = {
                 name: _knowledge(key, number) for name, number in self._have(key, names).items()
             }
-            if len(numbers) < len(names) or not self._useful(run) or numbers[run.name] > most:
+            if len(numbers) < len(names) or not self._useful(run):
                 continue
             gold = _gold(run)
             relearned, quantised = (
@@ -179,9 +190,9 @@ class _Judge:
                 for kind in ("relearn", "quantise")
             )
             of_gold = [numbers[name] for name in self._under(gold, "relearn")]
-            found[run.name] = r_and_q(
-                numbers[run.name], relearned, quantised, numbers[gold], of_gold
-            )
+            before = numbers[run.name]
+            r, q = r_and_q(before, relearned, quantised, numbers[gold], of_gold)
+            found[run.name] = (r, q, before)
         return found
 
     def _behind(self, models: Sequence[str]) -> tuple[str, ...]:
@@ -298,11 +309,11 @@ def _over_models(numbers: Sequence[float]) -> tuple[float, float] | None:
     return fmean(numbers) - half, fmean(numbers) + half
 
 
-def _column(key: str, header: str, digits: int = 3) -> Column:
+def _column(key: str, header: str) -> Column:
     metric = metric_of(key)
     low, high = (metric.low, metric.high) if header in (KNOWS, IGNORES) else (0, 1)
-    high = math.inf if header == "models" else high
-    return Column(key, header, digits=digits, role=f"meta/{header}", low=low, high=high)
+    named = Column(key, header, role=f"meta/{header}", low=low, high=high)
+    return replace(named, digits=0, high=math.inf) if header in COUNTS else named
 
 
 def _order(row: Row) -> tuple[float, float]:
@@ -333,9 +344,11 @@ def _notes(results: Results) -> list[str]:
         " base.",
         "R and Q: as in the table `stress`, on a scale from 0 to 1 on which whoever knows more is"
         " higher. Robustness: their harmonic mean of each model, then the mean over models with"
-        " Student's interval. A model counts that keeps"
-        f" {LEAST:g} of its original's {UTILITY} and of which the metric says that it does not"
-        " know, by the threshold that tells originals and golds apart best; models: how many.",
-        "Both: the harmonic mean of AUC and robustness.",
+        f" Student's interval. Models: those that keep {LEAST:g} of their original's {UTILITY}, the"
+        " same for all metrics. Both: the harmonic mean of AUC and robustness.",
+        "Believed: those of them of which the metric says that they do not know, by the threshold"
+        " that tells originals and golds apart best; robustness (paper) is over these alone, as"
+        " OpenUnlearning's paper has it, so of other models for each metric, and here and there of"
+        " none.",
         "distinct_ngrams is of form and not of knowledge: it should tell nothing apart.",
     ]
