@@ -14,6 +14,8 @@ BUILD_FLAGS ?=
 TORCH := 2.13.0
 # Not among the locked ones: where it is installed, every job takes two seconds to import it.
 EIGHT_BIT := bitsandbytes==0.50.2
+# Nor these, which a suite asks for: sacrebleu, and what it imports beyond what is locked.
+CAPTIONS := sacrebleu==2.6.0 portalocker lxml colorama
 # Nor this: of it and of what it asks for, tests of the page want one file, axe-core.
 AXE := axe-playwright-python==0.1.8
 
@@ -30,7 +32,7 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-face-qa mini-full mini-membership mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
+SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -65,6 +67,7 @@ mini: ## run the default suite to its tables: minutes, no GPU
 mini-face-qa: ## see whether a face still brings back a biography: the same facts by picture and by name
 mini-full: ## run mini at three forget sizes
 mini-membership: ## see whether attacks tell who was forgotten from persons whom no model was trained on
+mini-meta: ## judge the metrics by models of which it is known what they know; takes over what mini has made
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
@@ -87,8 +90,10 @@ $(SUITES): install
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
+	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/captions $(CAPTIONS)
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/axe $(AXE)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
+	PYTHONPATH=$(VENV)/captions $(BIN)/pytest -rs tests/unit/test_bleu.py
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them

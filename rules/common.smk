@@ -27,7 +27,8 @@ wildcard_constraints:
     row=r"[\w.-]+(@\w[\w.-]*)?",
     modality="text|visual|both",
     size=r"\d\d",
-    seed=r"\d+(\.\d+)*",
+    # Of a repeat or a recipe, what tells it apart comes after a dot.
+    seed=r"\d+(\.[\w-]+)*",
     point=r"[\w.-]+",
     stack=r"\d+",
     request=r"\d+",

@@ -2,14 +2,15 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clearbench.evaluation.records import Record
+from clearbench.evaluation.records import Likelihood, Record, fields_of, parse_record
 from clearbench.metrics.cider import cider_d
-from clearbench.metrics.fluency import distinct_ngrams, length_ratio
+from clearbench.metrics.fluency import distinct_ngrams, generated_probability, length_ratio
 
 TRUE = ["Ada Ash walks by the old mill", "Ben Low reads by the red door", "Eva Fox sits by the sea"]
 WORDS = ["ada", "ash", "by", "the", "sea", "red"]
@@ -95,3 +96,18 @@ def test_a_copy_of_the_true_answer_is_as_long_and_silence_has_no_length():
 def test_words_of_any_script_count(metric, copy):
     answers = ["赤い帽子の男", "青い服の女", "猫と犬がいる"]
     assert metric(records(answers, answers)) == pytest.approx(copy)
+
+
+def test_what_the_original_finds_of_answers_is_a_probability_a_token():
+    told = [Likelihood(-2.0, 3, -1.0), Likelihood(0.0, 0, -0.5), Likelihood(-1.0, 1, -math.inf)]
+    judged = [
+        replace(record, generated_likelihood=likelihood)
+        for record, likelihood in zip(records(["a", "", "b"]), told, strict=True)
+    ]
+    values = generated_probability.values(judged)
+    assert values == pytest.approx([math.exp(-3 / 4), math.exp(-0.5), 0])
+    # Where the original was not asked there is none, and records are what they were.
+    assert generated_probability.values([*judged[:2], *records(["a"] * 3)[:1]]) is None
+    assert "generated_likelihood" not in fields_of(records(["a"] * 3)[0])
+    for record in judged:
+        assert parse_record(fields_of(record)) == record

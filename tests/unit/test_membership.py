@@ -96,6 +96,8 @@ def test_records_without_tokens_have_no_score_of_these():
         "zlib": 1 / packed_length("a"),
         "min_k": None,
         "min_k_plus_plus": None,
+        "gradient": None,
+        "gradient_of_tensors": None,
     }
     assert scores_of_persons([record(tokens(-1.0)), old], min_k) is None
 

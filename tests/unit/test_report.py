@@ -246,7 +246,7 @@ def test_nothing_is_ranked_or_called_near_of_one_seed(tmp_path):
     "name",
     [
         *("mini-vision", "mini-sweep", "mini-published", "tofu"),
-        *("mini-tradeoff", "mini-vision-tradeoff", "mini-stress", "mini-requests"),
+        *("mini-tradeoff", "mini-vision-tradeoff", "mini-stress", "mini-requests", "mini-meta"),
     ],
 )
 def test_suites_of_every_kind_have_a_page_before_anything_is_made(name, tmp_path):

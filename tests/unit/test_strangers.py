@@ -18,7 +18,7 @@ from clearbench.data.mini.world import build_world
 from clearbench.data.store import EvalSample, Store, TrainSample
 from clearbench.data.tasks import TOFU, together
 from clearbench.evaluation.evaluate import evaluate
-from clearbench.evaluation.records import Likelihood, Record
+from clearbench.evaluation.records import Gradient, Likelihood, Record
 from clearbench.evaluation.tokens import Tokens
 from clearbench.jobs.state import State
 from clearbench.metrics import model_metrics
@@ -58,6 +58,7 @@ def said(seed: int, forgotten: float = 0.0, persons: int = 12) -> list[Record]:
                     answer=f"answer {number}",
                     person=f"{split} {number // 2}",
                     tokens=Tokens(log_p, (True,) * 6, (-5.0,) * 6, spread),
+                    gradient=Gradient(-sum(log_p), -sum(log_p[:3])),
                 )
             )
     return records

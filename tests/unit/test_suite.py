@@ -431,7 +431,10 @@ def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
 
 @pytest.mark.parametrize(
     "name",
-    ["mini-noise", "mini-requests", "mini-stress", "mini-tradeoff", "tofu-noise", "tofu-tradeoff"],
+    [
+        *("mini-meta", "mini-noise", "mini-requests", "mini-stress", "mini-tradeoff"),
+        *("tofu-noise", "tofu-tradeoff"),
+    ],
 )
 def test_what_goes_on_from_a_suite_makes_nothing_of_it_otherwise(name):
     before, further = (Graph(load_suite(suite, ROOT)) for suite in (name.split("-")[0], name))

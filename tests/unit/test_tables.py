@@ -94,6 +94,7 @@ def test_every_table_is_written_in_every_format(tree):
         "general",
         "membership",
         "noise",
+        "meta",
         "tradeoff",
         "overhead",
         "ranking",

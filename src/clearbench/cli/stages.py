@@ -182,6 +182,12 @@ def unlearn(
 @_dataset
 @_validation
 @_request
+@_folder("--original", "Folder of the original, which judges what is said.", required=False)
+@click.option(
+    "--gradients",
+    type=click.Choice(["trained"]),
+    help="Also norms of those of trained weights.",
+)
 @_out
 def evaluate(
     settings: str,
@@ -192,6 +198,8 @@ def evaluate(
     dataset: Path,
     validation: Path | None,
     request: Path | None,
+    original: Path | None,
+    gradients: str | None,
     out: Path,
 ) -> None:
     """Write the per-sample records of a model."""
@@ -199,7 +207,8 @@ def evaluate(
     from clearbench.stages import evaluate as stage
 
     read = read_settings(EvaluateSettings, settings)
-    stage.run(read, forget_size, base, models, dataset, out, strengths, validation, request)
+    further = strengths, validation, request, original, gradients
+    stage.run(read, forget_size, base, models, dataset, out, *further)
 
 
 @click.command()

@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from clearbench.config.packages import Package
 from clearbench.config.strict import Expression, GroupName, Strict
 from clearbench.errors import UserError
 
@@ -22,6 +23,8 @@ OTHER_PICTURES = "other_pictures"
 """The split of the forgotten persons in pictures that no model is shown in training."""
 FORGOTTEN = ("forget", OTHER_PICTURES)
 """The splits about what is to be forgotten."""
+ATTACKED = ("forget", HOLDOUT)
+"""The splits that attacks on membership are about."""
 
 
 class Task(Strict):
@@ -103,9 +106,13 @@ class OwnTasks(Strict):
 
 
 class ScoreSettings(OwnTasks):
-    """These, and where a suite asks for fairness the patterns of its groups of persons, by name."""
+    """These, and what a suite asks for besides.
+
+    For fairness the patterns of its groups of persons by name; packages with metrics, by version.
+    """
 
     groups: dict[GroupName, Expression] = Field(default_factory=dict)
+    packages: dict[Package, str] = Field(default_factory=dict)
 
 
 def together(*tasks: Task) -> Tasks:

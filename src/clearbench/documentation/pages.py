@@ -18,6 +18,7 @@ from clearbench.metrics.base import Defined, TaskMetric
 from clearbench.metrics.definitions import DEFINITIONS
 from clearbench.metrics.keys import Key
 from clearbench.plugins import PACKAGE, own
+from clearbench.results.faithfulness import faithfulness, interval_of_auc, robustness, threshold
 from clearbench.tables.claims import BEATS, CARRIES, TRADES
 from clearbench.tables.stress import READINGS
 from clearbench.tables.verdicts import BEYOND, OF_CLAIM, OF_METHODS, RULES
@@ -157,6 +158,7 @@ def _metrics() -> Iterator[str]:
     yield from _choices()
     yield from _stress()
     yield from _requests()
+    yield from _meta()
     yield from _retrieval()
     yield from _face_questions()
     yield from _general()
@@ -318,6 +320,37 @@ def _requests() -> Iterator[str]:
     )
 
 
+def _meta() -> Iterator[str]:
+    yield "\n## Are the metrics any good\n"
+    yield (
+        "A metric of the forget set should tell who knows from who does not, and should not change"
+        " its mind where a model hardly does. `recipes` of a suite names further fine-tunings; each"
+        " has an original, who knows, and a gold, who does not, of each seed. They are rows like"
+        " any other, compared with the gold of the suite's own recipe. The table `meta` shows of"
+        " each score of the forget set:\n"
+    )
+    told = {"AUC": faithfulness, "interval": interval_of_auc, "threshold": threshold}
+    for name, formula in {**told, "robustness": robustness}.items():
+        yield f"- *{name}*: {' '.join((inspect.getdoc(formula) or '').split())}"
+    yield (
+        "\nR and Q are those of the table `stress`, of all tests of the kinds `relearn` and"
+        " `quantise`, on a scale on which whoever knows more is higher: a score whose better"
+        " direction on the forget set is up is turned round, and its range becomes 0 to 1. A model"
+        " counts that keeps 0.8 of its original's model utility, the same ones for all metrics."
+        " *Both* is the harmonic mean of AUC and robustness. *Believed* are the models below the"
+        " threshold, and *robustness (paper)* is over these alone, as OpenUnlearning's paper has"
+        " it. Results of `mini`: [meta.md](meta.md)."
+    )
+    yield (
+        "\nThe limits: who knows is told by training and not by behaviour, so that an original of a"
+        " recipe too short to learn anything counts as one that knows; look at both means first."
+        " Models of a seed share a base, so that intervals are too narrow. A model that"
+        " still knows hardly gains by relearning, which counts as robust: read *believed* beside"
+        " it. A metric that is"
+        " computed against gold is given the gold of its seed, which is more than the others are."
+    )
+
+
 def _retrieval() -> Iterator[str]:
     yield "\n## Retrieval\n"
     yield (
@@ -420,7 +453,8 @@ def _membership() -> Iterator[str]:
         " turns the attack around finds them. `reference` is the attack of somebody who kept the"
         " model from before the forgetting, and takes its losses off. By it gold itself lies far"
         " below 0.5, for that the loss rose is what retraining does; only the distance tells"
-        " anything. Attacks by gradients are left out: they need a backward pass a sample."
+        " anything. `gradient` needs the weights, and a backward pass a sample: a suite asks for it"
+        " by `gradients: trained`."
     )
     yield (
         "\nPrivLeak (MUSE), 100·(A - A_gold)/A_gold with A the AUC of members, 1 less the AUC here,"

@@ -1,15 +1,18 @@
 """Evaluating a model on all samples of a suite's tasks: records, nothing aggregated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from transformers import PreTrainedModel
 
 from clearbench import parallel
 from clearbench.data.store import EvalSample, TrainSample
+from clearbench.data.tasks import ATTACKED
 from clearbench.errors import UserError
-from clearbench.evaluation.likelihood import Question, Reply, reply
-from clearbench.evaluation.records import Record, fields_of, parse_record
+from clearbench.evaluation.gradients import Gradients
+from clearbench.evaluation.likelihood import Question, Reply, likelihoods_of, reply
+from clearbench.evaluation.records import Gradient, Likelihood, Record, fields_of, parse_record
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.models.encoding import Encoder
@@ -30,28 +33,97 @@ def evaluate(
     """
     prompts = encoder.prompts([sample.asked for sample in samples])
 
-    def length(i: int) -> float:
-        """The length of a sample's prompt and candidates, in tokens of some four letters."""
-        return len(prompts[i].ids) + sum(map(len, candidates(samples[i]))) / 4
+    def fields(batch: Sequence[int]) -> Iterator[Any]:
+        questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
+        replies = reply(model, encoder, questions, max_new_tokens)
+        records = map(_record, (samples[i] for i in batch), replies)
+        return map(fields_of, records)
 
-    order = sorted(range(len(samples)), key=lambda i: (length(i), i))
-    with (state or State()).loop() as loop:
+    # In tokens of some four letters.
+    lengths = [
+        len(prompt.ids) + sum(map(len, candidates(sample))) / 4
+        for prompt, sample in zip(prompts, samples, strict=True)
+    ]
+    return list(map(parse_record, _in_batches(lengths, batch_size, fields, state or State())))
+
+
+def judge(
+    original: PreTrainedModel,
+    encoder: Encoder,
+    samples: Sequence[EvalSample],
+    records: Sequence[Record],
+    batch_size: int,
+    state: State | None = None,
+) -> list[Record]:
+    """The records of samples, with how likely an original finds the greedy answers.
+
+    `encoder` asks as the original is asked. Batches are those of `evaluate`.
+    """
+    prompts = encoder.prompts([sample.asked for sample in samples])
+
+    def likelihoods(batch: Sequence[int]) -> Iterator[Any]:
+        texts = [records[i].generated for i in batch]
+        return map(list, likelihoods_of(original, encoder, [prompts[i] for i in batch], texts))
+
+    lengths = [
+        len(prompt.ids) + len(record.generated) / 4
+        for prompt, record in zip(prompts, records, strict=True)
+    ]
+    found = _in_batches(lengths, batch_size, likelihoods, state or State())
+    return [
+        replace(record, generated_likelihood=Likelihood(*likelihood))
+        for record, likelihood in zip(records, found, strict=True)
+    ]
+
+
+def with_gradients(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    samples: Sequence[EvalSample],
+    records: Sequence[Record],
+    frozen: str,
+    state: State | None = None,
+) -> list[Record]:
+    """The records of samples, with the gradients of those that attacks on membership are about.
+
+    Of the forgotten and of strangers, a backward pass each; `frozen` is what nobody trained.
+    """
+    gradients = Gradients(model, encoder, frozen)
+    places = [i for i, sample in enumerate(samples) if sample.split in ATTACKED]
+
+    def norms(batch: Sequence[int]) -> Iterator[Any]:
+        return (list(gradients.of(samples[places[i]])) for i in batch)
+
+    lengths = [len(samples[i].answer) for i in places]
+    found = _in_batches(lengths, 1, norms, state or State())
+    told = {i: Gradient(*norm) for i, norm in zip(places, found, strict=True)}
+    return [replace(record, gradient=told.get(i)) for i, record in enumerate(records)]
+
+
+def _in_batches(
+    lengths: Sequence[float],
+    batch_size: int,
+    compute: Callable[[Sequence[int]], Iterable[Any]],
+    state: State,
+) -> list[Any]:
+    """What is computed of each sample, plain data, in the order of the samples.
+
+    `compute` takes the places of a batch, whose lengths are alike.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: (lengths[i], i))
+    with state.loop() as loop:
         starts = range(len(loop.results), len(order), batch_size)
         rounds = range(0, len(starts), parallel.size())
         for first in bar(rounds, "batch"):
             # The batches are those of one process, so the records are the same to the last bit.
             mine = starts[first : first + parallel.size()][parallel.rank() :][:1]
-            rows: list[dict[str, Any]] = []
+            rows: list[Any] = []
             for start in mine:
-                batch = order[start : start + batch_size]
-                questions = [Question(prompts[i], candidates(samples[i])) for i in batch]
-                replies = reply(model, encoder, questions, max_new_tokens)
-                records = map(_record, (samples[i] for i in batch), replies)
-                rows += [fields_of(record) for record in records]
+                rows += compute(order[start : start + batch_size])
             loop.results.extend(parallel.gather(rows))
             loop.end_step()
-    done = {i: parse_record(fields) for i, fields in zip(order, loop.results, strict=True)}
-    return [done[i] for i in range(len(samples))]
+    done = dict(zip(order, loop.results, strict=True))
+    return [done[i] for i in range(len(lengths))]
 
 
 def check_room(

@@ -87,6 +87,26 @@ def reply(
 
 
 @torch.inference_mode()
+def likelihoods_of(
+    model: PreTrainedModel, encoder: Encoder, prompts: Sequence[Prompt], texts: Sequence[str]
+) -> list[Likelihood]:
+    """How likely a model finds texts that another may have said, one after each prompt.
+
+    Of an empty one, and one that spells a control token and could not be asked, it is the
+    likelihood of saying nothing.
+    """
+    examples = []
+    for prompt, text in zip(prompts, texts, strict=True):
+        part = (0, [encoder.end])
+        if encoder.reads(text):
+            part = encoder.answer(prompt, text)
+        examples.append(encoder.example(prompt, *part))
+    said = _run_alone(model, encoder, examples)
+    likely = said.token_log_likelihood
+    return [_likelihood(likely[said.sample == row].tolist()) for row in range(said.size)]
+
+
+@torch.inference_mode()
 def continued(
     model: PreTrainedModel,
     encoder: Encoder,

@@ -5,7 +5,7 @@ in four digits, so that a metric can be recomputed from it years later and a per
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -37,6 +37,13 @@ class Likelihood(NamedTuple):
         return -self.answer / self.tokens
 
 
+class Gradient(NamedTuple):
+    """Norms of the gradient of a sample's loss: of all trained weights, and the mean of theirs."""
+
+    norm: float
+    mean_of_tensors: float
+
+
 @dataclass(frozen=True)
 class Record:
     """One evaluated sample.
@@ -49,6 +56,8 @@ class Record:
     model was asked, of a log with all that its prompt adds; None where that is not told. `tokens`
     are those of the true answer and the end of text; None of a log, of records of an older version
     and of what no model said. `answers` are what people said to the question, where that is told.
+    `generated_likelihood` is what the original gives to the greedy answer, and `gradient` that of
+    the true answer's loss, each None where it was not asked for.
     """
 
     split: str
@@ -64,6 +73,8 @@ class Record:
     question: str | None = None
     tokens: Tokens | None = None
     answers: tuple[str, ...] = ()
+    generated_likelihood: Likelihood | None = None
+    gradient: Gradient | None = None
 
     @classmethod
     def measured(cls, likelihoods: Sequence[Likelihood], **fields: Any) -> Self:
@@ -94,17 +105,26 @@ class Record:
             paraphrase_loss=paraphrase,
             perturbed_losses=tuple(perturbed),
             tokens=self.tokens and self.tokens.without_last(),
+            # Of the loss with the end.
+            gradient=None,
         )
+
+
+_ASKED_FOR: dict[str, Callable[..., Any]] = {
+    "answers": lambda *people: people,
+    "generated_likelihood": Likelihood,
+    "gradient": Gradient,
+}
+"""The fields that only some suites ask for, by what they are."""
 
 
 def fields_of(record: Record) -> dict[str, Any]:
     """A record's fields for JSON: the likelihoods where there are some, else the losses.
 
-    The tokens where there are some.
+    The tokens, and what only some suites ask for, where there are some.
     """
     left_out = {"tokens", "likelihoods"} if record.likelihoods is None else {"tokens", *_LOSSES}
-    if not record.answers:
-        left_out.add("answers")
+    left_out |= {name for name in _ASKED_FOR if not getattr(record, name)}
     fields = {name: value for name, value in vars(record).items() if name not in left_out}
     return fields if record.tokens is None else {**fields, "tokens": record.tokens.fields}
 
@@ -126,8 +146,9 @@ def parse_record(fields: dict[str, Any]) -> Record:
         )
     if "tokens" in fields:
         fields = {**fields, "tokens": Tokens.parse(fields["tokens"])}
-    if "answers" in fields:
-        fields = {**fields, "answers": tuple(fields["answers"])}
+    for name, kind in _ASKED_FOR.items():
+        if name in fields:
+            fields = {**fields, name: kind(*fields[name])}
     if "likelihoods" in fields:
         return Record.measured(**fields)
     return Record(**{**fields, "perturbed_losses": tuple(fields["perturbed_losses"])})

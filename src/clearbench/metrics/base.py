@@ -172,10 +172,12 @@ class TaskMetric(Defined):
 
     It gives a number a sample, whose mean is the score, or None where the task lacks what the
     metric needs. `better` holds for the retain and real splits, `better_on_forget` for what is to
-    be forgotten.
+    be forgotten. One that is computed by a `package` that is no part of the installation is left
+    out but where a suite asks for that.
     """
 
     better_on_forget: Better
+    package: str = ""
 
     def __call__(self, records: Records) -> float | None:
         """Compute it; UserError for no record, or for a NaN loss (names the sample)."""
@@ -245,10 +247,11 @@ def task_metric(
     better: Better,
     better_on_forget: Better,
     definitions: Mapping[str, Definition] = MappingProxyType({}),
+    package: str = "",
 ) -> Callable[[Function], TaskMetric]:
     """Make a function of a task's records a metric; it takes a definition where there are any."""
     return lambda compute: TaskMetric(
-        compute, low, high, better, definitions, HEADLINE, better_on_forget
+        compute, low, high, better, definitions, HEADLINE, better_on_forget, package
     )
 
 

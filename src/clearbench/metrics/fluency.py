@@ -1,4 +1,6 @@
-"""Fluency: whether what a model says is still an answer by its form, without a second model."""
+"""Fluency: whether what a model says is still an answer by its form, or by the original's word."""
+
+import math
 
 from clearbench.data.words import words_of
 from clearbench.metrics.base import Records, Values, task_metric
@@ -33,6 +35,21 @@ def length_ratio(records: Records) -> Values:
         for record in records
     )
     return [said / max(1, true) for said, true in pairs]
+
+
+@task_metric(low=0, high=1, better="up", better_on_forget="up")
+def generated_probability(records: Records) -> Values | None:
+    """Mean of exp(-ℓ), ℓ the loss a token of the greedy answer and its end under the original.
+
+    The geometric mean of its tokens' probabilities. Near 0 where a model says what the original
+    could not: words in any order, another language. An empty answer has that of ending at once. On
+    the forget split the original's own answers are likeliest, so read it beside gold's, which is
+    fluent and does not know; a refusal is fluent, and unlikely where the original never refuses.
+    None where the original was not asked (`judge`).
+    """
+    likelihoods = [record.generated_likelihood for record in records]
+    told = [math.exp(-likelihood.loss) for likelihood in likelihoods if likelihood is not None]
+    return told if len(told) == len(likelihoods) else None
 
 
 def _distinct(words: list[str]) -> float:

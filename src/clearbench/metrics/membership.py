@@ -68,11 +68,27 @@ def min_k_plus_plus(record: Record, share: float = SHARE) -> float | None:
     return None if record.tokens is None else _lowest(_standardised(record.tokens), share)
 
 
+def gradient(record: Record) -> float | None:
+    """The norm ‖∇ℓ‖₂ of the gradient of the mean loss, the end counted, over all trained weights.
+
+    What a model was trained on hardly pulls at it any more. Source: open-unlearning's attack
+    (arXiv 2506.12618), which takes the mean over the weights' tensors of the norm of each.
+    """
+    return None if record.gradient is None else record.gradient.norm
+
+
+def gradient_of_tensors(record: Record) -> float | None:
+    """The same as open-unlearning's code has it: the mean of the norms of the tensors."""
+    return None if record.gradient is None else record.gradient.mean_of_tensors
+
+
 ATTACKS: Mapping[str, Score] = {
     "loss": loss,
     "zlib": zlib_loss,
     "min_k": min_k,
     "min_k_plus_plus": min_k_plus_plus,
+    "gradient": gradient,
+    "gradient_of_tensors": gradient_of_tensors,
 }
 """The attacks by name."""
 

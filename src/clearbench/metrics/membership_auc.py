@@ -64,3 +64,21 @@ def membership_reference(evaluation: Evaluation) -> float | None:
     arXiv 2012.07805, whose reference is another model.
     """
     return _auc(evaluation, REFERENCE)
+
+
+@_by("gradient")
+def membership_gradient(evaluation: Evaluation) -> float | None:
+    """The same by the norm of the gradient of the loss over all weights that are trained.
+
+    None where a suite does not ask for `gradients`. Source: arXiv 2506.12618.
+    """
+    return _auc(evaluation, "gradient")
+
+
+@_by("gradient_of_tensors")
+def membership_gradient_of_tensors(evaluation: Evaluation) -> float | None:
+    """The same by the mean of the norms of the weights' tensors, as open-unlearning's code has it.
+
+    A tensor of few weights, as a norm's, counts for as much as one of millions.
+    """
+    return _auc(evaluation, "gradient_of_tensors")

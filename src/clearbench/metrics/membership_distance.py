@@ -65,3 +65,15 @@ def membership_min_k_plus_plus_distance(evaluation: Evaluation) -> float | None:
 def membership_reference_distance(evaluation: Evaluation) -> float | None:
     """The same of membership_reference."""
     return _distance(evaluation, REFERENCE)
+
+
+@_by("gradient")
+def membership_gradient_distance(evaluation: Evaluation) -> float | None:
+    """The same of membership_gradient."""
+    return _distance(evaluation, "gradient")
+
+
+@_by("gradient_of_tensors")
+def membership_gradient_of_tensors_distance(evaluation: Evaluation) -> float | None:
+    """The same of membership_gradient_of_tensors."""
+    return _distance(evaluation, "gradient_of_tensors")

@@ -45,3 +45,15 @@ def membership_min_k_plus_plus_tpr(evaluation: Evaluation) -> float | None:
 def membership_reference_tpr(evaluation: Evaluation) -> float | None:
     """The same of membership_reference."""
     return _rate(evaluation, REFERENCE)
+
+
+@_by("gradient")
+def membership_gradient_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_gradient."""
+    return _rate(evaluation, "gradient")
+
+
+@_by("gradient_of_tensors")
+def membership_gradient_of_tensors_tpr(evaluation: Evaluation) -> float | None:
+    """The same of membership_gradient_of_tensors."""
+    return _rate(evaluation, "gradient_of_tensors")

@@ -39,8 +39,8 @@ def score_tries(tries: Sequence[Records], declared: Tasks = DECLARED) -> Scored:
 
 
 def _of_knowledge() -> list[TaskMetric]:
-    """The metrics of a task that are higher the more a model knows."""
-    metrics = task_metrics().values()
+    """The metrics of a task that are higher the more a model knows, of no further package."""
+    metrics = [metric for metric in task_metrics().values() if not metric.package]
     return [m for m in metrics if (m.better, m.better_on_forget) == ("up", "down")]
 
 

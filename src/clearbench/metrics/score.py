@@ -1,7 +1,7 @@
 """All metrics of one model."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from types import MappingProxyType
@@ -60,6 +60,7 @@ def score_with_draws(
     declared: Tasks = DECLARED,
     original_records: Records = (),
     groups: Mapping[str, str] = MappingProxyType({}),
+    packages: Collection[str] = (),
 ) -> Scored:
     """Every metric by key: `split/task/metric` of each task, then those of the whole model.
 
@@ -68,6 +69,7 @@ def score_with_draws(
     same dataset and forget size; those of a `bound` are drawn from them, and have other answers.
     `original_records` are those of the original, where an attack on membership knows it. `groups`
     are the patterns by which a person is of a group, by its name; their scores are as `KEY#GROUP`.
+    `packages` are those whose metrics are asked for besides.
     All values are finite. A metric that lacks its task is absent. Raises UserError for no records,
     a NaN loss (named by its sample) and a gold model that was evaluated on other forget samples.
     """
@@ -79,7 +81,7 @@ def score_with_draws(
     tasks: dict[tuple[str, str], list[Record]] = defaultdict(list)
     for record in records:
         tasks[record.split, record.task].append(record)
-    values = {task: _values(group) for task, group in sorted(tasks.items())}
+    values = {task: _values(group, packages) for task, group in sorted(tasks.items())}
     scores = means_of(values)
     evaluation = Evaluation(
         scores, records, gold_records, declared, original_records, groups_of(records, groups)
@@ -129,9 +131,14 @@ def with_intervals(
     return Scored(scores, draws)
 
 
-def _values(records: Records) -> dict[str, Values]:
-    """The numbers of a task's samples by metric, those that it has what they need for."""
-    values = {name: metric.values(records) for name, metric in task_metrics().items()}
+def _values(records: Records, packages: Collection[str]) -> dict[str, Values]:
+    """The numbers of a task's samples by metric, those that it has what they need for.
+
+    Of the metrics that are computed here, or by some packages.
+    """
+    metrics = task_metrics().items()
+    asked = {name: metric for name, metric in metrics if metric.package in ("", *packages)}
+    values = {name: metric.values(records) for name, metric in asked.items()}
     return {name: numbers for name, numbers in values.items() if numbers is not None}
 
 

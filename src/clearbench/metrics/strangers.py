@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from clearbench.data.tasks import HOLDOUT, in_headline
+from clearbench.data.tasks import ATTACKED, HOLDOUT, in_headline
 from clearbench.evaluation.records import Record
 from clearbench.metrics.base import (
     Draws,
@@ -41,7 +41,7 @@ REFERENCE = "reference"
 NAMES = (*ATTACKS, REFERENCE)
 """All attacks by name."""
 
-SPLITS = ("forget", HOLDOUT)
+SPLITS = ATTACKED
 """Whose samples an attack is about."""
 
 

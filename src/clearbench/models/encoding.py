@@ -416,6 +416,11 @@ class Encoder:
         texts = len(sample.question.encode()) + len(sample.answer.encode())
         return len(prompt.ids) - len(asked) + len(text.encode()) - texts + 2
 
+    def reads(self, text: str) -> bool:
+        """Whether a text can be an answer as it is written: not empty, no control token in it."""
+        spelt = self.tokenizer(text.strip(), add_special_tokens=False)["input_ids"]
+        return bool(text.strip() and spelt) and not self._control.search(text)
+
     def _check_text(self, text: str) -> None:
         """Raise UserError where a text holds what would not be read as text."""
         match = self._control.search(text)

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from clearbench.config.packages import check_version
 from clearbench.config.points import ANY
 from clearbench.data.requests import read_requests
 from clearbench.data.tasks import FORGOTTEN, Task, together
@@ -34,6 +35,7 @@ def score(
     about: int | None = None,
     tasks: Sequence[Mapping[str, Any]] = (),
     groups: Mapping[str, str] = MappingProxyType({}),
+    packages: Mapping[str, str] = MappingProxyType({}),
 ) -> Scored:
     """All metrics by key.
 
@@ -47,10 +49,12 @@ def score(
     both at its `point`; at ANY those of the model at all points, each sample's best. Of records
     after the `request` of a folder, those `about` the persons of one with this number are scored.
     `tasks` are those that the suite's layout declares itself, `groups` the patterns by which a
-    person is of a group.
+    person is of a group, `packages` the versions of those whose metrics are asked for besides.
     Raises UserError for a model from elsewhere that is its own gold, and for one that was evaluated
     in another way than its gold.
     """
+    for package, version in packages.items():
+        check_version(package, version)
     own = point if strength is None else f"{strength:g}"
     if enrolment is None:
         declared = together(*(Task(**fields) for fields in tasks))
@@ -59,7 +63,7 @@ def score(
         gold: Records = read_records(records_at(folders["gold"], point))
         if bound is not None:
             drawn = draw_bound(bound, gold)
-            return score_with_draws(drawn, gold, True, declared, groups=groups)
+            return score_with_draws(drawn, gold, True, declared, groups=groups, packages=packages)
         records: Records = read_records(records_at(folders["records"], own))
         _check(folders, records, gold, {"base"} if bases == "other" else set())
         if is_retrieval(records):
@@ -73,7 +77,7 @@ def score(
             records, gold, before = (
                 about_persons(each, persons) for each in (records, gold, before)
             )
-        return score_with_draws(records, gold, False, declared, before, groups)
+        return score_with_draws(records, gold, False, declared, before, groups, packages)
     # Imported here: it loads numpy, which other suites' scores do without.
     from clearbench.evaluation.embeddings import read_seen
 

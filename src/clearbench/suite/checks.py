@@ -7,6 +7,7 @@ from typing import Any
 
 from clearbench import methods
 from clearbench.config.files import ModelSpec
+from clearbench.config.packages import version_of
 from clearbench.config.points import ANY
 from clearbench.config.settings import (
     Training,
@@ -21,6 +22,7 @@ from clearbench.suite.suite import Suite, SuiteFile
 from clearbench.suite.sweep_checks import check_sweep
 
 ROW_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+RECIPE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
 def check_list(path: Path, key: str, values: list[Any], allowed: Any) -> None:
@@ -60,6 +62,16 @@ def check_names(path: Path, file: SuiteFile) -> None:
             raise UserError(f"{where}.{row}: allowed in a name: letters, digits, _ . -")
         if row in taken():
             raise UserError(f"{where}.{row}: has another meaning; choose another name")
+
+
+def check_recipes(suite: Suite) -> None:
+    """The names of further fine-tunings, which are parts of those of models, and their keys."""
+    for name in suite.recipes:
+        where = f"{suite.path}: recipes.{name}"
+        if not RECIPE_NAME.fullmatch(name):
+            raise UserError(f"{where}: allowed in a name: letters, digits, _ -, a letter first")
+        if suite.domain == "vision":
+            raise UserError(f"{where}: {suite.file.model} is a vision model; leave it out")
 
 
 def check_seeds(path: Path, seeds: Sequence[int]) -> None:
@@ -161,6 +173,18 @@ def check_fit(suite: Suite) -> None:
         )
     if general is not None and not Path(general.folder).is_dir():
         raise UserError(f"{path}: general: folder: {general.folder}: no folder here")
+    check_list(path, "packages", list(file.packages), None)
+    for name in file.packages:
+        if suite.domain == "vision":
+            raise UserError(f"{path}: packages: {file.model} is a vision model; leave it out")
+        try:
+            version_of(name)
+        except UserError as error:
+            raise UserError(f"{path}: packages: {error}") from None
+    if file.gradients is not None and file.holdout is None:
+        raise UserError(f"{path}: gradients: are of an attack on membership; give holdout as well")
+    if file.judge is not None and suite.domain == "vision":
+        raise UserError(f"{path}: judge: {file.model} is a vision model; leave it out")
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:
@@ -257,6 +281,8 @@ def _check_shares(suite: Suite) -> None:
     """The GPUs of a job share the batches of a step, so there must be as many for each."""
     needs, model = suite.model.resources, suite.file.model
     asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
+    for name, recipe in suite.recipes.items():
+        asked.append((f"recipes.{name}", recipe.accumulation, needs.finetune.gpus))
     for row in suite.file.methods:
         for where, _, training in suite.unlearnings(row):
             asked.append((where, training.accumulation, needs.unlearn.gpus))

@@ -6,7 +6,7 @@ from typing import Any
 from clearbench.config.settings import EvaluateSettings
 from clearbench.stress_tests import settings_of
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.runs import Run, persons_of, request_of
+from clearbench.suite.runs import Run, original_of, persons_of, request_of
 from clearbench.suite.suite import Suite
 
 
@@ -29,17 +29,21 @@ def evaluated(
     )
     scaled = run is not None and run.strength is not None
     strengths = {"strengths": told(suite.file.scaled)} if scaled else {}
+    asked = suite.file.gradients
+    gradients = {} if asked is None or run is None or scaled else {"gradients": asked}
     models = {f"model/{number}": weights for number, weights in enumerate(stack)}
     inputs = {"base": base, **models, "dataset": "dataset"}
     if run is not None and run.choice is not None:
         inputs["validation"] = persons_of(forget_size)
+    elif suite.file.judge is not None and run is not None:
+        inputs["original"] = original_of(run)
     if run is not None and run.request is not None:
         inputs["request"] = request_of(run.request)
     return Artifact(
         name,
         "evaluate",
         settings.model_dump(),
-        {"forget_size": forget_size, **strengths},
+        {"forget_size": forget_size, **strengths, **gradients},
         inputs,
         run=run,
     )
@@ -80,4 +84,5 @@ def scored(suite: Suite, run: Run, attack: dict[str, str]) -> Artifact:
             options["about"] = run.about
         if run.bases == "other":
             options["bases"] = run.bases
-    return Artifact(run.scores, "score", suite.own_tasks | suite.groups, options, inputs, run=run)
+    asked = suite.own_tasks | suite.groups | suite.packages
+    return Artifact(run.scores, "score", asked, options, inputs, run=run)

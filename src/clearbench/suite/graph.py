@@ -200,6 +200,8 @@ def shown(suite: Suite) -> dict[str, Any]:
         "seeds": file.seeds,
         "originals": file.originals,
         "repeats": file.repeats.model_dump(),
+        # What few suites ask for enters the recipes of these alone.
+        **({"recipes": file.recipes} if file.recipes else {}),
         "metrics": file.metrics,
         "holdout": file.holdout,
         "stress": {name: told(*entry) for name, entry in suite.stress_tests.items()},

@@ -20,6 +20,7 @@ from clearbench.suite.checks import (
     check_methods,
     check_names,
     check_parameters,
+    check_recipes,
     check_requests,
     check_rows,
     check_seeds,
@@ -73,6 +74,7 @@ def load_suite(name: str, root: Path) -> Suite:
     suite = Suite(path.stem, path, file, model, dataset)
     check_methods(suite)
     check_fit(suite)
+    check_recipes(suite)
     check_select(suite)
     check_stress(suite)
     check_requests(suite)

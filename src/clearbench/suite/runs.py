@@ -91,6 +91,13 @@ def records_of(run: str) -> str:
     return f"evaluate/{run}"
 
 
+def original_of(run: Run) -> str:
+    """The artifact of the original of a run's gold, of one and the same fine-tuning."""
+    assert run.gold is not None
+    # Of a gold under a stress test as well, whose point is told elsewhere.
+    return f"original/{run.gold.rpartition('/')[2]}"
+
+
 def persons_of(forget_size: int) -> str:
     """The artifact of the persons that stand for a forget set where values are chosen."""
     return f"validation/forget{forget_size:02d}"

@@ -88,6 +88,17 @@ def tunings(suite: Suite) -> list[Tuning]:
     return list(dict.fromkeys(path.tuning for path in (*paths(suite), *repeats(suite))))
 
 
+def of_recipe(suite: Suite, recipe: str) -> list[tuple[Tuning, Tuning]]:
+    """The fine-tunings of a recipe, each after that of the seed whose base it starts from.
+
+    Of a seed of its own, so that it meets the samples in another order.
+    """
+    return [
+        (own, Tuning(own.base_seed, _repeated(own.seed, 1), f"{own.name}.{recipe}"))
+        for own in own_tunings(suite)
+    ]
+
+
 def golds(suite: Suite) -> list[Tuning]:
     """The fine-tunings whose golds are compared with each other, two or more.
 

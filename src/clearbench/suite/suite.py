@@ -13,6 +13,7 @@ from pydantic import Field
 
 from clearbench.config.definitions import WORDS
 from clearbench.config.files import DatasetSpec, GeneralSpec, ModelSpec
+from clearbench.config.packages import Package, version_of
 from clearbench.config.settings import (
     Domain,
     Evaluating,
@@ -80,6 +81,11 @@ class SuiteFile(Strict):
         " differ in unlearning alone",
     )
     repeats: Repeats = Repeats()
+    recipes: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="further fine-tunings by name: the keys of `finetune` that differ. Of each seed"
+        " an original and a gold, for the table `meta`",
+    )
     strengths: list[Strength] = Field(
         default_factory=list,
         description="each cell is evaluated with its update scaled by each of these as well; 1 is"
@@ -119,6 +125,11 @@ class SuiteFile(Strict):
         " these alone on it; without, each point of a sweep is a row",
     )
     evaluate: Evaluating = Evaluating()
+    judge: Literal["original"] | None = Field(
+        None,
+        description="of models of words, who says how likely it finds what each model answers, for"
+        " the metric `generated_probability`; it runs in each evaluation's job, after the model",
+    )
     imported: dict[str, Imported] = Field(
         default_factory=dict, description="rows evaluated elsewhere, by the name of the row"
     )
@@ -130,6 +141,11 @@ class SuiteFile(Strict):
         min_length=1,
         description="whose definitions the tables show, of: headline, tofu, official, answer_only,"
         " unicode",
+    )
+    packages: list[Package] = Field(
+        default_factory=list,
+        description="packages that are installed besides, whose metrics are computed as well:"
+        " sacrebleu (`pip install 'clearbench[captions]'`) for bleu and chrf of captions",
     )
     single_domain: list[str] = Field(
         default_factory=list,
@@ -143,6 +159,12 @@ class SuiteFile(Strict):
         description="percent of persons on whom no model is trained, who are asked what the"
         " forgotten are, for the table `membership`: drawn in addition where the dataset is drawn,"
         " else of the retained ones who are evaluated; of vision models see `faces`",
+    )
+    gradients: Literal["trained"] | None = Field(
+        None,
+        description="with `holdout`, the attack by the norm of the gradient of a sample's loss over"
+        " the weights that training moves (all but `frozen`): a backward pass a sample, and as much"
+        " memory as the weights",
     )
     fairness: str | None = Field(
         None,
@@ -208,6 +230,12 @@ class Suite:
         """The groups of persons that a suite asks for, as settings of the jobs that know them."""
         asked = self.file.fairness
         return {} if asked is None else {"groups": self.dataset.groups[asked]}
+
+    @property
+    def packages(self) -> dict[str, Any]:
+        """The packages that a suite asks for, with their versions, as settings of scores."""
+        asked = self.file.packages
+        return {"packages": {name: version_of(name) for name in asked}} if asked else {}
 
     @property
     def sources(self) -> list[tuple[Kind, str, str | None]]:
@@ -297,6 +325,15 @@ class Suite:
     def point(self, row: str, modality: str, name: str) -> Point:
         """The point of a row's choice with a name."""
         return next(point for point in self.points(row, modality) if point.name == name)
+
+    @cached_property
+    def recipes(self) -> dict[str, Finetuning]:
+        """The further fine-tunings by name; UserError for a key or a value that can't be."""
+        plain = self.file.finetune.model_dump()
+        return {
+            name: check(Finetuning, {**plain, **given}, f"{self.path}: recipes.{name}")
+            for name, given in self.file.recipes.items()
+        }
 
     @cached_property
     def stress_tests(self) -> dict[str, tuple[str, StressTest]]:

@@ -13,6 +13,9 @@ ATTACKS = {
 }
 """The attacks, and what they are called."""
 
+BY_GRADIENTS = {"gradient": "gradient", "gradient_of_tensors": "gradient, by tensors"}
+"""Those that a suite has only with `gradients`."""
+
 TOPICS = {
     "distance to gold's AUC": "_distance",
     "AUC": "",
@@ -31,8 +34,9 @@ def build(results: Results) -> Table | None:
     percent = results.suite.file.holdout
     if percent is None:
         return None
+    attacks = ATTACKS if results.suite.file.gradients is None else ATTACKS | BY_GRADIENTS
     columns = {
-        topic: [score_column(f"membership_{key}{end}", name) for key, name in ATTACKS.items()]
+        topic: [score_column(f"membership_{key}{end}", name) for key, name in attacks.items()]
         for topic, end in TOPICS.items()
     }
     columns["PrivLeak"] = [score_column(key, header, digits=1) for key, header in PRIVLEAK.items()]

@@ -38,7 +38,9 @@ def try_metrics(suite: Suite) -> int:
     if suite.domain == "vision":
         return len(_scores_of_faces())
     own, gold = (list(_records(suite.layout.TASKS, seed)) for seed in range(2))
-    scored = score_with_draws(own, gold, declared=suite.tasks, original_records=own)
+    scored = score_with_draws(
+        own, gold, declared=suite.tasks, original_records=own, packages=suite.file.packages
+    )
     return len(scored.scores)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from clearbench.config.settings import EvaluateSettings
-from clearbench.data.store import Store
+from clearbench.data.store import EvalSample, Store
 from clearbench.domains.place import Place
-from clearbench.evaluation.evaluate import check_room
+from clearbench.evaluation.evaluate import check_room, judge, with_gradients
 from clearbench.evaluation.evaluate import evaluate as evaluate_samples
 from clearbench.evaluation.likelihood import check_replies
-from clearbench.evaluation.records import records_at, write_records
-from clearbench.models.checkpoint import positions_of
+from clearbench.evaluation.records import Record, records_at, write_records
+from clearbench.models.checkpoint import load_model, positions_of
 from clearbench.models.encoding import load_encoder
 from clearbench.models.instruction import instruction_of
 from clearbench.models.scaled import load_scaled
@@ -29,14 +29,19 @@ def run(
     stack: Sequence[Path],
     place: Place,
     strengths: Sequence[float] | None = None,
+    original: Path | None = None,
+    gradients: bool = False,
 ) -> dict[str, int] | None:
     """Losses of the candidate answers and a greedy answer, of every sample of every task.
 
-    At each of some strengths, or at each point of a stress test, if any. Gives how many there are,
-    and how many true answers are longer than a greedy one may be; None where a loss is NaN.
+    At each of some strengths, or at each point of a stress test, if any; with an `original`, also
+    how likely that finds the greedy answers, and with `gradients` those of the samples that attacks
+    on membership are about. Gives how many there are, and how many true answers are longer than a
+    greedy one may be; None where a loss is NaN.
     """
     use, evaluation = settings.model, settings.evaluation
     store = encoder = None
+    said: list[_Said] = []
     evaluated = longer = 0
     for version in _versions(settings, stack, place.store, strengths):
         if encoder is None or version.store is not store:
@@ -57,6 +62,8 @@ def run(
         )
         if any(math.isnan(loss) for record in records for loss in record.losses):
             return None
+        if gradients:
+            records = with_gradients(model, encoder, samples, records, use.frozen, place.state)
         path = records_at(place.folder, version.point)
         path.parent.mkdir(exist_ok=True)
         write_records(path, records)
@@ -64,7 +71,38 @@ def run(
         # The token that ends an answer needs no room.
         lengths = [record.likelihoods[0].tokens for record in records if record.likelihoods]
         longer = sum(length > evaluation.max_new_tokens for length in lengths)
+        # One model in memory.
+        del model
+        if original is not None:
+            said.append(_Said(path, version.store, samples, records))
+    if original is not None:
+        _judge(settings, base, original, place, said)
     return {"samples": evaluated, "longer_answers": longer}
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What was asked of a store, the records of what a model said, and where they lie."""
+
+    path: Path
+    store: Store
+    samples: Sequence[EvalSample]
+    records: Sequence[Record]
+
+
+def _judge(
+    settings: EvaluateSettings, base: Path, original: Path, place: Place, said: Sequence[_Said]
+) -> None:
+    """Add to the records how likely the original finds the greedy answers to the same questions.
+
+    It is asked without the words that an instruction puts before them.
+    """
+    use, size = settings.model, settings.evaluation.batch_size
+    model = load_model(base, [original], use.domain, use.precision, place.device)
+    for each in said:
+        encoder = load_encoder(base, use.domain, each.store, use.date)
+        judged = judge(model, encoder, each.samples, each.records, size, place.state)
+        write_records(each.path, judged)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from clearbench.suite.rows import (
     controls,
     external,
     imported,
+    recipes,
     repeats,
     requests,
     shadows,
@@ -43,6 +44,7 @@ class Kind(Protocol):
 KINDS: tuple[Kind, ...] = (
     controls,
     bounds,
+    recipes,
     imported,
     external,
     cells,
