@@ -4,11 +4,13 @@ Half of a small job's time is the import of torch and its relatives. Beside the 
 imports them once; every `clearbench` call below the command then asks it to fork a job, which has
 the caller's arguments, environment, folder, output and import path, and imports this package anew,
 so that the code of a job is always the code that the call would find on disk. Where the process
-cannot be reached (it is still importing, another machine, a container), a call runs by itself.
+cannot be reached (it is still importing, another machine, another side of an image), a call runs
+by itself.
 """
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -17,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
-from typing import Any
+from typing import IO, Any, cast
 
 from clearbench.kernels import CHOICE, PINNED
 
@@ -41,32 +43,45 @@ def run_warm(command: Sequence[str]) -> int:
 
 
 @contextmanager
-def warm_process() -> Iterator[str]:
+def warm_process(enter: Sequence[str] = (), wait: float = 0.0) -> Iterator[str]:
     """The address of a warm process: of one that is offered already, else of a new one.
 
-    A new one answers once it has imported all it can, and then makes the file of that name.
+    A new one answers once it has imported all it can, for which `wait` are the seconds to wait. It
+    is started by the words of `enter`, if there are some, in the image that its calls run in.
     """
     from clearbench.config.site import choose_kernels
 
-    offered = os.environ.get(VARIABLE, "")
-    if Path(offered).is_socket():
-        yield offered
+    name = _name(choose_kernels(), in_image=bool(enter))
+    offered = Path(os.environ.get(VARIABLE, ""))
+    if offered.name == name and offered.is_socket():
+        yield str(offered)
         return
-    with TemporaryDirectory(prefix="clearbench-", dir=_folder_of_sockets()) as folder:
-        address = str(Path(folder) / choose_kernels())
-        # Its own session, so that Ctrl-C reaches it through the calls alone. It ends with its
-        # standard input, hence with this process, however that ends.
+    # Of all folders for temporary files, the one that Apptainer shows by itself.
+    parent = "/tmp" if enter else _folder_of_sockets()
+    with TemporaryDirectory(prefix="clearbench-", dir=parent) as folder:
+        address = str(Path(folder) / name)
+        python = "python" if enter else sys.executable
+        # It ends with its standard input, hence with this process, however that ends. In its own
+        # session Ctrl-C reaches it through the calls alone; engines look for a job's processes in
+        # that of the job.
         server = subprocess.Popen(
-            [sys.executable, "-m", "clearbench.cli.serve", address],
+            [*enter, python, "-m", "clearbench.cli.serve", address],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,
+            stdout=subprocess.PIPE,
+            start_new_session=not wait,
         )
         try:
+            # It says a line when it answers, and its end can be read as well.
+            select.select([cast("IO[bytes]", server.stdout)], [], [], wait)
             yield address
         finally:
-            server.kill()
+            server.communicate() if enter else server.kill()
             server.wait()
+
+
+def _name(kernels: str, in_image: bool) -> str:
+    """The name of the socket for calls with these kernels, in a container or in none."""
+    return f"{kernels}-in-image" if in_image else kernels
 
 
 def _folder_of_sockets() -> str:
@@ -79,15 +94,16 @@ def _folder_of_sockets() -> str:
 def delegate() -> int | None:
     """Let the warm process run this call; gives its exit status, or None where there is none.
 
-    A call inside a container is never delegated: it must run in its image. Nor is one for several
-    processes, which becomes their launcher.
+    A call inside a container must run in its image: it is delegated to a process in there alone.
+    One for several processes, which becomes their launcher, is not delegated.
     """
     address = os.environ.get(VARIABLE)
     several = any(word.startswith("--processes") for word in sys.argv)
-    if not address or several or "APPTAINER_CONTAINER" in os.environ:
+    if not address or several:
         return None
     # The libraries there have chosen their kernels.
-    if Path(address).name != (os.environ.get(CHOICE) or PINNED):
+    kernels = os.environ.get(CHOICE) or PINNED
+    if Path(address).name != _name(kernels, "APPTAINER_CONTAINER" in os.environ):
         return None
     call = {"argv": sys.argv, "cwd": str(Path.cwd()), "env": dict(os.environ), "path": sys.path}
     answer = ask(address, call, [0, 1, 2])

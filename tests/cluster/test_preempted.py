@@ -1,7 +1,8 @@
 """Jobs that SLURM ends go on where they were: what is done twice is counted step by step.
 
 Of four cells that are unlearned in the image, one needs more time than any job gets, one is put
-back into the queue, one is cancelled, and one is killed with all that it is made of.
+back into the queue, one is cancelled, and one is killed with all that it is made of. Two that share
+a job, in which both are forked from one process, are each met by a signal.
 """
 
 import json
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
+from clearbench.jobs.environment import image_digest
 from workflow.bench import TRAINING
 
 from .cluster import wait_until
@@ -26,9 +28,13 @@ PATCH = (
             time.sleep(max(0.5, waits * (float(end) - time.time() - 6)))
             with open(f"steps/{name}", "a") as file:
                 print(self._steps, file=file)
+            with open(f"/proc/{__import__('os').getppid()}/cmdline") as command:
+                Path(f"steps/{name}.parent").write_text(command.read())
 """
 )
 """Each step of a SLURM job takes its time, and leaves its number in the file of its cell.
+
+Beside it is the command of the process that started the cell's.
 
 One cell waits for the end of its time twice.
 """
@@ -126,3 +132,34 @@ def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, 
     undisturbed = slow.snakemake("--cores", "2", *TARGETS, *SAME_IMAGE)
     assert undisturbed.status == 0, undisturbed.output
     assert {name: digests(slow, name) for name in CELLS} == before
+
+
+def test_cells_of_a_shared_job_are_forked_and_each_goes_on_where_a_signal_met_it(slow, cluster):
+    cells = ["npo-both", "npo-text"]
+    targets = [target for target in TARGETS if "/npo/" in target]
+    # Room for both, however long their evaluations and scores may take.
+    slow.write_site(group_minutes=200)
+    running = slow.start(*PROFILE, *targets)
+    ahead = set(cells)
+    while ahead:
+        wait_until(lambda: running.poll() or any(len(steps(slow, name)) >= 5 for name in ahead))
+        assert running.poll() is None, slow.output() + slow.logs()
+        ahead.remove(next(name for name in ahead if len(steps(slow, name)) >= 5))
+        (job,) = cluster.jobs()
+        cluster.ask("scancel", job)
+    assert running.wait(timeout=900) == 0, slow.output() + slow.logs()
+
+    assert {name: twice(slow, name) for name in cells} == dict.fromkeys(cells, 0)
+    records = [record(slow, name) for name in cells]
+    assert [len(record["resumed_at_steps"]) for record in records] == [1, 1]
+    assert {record["image"] for record in records} == {image_digest(cluster.image)}
+    for name in cells:
+        parent = (slow.folder / f"steps/{name}.parent").read_text().split("\0")
+        assert parent[1:3] == ["-m", "clearbench.cli.serve"]
+
+    before = {name: digests(slow, name) for name in cells}
+    for name in cells:
+        shutil.rmtree(folder(slow, name))
+    undisturbed = slow.snakemake("--cores", "2", *targets, *SAME_IMAGE)
+    assert undisturbed.status == 0, undisturbed.output
+    assert {name: digests(slow, name) for name in cells} == before

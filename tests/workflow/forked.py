@@ -31,7 +31,8 @@ def forked_snakemake() -> Iterator[str]:
     """The address of a process that answers calls of Snakemake."""
     with TemporaryDirectory(prefix="clearbench-", dir="/tmp") as folder:
         address = Path(folder) / "snakemake"
-        server = subprocess.Popen([sys.executable, __file__, address], stdin=subprocess.PIPE)
+        command = [sys.executable, __file__, address]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
         try:
             while not address.exists():
                 assert server.poll() is None

@@ -1,7 +1,8 @@
 """The warm process: it imports torch and its relatives once, and forks a job for every call.
 
 `python -m clearbench.cli.serve SOCKET`, which `clearbench.warm` starts beside a command. The socket
-is named for the kernels that the libraries were imported with, see `clearbench.kernels`.
+is named for the kernels that the libraries were imported with, see `clearbench.kernels`, and for
+the side of an image that this is.
 """
 
 import contextlib
@@ -19,12 +20,17 @@ from typing import Any
 
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
+from clearbench.errors import UserError
+from clearbench.jobs.environment import image
 from clearbench.plugins import PACKAGE, named
 
 _IMPORTED_LATE = ("datasets", "rouge_score.rouge_scorer", "scipy.stats")
 """What stages import only where they use it, at the price of seconds."""
 
 _LONGEST_REQUEST = 2**20
+_ENDING = {signal.SIGTERM, signal.SIGINT}
+"""What a cluster asks all processes of a job to end with; this one, in there, blocks it."""
+
 _GRACE = 10.0
 """Seconds that an interrupted job has to clean up."""
 
@@ -32,7 +38,8 @@ _GRACE = 10.0
 def serve(path: str, run: Callable[[], Any]) -> None:
     """Fork a job for every call that comes to the socket, until standard input ends.
 
-    A job imports this package anew, and has all else that is imported by now.
+    A job imports this package anew, and has all else that is imported by now. None is begun when
+    this process has been asked to end: the job would be killed soon.
     """
     for name in [name for name in sys.modules if name.partition(".")[0] == PACKAGE]:
         del sys.modules[name]
@@ -42,15 +49,18 @@ def serve(path: str, run: Callable[[], Any]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(path)
         listener.listen(64)
+        print("ready", flush=True)
         while True:
             ready, _, _ = select.select([sys.stdin, listener], [], [])
             if sys.stdin in ready:
                 return
             connection, _ = listener.accept()
+            # A fork would not know.
+            asked = signal.sigpending() & _ENDING
             with connection:
                 if os.fork() == 0:
                     listener.close()
-                    os._exit(_run_job(connection, run))
+                    os._exit(_run_job(connection, _refuse if asked else run))
 
 
 def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
@@ -89,6 +99,13 @@ def _run_job(connection: socket.socket, run: Callable[[], Any]) -> int:
     return status
 
 
+def _refuse() -> None:
+    print(
+        "clearbench: not begun, for the job of the cluster has been asked to end", file=sys.stderr
+    )
+    sys.exit(128 + signal.SIGTERM)
+
+
 def _end_with(connection: socket.socket) -> None:
     """Interrupt the job when its call has gone away; the call itself sends nothing more."""
     with contextlib.suppress(OSError):
@@ -113,5 +130,10 @@ def _run_call() -> None:
 
 if __name__ == "__main__":
     kernels.choose(choose_kernels())
+    try:
+        # Where a run promises one, what is forked here has to be in it.
+        image()
+    except UserError as error:
+        sys.exit(f"clearbench: {error}")
     _import_libraries()
     serve(sys.argv[1], _run_call)

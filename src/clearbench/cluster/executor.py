@@ -18,6 +18,9 @@ from clearbench.cluster.slurm import resources
 from clearbench.cluster.words import Refusal, lacked_memory, never
 from clearbench.errors import UserError
 
+_STEP = "--executor slurm-jobstep --jobs 1"
+"""How the plugin tells the Snakemake of a job to make steps of SLURM."""
+
 _ARRAY = "Part of failed array"
 _REFUSED = ("SLURM sbatch failed", _ARRAY)
 """How the plugin begins to tell that sbatch did not take a job."""
@@ -43,6 +46,14 @@ class Executor(Patient, plugin.Executor):
         # SLURM has defaults itself; to ask for them first fails where it doesn't answer.
         self._fallback_account_arg = ""
         self._fallback_partition = ""
+
+    def format_job_exec(self, job: Any) -> str:
+        """The command of a job, which makes a step of it; those that share one run one by one.
+
+        As steps each would begin with a Snakemake of its own, and no process could serve several.
+        """
+        told: str = super().format_job_exec(job)
+        return told.replace(_STEP, "--cores 1") if job.is_group() else told
 
     def get_account_arg(self, job: Any) -> Iterator[str]:
         """The account as an option of sbatch, which itself says whether there is such a one."""

@@ -24,16 +24,24 @@ def check_shown(image: Path, arguments: str, root: Path, data: Iterable[Path]) -
     bound = [Path.cwd(), *_bound()]
     if all(any(_lies_in(path, folder) for folder in bound) for path in named):
         return
-    apptainer = shutil.which("apptainer") or shutil.which("singularity")
-    if apptainer is None:
+    words = into_image(image, arguments)
+    if shutil.which(words[0]) is None:
         return
-    words = [apptainer, "exec", "--home", str(Path.cwd()), *shlex.split(arguments), str(image)]
     asked = [*words, "sh", "-c", _ASK, "sh", *map(str, named)]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()
     for path, name in named.items():
         if str(path) in answer:
             what = "written" if path == tree else "seen"
             raise UserError(f"{name}: cannot be {what} in the image {image}; {BIND}")
+
+
+def into_image(image: Path, arguments: str) -> list[str]:
+    """The words before those of a command that start it in the image as Snakemake does a job's.
+
+    `arguments` are what Apptainer is given by the user.
+    """
+    apptainer = "apptainer" if shutil.which("apptainer") else "singularity"
+    return [apptainer, "exec", "--home", str(Path.cwd()), *shlex.split(arguments), str(image)]
 
 
 def _bound() -> Iterator[Path]:

@@ -43,6 +43,7 @@ from clearbench.workflow.shown import check_shown
 from clearbench.workflow.taking_over import asked_for, take_over
 from clearbench.workflow.troubles import told
 from clearbench.workflow.trying import try_out
+from clearbench.workflow.warmth import warm_up
 
 Wildcards = Mapping[str, str]
 
@@ -308,6 +309,7 @@ class Workflow:
         silence(self._snakemake)
         unlimit(self._snakemake)
         set_up(self._snakemake, self.site)
+        warm_up(self._snakemake, self.site)
         if self._snakemake.non_local_exec:
             check_elsewhere(self._paths, self._chosen)
         if not self._snakemake.is_main_process:
