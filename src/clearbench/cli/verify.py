@@ -76,8 +76,13 @@ def verify(
 def _tell(verdict: "Verdict") -> int:
     """Print what holds of a kind, or each fault in a line; gives their number."""
     for line in verdict.faults or (verdict.holds,):
-        click.echo(f"{verdict.kind}: {line}")
+        click.echo(_in_a_line(f"{verdict.kind}: {line}"))
     return len(verdict.faults)
+
+
+def _in_a_line(text: str) -> str:
+    """A text in which signs that would move a terminal's cursor are written as their numbers."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _counted(faults: int) -> str:
