@@ -79,6 +79,9 @@ def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_pat
         f"{tmp_path / 'other'}: no crate; allowed: folders that `export-crate` has written"
     ]
     assert not out.exists()
+    out = tmp_path / "none/board.html"
+    told = f"--out {out}: {out.parent} is no folder; make it first"
+    assert call("leaderboard", crate, "--out", out) == (1, [told])
 
 
 def call(*words):

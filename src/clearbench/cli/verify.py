@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearbench.cli.naming import results_option
+from clearbench.cli.naming import NewFile, results_option
 from clearbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def sign(crate: Path, key: Path) -> None:
 @click.option(
     "--signers", type=_file, help="Whose signatures count: a file as allowed_signers of ssh-keygen."
 )
-@click.option("--out", type=_file, default=Path("leaderboard.html"), show_default=True)
+@click.option("--out", type=NewFile(), default=Path("leaderboard.html"), show_default=True)
 def leaderboard(crates: tuple[Path, ...], signers: Path | None, out: Path) -> None:
     """Write one page of the crates of several groups, each row with whose it is, each verified."""
     from clearbench.provenance.crate.contribution import contribution
