@@ -369,6 +369,15 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(made, whole):
     assert len({sample["person"] for sample in told["samples"]}) > 2
 
 
+def test_a_budget_that_holds_no_sample_is_kept_and_says_so(made, whole):
+    graph, tree, results = whole
+    file = made.suite.file.model_copy(update={"report": Reporting(answers=1e-6)})
+    budgeted = replace(results, suite=replace(made.suite, file=file))
+    told = answers.answers_of(graph, tree, budgeted, False)
+    assert told["samples"] == told["pictures"] == []
+    assert all(shown == 0 < of for *_, shown, of in told["shown"])
+
+
 def test_of_tables_that_are_too_large_the_page_names_the_file(whole, monkeypatch):
     monkeypatch.setattr(tables, "BUDGET", 20_000)
     all_tables = tables.printed(whole[2], tables_of(whole[2]))
