@@ -681,6 +681,12 @@ def test_an_address_leads_to_a_sample_and_to_a_number(browser):
     browser.wait(
         "document.querySelector('#answers [aria-live]').textContent.startsWith('This page has')"
     )
+    for asked in ("nobody:retain", "npo/text/forget10:nothing", ""):
+        browser.js(f"location.hash = '#proof=' + encodeURIComponent({asked!r})")
+        browser.wait("document.getElementById('proof').open")
+        assert texts(browser, "#proof p")[0].startswith(f"This page has no number {asked}")
+        browser.key("Escape")
+        browser.wait("location.hash === ''")
     browser.js("location.hash = '#proof=npo%2Ftext%2Fforget10%3Aretain'")
     browser.wait("document.getElementById('proof').open")
     assert "npo/text/forget10: retain" in texts(browser, "#proof h2")[0]
