@@ -718,6 +718,8 @@ def test_whatever_is_shown_can_be_saved(browser, unfinished):
     data = data_of(unfinished.read_text(encoding="utf-8"))
     numbers = list(csv.DictReader(saved(browser, "numbers", "CSV").splitlines()))
     assert len(numbers) == 7
+    # A sign by itself is no formula.
+    assert {line["modality"] for line in numbers} == {"-", "drawn", "text"}
     of_npo = next(line for line in numbers if line["method"] == "npo")
     cell = row(data, "npo/text/forget10")["cells"][column(data, "retain")]
     assert float(of_npo["retain"]) == cell["mean"]

@@ -93,7 +93,7 @@ function save(name, text, kind) {
 /** Lines of values as CSV; no text begins as what spreadsheets would compute. */
 function csv(lines) {
   const quoted = (value) => {
-    const live = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
+    const live = typeof value === "string" && /^[=+\-@\t\r]./s.test(value) && Number.isNaN(Number(value));
     const text = value == null ? "" : `${live ? "'" : ""}${value}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
