@@ -395,7 +395,7 @@ def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
         assert len(scripts) == 1 + len(pages.LIBRARIES) + 1
         assert not any("alert('x')" in text for text in found.texts)
         assert {"b", "i"}.isdisjoint(tag for tag, _ in found.tags)
-    for ending in ("</script>", "<!--", "]]>", "\u2028"):
+    for ending in ("</script>", "<!--", "]]>", "\u2028", "\ud800", "\\ud800"):
         assert unpacked(inlined([ending])) == [ending]
         assert ending not in inlined([ending])
 
