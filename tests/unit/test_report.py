@@ -863,6 +863,15 @@ def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
     browser.window(360, 740)
     widths = "document.documentElement.scrollWidth <= innerWidth"
     assert browser.js(f"{widths}")
+    # A chart fills what room there is, and is not cut.
+    fits = """[...document.querySelectorAll('.chart')].every(chart => {
+        const [svg, place] = [chart.firstChild, chart].map(e => e.getBoundingClientRect().width);
+        return svg > 0.9 * place && chart.scrollWidth <= chart.clientWidth; })"""
+    browser.wait(fits)
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    browser.js("document.querySelectorAll('#proof details').forEach(e => e.open = true)")
+    assert browser.js("(d => d.scrollWidth <= d.clientWidth)(document.getElementById('proof'))")
+    browser.key("Escape")
     browser.window(1200)
     browser.media("print", "dark")
     assert browser.js(style("querySelector('header')", "display")) == "none"

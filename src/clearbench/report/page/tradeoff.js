@@ -87,8 +87,7 @@ else {
         encoding: { x, y, text: { field: "name" } },
       },
     ].filter((layer) => layer.data.values.length);
-    const narrow = isNarrow(room);
-    return { width: Math.max(220, Math.min(room - (narrow ? 70 : 220), 760)), height: narrow ? 300 : 430, layer: layers };
+    return { width: Math.min(room, 980), height: isNarrow(room) ? 310 : 430, layer: layers };
   };
 
   const chart = charted(
