@@ -878,3 +878,41 @@ def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
     assert browser.js(style("body", "backgroundColor")) == "rgb(255, 255, 255)"
     browser.media()
     assert browser.said == []
+
+
+def test_of_many_rows_the_bars_are_those_of_the_one_that_is_pointed_at(tmp_path):
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    methods = (
+        *("ga", "gd", "kl", "npo", "dpo", "idk", "scrub", "llmu", "sku", "wga", "flat", "simnpo"),
+        "undial",
+    )
+    suite = write_suite(tmp_path, **CHANGES | {"methods": {name: {} for name in methods}})
+    page = ReportTree(suite, tmp_path / "results/small").build().root / REPORT / PAGE
+    browser = Browser(tmp_path / "browser")
+    browser.window(1200, 1600)
+    browser.open(page.as_uri())
+    marks = len(methods) + 3
+    browser.wait(f"{MARKS} === {marks}")
+    bars = """[...document.querySelectorAll('#tradeoff .mark-rule.role-mark line')]
+        .filter(e => Number(e.getAttribute('opacity') ?? 1) > 0).length"""
+    of_controls = browser.js(bars)
+    assert of_controls <= 2 * 3
+    place = browser.js(
+        """(box => ({x: box.x + box.width / 2, y: box.y + box.height / 2}))(
+        [...document.querySelectorAll('#tradeoff path[aria-label]')]
+          .find(e => e.ariaLabel.startsWith('ga text')).getBoundingClientRect())"""
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    browser.wait(f"{bars} > {of_controls} && {bars} <= {of_controls} + 2")
+    # All at once, and then one alone, with its bars.
+    buttons = "[...document.querySelectorAll('#tradeoff fieldset button')]"
+    together = f"{buttons}.find(e => e.textContent === '{{}}').click()".format
+    browser.js(together("none"))
+    browser.wait(f"{MARKS} === 3")
+    browser.js("document.querySelector('#tradeoff fieldset input').click()")
+    browser.wait(f"{MARKS} === 4 && {bars} > {of_controls}")
+    browser.js(together("all"))
+    browser.wait(f"{MARKS} === {marks}")
+    assert browser.said == []
+    browser.close()
