@@ -905,6 +905,12 @@ def test_of_many_rows_the_bars_are_those_of_the_one_that_is_pointed_at(tmp_path)
     )
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
     browser.wait(f"{bars} > {of_controls} && {bars} <= {of_controls} + 2")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    browser.wait(f"{bars} === {of_controls}")
+    browser.js("document.querySelector('#tradeoff path[tabindex]').focus()")
+    browser.wait(f"{bars} > {of_controls} && {bars} <= {of_controls} + 2")
+    browser.js("document.activeElement.blur()")
+    browser.wait(f"{bars} === {of_controls}")
     # All at once, and then one alone, with its bars.
     buttons = "[...document.querySelectorAll('#tradeoff fieldset button')]"
     together = f"{buttons}.find(e => e.textContent === '{{}}').click()".format

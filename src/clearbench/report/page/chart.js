@@ -24,6 +24,9 @@ function charted(label, describe, opened, height) {
       const datum = mark.__data__?.datum;
       if (!datum?.told) continue;
       mark.setAttribute("tabindex", "0");
+      // What a pointer on it shows, the keyboard on it shows as well.
+      for (const [kind, pointer] of [["focus", "pointerover"], ["blur", "pointerout"]])
+        mark.addEventListener(kind, () => mark.dispatchEvent(new PointerEvent(pointer, { bubbles: true })));
       mark.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
         // Else the same key presses the button that the dialog begins with.

@@ -112,7 +112,7 @@ else {
       button("SVG", () => chart.saved(`${head.suite}-tradeoff`)),
     ),
     chart.place,
-    make("p", { class: "faint" }, `Bars are 95 % intervals: of more than ${MOST} rows, of the one that is pointed at. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands, of no more than ${MOST} rows, are a standard deviation over seeds to each side. The table below has the same numbers.`),
+    make("p", { class: "faint" }, `Bars are 95 % intervals: of more than ${MOST} rows, of the one that the pointer or the keyboard is on. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands, of no more than ${MOST} rows, are a standard deviation over seeds to each side. The table below has the same numbers.`),
   );
   looked.listeners.push(chart.draw);
 }
