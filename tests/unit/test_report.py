@@ -922,3 +922,24 @@ def test_of_many_rows_the_bars_are_those_of_the_one_that_is_pointed_at(tmp_path)
     browser.wait(f"{MARKS} === {marks}")
     assert browser.said == []
     browser.close()
+
+
+def test_before_there_are_numbers_rows_lead_to_the_state_of_their_models(tmp_path):
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    suite = write_suite(tmp_path, **CHANGES)
+    stage.run(suite, tmp_path / "results/small", True, False, tmp_path / "out")
+    browser = Browser(tmp_path / "browser")
+    browser.open((tmp_path / "out" / PAGE).as_uri())
+    browser.wait("document.querySelector('#topic-cost .chart p')")
+    assert texts(browser, "#numbers thead th") == ["row", "modality", "state"]
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    assert "ga/text/forget10" in texts(browser, "#proof h2")[0]
+    told = texts(browser, "#proof p")
+    assert any(text.startswith("When the page was made: not proven") for text in told)
+    browser.key("Escape")
+    # Where nothing is drawn no room is kept for it, and nothing is saved.
+    assert browser.js("document.querySelector('#topic-cost .chart').clientHeight") < 100
+    browser.js("document.querySelectorAll('.choices button').forEach(e => e.click())")
+    assert browser.said == []
+    browser.close()

@@ -39,6 +39,10 @@ function charted(label, describe, opened, height) {
   const draw = async () => {
     const [ink, faint, line, paper] = ["--ink", "--faint", "--line", "--paper"].map(resolved);
     const described = describe({ ink, faint, paper }, place.parentElement.clientWidth);
+    const mine = ++turn;
+    view?.finalize();
+    view = null;
+    place.style.minHeight = typeof described === "string" ? "" : `${height + 60}px`;
     if (typeof described === "string") {
       place.replaceChildren(make("p", {}, described));
       return;
@@ -49,8 +53,6 @@ function charted(label, describe, opened, height) {
       axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8, labelLimit: narrow ? 120 : 260 },
       legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, layout: { bottom: { anchor: "start", direction: "vertical" } }, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
     };
-    const mine = ++turn;
-    view?.finalize();
     view = new vega.View(vega.parse(vegaLite.compile({ ...described, autosize: { type: "fit-x", contains: "padding" }, background: "transparent", config }).spec), { renderer: "svg", container: place, hover: true });
     place.replaceChildren();
     view.initialize(place);
@@ -69,7 +71,7 @@ function charted(label, describe, opened, height) {
     width = place.parentElement.clientWidth;
     draw();
   }).observe(place);
-  return { place, draw, saved: async (name) => save(`${name}.svg`, await view.toSVG(), "image/svg+xml") };
+  return { place, draw, saved: async (name) => view && save(`${name}.svg`, await view.toSVG(), "image/svg+xml") };
 }
 
 /** Whether a width has no room beside a chart. */
