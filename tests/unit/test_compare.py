@@ -121,6 +121,8 @@ def test_the_differences_are_drawn_if_asked_for(compare, tmp_path):
 def test_mistakes_are_a_line_each(made, compare, tmp_path):
     said = compare("one", "other", "--out", tmp_path / "apart.png")
     assert said == f"--out {tmp_path / 'apart.png'}: allowed endings: .svg, .pdf"
+    said = compare("one", "other", "--out", "none/apart.svg")
+    assert said == "--out none/apart.svg: none is no folder; make it first"
     write_suite(made, "empty")
     root = made / "results/empty"
     said = compare("one", "empty")

@@ -278,8 +278,25 @@ def test_a_figure_for_a_paper_is_drawn_from_the_scores_of_now(finished, tmp_path
         (("tradeoff",), "tradeoff: where to? name a file .pdf or .svg with --out"),
         (("tradeoff", "--out", "x.png"), "--out x.png: allowed endings: .svg, .pdf"),
         (("front", "--out", out), "front: suite"),
+        (("tradeoff", "--out", "none/x.pdf"), "--out none/x.pdf: none is no folder; make it first"),
     ):
         assert str(call(*words).exception).startswith(told)
+
+
+def test_a_figure_for_a_paper_is_not_drawn_of_nothing_and_says_what_it_lacks(tree, tmp_path):
+    def call():
+        words = ["figure", "tradeoff", "--suite", tree.suite.path, "--out", tmp_path / "x.svg"]
+        words += ["--results", tree.root.parent]
+        return CliRunner().invoke(cli, list(map(str, words)))
+
+    told = f"{tree.suite.name}: no finished run below {tree.root}; nothing to draw"
+    assert str(call().exception) == told
+    assert not (tmp_path / "x.svg").exists()
+    tree.build({"unlearn/gd/text/forget10/seed0": Failed("no memory")})
+    lines = call().output.splitlines()
+    assert lines[-1] == str(tmp_path / "x.svg")
+    assert lines[0].startswith("drawn without ")
+    assert "no memory" in lines[0]
 
 
 def test_where_nothing_is_scaled_a_figure_is_drawn_if_asked_for_and_lies_beside_no_table(tmp_path):

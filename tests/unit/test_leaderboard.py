@@ -6,12 +6,15 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
+from test_verify import forge
 
 from browser import Browser, executable
 from clearbench.cli import cli
+from clearbench.provenance.crate.contents import METADATA
 from clearbench.provenance.crate.contribution import contribution
 from clearbench.provenance.crate.export import Publication, export
 from clearbench.provenance.crate.signature import sign
+from clearbench.report.leaderboard import leaderboard
 from clearbench.report.page import data_of as inlined_in
 from report_tree import ROUGH
 from synthetic import ROOT, SyntheticTree, write_suite
@@ -70,6 +73,31 @@ def test_each_row_has_whose_it_is_whether_it_holds_and_its_hardware(page):
     assert {row["crate"] for row in board["rows"]} == {0, 1}
 
 
+@pytest.mark.parametrize("value", ["NaN", '"x"', '{"a": 1}', "[1]", "1" + "0" * 400])
+def test_a_crate_whose_scores_are_no_numbers_leaves_the_others_their_rows(crates, tmp_path, value):
+    evil = shutil.copytree(crates / "ours", tmp_path / "evil")
+    name = "results/ours/score/ga/text/forget10/seed0/scores.json"
+    text = re.sub(r'"retain": [^,\n]+', f'"retain": {value}', (evil / name).read_text())
+    forge(evil, name, text.encode())
+    out = tmp_path / "board.html"
+    words = ["leaderboard", *map(str, (crates / "ours", evil)), "--out", str(out)]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.exception
+    data = data_of(out)
+    assert [bool(crate["faults"]) for crate in data["crates"]] == [False, True]
+    rows = {(row["method"], row["crate"]): row for board in data["boards"] for row in board["rows"]}
+    assert rows["ga", 0]["seeds"] == 2
+    assert rows["ga", 1]["seeds"] == 1
+
+
+def test_a_crate_that_lists_nothing_is_a_row_of_faults(crates, tmp_path):
+    empty = shutil.copytree(crates / "ours", tmp_path / "empty")
+    (empty / METADATA).write_text('{"@graph": []}')
+    one = contribution(empty, "empty", None)
+    assert len(one.faults) > 100
+    assert {crate["name"] for crate in inlined_in(leaderboard([one]))["crates"]} == {"empty"}
+
+
 def test_nothing_that_a_crate_says_is_taken_for_a_script(page):
     text = page.read_text(encoding="utf-8")
     assert ROUGH not in text
@@ -108,7 +136,9 @@ def test_the_page_opens_from_disk_and_sorts(page, tmp_path):
         assert browser.js(texts("#head tbody .good, #head tbody .bad")) == [
             *("✓ holds", "✗ 1 fault", "✗ 2 faults")
         ]
-        assert AUTHORS["theirs"] in browser.js(texts("#boards tbody td:nth-child(3)"))
+        # Who has several crates is told with the name of each.
+        owners = set(browser.js(texts("#boards tbody td:nth-child(3)")))
+        assert owners == {f"{AUTHORS['ours']} (ours)", AUTHORS["theirs"]}
         browser.js("document.querySelector('#boards thead th button').click()")
         assert browser.js(texts("#boards tbody th"))[0] == "ga"
         assert browser.said == []

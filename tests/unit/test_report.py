@@ -369,6 +369,15 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(made, whole):
     assert len({sample["person"] for sample in told["samples"]}) > 2
 
 
+def test_a_budget_that_holds_no_sample_is_kept_and_says_so(made, whole):
+    graph, tree, results = whole
+    file = made.suite.file.model_copy(update={"report": Reporting(answers=1e-6)})
+    budgeted = replace(results, suite=replace(made.suite, file=file))
+    told = answers.answers_of(graph, tree, budgeted, False)
+    assert told["samples"] == told["pictures"] == []
+    assert all(shown == 0 < of for *_, shown, of in told["shown"])
+
+
 def test_of_tables_that_are_too_large_the_page_names_the_file(whole, monkeypatch):
     monkeypatch.setattr(tables, "BUDGET", 20_000)
     all_tables = tables.printed(whole[2], tables_of(whole[2]))
@@ -386,7 +395,7 @@ def test_no_text_of_the_data_is_taken_for_a_script_or_a_tag(made, unfinished):
         assert len(scripts) == 1 + len(pages.LIBRARIES) + 1
         assert not any("alert('x')" in text for text in found.texts)
         assert {"b", "i"}.isdisjoint(tag for tag, _ in found.tags)
-    for ending in ("</script>", "<!--", "]]>", "\u2028"):
+    for ending in ("</script>", "<!--", "]]>", "\u2028", "\ud800", "\\ud800"):
         assert unpacked(inlined([ending])) == [ending]
         assert ending not in inlined([ending])
 
@@ -672,6 +681,12 @@ def test_an_address_leads_to_a_sample_and_to_a_number(browser):
     browser.wait(
         "document.querySelector('#answers [aria-live]').textContent.startsWith('This page has')"
     )
+    for asked in ("nobody:retain", "npo/text/forget10:nothing", ""):
+        browser.js(f"location.hash = '#proof=' + encodeURIComponent({asked!r})")
+        browser.wait("document.getElementById('proof').open")
+        assert texts(browser, "#proof p")[0].startswith(f"This page has no number {asked}")
+        browser.key("Escape")
+        browser.wait("location.hash === ''")
     browser.js("location.hash = '#proof=npo%2Ftext%2Fforget10%3Aretain'")
     browser.wait("document.getElementById('proof').open")
     assert "npo/text/forget10: retain" in texts(browser, "#proof h2")[0]
@@ -703,6 +718,8 @@ def test_whatever_is_shown_can_be_saved(browser, unfinished):
     data = data_of(unfinished.read_text(encoding="utf-8"))
     numbers = list(csv.DictReader(saved(browser, "numbers", "CSV").splitlines()))
     assert len(numbers) == 7
+    # A sign by itself is no formula.
+    assert {line["modality"] for line in numbers} == {"-", "drawn", "text"}
     of_npo = next(line for line in numbers if line["method"] == "npo")
     cell = row(data, "npo/text/forget10")["cells"][column(data, "retain")]
     assert float(of_npo["retain"]) == cell["mean"]
@@ -846,9 +863,83 @@ def test_the_page_fits_dark_rooms_narrow_windows_and_paper(browser):
     browser.window(360, 740)
     widths = "document.documentElement.scrollWidth <= innerWidth"
     assert browser.js(f"{widths}")
+    # A chart fills what room there is, and is not cut.
+    fits = """[...document.querySelectorAll('.chart')].every(chart => {
+        const [svg, place] = [chart.firstChild, chart].map(e => e.getBoundingClientRect().width);
+        return svg > 0.9 * place && chart.scrollWidth <= chart.clientWidth; })"""
+    browser.wait(fits)
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    browser.js("document.querySelectorAll('#proof details').forEach(e => e.open = true)")
+    assert browser.js("(d => d.scrollWidth <= d.clientWidth)(document.getElementById('proof'))")
+    browser.key("Escape")
     browser.window(1200)
     browser.media("print", "dark")
     assert browser.js(style("querySelector('header')", "display")) == "none"
     assert browser.js(style("body", "backgroundColor")) == "rgb(255, 255, 255)"
     browser.media()
     assert browser.said == []
+
+
+def test_of_many_rows_the_bars_are_those_of_the_one_that_is_pointed_at(tmp_path):
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    methods = (
+        *("ga", "gd", "kl", "npo", "dpo", "idk", "scrub", "llmu", "sku", "wga", "flat", "simnpo"),
+        "undial",
+    )
+    suite = write_suite(tmp_path, **CHANGES | {"methods": {name: {} for name in methods}})
+    page = ReportTree(suite, tmp_path / "results/small").build().root / REPORT / PAGE
+    browser = Browser(tmp_path / "browser")
+    browser.window(1200, 1600)
+    browser.open(page.as_uri())
+    marks = len(methods) + 3
+    browser.wait(f"{MARKS} === {marks}")
+    bars = """[...document.querySelectorAll('#tradeoff .mark-rule.role-mark line')]
+        .filter(e => Number(e.getAttribute('opacity') ?? 1) > 0).length"""
+    of_controls = browser.js(bars)
+    assert of_controls <= 2 * 3
+    place = browser.js(
+        """(box => ({x: box.x + box.width / 2, y: box.y + box.height / 2}))(
+        [...document.querySelectorAll('#tradeoff path[aria-label]')]
+          .find(e => e.ariaLabel.startsWith('ga text')).getBoundingClientRect())"""
+    )
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", **place)
+    browser.wait(f"{bars} > {of_controls} && {bars} <= {of_controls} + 2")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=1, y=1)
+    browser.wait(f"{bars} === {of_controls}")
+    browser.js("document.querySelector('#tradeoff path[tabindex]').focus()")
+    browser.wait(f"{bars} > {of_controls} && {bars} <= {of_controls} + 2")
+    browser.js("document.activeElement.blur()")
+    browser.wait(f"{bars} === {of_controls}")
+    # All at once, and then one alone, with its bars.
+    buttons = "[...document.querySelectorAll('#tradeoff fieldset button')]"
+    together = f"{buttons}.find(e => e.textContent === '{{}}').click()".format
+    browser.js(together("none"))
+    browser.wait(f"{MARKS} === 3")
+    browser.js("document.querySelector('#tradeoff fieldset input').click()")
+    browser.wait(f"{MARKS} === 4 && {bars} > {of_controls}")
+    browser.js(together("all"))
+    browser.wait(f"{MARKS} === {marks}")
+    assert browser.said == []
+    browser.close()
+
+
+def test_before_there_are_numbers_rows_lead_to_the_state_of_their_models(tmp_path):
+    if executable() is None:
+        pytest.skip("needs a browser: apt-get install chromium")
+    suite = write_suite(tmp_path, **CHANGES)
+    stage.run(suite, tmp_path / "results/small", True, False, tmp_path / "out")
+    browser = Browser(tmp_path / "browser")
+    browser.open((tmp_path / "out" / PAGE).as_uri())
+    browser.wait("document.querySelector('#topic-cost .chart p')")
+    assert texts(browser, "#numbers thead th") == ["row", "modality", "state"]
+    browser.js("document.querySelector('#numbers tr:not(.pinned) td button').click()")
+    assert "ga/text/forget10" in texts(browser, "#proof h2")[0]
+    told = texts(browser, "#proof p")
+    assert any(text.startswith("When the page was made: not proven") for text in told)
+    browser.key("Escape")
+    # Where nothing is drawn no room is kept for it, and nothing is saved.
+    assert browser.js("document.querySelector('#topic-cost .chart').clientHeight") < 100
+    browser.js("document.querySelectorAll('.choices button').forEach(e => e.click())")
+    assert browser.said == []
+    browser.close()

@@ -392,6 +392,17 @@ def test_costs_are_read_from_the_records_of_the_runs(tree):
     assert row(tree, "ga", "text", "cost")[:2] == ["2.5 ± 0.0", "8.0 ± 0.0"]
 
 
+def test_no_interval_of_a_cost_reaches_below_nothing(tree):
+    seconds = (0.1, 0.2, 9.0)
+    states = {
+        f"unlearn/{run}": Made(seconds=took, measures={"stored_bytes": 2**20 * took})
+        for run, took in zip(seeds_of("ga", "text"), seconds, strict=True)
+    }
+    frame = make_tables(tree.build(states))["cost"]
+    for metric in ("train/seconds", "train/measures/stored_bytes"):
+        assert line(frame, "ga", "text", metric).low == 0
+
+
 def test_overhead_is_the_joint_cell_for_each_unit_of_the_single_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     tree = Tables(tmp_path, methods={"ga": {}}, modalities=["text", "visual", "both"], seeds=[0, 1])

@@ -22,6 +22,7 @@ from clearbench.jobs.artifacts import (
 from clearbench.jobs.record import digest, read_record
 from clearbench.provenance.crate import again
 from clearbench.provenance.crate.contents import METADATA, SIGNATURE
+from clearbench.provenance.crate.contribution import contribution
 from clearbench.provenance.crate.export import Publication, export
 from clearbench.provenance.crate.read import Crate
 from clearbench.provenance.crate.signature import sign, signature_fault
@@ -78,6 +79,9 @@ def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_pat
         f"{tmp_path / 'other'}: no crate; allowed: folders that `export-crate` has written"
     ]
     assert not out.exists()
+    out = tmp_path / "none/board.html"
+    told = f"--out {out}: {out.parent} is no folder; make it first"
+    assert call("leaderboard", crate, "--out", out) == (1, [told])
 
 
 def call(*words):
@@ -237,6 +241,62 @@ def test_cells_are_drawn_by_a_seed_and_run_from_what_is_at_hand(made, tmp_path, 
         assert status == 0, lines
         assert f"again: {seen[-1]}: the same bytes" in lines
     assert seen[0] == seen[1]
+
+
+def relist(folder, change):
+    """Write the list of a crate's files as a change of its entities leaves it."""
+    data = json.loads((folder / METADATA).read_text())
+    change(data["@graph"])
+    (folder / METADATA).write_text(json.dumps(data))
+
+
+def test_scores_whose_records_are_left_out_are_told(made, tmp_path):
+    crate = shutil.copytree(made / "whole", tmp_path / "crate")
+    records = f"results/small/evaluate/{CELL}/records.jsonl"
+    (crate / records).unlink()
+    relist(crate, lambda graph: graph.remove(next(e for e in graph if e["@id"] == records)))
+    status, lines = call("verify", crate)
+    told = "scores: 10 made again from the records, all the same; 1 as told, the crate has not"
+    assert (status, lines[3].startswith(told)) == (0, True), lines
+    # Of some that are as told nobody says that they were made again.
+    assert not contribution(crate, "crate", None).remade
+    assert contribution(made / "whole", "crate", None).remade
+
+
+@pytest.mark.parametrize(
+    "name", ["a%00b", "a" * 5000, "/etc/hostname", "loop", "a\ud800", "a\n\x1b[2Jcrate: holds"]
+)
+def test_whatever_a_crate_lists_is_a_fault_in_a_line_and_no_traceback(crate, name):
+    (crate / "loop").symlink_to("loop")
+    entry = {"@id": name, "@type": "File", "sha256": "0"}
+    relist(crate, lambda graph: graph.append(entry))
+    (fault,) = (Verification(Crate(crate)).files[unquote(name)],)
+    assert fault.startswith(f"{unquote(name)}: ")
+    if "\ud800" not in name:
+        status, lines = call("verify", crate)
+        assert status == 1
+        assert len([line for line in lines if line.startswith("files: ")]) == 1 + (name != "loop")
+        assert not any("\x1b" in line or line == "crate: holds" for line in lines)
+
+
+def test_a_file_that_is_listed_with_two_checksums_is_a_fault(crate):
+    other = {"@id": TABLE, "@type": "File", "sha256": "0"}
+    relist(crate, lambda graph: graph.insert(0, other))
+    status, faults = verify(crate)
+    told = f"files: {TABLE}: listed without a checksum, or with several"
+    assert (status, told in faults) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "text", ["[]", '{"@graph": ["a"]}', '{"@graph": [{"@id": null}]}', "[" * 100_000, "\xff"]
+)
+def test_metadata_that_is_none_is_a_line_and_a_row_of_a_leaderboard(crate, tmp_path, text):
+    (crate / METADATA).write_bytes(text.encode("latin-1"))
+    status, (line,) = call("verify", crate)
+    assert status == 1
+    assert line.startswith(f"{crate / METADATA}: not the metadata of a crate (")
+    (fault,) = contribution(crate, "crate", None).faults
+    assert fault == line
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from clearbench.cli.naming import of_suite, results_option
+from clearbench.cli.naming import NewFile, of_suite, results_option
 from clearbench.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ Command = Callable[..., Any]
 
 def _out(help: str) -> Callable[[Command], Command]:
     """The option that names a file of a figure."""
-    kind = click.Path(path_type=Path, dir_okay=False)
-    return click.option("--out", type=kind, metavar="FILE", help=help)
+    return click.option("--out", type=NewFile(), metavar="FILE", help=help)
 
 
 @click.command()
@@ -70,6 +69,7 @@ def figure(target: str | None, suite: str, results: Path, out: Path | None) -> N
     """
     from clearbench.cli.prove import open_suite
     from clearbench.figures import drawers
+    from clearbench.provenance.compare.side import check_finished
     from clearbench.results.read import read_results
 
     graph, tree, environments = open_suite(suite, results)
@@ -84,7 +84,16 @@ def figure(target: str | None, suite: str, results: Path, out: Path | None) -> N
     if out is None:
         raise UserError(f"{target}: where to? name a file .pdf or .svg with --out")
     _format(out)
-    drawn = known[target](read_results(graph, tree, environments=environments))
+    read = read_results(graph, tree, environments=environments)
+    check_finished(graph.suite.name, tree.root, read, "draw")
+    lacking = [run for run in read.runs.values() if run.state not in ("ok", "diverged")]
+    if lacking:
+        click.echo(
+            f"drawn without {len(lacking)} of {len(read.runs)} models ({lacking[0].reason});"
+            f" clearbench why --suite {graph.suite.name}",
+            err=True,
+        )
+    drawn = known[target](read)
     if drawn is None:
         raise UserError(f"{target}: suite {graph.suite.name} has nothing to draw in it")
     _write(drawn, out)

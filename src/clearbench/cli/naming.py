@@ -21,6 +21,20 @@ results_option = click.option(
 )
 
 
+class NewFile(click.Path):
+    """A file to be written; its folder is looked for before the work that fills it."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        path = super().convert(value, param, ctx)
+        if not path.parent.is_dir():
+            option = f"{param.opts[0]} " if param else ""
+            raise UserError(f"{option}{path}: {path.parent} is no folder; make it first")
+        return path
+
+
 class _Words(click.Argument):
     """Bare words; the usage shows what they may be, and nothing where they only name the suite."""
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from clearbench.cli.naming import results_option
+from clearbench.cli.naming import NewFile, results_option
 from clearbench.errors import UserError
 
 if TYPE_CHECKING:
@@ -76,8 +76,13 @@ def verify(
 def _tell(verdict: "Verdict") -> int:
     """Print what holds of a kind, or each fault in a line; gives their number."""
     for line in verdict.faults or (verdict.holds,):
-        click.echo(f"{verdict.kind}: {line}")
+        click.echo(_in_a_line(f"{verdict.kind}: {line}"))
     return len(verdict.faults)
+
+
+def _in_a_line(text: str) -> str:
+    """A text in which signs that would move a terminal's cursor are written as their numbers."""
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
 
 
 def _counted(faults: int) -> str:
@@ -109,7 +114,7 @@ def sign(crate: Path, key: Path) -> None:
 @click.option(
     "--signers", type=_file, help="Whose signatures count: a file as allowed_signers of ssh-keygen."
 )
-@click.option("--out", type=_file, default=Path("leaderboard.html"), show_default=True)
+@click.option("--out", type=NewFile(), default=Path("leaderboard.html"), show_default=True)
 def leaderboard(crates: tuple[Path, ...], signers: Path | None, out: Path) -> None:
     """Write one page of the crates of several groups, each row with whose it is, each verified."""
     from clearbench.provenance.crate.contribution import contribution

@@ -58,7 +58,7 @@ def answers_of(
     while True:
         chosen = {topic: spread(samples, quota) for topic, samples in topics.items()}
         panel = _panel(store, chosen, models, spoken)
-        if quota == 1 or len(json.dumps(panel)) <= budget:
+        if not quota or len(json.dumps(panel)) <= budget:
             break
         quota //= 2
     shown = [

@@ -79,7 +79,7 @@ def boards(contributions: Sequence[Contribution]) -> list[dict[str, Any]]:
                     "crate": place,
                     "method": group.method,
                     "modality": group.modality,
-                    "seeds": max(len(entry.values) for entry in entries.values()),
+                    "seeds": max((len(entry.values) for entry in entries.values()), default=0),
                     "cells": {key: cell_of(entry) for key, entry in entries.items()},
                 }
                 board.append(told)

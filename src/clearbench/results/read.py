@@ -1,9 +1,11 @@
 """Reading a suite's results tree: the one file of the tables that reads files."""
 
 import json
+import math
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from clearbench.data.tasks import Tasks
 from clearbench.errors import UserError
@@ -92,7 +94,10 @@ def _read_run(tree: Tree, run: Run, tasks: Tasks) -> Outcome:
         if known is None or digest(content) != known.sha256:
             reason = f"{tree.root / path}: not the file that the job wrote"
             return Outcome("missing", detail="unproven", reason=reason)
-        contents[name] = json.loads(content)
+        contents[name] = _numbers(content, name == DRAWS)
+        if contents[name] is None:
+            reason = f"{tree.root / path}: not numbers by name, as a job writes them"
+            return Outcome("missing", detail="unproven", reason=reason)
     documents: dict[DocumentName, Document] = {
         "score": Document(f"{scored}/{SCORES}", contents[SCORES]),
         "evaluate": _cost(tree, run.records),
@@ -100,6 +105,21 @@ def _read_run(tree: Tree, run: Run, tasks: Tasks) -> Outcome:
     if run.trained:
         documents["train"] = _cost(tree, run.weights)
     return Outcome(documents=documents, draws=contents.get(DRAWS, {}), tasks=tasks)
+
+
+def _numbers(content: bytes, of_draws: bool) -> Any:
+    """What a file of scores, or of their draws, says by key; None for what no job writes."""
+    try:
+        numbers = json.loads(content)
+        good = (
+            isinstance(value, list)
+            if of_draws
+            else isinstance(value, int | float) and math.isfinite(value)
+            for value in numbers.values()
+        )
+        return numbers if all(good) else None
+    except (ArithmeticError, AttributeError, RecursionError, ValueError):
+        return None
 
 
 def _cost(tree: Tree, name: str) -> Document:

@@ -21,9 +21,9 @@ def build(results: Results) -> Table:
     """Seconds, samples a second, peak memory and stored bytes of training and evaluation."""
     columns = [
         *_stage("train", "train"),
-        Column("measures/flops", "train (TFLOP)", "train", digits=2, unit=1e12),
-        Column("measures/peak_bytes", "train, device (MiB)", "train", digits=0, unit=MIB),
-        Column("measures/stored_bytes", "stored (MiB)", "train", digits=2, unit=MIB),
+        Column("measures/flops", "train (TFLOP)", "train", digits=2, low=0, unit=1e12),
+        Column("measures/peak_bytes", "train, device (MiB)", "train", digits=0, low=0, unit=MIB),
+        Column("measures/stored_bytes", "stored (MiB)", "train", digits=2, low=0, unit=MIB),
         *_stage("evaluate", "evaluate"),
     ]
     blocks = [make_block(results, size, columns) for size in results.suite.file.forget_sizes]
@@ -93,7 +93,7 @@ def _of_test(results: Results, size: int, test: str) -> Block:
 
 def _with_strengths(block: Block, curves: Mapping[str, tuple[Curve, ...]]) -> Block:
     """A block with the seconds that evaluating each row's cells at all strengths takes."""
-    column = Column("seconds", "strengths (s)", "evaluate", digits=1, role="strengths")
+    column = Column("seconds", "strengths (s)", "evaluate", digits=1, low=0, role="strengths")
     rows = []
     for row in block.rows:
         group = row.entries[0].group
@@ -111,7 +111,7 @@ def _with_strengths(block: Block, curves: Mapping[str, tuple[Curve, ...]]) -> Bl
 
 def _stage(document: DocumentName, label: str) -> list[Column]:
     return [
-        Column("seconds", f"{label} (s)", document, digits=1),
-        Column("measures/samples_per_second", f"{label} (samples/s)", document, digits=1),
-        Column("peak_memory_bytes", f"{label} (MiB)", document, digits=0, unit=MIB),
+        Column("seconds", f"{label} (s)", document, digits=1, low=0),
+        Column("measures/samples_per_second", f"{label} (samples/s)", document, digits=1, low=0),
+        Column("peak_memory_bytes", f"{label} (MiB)", document, digits=0, low=0, unit=MIB),
     ]

@@ -14,9 +14,9 @@ DOMAINS = ("multimodal",)
 JOINT, SINGLE = "both", ("text", "visual")
 MIB = 2**20
 MEASURES = (
-    Column("measures/training_seconds", "training seconds", "train", digits=1),
-    Column("measures/peak_bytes", "peak memory (MiB)", "train", digits=0, unit=MIB),
-    Column("measures/flops", "TFLOP", "train", digits=3, unit=1e12),
+    Column("measures/training_seconds", "training seconds", "train", digits=1, low=0),
+    Column("measures/peak_bytes", "peak memory (MiB)", "train", digits=0, low=0, unit=MIB),
+    Column("measures/flops", "TFLOP", "train", digits=3, low=0, unit=1e12),
 )
 
 
@@ -88,7 +88,7 @@ def _block(results: Results, size: int, column: Column) -> Block:
 def _entries(results: Results, groups: dict[str, Group], column: Column) -> list[Entry]:
     single = tuple(make_entry(results, groups[modality], column) for modality in SINGLE)
     joint = make_entry(results, groups[JOINT], column)
-    ratio = Column(column.key, column.header, column.document, digits=2, role="overhead")
+    ratio = Column(column.key, column.header, column.document, digits=2, low=0, role="overhead")
     return [*single, joint, Overhead(joint.group, ratio, joint.runs, single)]
 
 

@@ -39,12 +39,16 @@ def open_side(name: str, results: Path, root: Path) -> Side:
         tree = Tree(folder if is_tree else results / suite.name)
         graph = Graph(suite)
         side = Side(name, graph, tree, read_results(graph, tree))
-    runs = list(side.results.runs.values())
-    if not any(run.state == "ok" for run in runs):
-        stale = next((run.reason for run in runs if run.detail == "unproven"), None)
-        if stale is not None:
-            raise UserError(
-                f"{name}: no run below {side.tree.root} is current ({stale}); run snakemake first"
-            )
-        raise UserError(f"{name}: no finished run below {side.tree.root}; nothing to compare")
+    check_finished(name, side.tree.root, side.results, "compare")
     return side
+
+
+def check_finished(name: str, root: Path, results: Results, purpose: str) -> None:
+    """Raise UserError where no run of what a name stands for is finished; it lies below `root`."""
+    runs = list(results.runs.values())
+    if any(run.state == "ok" for run in runs):
+        return
+    stale = next((run.reason for run in runs if run.detail == "unproven"), None)
+    if stale is not None:
+        raise UserError(f"{name}: no run below {root} is current ({stale}); run snakemake first")
+    raise UserError(f"{name}: no finished run below {root}; nothing to {purpose}")

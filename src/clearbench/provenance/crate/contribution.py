@@ -7,7 +7,7 @@ from clearbench.provenance.crate.contents import SIGNATURE
 from clearbench.provenance.crate.read import STRANGE, Crate
 from clearbench.provenance.crate.signature import signer
 from clearbench.provenance.crate.verify import Verification
-from clearbench.report.leaderboard import Contribution
+from clearbench.report.leaderboard import Contribution, boards
 
 
 def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
@@ -16,18 +16,24 @@ def contribution(folder: Path, name: str, signers: Path | None) -> Contribution:
     A signature by none of these is a fault. Raises UserError for what is no crate.
     """
     crate = Crate(folder)
-    verdicts = list(Verification(crate).verdicts())
+    try:
+        verdicts = list(Verification(crate).verdicts())
+        whose = crate.author or "nobody is named"
+    except STRANGE as error:
+        return Contribution(name, "", "", (str(error),), False, None, "", "")
     faults = [f"{one.kind}: {fault}" for one in verdicts for fault in one.faults]
     remade = any(one.kind == "scores" and one.judged for one in verdicts)
     signed = "" if signers is None else signer(folder, signers) or ""
     if signers is not None and not signed and (folder / SIGNATURE).is_file():
         faults.append(f"signature: by nobody of {signers.name}")
-    whose = crate.author or "nobody is named"
     try:
         results, data = crate.results, crate.tree.manifest_digest("dataset") or ""
         commit = made_with(crate.graph, crate.tree, "commit")
+        one = Contribution(name, whose, signed, tuple(faults), remade, results, data, commit)
+        # Where its numbers are none, those of the others are shown.
+        boards([one])
     except STRANGE as error:
         # Verified, it has a fault already.
         faults = faults or [str(error)]
         return Contribution(name, whose, signed, tuple(faults), False, None, "", "")
-    return Contribution(name, whose, signed, tuple(faults), remade, results, data, commit)
+    return one

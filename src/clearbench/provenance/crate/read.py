@@ -19,7 +19,10 @@ from clearbench.suite.artifact import Artifact
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 
-STRANGE = (UserError, ArithmeticError, AttributeError, LookupError, OSError, TypeError, ValueError)
+STRANGE = (
+    *(UserError, ArithmeticError, AttributeError, LookupError, OSError, RuntimeError, TypeError),
+    ValueError,
+)
 """What files may lead to that somebody else wrote, who may have written anything."""
 
 _ANYWHERE = Accepted(frozenset(), None)
@@ -53,21 +56,26 @@ class Crate:
         path = self.folder / METADATA
         try:
             entities = json.loads(path.read_bytes())["@graph"]
-            [entity["@id"] for entity in entities]
+            if not all(isinstance(entity["@id"], str) for entity in entities):
+                raise TypeError("an @id is no text")
         except OSError as error:
             raise Unreadable(path, error) from None
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise UserError(f"{path}: not the metadata of a crate ({error})") from None
         return list(entities)
 
     @cached_property
     def files(self) -> dict[str, str | None]:
-        """The checksum of each file that is to be in the crate, by its path; None without one."""
-        return {
-            unquote(entity["@id"]): entity.get("sha256")
-            for entity in self.metadata
-            if _is_file(entity) and not entity["@id"].startswith("#")
-        }
+        """The checksum of each file that is to be in the crate, by its path.
+
+        None for a file that is listed without one, or with several.
+        """
+        files: dict[str, str | None] = {}
+        for entity in self.metadata:
+            if _is_file(entity) and not entity["@id"].startswith("#"):
+                name, checksum = unquote(entity["@id"]), entity.get("sha256")
+                files[name] = checksum if files.get(name, checksum) == checksum else None
+        return files
 
     @property
     def author(self) -> str | None:

@@ -67,18 +67,25 @@ class Verification:
         return dict(chain(self._listed(), self._added()))
 
     def _listed(self) -> Iterator[tuple[str, str]]:
-        folder = self._crate.folder
-        inside = folder.resolve()
         for name, checksum in sorted(self._crate.files.items()):
-            path = folder / name
-            if not path.resolve().is_relative_to(inside):
-                yield name, f"{name}: listed, and outside of the crate"
-            elif not path.is_file():
-                yield name, f"{name}: missing"
-            elif checksum is None:
-                yield name, f"{name}: listed without a checksum"
-            elif sha256(path) != checksum:
-                yield name, f"{name}: changed, other bytes than those listed"
+            try:
+                fault = self._file_fault(name, checksum)
+            except STRANGE as error:
+                said = error.strerror if isinstance(error, OSError) else error
+                fault = f"listed, and nothing that can be read ({said})"
+            if fault is not None:
+                yield name, f"{name}: {fault}"
+
+    def _file_fault(self, name: str, checksum: str | None) -> str | None:
+        folder = self._crate.folder
+        path = folder / name
+        if not path.resolve().is_relative_to(folder.resolve()):
+            return "listed, and outside of the crate"
+        if not path.is_file():
+            return "missing"
+        if checksum is None:
+            return "listed without a checksum, or with several"
+        return None if sha256(path) == checksum else "changed, other bytes than those listed"
 
     def _added(self) -> Iterator[tuple[str, str]]:
         known = {*self._crate.files, METADATA, SIGNATURE}
@@ -103,7 +110,7 @@ class Verification:
 
     def _scores(self) -> Verdict:
         """The scores, computed again from the records."""
-        crate, faults, made, unproven = self._crate, [], 0, 0
+        crate, faults, made, unproven, lacking = self._crate, [], 0, 0, 0
         for artifact in crate.graph:
             if artifact.stage != "score":
                 continue
@@ -115,10 +122,14 @@ class Verification:
                 fault = score_fault(artifact, crate.tree)
                 if fault is not None:
                     faults.append(f"{fault}{self._otherwise(artifact.name)}")
+            else:
+                lacking += 1
         said = f"{made} made again from the records, all the same" if made else _LACKING
+        if made and lacking:
+            said += f"; {lacking} as told, the crate has not their records"
         if unproven:
             said += f"; {unproven} not judged, their files or records do not hold"
-        return Verdict("scores", said, tuple(faults), judged=made > 0)
+        return Verdict("scores", said, tuple(faults), judged=made > 0 and not lacking)
 
     def _tables(self) -> Verdict:
         """The tables and figures, made again from the scores."""

@@ -85,7 +85,9 @@ def _framed(
 def inlined(data: Any) -> str:
     """Data as JSON, compressed and in base64: small, and nothing in it can be taken for code."""
     text = json.dumps(_finite(data), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    # Half of a pair that stands for one letter has no bytes; JSON writes it as its number.
+    content = text.encode(errors="backslashreplace")
+    return base64.b64encode(gzip.compress(content, mtime=0)).decode()
 
 
 def data_of(page: str) -> Any:

@@ -7,7 +7,8 @@ function follow() {
   if (!asked.has("proof")) return document.getElementById(location.hash.slice(1))?.scrollIntoView();
   const row = numbers.rows.find((one) => one.name === name);
   const number = numbers.columns.findIndex(({ key }) => key === rest);
-  if (row !== undefined && number >= 0) showNumber(row, number);
+  if (row !== undefined && number >= 0) return showNumber(row, number);
+  showDialog("No such number", make("p", {}, `This page has no number ${asked.get("proof")}; another, or a later one, may have it.`));
 }
 
 addEventListener("hashchange", follow);

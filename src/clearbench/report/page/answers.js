@@ -120,7 +120,7 @@ else {
     const size = answers.models[model]?.size;
     const sample = answers.samples.find((one) => one.size === size && addressOf(one) === address);
     if (!sample) {
-      count.textContent = `This page has no sample ${address} of ${name}.`;
+      count.textContent = `This page has no sample ${[name, address].filter(Boolean).join(":")}.`;
       section.scrollIntoView();
       return;
     }

@@ -2,7 +2,7 @@
 
 /**
  * A chart in a place of its own. `describe(ink)` gives its specification without looks, given the
- * page's colours, or a text where nothing can be drawn; `opened(datum)` is what a press on a mark does.
+ * page's colours and the room beside which nothing is, or a text where nothing can be drawn; `opened(datum)` is what a press on a mark does.
  * `height` is kept for it, so that nothing moves when it is drawn.
  */
 function charted(label, describe, opened, height) {
@@ -24,6 +24,9 @@ function charted(label, describe, opened, height) {
       const datum = mark.__data__?.datum;
       if (!datum?.told) continue;
       mark.setAttribute("tabindex", "0");
+      // What a pointer on it shows, the keyboard on it shows as well.
+      for (const [kind, pointer] of [["focus", "pointerover"], ["blur", "pointerout"]])
+        mark.addEventListener(kind, () => mark.dispatchEvent(new PointerEvent(pointer, { bubbles: true })));
       mark.addEventListener("keydown", (event) => {
         if (event.key !== "Enter") return;
         // Else the same key presses the button that the dialog begins with.
@@ -36,6 +39,10 @@ function charted(label, describe, opened, height) {
   const draw = async () => {
     const [ink, faint, line, paper] = ["--ink", "--faint", "--line", "--paper"].map(resolved);
     const described = describe({ ink, faint, paper }, place.parentElement.clientWidth);
+    const mine = ++turn;
+    view?.finalize();
+    view = null;
+    place.style.minHeight = typeof described === "string" ? "" : `${height + 60}px`;
     if (typeof described === "string") {
       place.replaceChildren(make("p", {}, described));
       return;
@@ -43,12 +50,10 @@ function charted(label, describe, opened, height) {
     const narrow = isNarrow(place.parentElement.clientWidth);
     const config = {
       font: "system-ui, sans-serif", view: { stroke: line },
-      axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8, labelLimit: 260 },
-      legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
+      axis: { labelColor: ink, titleColor: ink, gridColor: line, domainColor: faint, tickColor: faint, labelFontSize: 12, titleFontSize: 13, tickCount: narrow ? 4 : 8, labelLimit: narrow ? 120 : 260 },
+      legend: { labelColor: ink, titleColor: ink, labelFontSize: 12, titleFontSize: 12, orient: narrow ? "bottom" : "right", columns: narrow ? 3 : 1, layout: { bottom: { anchor: "start", direction: "vertical" } }, symbolOpacity: 1, symbolBaseFillColor: ink, symbolBaseStrokeColor: ink },
     };
-    const mine = ++turn;
-    view?.finalize();
-    view = new vega.View(vega.parse(vegaLite.compile({ ...described, background: "transparent", config }).spec), { renderer: "svg", container: place, hover: true });
+    view = new vega.View(vega.parse(vegaLite.compile({ ...described, autosize: { type: "fit-x", contains: "padding" }, background: "transparent", config }).spec), { renderer: "svg", container: place, hover: true });
     place.replaceChildren();
     view.initialize(place);
     await view.runAsync();
@@ -66,7 +71,7 @@ function charted(label, describe, opened, height) {
     width = place.parentElement.clientWidth;
     draw();
   }).observe(place);
-  return { place, draw, saved: async (name) => save(`${name}.svg`, await view.toSVG(), "image/svg+xml") };
+  return { place, draw, saved: async (name) => view && save(`${name}.svg`, await view.toSVG(), "image/svg+xml") };
 }
 
 /** Whether a width has no room beside a chart. */

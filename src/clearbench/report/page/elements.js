@@ -44,21 +44,34 @@ function choice(label, values, chosen, changed) {
   return make("label", {}, label, select);
 }
 
+/** So many values are chosen one by one; of more, all or none at once as well. */
+const FEW = 4;
+
 /** A labelled set of values of which several are chosen; `chosen` is a Set that follows. */
 function choices(label, values, chosen, changed) {
-  const boxes = values.map(([value, text]) => {
-    const box = make("input", {
-      type: "checkbox",
-      checked: chosen.has(value),
-      onchange: () => {
-        if (box.checked) chosen.add(value);
-        else chosen.delete(value);
-        changed();
-      },
-    });
-    return make("label", {}, box, text);
+  const boxes = values.map(([value]) => {
+    const follow = () => {
+      if (box.checked) chosen.add(value);
+      else chosen.delete(value);
+    };
+    const box = make("input", { type: "checkbox", checked: chosen.has(value), onchange: () => { follow(); changed(); } });
+    return { box, follow };
   });
-  return make("fieldset", {}, make("legend", {}, label), boxes);
+  const together = (word, on) =>
+    button(word, () => {
+      for (const { box, follow } of boxes) {
+        box.checked = on;
+        follow();
+      }
+      changed();
+    }, { "aria-label": `${label}: ${word}` });
+  return make(
+    "fieldset",
+    {},
+    make("legend", {}, label),
+    boxes.map(({ box }, at) => make("label", {}, box, values[at][1])),
+    boxes.length > FEW ? [together("all", true), together("none", false)] : null,
+  );
 }
 
 /** Put other choices into a place; a list that the keyboard was on keeps it. */
@@ -93,7 +106,7 @@ function save(name, text, kind) {
 /** Lines of values as CSV; no text begins as what spreadsheets would compute. */
 function csv(lines) {
   const quoted = (value) => {
-    const live = typeof value === "string" && /^[=+\-@\t\r]/.test(value) && Number.isNaN(Number(value));
+    const live = typeof value === "string" && /^[=+\-@\t\r]./s.test(value) && Number.isNaN(Number(value));
     const text = value == null ? "" : `${live ? "'" : ""}${value}`;
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };

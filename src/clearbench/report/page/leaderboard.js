@@ -11,6 +11,12 @@
       faults.length ? `✗ ${faults.length} ${faults.length > 1 ? "faults" : "fault"}` : "✓ holds",
     );
 
+  /** Whose a row is; of one who has several crates, with the crate's name. */
+  const owner = (crate) => {
+    const [name, ...others] = [crate, ...crates.filter((one) => one !== crate)].map((one) => one.signed || one.whose);
+    return others.includes(name) ? `${name} (${crate.name})` : name;
+  };
+
   const lines = crates.map((crate) => ({
     cells: [crate.name, crate.whose, crate.signed, verdict(crate), crate.scores, crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
     values: [crate.name, crate.whose, crate.signed, crate.faults.length, crate.scores, crate.model, crate.dataset, crate.seeds, crate.hardware, crate.commit],
@@ -47,8 +53,8 @@
         make("td", { title: [between(interval), reason].filter(Boolean).join(" ") || null }, text),
       );
       return {
-        cells: [row.method, row.modality, crate.signed || crate.whose, verdict(crate), crate.hardware, String(row.seeds), ...numbers],
-        values: [row.method, row.modality, crate.signed || crate.whose, crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean ?? null)],
+        cells: [row.method, row.modality, owner(crate), verdict(crate), crate.hardware, String(row.seeds), ...numbers],
+        values: [row.method, row.modality, owner(crate), crate.faults.length, crate.hardware, row.seeds, ...row.cells.map(({ mean }) => mean ?? null)],
       };
     });
     const told = board.rows.map((row) => {

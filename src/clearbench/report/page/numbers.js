@@ -44,6 +44,13 @@
     return make("td", { class: at != null ? (beyond ? "beyond" : "placed") : lacking ? "lacking" : "", style: at != null ? `--place:${at}` : null }, open);
   };
 
+  /** How far the models of a row came, and the way to their proof: for a row that has no number yet. */
+  const stateCell = (row) => {
+    const states = [...new Set(row.runs.map((run) => proof.runs[run].state))].join(", ");
+    const open = () => showProof(row.name, [["note", row.note]], row.runs, "");
+    return make("td", { class: "text" }, states ? button(states, open, { "aria-label": `${row.method} ${row.modality}: ${states}` }) : null);
+  };
+
   const draw = () => {
     view = equal.find((one) => one.topic === topic && one.size === looked.size) ?? null;
     const columns = shown();
@@ -52,11 +59,11 @@
       cells: [
         make("span", { title: row.note || null }, row.method, row.broken ? make("span", { class: "bad", title: "retains less than half of what the original does" }, " broken") : null),
         row.modality,
-        ...columns.map((number) => cell(row, number)),
+        ...(columns.length ? columns.map((number) => cell(row, number)) : [stateCell(row)]),
       ],
       values: [row.method, row.modality, ...columns.map((number) => cellOf(row, number).mean ?? null)],
     }));
-    const headers = [{ text: "row", names: true }, { text: "modality", names: true }, ...columns.map((number) => columnOf(number).header)];
+    const headers = [{ text: "row", names: true }, { text: "modality", names: true }, ...(columns.length ? columns.map((number) => columnOf(number).header) : [{ text: "state", names: true }])];
     place.replaceChildren(grid("Rows by headline numbers", headers, rows, sorted));
   };
 

@@ -43,13 +43,13 @@ function showProof(title, told, runs, key, values = () => null) {
   });
   const headers = ["run", "value", "95 % interval over persons", "state", "score file", "key"].map((text, at) => (at === 1 || at === 2 ? text : { text, names: true }));
   const table = grid("Runs of this number", headers, rows);
-  dialog.replaceChildren(
-    make("form", { method: "dialog" }, make("h2", { id: "proof-title" }, title), make("button", {}, "Close")),
-    facts(told),
-    table,
-    chain,
-  );
   if (runs.length) choose(runs[0]);
+  showDialog(title, facts(told), table, chain);
+}
+
+/** Show something in the dialog, from its top. */
+function showDialog(title, ...content) {
+  dialog.replaceChildren(make("form", { method: "dialog" }, make("h2", { id: "proof-title" }, title), make("button", {}, "Close")), ...content);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }

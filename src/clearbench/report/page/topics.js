@@ -1,4 +1,8 @@
 // Tables that are looked at as charts: one of their numbers at a time, a mark a row, a panel each.
+
+// Pixels of a row.
+const STEP = 18;
+
 const drawn = tables.filter((table) => table.drawn != null && !table.left_out);
 for (const table of drawn.sort((a, b) => a.drawn.order - b.drawn.order)) {
   const id = `topic-${table.name}`;
@@ -28,7 +32,7 @@ for (const table of drawn.sort((a, b) => a.drawn.order - b.drawn.order)) {
     const x = { type: "quantitative", title: headers()[number], scale: { domain: spread(differs ? [...ends, 0] : ends), zero: false, nice: false } };
     const told = { field: "told", type: "nominal" };
     return {
-      width: Math.max(160, Math.min(room - 300, 700)), height: { step: 18 },
+      width: Math.min(room, 1000), height: STEP * new Set(names.sort).size,
       data: { values },
       layer: [
         ...(differs ? [{ data: { values: [{}] }, mark: { type: "rule", color: faint, strokeDash: [4, 3], aria: false }, encoding: { x: { ...x, datum: 0 } } }] : []),
@@ -38,7 +42,7 @@ for (const table of drawn.sort((a, b) => a.drawn.order - b.drawn.order)) {
     };
   };
 
-  const chart = charted(() => `${table.title}: ${headers()[number]}`, describe, ({ at }) => showBehind(table, block, at, number), 18 * Math.max(...table.blocks.map(({ rows }) => rows.length)));
+  const chart = charted(() => `${table.title}: ${headers()[number]}`, describe, ({ at }) => showBehind(table, block, at, number), STEP * Math.max(...table.blocks.map(({ rows }) => rows.length)));
   const chosen = make("div", { class: "choices" });
   const draw = () => {
     refill(

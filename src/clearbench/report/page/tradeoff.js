@@ -27,7 +27,7 @@ else {
       })),
     ).filter((point) => point.x != null && point.y != null);
 
-  // More bands than these hide each other.
+  // More bands, or bars, than these hide each other.
   const MOST = 12;
 
   /** The outlines of the bands of some points: along the lower side, and back along the upper one. */
@@ -58,10 +58,14 @@ else {
     const told = { field: "told", type: "nominal" };
     const known = (field) => ({ filter: `isValid(datum.${field}_low)` });
     const bar = (field, other) => ({
-      data: { values: spots }, transform: [known(field)], mark: { type: "rule", opacity: 0.4, strokeWidth: 1, aria: false, clip: true },
+      data: { values: spots }, transform: [known(field)], mark: { type: "rule", strokeWidth: 1, aria: false, clip: true },
       encoding: {
         [field]: { ...axis(field === "x" ? across : up, `${field}_low`, field) }, [`${field}2`]: { field: `${field}_high` }, [other]: other === "x" ? x : y,
         color: { condition: { test: "datum.kind == 'method'", ...colours }, value: faint },
+        opacity: {
+          condition: [{ test: "datum.kind != 'method'", value: 0.4 }, ...(of_methods.length ? [{ param: "pointed", empty: false, value: 0.8 }] : [])],
+          value: of_methods.length > MOST ? 0 : 0.4,
+        },
       },
     });
     const layers = [
@@ -75,7 +79,8 @@ else {
         encoding: { x, y, color: colours, detail: { field: "row" }, order: { field: "strength" }, tooltip: { field: "point", type: "nominal" } },
       },
       {
-        data: { values: of_methods }, mark: { type: "point", filled: true, size: 90, opacity: 0.95, stroke: paper, strokeWidth: 0.8 },
+        data: { values: of_methods }, params: [{ name: "pointed", select: { type: "point", on: "pointerover", clear: "pointerout", fields: ["row"] } }],
+        mark: { type: "point", filled: true, size: 90, opacity: 0.95, stroke: paper, strokeWidth: 0.8 },
         encoding: { x, y, color: colours, shape: head.modalities.length > 1 ? shape : undefined, tooltip: told, description: told },
       },
       {
@@ -87,8 +92,7 @@ else {
         encoding: { x, y, text: { field: "name" } },
       },
     ].filter((layer) => layer.data.values.length);
-    const narrow = isNarrow(room);
-    return { width: Math.max(220, Math.min(room - (narrow ? 70 : 220), 760)), height: narrow ? 300 : 430, layer: layers };
+    return { width: Math.min(room, 980), height: isNarrow(room) ? 310 : 430, layer: layers };
   };
 
   const chart = charted(
@@ -108,7 +112,7 @@ else {
       button("SVG", () => chart.saved(`${head.suite}-tradeoff`)),
     ),
     chart.place,
-    make("p", { class: "faint" }, `Bars are 95 % intervals. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands, where no more than ${MOST} are shown, are a standard deviation over seeds to each side. The table below has the same numbers.`),
+    make("p", { class: "faint" }, `Bars are 95 % intervals: of more than ${MOST} rows, of the one that the pointer or the keyboard is on. Curves, where the suite has them, go through the update of a row times several strengths, from the original on; their bands, of no more than ${MOST} rows, are a standard deviation over seeds to each side. The table below has the same numbers.`),
   );
   looked.listeners.push(chart.draw);
 }
