@@ -28,7 +28,7 @@ class NewFile(click.Path):
         super().__init__(path_type=Path, dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = super().convert(value, param, ctx)
+        path = Path(super().convert(value, param, ctx))
         if not path.parent.is_dir():
             option = f"{param.opts[0]} " if param else ""
             raise UserError(f"{option}{path}: {path.parent} is no folder; make it first")
