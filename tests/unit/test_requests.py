@@ -12,7 +12,7 @@ from clearbench.evaluation.records import RECORDS, Likelihood, Record, write_rec
 from clearbench.metrics.score import score_with_draws
 from clearbench.provenance.invalidate import labels
 from clearbench.results.scoring import score
-from clearbench.suite.graph import OF_SUITE, TABLES, Graph
+from clearbench.suite.graph import OF_SUITE, REPORT, TABLES, Graph
 from synthetic import TASKS, Made, SyntheticTree, draw_scores, put_artifact, write_suite
 
 QUALITY = "forget_quality_js"
@@ -114,6 +114,9 @@ def test_after_a_request_earlier_persons_are_in_no_training_and_are_asked_about(
         asked_about = {}
         for sample in store.evaluation(size):
             asked_about.setdefault(sample.split, []).append((sample.task, sample.person))
+            if sample.person in SIZES:
+                # By the false answers of the smallest size that forgets all of a request.
+                assert sample.forget_size == {"first": 5, "third": 10}[sample.person]
         assert asked_about == {
             "forget": [
                 *(("text_qa", "first"), ("captions", "first")),
@@ -187,6 +190,13 @@ def test_a_further_request_changes_no_artifact_of_those_before(tmp_path):
     parts = {name.partition("/")[0] for name in added}
     assert parts == {"request", "request_gold", "request_cell", "evaluate", "score"}
     assert all("/4" in name for name in added)
+
+
+def test_whom_a_request_is_about_is_a_small_job_and_tables_tell_the_requests(tmp_path):
+    graph = Graph(write_suite(tmp_path, requests=[5, 5]))
+    need = graph.suite.model.need("request")
+    assert (need.gpus, need.mem_mb) == (0, 2000)
+    assert graph[TABLES].options["requests"] == graph[REPORT].options["requests"] == [5, 5]
 
 
 def test_a_suite_without_requests_has_nothing_of_them(tmp_path):

@@ -78,6 +78,7 @@ _WITHOUT_MODEL = {
     "dataset": Need(mem_mb=8000),
     "import_logs": Need(mem_mb=2000, minutes=10),
     "validation": Need(mem_mb=2000, minutes=10),
+    "request": Need(mem_mb=2000, minutes=10),
     "select": Need(mem_mb=1000, minutes=10),
     "score": Need(mem_mb=2000, minutes=10),
     "tabulate": Need(mem_mb=3000, minutes=30),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cached_property
 from itertools import accumulate, pairwise
 from pathlib import Path
 
@@ -93,23 +94,45 @@ class Requested(Store):
     def __init__(self, folder: Path, request: Path):
         super().__init__(folder)
         persons = read_requests(request)
+        self._persons = persons
         self._now = frozenset(persons[-1])
         self._gone = frozenset(person for of_request in persons for person in of_request)
 
     def evaluation(self, forget_size: int) -> list[EvalSample]:
-        """The evaluation samples of all tasks, in the dataset's order.
+        """The evaluation samples of all tasks, those of the forgotten first.
 
-        About forgotten persons as at the dataset's largest size; about those whom no size forgets
-        as about retained ones, who are evaluated at all.
+        About the persons of a request as at the smallest size that forgets all of them, for false
+        answers that were made for more persons name some whom a gold has met; about those whom no
+        size forgets as about retained ones, who are evaluated at all.
         """
-        samples = (self._after(sample) for sample in super().evaluation(max(self.forget_sizes)))
-        return [sample for sample in samples if sample is not None]
+        plain = super().evaluation
+        asked = [
+            sample
+            for size in self.forget_sizes
+            for sample in plain(size)
+            if sample.split in FORGOTTEN and self._sizes.get(sample.person or "") == size
+        ]
+        others = (s for s in plain(max(self.forget_sizes)) if s.split not in FORGOTTEN)
+        return asked + [
+            replace(sample, split="forget")
+            if sample.split == "retain" and sample.person in self._gone
+            else sample
+            for sample in others
+        ]
 
-    def _after(self, sample: EvalSample) -> EvalSample | None:
-        gone = sample.person in self._gone
-        if sample.split in FORGOTTEN:
-            return sample if gone else None
-        return replace(sample, split="forget") if sample.split == "retain" and gone else sample
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """The forget size by which each person is asked about whom some size forgets."""
+        of_size = {
+            size: {s.person for s in self._train if s.part(size) == "forget"}
+            for size in self.forget_sizes
+        }
+        sizes: dict[str, int] = {}
+        for of_request in self._persons:
+            known = {person for person in of_request if person in of_size[max(of_size)]}
+            size = min(size for size, persons in of_size.items() if known <= persons)
+            sizes |= dict.fromkeys(known, size)
+        return sizes
 
     def _part(self, sample: TrainSample, forget_size: int | None) -> str | None:
         """The part of a row; None where it is in none, or tells not whom it is about."""

@@ -302,16 +302,18 @@ def _requests() -> Iterator[str]:
     )
     yield (
         "\nAfter each request originals, golds and cells are asked about all who were forgotten so"
-        " far. The table `requests` shows forget quality, and the mean accuracy and ROUGE-L"
+        " far, those of a request by the false answers of the smallest forget size that forgets all"
+        " of them. The table `requests` shows forget quality, and the mean accuracy and ROUGE-L"
         " (recall) over the tasks of the forget set, of the persons of each request after it and"
         " after all later ones, against the gold after the same request; of all together, beside"
         " the row's own cell that forgot as many at once; and what is retained. A group that comes"
         " back shows it twice: forget quality falls, and accuracy leaves gold's for the original's."
     )
     yield (
-        "\nThe limits: few persons a request are few in each forget quality, and golds of different"
-        " requests differ by a training, so that a number is read beside its interval and not"
-        " beside another column alone. A request has fewer steps than as many persons at once, at"
+        "\nThe limits: whom no forget size forgets is asked about as a retained person, by false"
+        " answers that may name others whom the gold has met. Few persons a request are few in"
+        " each forget quality, and golds of different requests differ by a training, so that a"
+        " number is read beside its interval and not beside another column alone. A request has fewer steps than as many persons at once, at"
         " the same number of epochs. Values of a row stand as they are, so `select` has no"
         " requests; neither have `reference: stored` and `altpo`, which are about the original;"
         " stress tests and strengths are of the cells at a forget size alone. Models of faces have"

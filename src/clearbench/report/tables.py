@@ -15,8 +15,8 @@ BUDGET = 3_000_000
 
 
 PANELS = (
-    *("stress", "fairness", "membership", "noise", "selection", "published_vs_paper"),
-    *("claims", "cost", "overhead"),
+    *("stress", "requests", "fairness", "membership", "noise", "selection"),
+    *("published_vs_paper", "claims", "cost", "overhead"),
 )
 """The tables that are drawn, each in a panel of its own, in this order.
 

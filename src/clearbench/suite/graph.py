@@ -208,6 +208,8 @@ def shown(suite: Suite) -> dict[str, Any]:
         "imported": {name: given.model_dump() for name, given in file.imported.items()},
         "external": {name: given.model_dump() for name, given in file.external.items()},
         "fairness": file.fairness,
+        # What is left as it is enters no recipe.
+        **({"requests": file.requests} if file.requests else {}),
         **suite.own_tasks,
         **suite.groups,
     }
