@@ -314,11 +314,11 @@ def _requests() -> Iterator[str]:
         " answers that may name others whom the gold has met. Few persons a request are few in"
         " each forget quality, and golds of different requests differ by a training, so that a"
         " number is read beside its interval and not beside another column alone. A request has"
-        " fewer steps than as many persons at once, at the same number of epochs. Values of a row stand as they are, so `select` has no"
-        " requests; neither have `reference: stored` and `altpo`, which are about the original;"
-        " stress tests and strengths are of the cells at a forget size alone. Models of faces have"
-        " none: their attack would need shadow models for each sequence. Rows that tell no person"
-        " are in none of the groups."
+        " fewer steps than as many persons at once, at the same number of epochs. Values of a row"
+        " stand as they are, so `select` has no requests; neither have `reference: stored` and"
+        " `altpo`, which are about the original; stress tests and strengths are of the cells at a"
+        " forget size alone. Models of faces have none: their attack would need shadow models for"
+        " each sequence. Rows that tell no person are in none of the groups."
     )
 
 
