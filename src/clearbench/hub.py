@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from clearbench import wheels
 from clearbench.errors import BIND, UserError, check_seen, unseen
 
 Kind = Literal["dataset", "model"]
@@ -44,6 +45,11 @@ class Fetched:
     size: int
 
 
+def is_named(kind: Kind, name: str) -> bool:
+    """Whether a name is of what has to be fetched: an id of the hub, or a model in a wheel."""
+    return is_id(name) or (kind == "model" and wheels.is_wheel(name))
+
+
 def is_id(name: str) -> bool:
     """Whether a name is an id of the hub (`owner/name`), and not a folder here."""
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None and not Path(name).is_dir()
@@ -52,10 +58,13 @@ def is_id(name: str) -> bool:
 def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:
     """The folder of a hub id at a revision; it is named by the commit that the revision is.
 
-    Files that the cache lacks are downloaded, unless it must be `cached`. Raises UserError in one
-    line that says what to do: no such id or revision, no access, no network and no copy, or a cache
-    that takes no files.
+    That of a model which comes in a wheel, whose revision is a checksum, is named by this. Files
+    that the cache lacks are downloaded, unless it must be `cached`; those of a wheel never. Raises
+    UserError in one line that says what to do: no such id or revision, no access, no network and no
+    copy, or a cache that takes no files.
     """
+    if kind == "model" and wheels.is_wheel(name):
+        return wheels.snapshot(name, revision)
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import logging
 
@@ -86,9 +95,9 @@ def folder(kind: Kind, name: str, revision: str | None) -> Path:
 
 def cached(kind: Kind, name: str, revision: str | None, file: str) -> Path | None:
     """A file of a folder, or of a hub id as far as it is in the cache; None where it is not."""
-    if not is_id(name):
-        path = Path(name) / file
-        return path if path.is_file() else None
+    if wheels.is_wheel(name) or not is_id(name):
+        folder = wheels.place(name, revision) if wheels.is_wheel(name) else Path(name)
+        return folder / file if (folder / file).is_file() else None
     from huggingface_hub import try_to_load_from_cache
 
     location = try_to_load_from_cache(name, file, revision=revision, repo_type=kind)
