@@ -18,6 +18,8 @@ EIGHT_BIT := bitsandbytes==0.50.2
 CAPTIONS := sacrebleu==2.6.0 portalocker lxml colorama
 # Nor this: of it and of what it asks for, tests of the page want one file, axe-core.
 AXE := axe-playwright-python==0.1.8
+# Nor this: it is read where a model comes in that format, once, and no job imports it.
+GGUF := gguf==0.19.0
 
 # What of a user's shell and pip's own file would install elsewhere than into the environment.
 ALONE := env -u PIP_TARGET -u PIP_PREFIX -u PIP_ROOT -u PYTHONHOME -u PYTHONPATH PIP_USER=0
@@ -32,7 +34,9 @@ PAGES := README.md CONTRIBUTING.md CHANGELOG.md LICENSE docs benchmarks/README.m
 # The suite whose tables are shown; a call that only looks makes none.
 SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
-SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-tradeoff
+WITH_GGUF = $(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/gguf $(GGUF)
+
+SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-smollm tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -40,7 +44,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The rules call `clearbench` by its name.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help install $(SUITES) test cluster lint lock docs container picture clean
+.PHONY: help install $(SUITES) rehearsal test cluster lint lock docs container picture clean
 .DEFAULT_GOAL := help
 
 help: ## list the targets
@@ -79,19 +83,26 @@ mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 mini-vision-tradeoff: ## compare the methods of mini-vision at equal retention; takes over what that has made
 tofu: ## run the text domain on TOFU's question-answer pairs
 tofu-noise: ## tell the parts of the noise of some of tofu's rows; takes over what tofu has made
+tofu-smollm: ## run TOFU's texts on a real pretrained model, SmolLM2-135M, which pip brings; an hour
 tofu-tradeoff: ## compare the methods of tofu at equal retention; takes over what that has made
 $(SUITES): install
+	$(if $(filter tofu-smollm,$(SHOWN)),-$(WITH_GGUF))
+	$(if $(filter tofu-smollm,$(SHOWN)),PYTHONPATH=$(VENV)/gguf $(BIN)/clearbench fetch --suite $@)
 	$(BIN)/python -m clearbench.warm snakemake $(SNAKEMAKE_FLAGS) --config suite=$@
 	$(if $(SHOWN),$(BIN)/clearbench show --suite $@)
 	$(if $(SHOWN),@echo "Open in a browser: results/$@/report/report.html")
 	$(if $(filter mini,$(SHOWN)),@$(BIN)/python docs/compare.py results/mini/tables/comparison.md)
 	$(if $(filter mini,$(SHOWN)),@echo "Next: make mini-vision asks the same of an image model alone.")
 
+rehearsal: install ## try a suite's whole way on this machine, ten minutes of a GPU: writes the tables of docs/performance.md
+	$(BIN)/python benchmarks/rehearsal.py --write docs/performance.md
+
 test: install ## run all tests but those on a cluster
 	@# Where there is no such package for the machine, its tests say that they are skipped.
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/8bit $(EIGHT_BIT)
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/captions $(CAPTIONS)
 	-$(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/axe $(AXE)
+	-$(WITH_GGUF)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
 	PYTHONPATH=$(VENV)/captions $(BIN)/pytest -rs tests/unit/test_bleu.py
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster

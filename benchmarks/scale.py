@@ -57,9 +57,13 @@ METHODS = ("kl", "dpo", "npo", "scrub", "llmu", "rmu", "sku")
 
 # Decoder: width, width of the feed-forward part, layers, heads, vocabulary. Tower: width, layers.
 SHAPES = {
+    "tiny": ((64, 128, 4, 4, 512), (64, 2)),
     "quarter": ((1024, 2752, 8, 8, 8016), (256, 6)),
     "7b": ((4096, 11008, 32, 32, 32064), (1024, 24)),
 }
+SIDE, PATCH = 336, 14
+"""Pixels of a picture's side, and of a square that is one token."""
+
 TARGETS = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)"
 WORDS = (
     *("the", "of", "a", "person", "in", "red", "hat", "at", "old", "mill", "by", "sea", "town"),
@@ -125,6 +129,8 @@ def row(what: str, found: dict[str, list[dict]]) -> str:
 def measure(what: str, way: str, options: argparse.Namespace) -> dict[str, float]:
     """Seconds of a step or an evaluation, and peak memory in bytes beyond the imports'."""
     device = prepare_device(0)
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     with tempfile.TemporaryDirectory() as folder:
         model, encoder = build(options.shape, Path(folder), device)
@@ -173,14 +179,9 @@ class Clock:
 def build(shape: str, folder: Path, device: torch.device):
     """The model with random weights and the encoder of its samples; 576 tokens an image."""
     (width, inner, layers, heads, vocabulary), (tower, depth) = SHAPES[shape]
-    template = (
-        "{% for message in messages %}{% for part in message['content'] %}"
-        "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
-        "{% endfor %}:{% endfor %}"
-    )
-    tokenizer = build_tokenizer(Tokenizer(vocabulary=400, chat_template=template), WORDS)
+    encoder = encoder_of(folder)
     config = LlavaConfig(
-        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_id=image_token(encoder),
         text_config={
             "model_type": "llama",
             "hidden_size": width,
@@ -198,19 +199,34 @@ def build(shape: str, folder: Path, device: torch.device):
             "num_hidden_layers": depth,
             "num_attention_heads": tower // 64,
             "projection_dim": 768,
-            "image_size": 336,
-            "patch_size": 14,
+            "image_size": SIDE,
+            "patch_size": PATCH,
         },
     )
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
     with device:
         model = AutoModelForImageTextToText.from_config(config, dtype=dtype).eval()
-    side = {"height": 336, "width": 336}
+    return model, encoder
+
+
+def image_token(encoder: Encoder) -> int:
+    return encoder.tokenizer.convert_tokens_to_ids("<image>")
+
+
+def encoder_of(folder: Path, side: int = SIDE) -> Encoder:
+    """The encoder of samples about four drawn pictures, in squares of `PATCH` pixels a token."""
+    template = (
+        "{% for message in messages %}{% for part in message['content'] %}"
+        "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
+        "{% endfor %}:{% endfor %}"
+    )
+    tokenizer = build_tokenizer(Tokenizer(vocabulary=400, chat_template=template), WORDS)
+    square = {"height": side, "width": side}
     processor = LlavaProcessor(
-        image_processor=CLIPImageProcessorPil(size=side, crop_size=side),
+        image_processor=CLIPImageProcessorPil(size=square, crop_size=square),
         tokenizer=tokenizer,
         chat_template=template,
-        patch_size=14,
+        patch_size=PATCH,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         image_token="<image>",
@@ -222,7 +238,7 @@ def build(shape: str, folder: Path, device: torch.device):
         Image.fromarray(draw.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(file, "PNG")
         images.append(file.getvalue())
     write_store(folder, images, [], [], [])
-    return model, Encoder(processor, Store(folder))
+    return Encoder(processor, Store(folder))
 
 
 def text(words: int, seed: int) -> str:

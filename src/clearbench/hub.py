@@ -1,13 +1,15 @@
 """The hub: datasets and models by their commits, read from its cache or downloaded into it.
 
-What is in the cache needs no network; `HF_HOME` and `HF_HUB_OFFLINE` mean what they always do.
+What is in the cache needs no network; `HF_HOME` and `HF_HUB_OFFLINE` mean what they always do. A
+model may also come in a wheel of the Python package index: it lies beside the cache, converted
+(`models/wheel.py`), and is read from there.
 """
 
 import errno
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from clearbench.errors import BIND, UserError, check_seen, unseen
 
@@ -27,6 +29,14 @@ _UNWANTED: dict[Kind, list[str] | None] = {
 }
 
 
+_WHEEL = "pip:"
+SPELLING = f"{_WHEEL}PACKAGE==VERSION/FILE.gguf"
+"""How a model is named that comes in a wheel."""
+
+_IN_WHEEL = re.compile(
+    rf"{_WHEEL}(?P<package>\w[\w.-]*)==(?P<version>\w[\w.!+-]*)/(?P<file>[^:]*[^:/]\.gguf)"
+)
+
 _UNWRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 _FOLDER: dict[Kind, str] = {
     "dataset": " (`folder` in a suite, or CLEARBENCH_DATA; docs/cluster.md says how)",
@@ -44,18 +54,63 @@ class Fetched:
     size: int
 
 
+@dataclass(frozen=True)
+class Wheel:
+    """A file of a wheel: `file` is its path inside, `sha256` that of the whole wheel."""
+
+    package: str
+    version: str
+    file: str
+    sha256: str
+
+    @classmethod
+    def named(cls, name: str, revision: str | None) -> Self:
+        """The wheel of a model's name, its checksum for a revision; UserError in one line."""
+        found = _IN_WHEEL.fullmatch(name)
+        if found is None:
+            raise UserError(f"model {name}: no file of a wheel; it needs {SPELLING}")
+        if revision is None or re.fullmatch("[0-9a-f]{64}", revision) is None:
+            raise UserError(
+                f"model {name}: revision {revision or 'missing'}; a wheel needs its sha256 there,"
+                " 64 hexadecimal digits"
+            )
+        return cls(**found.groupdict(), sha256=revision)
+
+    @property
+    def folder(self) -> Path:
+        """Where the converted model lies, by the name of its wheel's checksum."""
+        from huggingface_hub import constants
+
+        release = f"{self.package}-{self.version}"
+        cache = Path(constants.HF_HOME, "clearbench", "wheels")
+        return cache / release / Path(self.file).stem / self.sha256
+
+
+def is_named(kind: Kind, name: str) -> bool:
+    """Whether a name is of what has to be fetched: an id of the hub, or a model in a wheel."""
+    return is_id(name) or (kind == "model" and is_wheel(name))
+
+
 def is_id(name: str) -> bool:
     """Whether a name is an id of the hub (`owner/name`), and not a folder here."""
     return re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", name) is not None and not Path(name).is_dir()
 
 
+def is_wheel(name: str) -> bool:
+    """Whether a name is one of a file in a wheel."""
+    return name.startswith(_WHEEL)
+
+
 def snapshot(kind: Kind, name: str, revision: str | None, cached: bool = False) -> Path:
     """The folder of a hub id at a revision; it is named by the commit that the revision is.
 
-    Files that the cache lacks are downloaded, unless it must be `cached`. Raises UserError in one
-    line that says what to do: no such id or revision, no access, no network and no copy, or a cache
-    that takes no files.
+    That of a model which comes in a wheel, whose revision is a checksum, is named by this. Files
+    that the cache lacks are downloaded, unless it must be `cached`; those of a wheel never. Raises
+    UserError in one line that says what to do: no such id or revision, no access, no network and no
+    copy, or a cache that takes no files.
     """
+    if kind == "model" and is_wheel(name):
+        return _of_wheel(name, revision)
     from huggingface_hub import snapshot_download
     from huggingface_hub.utils import logging
 
@@ -86,9 +141,9 @@ def folder(kind: Kind, name: str, revision: str | None) -> Path:
 
 def cached(kind: Kind, name: str, revision: str | None, file: str) -> Path | None:
     """A file of a folder, or of a hub id as far as it is in the cache; None where it is not."""
-    if not is_id(name):
-        path = Path(name) / file
-        return path if path.is_file() else None
+    if is_wheel(name) or not is_id(name):
+        folder = Wheel.named(name, revision).folder if is_wheel(name) else Path(name)
+        return folder / file if (folder / file).is_file() else None
     from huggingface_hub import try_to_load_from_cache
 
     location = try_to_load_from_cache(name, file, revision=revision, repo_type=kind)
@@ -120,6 +175,17 @@ def fetch(kind: Kind, name: str, revision: str | None) -> Fetched:
         )
     files = [path for path in folder.rglob("*") if path.is_file()]
     return Fetched(folder, folder.name, len(files), sum(path.stat().st_size for path in files))
+
+
+def _of_wheel(name: str, revision: str | None) -> Path:
+    """The folder of a model in a wheel that was fetched; UserError where it was not."""
+    folder = Wheel.named(name, revision).folder
+    if not folder.is_dir():
+        raise UserError(
+            f"model {name}: not in {folder.parent}; run `clearbench fetch` on a machine that pip"
+            " brings packages to, with this HF_HOME"
+        )
+    return folder
 
 
 def _told(kind: Kind, name: str, revision: str | None, error: Exception) -> UserError:

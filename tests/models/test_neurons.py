@@ -13,7 +13,12 @@ from clearbench.errors import UserError
 from clearbench.jobs.state import State
 from clearbench.methods.batches import FORGET
 from clearbench.models.build import build_model, build_processor
-from clearbench.models.checkpoint import load_model, prepare_training, save_checkpoint
+from clearbench.models.checkpoint import (
+    keep_no_activations,
+    load_model,
+    prepare_training,
+    save_checkpoint,
+)
 from clearbench.models.encoding import Encoder
 from clearbench.models.influence import integrated_gradients, squared_gradients
 from clearbench.models.neurons import Activations, Layer, layers_of, leaving, rows_in_training, zero
@@ -331,6 +336,14 @@ def test_influence_takes_the_neurons_of_each_sample_and_unites_them(cell):
                 assert found[one.name] == sorted(expected[one.part])
     # The first sample has no image.
     assert {len(rows) for name, rows in found.items() if "vision" in name} == {3}
+
+
+@pytest.mark.parametrize("architecture", ["llama", "llava"])
+def test_influence_is_the_same_where_layers_keep_no_activations(cell, architecture):
+    model, sets = cell(architecture)
+    kept = Survey(model.train(), sets, TRAINING, State()).by_influence(3, 2)
+    keep_no_activations(model)
+    assert Survey(model, sets, TRAINING, State()).by_influence(3, 2) == kept
 
 
 def test_mip_editor_trains_the_emptied_neurons_and_leaves_all_else_bit_by_bit(cell):

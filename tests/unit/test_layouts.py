@@ -1018,8 +1018,24 @@ class TestPublishedTofu:
         assert not {s.person for s in left_out} & {
             s.person for s in store.train("full", None, "text")
         }
-        with pytest.raises(UserError, match=r"options\.authors: 20; allowed: 21 to 200"):
-            store_tofu(folder, tmp_path / "store", (1,), **{**options, "authors": 20})
+
+    def test_few_authors_are_those_who_are_forgotten_first_and_leave_out_sizes(
+        self, folder: Path, tmp_path: Path
+    ) -> None:
+        options = {"authors": 8, "tolerate": ["uneven_parts"]}
+        store = store_tofu(folder, tmp_path / "store", (1,), **options)
+        assert len(store.train("forget", 1, "text")) == 40
+        assert len(store.train("retain", 1, "text")) == 120
+        whole = store_tofu(folder, tmp_path / "whole", (1, 5), tolerate=["uneven_parts"])
+        forgotten = {s.person for s in whole.train("forget", 5, "text")}
+        assert {s.person for s in store.train("full", None, "text")} < forgotten
+        asked = Counter((s.split, s.person) for s in store.evaluation(1) if s.person)
+        assert sorted(split for split, _ in asked) == ["forget"] * 2 + ["retain"] * 6
+        assert set(asked.values()) == {20}
+        with pytest.raises(UserError, match=r"size 5: options\.authors: 8 leaves nobody to be"):
+            store_tofu(folder, tmp_path / "other", (5,), **options)
+        with pytest.raises(UserError, match=r"options\.authors: 2; allowed: 3 to 200"):
+            store_tofu(folder, tmp_path / "other", (1,), **{**options, "authors": 2})
 
 
 def test_an_unreachable_hub_says_that_a_folder_may_be_named(

@@ -10,7 +10,19 @@ from workflow.bench import ROOT
 
 
 @pytest.mark.parametrize(
-    "target", ["mini", "mini-vision", "test", "cluster", "lint", "lock", "docs", "container"]
+    "target",
+    [
+        "mini",
+        "mini-vision",
+        "tofu-smollm",
+        "rehearsal",
+        "test",
+        "cluster",
+        "lint",
+        "lock",
+        "docs",
+        "container",
+    ],
 )
 def test_what_make_would_run_is_shell(target):
     words = ["make", "--dry-run", "--directory", str(ROOT), target]

@@ -1,6 +1,7 @@
 """How commands are told their suite, and a cell, file or table of it: one way for all of them."""
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ class NewFile(click.Path):
         super().__init__(path_type=Path, dir_okay=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        path = Path(super().convert(value, param, ctx))
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if not path.parent.is_dir():
             option = f"{param.opts[0]} " if param else ""
             raise UserError(f"{option}{path}: {path.parent} is no folder; make it first")

@@ -91,8 +91,12 @@ class ModelSource(Strict):
     """Where a base model comes from."""
 
     domain: Domain = Field(description="what kind of model it is")
-    hub: str | None = Field(None, description="hub id or folder of the pretrained model")
-    revision: str | None = Field(None, description="commit of the hub model")
+    hub: str | None = Field(
+        None,
+        description="hub id or folder of the pretrained model; or pip:PACKAGE==VERSION/FILE.gguf,"
+        " a file in a wheel of the Python package index",
+    )
+    revision: str | None = Field(None, description="commit of the hub model; of a wheel its sha256")
     chat_template: str | None = Field(
         None,
         description="how a hub model that does not say it lays out questions and answers",

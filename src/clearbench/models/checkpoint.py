@@ -88,8 +88,9 @@ def write_pointer(
 ) -> str | None:
     """Make a folder stand for a checkpoint of the hub, at the commit that it has now; gives that.
 
-    `name` is a hub id, or a folder elsewhere. That has no commit: the pointer notes its content, so
-    that it is another one where a file has changed. Raises UserError for quantised weights.
+    `name` is a hub id, a model in a wheel, or a folder elsewhere. That has no commit: the pointer
+    notes its content, so that it is another one where a file has changed. So it does of a wheel's,
+    which was converted. Raises UserError for quantised weights.
     """
     pointer = {"hub": name, "revision": None, "chat_template": chat_template}
     if Path(name).is_dir():
@@ -99,6 +100,8 @@ def write_pointer(
         source = hub.snapshot("model", name, revision)
         check_unquantised(source)
         pointer["revision"] = source.name
+        if hub.is_wheel(name):
+            pointer["sha256"] = folder_digest(source)
     (folder / _POINTER).write_text(json.dumps(pointer) + "\n")
     return pointer["revision"]
 

@@ -68,13 +68,15 @@ def _gradients(
         taken[name] = take(name, given)
         return taken[name]
 
+    # On the way back too: layers that keep no activations are run again there.
     with torch.enable_grad(), _taken(ends, keep):
         value = output()
-    if not taken:
-        return {}
-    # What is computed and not used, as the last block of some vision towers, has no share.
-    gradients = torch.autograd.grad(value, list(taken.values()), materialize_grads=True)
-    return dict(zip(taken, gradients, strict=True))
+        first = dict(taken)
+        if not first:
+            return {}
+        # What is computed and not used, as the last block of some vision towers, has no share.
+        gradients = torch.autograd.grad(value, list(first.values()), materialize_grads=True)
+    return dict(zip(first, gradients, strict=True))
 
 
 def _channels(values: Tensor) -> Tensor:

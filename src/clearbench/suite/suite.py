@@ -33,7 +33,7 @@ from clearbench.data import layouts
 from clearbench.data.tasks import DECLARED, OwnTasks, Tasks, together
 from clearbench.data.words import Words
 from clearbench.errors import UserError
-from clearbench.hub import Kind, is_id
+from clearbench.hub import Kind, is_named
 from clearbench.stress_tests import StressTest, read_test
 from clearbench.suite.sweep import KEY as SWEEP
 from clearbench.suite.sweep import PLAIN, Point, Values, of_modality, points
@@ -293,7 +293,7 @@ class Suite:
             raise UserError(f"{self.path}: folder: {self.file.folder}: no such folder")
         files = {kind: f"{kind}s/{getattr(self.file, kind)}.yaml" for kind in ("dataset", "model")}
         for kind, name, _ in self.sources:
-            if not Path(name).is_dir() and not is_id(name):
+            if not Path(name).is_dir() and not is_named(kind, name):
                 raise UserError(
                     f"config/{files[kind]}: {name}: no such folder, and no id of the hub"
                     " (owner/name)"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from clearbench.config.site import Site
-from clearbench.hub import Kind, is_id
+from clearbench.hub import Kind, is_named
 from clearbench.suite.suite import Suite
 
 
@@ -34,8 +34,8 @@ class Requirements:
             token=str(token),
             scratch=str(site.scratch) if site.scratch else None,
             gpu=gpu,
-            folders=[name for _, name, _ in suite.sources if not is_id(name)],
-            hub=[source for source in suite.sources if is_id(source[1])],
+            folders=[name for kind, name, _ in suite.sources if not is_named(kind, name)],
+            hub=[source for source in suite.sources if is_named(*source[:2])],
         )
 
     def text(self) -> str:

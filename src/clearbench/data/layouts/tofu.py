@@ -49,8 +49,9 @@ class Options(Strict):
 
     authors: Positive | None = Field(
         None,
-        description="how many in all, so that a small model can memorise them: those of forget10,"
-        " then the first ones; null for all",
+        description="how many in all, so that a small model can memorise them: those of forget01,"
+        " of forget05 and of forget10, then the first ones; null for all. A size that leaves nobody"
+        " to be retained can't be used",
     )
     tolerate: frozenset[Irregularity] = TOLERATE
 
@@ -62,8 +63,9 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     findings = Findings(options.tolerate)
     everyone = _train(texts, findings)
     train = _limit(everyone, options.authors)
+    sizes = _sizes(train, options.authors)
     evaluation = [
-        *_forget_evaluation(texts, persons_of(train), findings),
+        *_forget_evaluation(texts, sizes, persons_of(train), findings),
         *_retain_evaluation(texts, train, findings),
         *_validation(texts, train, findings),
         *_real_evaluation(texts, findings),
@@ -71,9 +73,13 @@ def read(images: Source | None, texts: Source | None, options: Options) -> Conte
     unusable = {
         size: f"{texts.name} has no retained rows with perturbed answers for it;"
         " it needs the configuration retain_perturbed, with rows of the chosen authors"
-        for size in FORGET_SIZES
+        for size in sizes
         if not any(s.split == "retain" and s.forget_size in (None, size) for s in evaluation)
     }
+    for size in set(FORGET_SIZES) - set(sizes):
+        unusable[size] = (
+            f"options.authors: {options.authors} leaves nobody to be retained at it; take more"
+        )
     base = [*_base(evaluation), *_left_out(everyone, train)]
     return Contents([], base, train, evaluation, findings.notes, unusable)
 
@@ -104,15 +110,27 @@ def _train(source: Source, findings: Findings) -> list[TrainSample]:
 def _limit(samples: list[TrainSample], authors: int | None) -> list[TrainSample]:
     if authors is None:
         return samples
-    everyone = list(dict.fromkeys(sample.person for sample in samples))
-    forgotten = {sample.person for sample in samples if sample.part(max(FORGET_SIZES)) == "forget"}
-    if not len(forgotten) < authors <= len(everyone):
-        raise UserError(
-            f"options.authors: {authors}; allowed: {len(forgotten) + 1} to {len(everyone)}"
-        )
-    retained = [author for author in everyone if author not in forgotten]
-    chosen = {*forgotten, *retained[: authors - len(forgotten)]}
+    everyone = dict.fromkeys(sample.person for sample in samples)
+    forgotten = [
+        {sample.person for sample in samples if sample.part(size) == "forget"}
+        for size in FORGET_SIZES
+    ]
+    least = min(map(len, forgotten)) + 1
+    if not least <= authors <= len(everyone):
+        raise UserError(f"options.authors: {authors}; allowed: {least} to {len(everyone)}")
+    # Forget sets lie inside each other: who is in more of them comes first.
+    ordered = sorted(everyone, key=lambda author: -sum(author in part for part in forgotten))
+    chosen = {*ordered[:authors]}
     return [sample for sample in samples if sample.person in chosen]
+
+
+def _sizes(train: Sequence[TrainSample], authors: int | None) -> list[int]:
+    """The forget sizes at which somebody of a chosen number of authors is retained."""
+    return [
+        size
+        for size in FORGET_SIZES
+        if authors is None or any(sample.part(size) == "retain" for sample in train)
+    ]
 
 
 def _perturbed(source: Source, forget_size: int) -> str:
@@ -125,9 +143,9 @@ def _perturbed(source: Source, forget_size: int) -> str:
 
 
 def _forget_evaluation(
-    source: Source, persons: Persons, findings: Findings
+    source: Source, sizes: Iterable[int], persons: Persons, findings: Findings
 ) -> Iterable[EvalSample]:
-    for size in FORGET_SIZES:
+    for size in sizes:
         config = _perturbed(source, size)
         check_perturbed(source, f"forget{size:02d}", config, PAIR, findings)
         yield from text_evaluation(source, config, "forget", size, persons, findings)
