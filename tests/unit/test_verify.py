@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import pytest
 from click.testing import CliRunner
 
-from clearbench.cli import cli
+from clearbench.cli import cli, naming
 from clearbench.errors import UserError
 from clearbench.jobs.artifacts import (
     MANIFEST,
@@ -70,7 +70,7 @@ def test_data_about_real_persons_is_in_a_crate_only_if_asked_for(suite, tmp_path
     assert lines == ["--with-real-persons: only with --with-data; else nobody is in a crate"]
 
 
-def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_path):
+def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_path, monkeypatch):
     (tmp_path / "other").mkdir()
     out = tmp_path / "board.html"
     status, lines = call("leaderboard", crate, tmp_path / "other", "--out", out)
@@ -82,6 +82,12 @@ def test_a_folder_that_is_no_crate_is_told_before_any_is_verified(crate, tmp_pat
     out = tmp_path / "none/board.html"
     told = f"--out {out}: {out.parent} is no folder; make it first"
     assert call("leaderboard", crate, "--out", out) == (1, [told])
+    # As one who may not write there, which root may everywhere.
+    monkeypatch.setattr(naming, "may", lambda path, mode: False)
+    words = ["leaderboard", crate, "--out", tmp_path / "board.html"]
+    done = CliRunner().invoke(cli, list(map(str, words)))
+    assert isinstance(done.exception, PermissionError)
+    assert done.output == ""
 
 
 def call(*words):

@@ -1,5 +1,6 @@
 """How commands are told their suite, and a cell, file or table of it: one way for all of them."""
 
+import errno
 import functools
 import os
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from typing import Any
 
 import click
 
-from clearbench.errors import UserError
+from clearbench.errors import UserError, may
 
 DEFAULT = "mini"
 
@@ -33,6 +34,8 @@ class NewFile(click.Path):
         if not path.parent.is_dir():
             option = f"{param.opts[0]} " if param else ""
             raise UserError(f"{option}{path}: {path.parent} is no folder; make it first")
+        if not may(path if path.exists() else path.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         return path
 
 
