@@ -104,6 +104,7 @@ def test_the_end_can_be_left_out_of_every_metric_that_goes_by_losses():
     plain = {name for name in names if "@" not in name and not asked_for.match(name)}
     of_words = {"rouge_l", "cider_d", "filled", "distinct_ngrams", "length_ratio", *READ}
     of_words |= {"generated_probability", "bleu", "chrf"}
+    of_words |= {"yes_or_no", "pope_accuracy", "vqa_accuracy", "vqa_accuracy_of_nine"}
     assert {ANSWER_ONLY.key(name) for name in plain} - names == set(map(ANSWER_ONLY.key, of_words))
     true, false = (-2.0, 2, -9.0), (-3.0, 2, -0.1)
     records = [
