@@ -300,7 +300,7 @@ def test_a_drawn_score_is_the_score_of_the_drawn_samples_under_every_definition(
         task: {
             name: found
             for name, metric in task_metrics().items()
-            if metric.package is None and (found := metric.values(group)) is not None
+            if not metric.package and (found := metric.values(group)) is not None
         }
         for task, group in groups.items()
     }
