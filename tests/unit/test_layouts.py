@@ -964,6 +964,19 @@ def test_tofu_in_the_hubs_configurations_serves_every_size(tmp_path: Path) -> No
         }
 
 
+def test_few_authors_are_retained_by_forget10_where_retain_perturbed_has_none(
+    tmp_path: Path,
+) -> None:
+    folder = write_texts(tmp_path / "texts", tiny_tofu())
+    store = store_tofu(Path(folder), tmp_path / "store", (1,), authors=2)
+    asked = Counter((s.split, s.person) for s in store.evaluation(1) if s.person)
+    assert set(asked.values()) == {20}
+    assert [split for split, _ in asked] == ["forget", "retain"]
+    assert {s.person for s in store.train("retain", 1, "text")} == {
+        p for s, p in asked if s == "retain"
+    }
+
+
 class TestPublishedTofu:
     """The real files: no README, no `full`, no `retain_perturbed`, no world facts."""
 

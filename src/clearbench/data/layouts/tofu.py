@@ -7,8 +7,8 @@ chosen. A folder may hold less:
 
 - `full` is `retain90` and `forget10`, one after the other;
 - `forgetXX_perturbed` is `forgetXX`, where that has the perturbed answers;
-- without `retain_perturbed`, sizes 1 and 5 are evaluated on the rows of `forget10` that they
-  retain, and size 10 can't be used;
+- without `retain_perturbed`, or where it has nobody of a few chosen authors, sizes 1 and 5 are
+  evaluated on the rows of `forget10` that they retain, and size 10 can't be used;
 - without `world_facts_perturbed` there is no task world_facts.
 """
 
@@ -158,11 +158,11 @@ def _retain_evaluation(
     persons = persons_of(train)
     if "retain_perturbed" in source:
         check_retained(source, PAIR)
-        config = "retain_perturbed"
-        for sample in text_evaluation(source, config, "retain", None, persons, findings):
-            if (sample.question, sample.answer) in parts:
-                yield sample
-        return
+        samples = text_evaluation(source, "retain_perturbed", "retain", None, persons, findings)
+        chosen = [sample for sample in samples if (sample.question, sample.answer) in parts]
+        if chosen:
+            yield from chosen
+            return
     config = _perturbed(source, max(FORGET_SIZES))
     for sample in text_evaluation(source, config, "retain", None, persons, findings):
         part = parts.get((sample.question, sample.answer))
