@@ -140,7 +140,7 @@ def test_a_model_names_its_layers_and_its_vision_tower_as_the_architecture_does(
     assert frozen == tower
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES.keys() - ON_A_PROCESSOR)
+@pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - ON_A_PROCESSOR))
 def test_a_model_asks_for_a_gpu_that_can_hold_it(name):
     resources = spec_of(name).resources
     for need in (resources.finetune, resources.unlearn, resources.evaluate):

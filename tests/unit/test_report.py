@@ -350,6 +350,18 @@ def test_real_persons_are_left_out_unless_asked_for(whole):
     assert not data_of(plain)["answers"]["real_persons"]
 
 
+def test_of_a_dataset_that_is_not_said_to_be_fictitious_nobody_is_shown_unless_asked_for(whole):
+    graph, tree, results = whole
+    dataset = results.suite.dataset.model_copy(update={"fictitious": False, "generator": None})
+    theirs = replace(results, suite=replace(results.suite, dataset=dataset))
+    plain, asked = (data_of(document(graph, tree, theirs, real)) for real in (False, True))
+    everybody = [person for persons in PERSONS.values() for person in persons]
+    assert [name for name in everybody if name in json.dumps(plain["answers"])] == []
+    assert all(name in json.dumps(asked["answers"]) for name in everybody)
+    # What is left out is told, topic by topic.
+    assert {shown for *_, shown, _ in plain["answers"]["shown"]} == {0}
+
+
 def test_answers_keep_within_their_budget_and_say_what_is_left_out(made, whole):
     graph, tree, results = whole
     file = made.suite.file.model_copy(update={"report": Reporting(answers=0.009)})
@@ -361,7 +373,7 @@ def test_answers_keep_within_their_budget_and_say_what_is_left_out(made, whole):
     differing = [a.name for a in changed if a.resolved != graph[a.name].resolved]
     assert differing == [REPORT]
     assert "answers" not in graph[REPORT].options
-    counts = [(shown, of) for *_, shown, of in told["shown"]]
+    counts = [(shown, of) for _, split, _, shown, of in told["shown"] if split != "real"]
     assert all(0 < shown < of for shown, of in counts)
     assert sum(shown for shown, _ in counts) == len(told["samples"])
     assert len(json.dumps({**told, "shown": []})) <= 9_000

@@ -30,6 +30,8 @@ layout: folder
 images: {folder}
 # Percent of persons, any from 1 to 99.
 forget_sizes: [20]
+# Not of real persons: answers about those are in no page but where that is asked for.
+fictitious: true
 """
 
 

@@ -242,6 +242,12 @@ class DatasetSpec(Strict):
         description="questions of general ability, beside those of the layout; null for none, or"
         " for those that a generator draws",
     )
+    fictitious: bool = Field(
+        False,
+        exclude=True,
+        description="whether its persons, but for those of the split `real`, are made up; the"
+        " answers about others are in a page only where that is asked for",
+    )
     groups: dict[str, dict[GroupName, Expression]] = Field(
         default_factory=dict,
         exclude=True,
@@ -249,6 +255,11 @@ class DatasetSpec(Strict):
         " group a regular expression, and a person is of that group whose expression is found most"
         " often in the questions and answers about the person",
     )
+
+    @property
+    def of_nobody(self) -> bool:
+        """Whether all whom a model of it is to forget or retain are made up."""
+        return self.fictitious or self.generator is not None
 
     @property
     def general_folder(self) -> str | None:

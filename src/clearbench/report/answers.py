@@ -53,10 +53,15 @@ def answers_of(
     models = [
         {"run": names.index(run.name), "row": run.group, "size": run.forget_size} for run in asked
     ]
-    topics = _topics(store, results.suite.file.forget_sizes, real_persons)
+    topics = _topics(store, results.suite.file.forget_sizes)
+    fictitious = results.suite.dataset.of_nobody
+    private = {t for t in topics if not (real_persons or (fictitious and t[1] != REAL))}
     budget, quota = results.suite.file.report.answers * 1e6, SAMPLES
     while True:
-        chosen = {topic: spread(samples, quota) for topic, samples in topics.items()}
+        chosen = {
+            topic: [] if topic in private else spread(samples, quota)
+            for topic, samples in topics.items()
+        }
         panel = _panel(store, chosen, models, spoken)
         if not quota or len(json.dumps(panel)) <= budget:
             break
@@ -65,7 +70,8 @@ def answers_of(
         [size, split, task, len(chosen[size, split, task]), len(samples)]
         for (size, split, task), samples in topics.items()
     ]
-    return {**panel, "shown": shown, "real_persons": real_persons}
+    asked = {"real_persons": real_persons, "fictitious": fictitious}
+    return {**panel, "shown": shown, **asked}
 
 
 def spread(samples: Sequence[EvalSample], quota: int) -> list[EvalSample]:
@@ -93,15 +99,12 @@ def written(losses: Sequence[float]) -> str:
     return "".join(DIGITS[number // 36] + DIGITS[number % 36] for number in hundredths)
 
 
-def _topics(
-    store: Store, sizes: Sequence[int], real_persons: bool
-) -> dict[Topic, list[EvalSample]]:
-    """The samples that may be shown, by topic, in the dataset's order."""
+def _topics(store: Store, sizes: Sequence[int]) -> dict[Topic, list[EvalSample]]:
+    """The samples by topic, in the dataset's order."""
     topics: dict[Topic, list[EvalSample]] = {}
     for size in sizes:
         for sample in store.evaluation(size):
-            if real_persons or sample.split != REAL:
-                topics.setdefault((size, sample.split, sample.task), []).append(sample)
+            topics.setdefault((size, sample.split, sample.task), []).append(sample)
     return topics
 
 

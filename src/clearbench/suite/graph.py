@@ -144,6 +144,7 @@ class Graph:
             options={
                 **shown(self.suite),
                 "description": self.suite.file.description,
+                "fictitious": self.suite.dataset.of_nobody,
                 # What is left as it is enters no recipe.
                 **self.suite.file.report.model_dump(exclude_defaults=True),
             },

@@ -109,7 +109,7 @@ else {
     make("p", {}, "Words that the true answer does not have are marked. One model of each row was asked, of the first seed. The strips have the losses of the answers that it could choose from, from 0 on the left: the lower, the likelier the answer is to it. The true answer is the tall mark, its paraphrase the broken one, false ones are faint."),
     choices_place, count, list, more,
     make("details", { class: "faint" }, make("summary", {}, "What is left out"),
-      make("p", {}, answers.real_persons ? "Nothing but what the budget of the page does not hold." : "All samples about real persons and things, unless the page is made with --with-real-persons; and what the budget of the page does not hold."),
+      make("p", {}, answers.real_persons ? "Nothing but what the budget of the page does not hold." : `All samples about real persons and things${answers.fictitious ? "" : ", and about everybody else, for the dataset's file does not say \`fictitious: true\`"}, unless the page is made with --with-real-persons; and what the budget of the page does not hold.`),
       make("ul", {}, left.map((text) => make("li", {}, text)))),
   );
   chooseBy();
