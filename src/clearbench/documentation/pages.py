@@ -430,8 +430,9 @@ def _general() -> Iterator[str]:
         " lost its tongue may still be right; `yes_or_no` reads the greedy answer and takes neither"
         " for wrong. Words are compared for `vqa_accuracy` as it says, which is simpler than the"
         " published code. POPE's and VQAv2's own data were not met here: the layouts are those of"
-        " their files, tested on data that the tests write. Questions are about nobody, so they"
-        " are drawn one by one for intervals."
+        " their files, tested on data that the tests write. No model was trained on the drawn ones"
+        " yet, so how well a tiny base answers them is not known: read them beside the original's."
+        " Questions are about nobody, so they are drawn one by one for intervals."
     )
 
 
