@@ -59,11 +59,9 @@ def test_groups_are_forgotten_one_after_another_and_a_further_request_makes_what
         )
     # The same gold was asked about the same persons.
     assert told["mean"]["gold", "retain/after2/all"] == told["mean"]["gold", "retain/at once/10"]
-    for metric in ("accuracy", "rouge_l"):
-        assert (
-            told["mean"]["gold", f"{metric}/after2/all"]
-            == told["mean"]["gold", f"{metric}/at once/10"]
-        )
+    # By other false answers, which greedy ones do not see.
+    both = (told["mean"]["gold", f"rouge_l/{when}"] for when in ("after2/all", "at once/10"))
+    assert next(both) == pytest.approx(next(both))
     done = bench.clearbench("audit")
     assert done.status == 0, done.output
     cell = "requests/2/of1/npo/text/seed0"
