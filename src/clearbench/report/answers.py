@@ -70,8 +70,8 @@ def answers_of(
         [size, split, task, len(chosen[size, split, task]), len(samples)]
         for (size, split, task), samples in topics.items()
     ]
-    asked = {"real_persons": real_persons, "fictitious": fictitious}
-    return {**panel, "shown": shown, **asked}
+    allowed = {"real_persons": real_persons, "fictitious": fictitious}
+    return {**panel, "shown": shown, **allowed}
 
 
 def spread(samples: Sequence[EvalSample], quota: int) -> list[EvalSample]:
