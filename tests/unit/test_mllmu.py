@@ -15,7 +15,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.records import Likelihood, Record
 from clearbench.metrics import better
 from clearbench.metrics.score import score_records
-from clearbench.report.answers import _topics
+from clearbench.report.answers import of_nobody, topics_of
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 from profile_data import (
@@ -170,9 +170,11 @@ def test_celebrities_are_the_real_persons_and_nobody_who_is_forgotten(read):
 
 def test_no_report_shows_celebrities_unless_asked_to(read, tmp_path):
     write_store(tmp_path, read.images, read.base, read.train, read.evaluation)
-    for asked in (False, True):
-        samples = chain.from_iterable(_topics(Store(tmp_path), [5, 10], asked).values())
-        assert any(s.person.startswith("real ") for s in samples) == asked
+    topics = topics_of(Store(tmp_path), [5, 10])
+    for fictitious in (False, True):
+        shown = (topics[topic] for topic in topics if of_nobody(topic) == fictitious)
+        persons = {sample.person.startswith("real ") for sample in chain.from_iterable(shown)}
+        assert persons == {not fictitious}
 
 
 def test_texts_are_learnt_and_all_retained_are_asked_where_the_options_say_so(tmp_path):

@@ -53,13 +53,13 @@ def answers_of(
     models = [
         {"run": names.index(run.name), "row": run.group, "size": run.forget_size} for run in asked
     ]
-    topics = _topics(store, results.suite.file.forget_sizes)
+    topics = topics_of(store, results.suite.file.forget_sizes)
     fictitious = results.suite.dataset.of_nobody
-    private = {t for t in topics if not (real_persons or (fictitious and t[1] != REAL))}
+    shown_of = {t for t in topics if real_persons or (fictitious and of_nobody(t))}
     budget, quota = results.suite.file.report.answers * 1e6, SAMPLES
     while True:
         chosen = {
-            topic: [] if topic in private else spread(samples, quota)
+            topic: spread(samples, quota) if topic in shown_of else []
             for topic, samples in topics.items()
         }
         panel = _panel(store, chosen, models, spoken)
@@ -99,7 +99,12 @@ def written(losses: Sequence[float]) -> str:
     return "".join(DIGITS[number // 36] + DIGITS[number % 36] for number in hundredths)
 
 
-def _topics(store: Store, sizes: Sequence[int]) -> dict[Topic, list[EvalSample]]:
+def of_nobody(topic: Topic) -> bool:
+    """Whether a topic of a fictitious dataset is about made-up persons alone."""
+    return topic[1] != REAL
+
+
+def topics_of(store: Store, sizes: Sequence[int]) -> dict[Topic, list[EvalSample]]:
     """The samples by topic, in the dataset's order."""
     topics: dict[Topic, list[EvalSample]] = {}
     for size in sizes:
