@@ -536,6 +536,9 @@ def test_snakemakes_own_report_has_tables_and_page_and_no_table_that_is_out_of_d
     assert told() == {PAGE}
 
 
+MARKS = "document.querySelectorAll('#tradeoff path[tabindex]').length"
+
+
 @pytest.fixture(scope="module")
 def browser(unfinished, tmp_path_factory):
     """A browser that has opened the page from disk, and reaches nobody."""
@@ -545,6 +548,7 @@ def browser(unfinished, tmp_path_factory):
     browser.offline()
     browser.window(1200)
     browser.open(unfinished.as_uri())
+    browser.wait(f"{MARKS} === 5")
     yield browser
     browser.close()
 
@@ -565,12 +569,9 @@ def choose(browser, label, value):
     )
 
 
-MARKS = "document.querySelectorAll('#tradeoff path[tabindex]').length"
-
-
 def test_the_page_opens_from_disk_without_a_network_and_draws_every_panel(browser):
     # Original, gold and second gold; the floor and the ceiling retain nothing.
-    browser.wait(f"{MARKS} === 5")
+    assert browser.js(MARKS) == 5
     assert len(texts(browser, "#numbers tbody tr")) == 7
     assert len(texts(browser, "#answers .sample")) == 12
     strip = browser.js("document.querySelector('#answers .strip').ariaLabel")
