@@ -67,7 +67,7 @@ def test_groups_are_forgotten_one_after_another_and_a_further_request_makes_what
     cell = "requests/2/of1/npo/text/seed0"
     done = bench.clearbench("audit", "--reexecute", "--cell", cell)
     assert done.status == 0, done.output
-    assert "request_cell/2/npo/text/seed0" in bench.clearbench("why", cell).output
+    assert bench.clearbench("why", cell).output == f"score/{cell}: current\n"
     assert bench.clearbench("plan").output.startswith("nothing to do")
 
     bench.write(**FEW, requests=[5, 5, 2])
@@ -77,8 +77,8 @@ def test_groups_are_forgotten_one_after_another_and_a_further_request_makes_what
     # Another first request is another sequence.
     bench.write(**FEW, requests=[3, 7])
     told = bench.snakemake("--dry-run").output
-    assert "request_cell/1/npo/text/seed0" in told
-    assert "unlearn/npo" not in told
+    assert "output: results/suite/request_cell/1/npo/text/seed0/" in told
+    assert "output: results/suite/unlearn/" not in told
 
 
 @pytest.mark.parametrize(

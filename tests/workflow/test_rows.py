@@ -41,13 +41,13 @@ def test_a_kind_of_rows_is_a_file_and_an_evaluation_takes_any_stack(bench):
     (bench.src / "clearbench/suite/rows/stacked.py").write_text(STACKED)
     bench.edit(
         "suite/rows/__init__.py",
-        "imported,\n    repeats,\n",
-        "imported,\n    repeats,\n    stacked,\n",
+        "repeats,\n    requests,\n",
+        "repeats,\n    requests,\n    stacked,\n",
     )
     bench.edit(
         "suite/rows/__init__.py",
-        "choices,\n    repeats,\n",
-        "choices,\n    stacked,\n    repeats,\n",
+        "requests,\n    repeats,\n",
+        "requests,\n    stacked,\n    repeats,\n",
     )
     after = bench.files()
     assert len({path for path in after if after[path] != before.get(path)}) == 2
