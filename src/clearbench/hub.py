@@ -66,15 +66,15 @@ class Wheel:
     @classmethod
     def named(cls, name: str, revision: str | None) -> Self:
         """The wheel of a model's name, its checksum for a revision; UserError in one line."""
-        found = _IN_WHEEL.fullmatch(name)
-        if found is None:
+        match = _IN_WHEEL.fullmatch(name)
+        if match is None:
             raise UserError(f"model {name}: no file of a wheel; it needs {SPELLING}")
         if revision is None or re.fullmatch("[0-9a-f]{64}", revision) is None:
             raise UserError(
                 f"model {name}: revision {revision or 'missing'}; a wheel needs its sha256 there,"
                 " 64 hexadecimal digits"
             )
-        return cls(**found.groupdict(), sha256=revision)
+        return cls(**match.groupdict(), sha256=revision)
 
     @property
     def folder(self) -> Path:

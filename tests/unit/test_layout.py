@@ -70,3 +70,15 @@ def test_few_modules_lie_loose_at_the_root_and_each_is_told_of():
     houses = {path.parent.name for path in ROOT.glob("*/__init__.py")}
     assert [name for name in houses if f"{name}/`" not in design] == []
     assert [name for name in loose if f"{name}`" not in design] == []
+
+
+def test_a_local_is_named_for_what_it_holds_and_never_found():
+    nodes = {module: list(ast.walk(ast.parse(path.read_text()))) for module, path in FILES.items()}
+    names = {
+        (module, node.lineno)
+        for module, of_file in nodes.items()
+        for node in of_file
+        if (isinstance(node, ast.Name) and node.id == "found")
+        or (isinstance(node, ast.arg) and node.arg == "found")
+    }
+    assert names == set()

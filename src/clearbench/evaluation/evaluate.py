@@ -69,10 +69,10 @@ def judge(
         len(prompt.ids) + len(record.generated) / 4
         for prompt, record in zip(prompts, records, strict=True)
     ]
-    found = _in_batches(lengths, batch_size, likelihoods, state or State())
+    in_order = _in_batches(lengths, batch_size, likelihoods, state or State())
     return [
         replace(record, generated_likelihood=Likelihood(*likelihood))
-        for record, likelihood in zip(records, found, strict=True)
+        for record, likelihood in zip(records, in_order, strict=True)
     ]
 
 
@@ -95,8 +95,8 @@ def with_gradients(
         return (list(gradients.of(samples[places[i]])) for i in batch)
 
     lengths = [len(samples[i].answer) for i in places]
-    found = _in_batches(lengths, 1, norms, state or State())
-    told = {i: Gradient(*norm) for i, norm in zip(places, found, strict=True)}
+    in_order = _in_batches(lengths, 1, norms, state or State())
+    told = {i: Gradient(*norm) for i, norm in zip(places, in_order, strict=True)}
     return [replace(record, gradient=told.get(i)) for i, record in enumerate(records)]
 
 

@@ -38,8 +38,8 @@ class Gradients:
         with torch.enable_grad():
             batch = collate([example], self._encoder.padding, self._model.device)
             loss = -answers_of(self._model, batch).token_log_likelihood.mean()
-            found = torch.autograd.grad(loss, self._weights, allow_unused=True)
-        norms = [0.0 if one is None else _norm(one) for one in found]
+            gradients = torch.autograd.grad(loss, self._weights, allow_unused=True)
+        norms = [0.0 if one is None else _norm(one) for one in gradients]
         return Gradient(math.hypot(*norms), math.fsum(norms) / len(norms))
 
 

