@@ -15,7 +15,7 @@ from clearbench.errors import UserError
 from clearbench.evaluation.records import Likelihood, Record
 from clearbench.metrics import better
 from clearbench.metrics.score import score_records
-from clearbench.report.answers import of_nobody, topics_of
+from clearbench.report.answers import is_of_persons, topics_of
 from clearbench.suite.graph import Graph
 from clearbench.suite.load import load_suite
 from profile_data import (
@@ -172,7 +172,7 @@ def test_no_report_shows_celebrities_unless_asked_to(read, tmp_path):
     write_store(tmp_path, read.images, read.base, read.train, read.evaluation)
     topics = topics_of(Store(tmp_path), [5, 10])
     for fictitious in (False, True):
-        shown = (topics[topic] for topic in topics if of_nobody(topic) == fictitious)
+        shown = (topics[topic] for topic in topics if is_of_persons(topic) == fictitious)
         persons = {sample.person.startswith("real ") for sample in chain.from_iterable(shown)}
         assert persons == {not fictitious}
 

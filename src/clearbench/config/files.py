@@ -257,7 +257,7 @@ class DatasetSpec(Strict):
     )
 
     @property
-    def of_nobody(self) -> bool:
+    def made_up(self) -> bool:
         """Whether all whom a model of it is to forget or retain are made up."""
         return self.fictitious or self.generator is not None
 

@@ -54,8 +54,8 @@ def answers_of(
         {"run": names.index(run.name), "row": run.group, "size": run.forget_size} for run in asked
     ]
     topics = topics_of(store, results.suite.file.forget_sizes)
-    fictitious = results.suite.dataset.of_nobody
-    shown_of = {t for t in topics if real_persons or (fictitious and of_nobody(t))}
+    fictitious = results.suite.dataset.made_up
+    shown_of = {t for t in topics if real_persons or (fictitious and is_of_persons(t))}
     budget, quota = results.suite.file.report.answers * 1e6, SAMPLES
     while True:
         chosen = {
@@ -99,8 +99,8 @@ def written(losses: Sequence[float]) -> str:
     return "".join(DIGITS[number // 36] + DIGITS[number % 36] for number in hundredths)
 
 
-def of_nobody(topic: Topic) -> bool:
-    """Whether a topic of a fictitious dataset is about made-up persons alone."""
+def is_of_persons(topic: Topic) -> bool:
+    """Whether a topic is about the dataset's own persons, and not about the real world."""
     return topic[1] != REAL
 
 

@@ -70,8 +70,7 @@ def check_recipes(suite: Suite) -> None:
         where = f"{suite.path}: recipes.{name}"
         if not RECIPE_NAME.fullmatch(name):
             raise UserError(f"{where}: allowed in a name: letters, digits, _ -, a letter first")
-        if suite.domain == "vision":
-            raise UserError(f"{where}: {suite.file.model} is a vision model; leave it out")
+        _check_answers_in_words(suite, f"recipes.{name}")
 
 
 def check_seeds(path: Path, seeds: Sequence[int]) -> None:
@@ -175,16 +174,15 @@ def check_fit(suite: Suite) -> None:
         raise UserError(f"{path}: general: folder: {general.folder}: no folder here")
     check_list(path, "packages", list(file.packages), None)
     for name in file.packages:
-        if suite.domain == "vision":
-            raise UserError(f"{path}: packages: {file.model} is a vision model; leave it out")
+        _check_answers_in_words(suite, "packages")
         try:
             version_of(name)
         except UserError as error:
             raise UserError(f"{path}: packages: {error}") from None
     if file.gradients is not None and file.holdout is None:
         raise UserError(f"{path}: gradients: are of an attack on membership; give holdout as well")
-    if file.judge is not None and suite.domain == "vision":
-        raise UserError(f"{path}: judge: {file.model} is a vision model; leave it out")
+    if file.judge is not None:
+        _check_answers_in_words(suite, "judge")
     if file.reference == "stored" and suite.domain == "vision":
         raise UserError(f"{path}: reference: {file.model} is a vision model; allowed: computed")
     if suite.domain == "text" and file.modalities != ["text"]:
@@ -294,6 +292,12 @@ def _check_shares(suite: Suite) -> None:
             )
 
 
+def _check_answers_in_words(suite: Suite, key: str) -> None:
+    """Refuse a key that vision models have no use for."""
+    if suite.domain == "vision":
+        raise UserError(f"{suite.path}: {key}: {suite.file.model} is a vision model; leave it out")
+
+
 def check_rows(suite: Suite) -> None:
     """The rows of models that were made or evaluated elsewhere."""
     file, path = suite.file, suite.path
@@ -306,8 +310,7 @@ def check_rows(suite: Suite) -> None:
         if name in meant:
             raise UserError(f"{path}: {key}: is {meant[name]}; choose another name")
         meant[name] = "a row of its own already"
-        if suite.domain == "vision":
-            raise UserError(f"{path}: {key}: {file.model} is a vision model; leave it out")
+        _check_answers_in_words(suite, key)
         check_list(path, f"{key}.forget_size", [size], file.forget_sizes)
     for name, given in file.external.items():
         if given.revision is not None and not is_id(given.model):

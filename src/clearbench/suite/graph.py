@@ -144,7 +144,7 @@ class Graph:
             options={
                 **shown(self.suite),
                 "description": self.suite.file.description,
-                "fictitious": self.suite.dataset.of_nobody,
+                "fictitious": self.suite.dataset.made_up,
                 # What is left as it is enters no recipe.
                 **self.suite.file.report.model_dump(exclude_defaults=True),
             },

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from clearbench.metrics.headline import QUALITY, RETAIN
-from clearbench.metrics.keys import Key
+from clearbench.metrics.headline import RETAIN
 from clearbench.results.headline import COLUMNS
 from clearbench.results.runs import Group, Results
 from clearbench.suite.rows import runs_of
 from clearbench.suite.rows.requests import name_of
 from clearbench.tables.base import Block, Column, Entry, OfRuns, Row, Table, score_column
-from clearbench.tables.stress import KNOWN, Known
+from clearbench.tables.stress import Known, columns_of, known_by
 
 DOMAINS = ("multimodal", "text")
 ONCE = "at once"
@@ -33,15 +32,8 @@ def build(results: Results) -> Table | None:
     requests, reached = results.suite.file.requests, results.suite.file.requested
     if not requests:
         return None
-    keys = [key for key in map(Key.parse, results.score_keys()) if key.split == "forget"]
-    known = {
-        metric: tuple(str(key) for key in keys if key.name == metric and key.task)
-        for metric in KNOWN
-    }
-    columns = [
-        score_column(QUALITY, COLUMNS[QUALITY]),
-        *(Column(metric, name, low=0, high=1) for metric, name in KNOWN.items() if known[metric]),
-    ]
+    known = known_by(results)
+    columns = columns_of(known)
     lines, last = _lines(results), len(requests)
     blocks = []
     for column in columns:

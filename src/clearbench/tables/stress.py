@@ -145,6 +145,15 @@ class _Reader:
         return Known(group, named, outcomes, names, keys)
 
 
+def known_by(results: Results) -> dict[str, tuple[str, ...]]:
+    """The scores of the forget set's tasks by each metric of what is known."""
+    keys = [key for key in map(Key.parse, results.score_keys()) if key.split == "forget"]
+    return {
+        metric: tuple(str(key) for key in keys if key.name == metric and key.task)
+        for metric in KNOWN
+    }
+
+
 def build(results: Results) -> Table | None:
     """Forget quality, and what the forget set's tasks still get right, before and after each test.
 
@@ -153,18 +162,14 @@ def build(results: Results) -> Table | None:
     tests = _compared(results)
     if not tests:
         return None
-    keys = [key for key in map(Key.parse, results.score_keys()) if key.split == "forget"]
-    known = {
-        metric: tuple(str(key) for key in keys if key.name == metric and key.task)
-        for metric in KNOWN
-    }
+    known = known_by(results)
     runs = {run.name: run for run in runs_of(results.suite)}
     reader = _Reader(results, known, runs)
     blocks = []
     for size in results.suite.file.forget_sizes:
         for test, settings in tests.items():
             groups = tested(results, size, test)
-            for column in _columns(known):
+            for column in columns_of(known):
                 blocks.append(_block(reader, groups, column, test, settings.points, size))
     notes = [
         "Each test is done to all models by the same recipe; forget quality under a test is against"
@@ -193,7 +198,7 @@ _NOTES: dict[Reading, str] = {
 }
 
 
-def _columns(known: Mapping[str, Sequence[str]]) -> list[Column]:
+def columns_of(known: Mapping[str, Sequence[str]]) -> list[Column]:
     """Forget quality, then what is still known."""
     return [
         score_column(QUALITY, COLUMNS[QUALITY]),
