@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 import torch
 import transformers
-from test_steps import gradients, same_steps
 
 from clearbench import methods
 from clearbench.config.files import BaseSettings, ModelSource
@@ -54,6 +53,7 @@ from clearbench.training.face_views import FaceSets
 from clearbench.training.faces import MARGIN, am_softmax, train_faces
 from clearbench.training.shadows import known_to, membership, rings, train_shadows
 from clearbench.training.unlearn import Unlearner
+from models.test_steps import gradients, same_steps
 from tiny_models import UNTRAINED, parameters_of
 
 CPU = torch.device("cpu")

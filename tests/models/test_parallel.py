@@ -12,7 +12,6 @@ import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from test_architectures import eval_sample, train_sample
 
 from clearbench import parallel
 from clearbench.config.files import BaseSettings, Lora, ModelSource, Training
@@ -30,6 +29,7 @@ from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.pace import SAVE_SECONDS
 from clearbench.kernels import in_force, possible
 from clearbench.stages import base
+from models.test_architectures import eval_sample, train_sample
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, png
 

@@ -6,7 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from test_normalise import image
+
+from unit.test_normalise import image
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch  # noqa: F401 - what is told of MKL is told of a torch that is loaded
-from test_record import RECORD
 
 from clearbench import kernels
 from clearbench.config.site import choose_kernels
@@ -20,6 +19,7 @@ from clearbench.results.runs import Results
 from clearbench.suite.artifact import Artifact
 from clearbench.suite.load import load_suite
 from clearbench.tables.remarks import make_remarks
+from unit.test_record import RECORD
 
 COMPUTE = """
 import hashlib, json, sys

@@ -7,6 +7,7 @@ from pathlib import Path
 import clearbench
 
 ROOT = Path(clearbench.__file__).parent
+TESTS = Path(__file__).parents[1]
 FILES = {
     ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in ROOT.rglob("*.py")
@@ -82,3 +83,20 @@ def test_a_local_is_named_for_what_it_holds_and_never_found():
         or (isinstance(node, ast.arg) and node.arg == "found")
     }
     assert names == set()
+
+
+def test_tests_of_one_name_stand_in_two_folders_and_each_is_imported_once():
+    of_tests = sorted(TESTS.rglob("test_*.py"))
+    assert (
+        sorted({path.parent for path in of_tests if not (path.parent / "__init__.py").is_file()})
+        == []
+    )
+    by_bare_name = [
+        (path.name, node.module)
+        for path in sorted(TESTS.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom)
+        and not node.level
+        and str(node.module).startswith("test_")
+    ]
+    assert by_bare_name == []

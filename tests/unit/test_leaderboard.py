@@ -6,7 +6,6 @@ import subprocess
 
 import pytest
 from click.testing import CliRunner
-from test_verify import forge
 
 from browser import Browser, executable
 from clearbench.cli import cli
@@ -18,6 +17,7 @@ from clearbench.report.leaderboard import leaderboard
 from clearbench.report.page import data_of as inlined_in
 from report_tree import ROUGH
 from synthetic import ROOT, SyntheticTree, write_suite
+from unit.test_verify import forge
 
 LICENCE = "https://spdx.org/licenses/MIT"
 AUTHORS = {"ours": "Ada Lovelace", "theirs": f"Bo {ROUGH}"}

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from test_record import RECORD
 
 from clearbench import kernels
 from clearbench.errors import UserError
@@ -13,6 +12,7 @@ from clearbench.jobs.machine import GPUS, check_gpus, machine
 from clearbench.models.device import prepare_device
 from clearbench.parallel import threads
 from clearbench.provenance.conditions import changed_conditions
+from unit.test_record import RECORD
 
 FACTS = {
     "python": "3.11.7",

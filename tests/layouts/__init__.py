@@ -1,0 +1,1 @@
+"""Datasets read by the real library, in each layout."""

@@ -1,0 +1,1 @@
+"""Real tiny models: trained, unlearned, evaluated, killed and gone on."""
