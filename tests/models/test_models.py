@@ -61,7 +61,7 @@ METHODS = [key for key in methods.available() if "text" in methods.describe(key)
 REFERENCE_METHODS = {"kl", "npo", "scrub", "llmu", "rmu", "sku", "undial"}
 REFERENCE_METHODS |= {f"{key}@published" for key in REFERENCE_METHODS}
 REFERENCE_METHODS |= {"dpo", "adaptive_rmu", "task_vector", "altpo"}
-REFERENCE_METHODS |= {"npo@muse", "kl@muse", "llmu@paper", "mip_editor"}
+REFERENCE_METHODS |= {"npo@mllmu", "npo@muse", "kl@muse", "llmu@paper", "mip_editor"}
 """Methods whose loss asks the original; the others must never pay for it."""
 STEPS = {"ssd": 0, "manu": 0, "manu@published": 0, "sfron": 1 + 5}
 """Steps for each that other methods take."""
@@ -529,6 +529,34 @@ def test_the_reference_of_an_adapter_is_the_original_at_every_position(tiny):
     assert torch.allclose(reference, before, atol=1e-5)
     student = unlearner.student.answers(batches, [FORGET])[0].whole()
     assert not torch.allclose(student, before, atol=1e-2)
+
+
+@pytest.mark.parametrize("weights", ["lora", "full"])
+def test_a_method_that_compares_with_gold_asks_gold_and_not_the_original(tiny, weights):
+    loaded = []
+
+    def gold():
+        loaded.append(tiny.new_model().requires_grad_(False))
+        with torch.no_grad():
+            for parameter in loaded[-1].parameters():
+                parameter.mul_(1.1)
+        return loaded[-1]
+
+    trained = prepare_training(tiny.new_model(), weights, LORA, FROZEN)
+    sets, method = sets_of(tiny), method_of("npo@mllmu")
+    unlearner = Unlearner(
+        *(trained, method, sets, TRAINING, 0, lambda: pytest.fail("loaded the original")),
+        load_gold=gold,
+    )
+    batches = sets.batches([0, 1], [0, 1], 0)
+    (reference,) = unlearner.reference.answers(batches, [FORGET])
+    (ours,) = sets.answers(gold(), batches, [FORGET], None)
+    assert torch.equal(log_likelihood(reference), log_likelihood(ours))
+    (student,) = unlearner.student.answers(batches, [FORGET])
+    assert not torch.allclose(log_likelihood(student), log_likelihood(ours), atol=1e-3)
+    method.unlearn(unlearner)
+    # Once for this training, and once above.
+    assert len(loaded) == 2
 
 
 @pytest.mark.parametrize("tiny", ["llama"], indirect=True)

@@ -89,11 +89,11 @@ LATER_PUBLISHED_PARITY = [
 FORMULAS = {"rmu", "sku", "scrub_bio", "twins", "sparsity", "rmu@published", "sku@published"}
 FORMULAS |= {"flat", "me_gd", "idk_ap", "adaptive_rmu", "task_vector", "leace", "icr"}
 FORMULAS |= {"ssd", "salun", "sfron", "mmunlearner", "manu", "manu@published", "mip_editor"}
-FORMULAS |= {"npo@muse", "kl@muse", "llmu@paper"}
+FORMULAS |= {"npo@mllmu", "npo@muse", "kl@muse", "llmu@paper"}
 """Methods that are tested by their formula; those of neurons in `test_neurons.py`."""
 
 DECLARED = ("domains", "weights", "unaugmented", "as_published", "student_reads", "reference_reads")
-DECLARED += ("importances", "separate", "few_rows", "surveys")
+DECLARED += ("importances", "separate", "few_rows", "surveys", "trains", "compares_with")
 """What a method says of itself beside its parameters."""
 
 WRONG_VALUES = {"int": 1.5, "float": "high", "bool": 1, "str": 3}
@@ -255,6 +255,17 @@ def test_as_in_muse_every_logit_at_every_position_counts(drawn):
     expected = nll(student.forget).neg() + (before.exp() * (before - z)).sum() / 2
     found = methods.create("kl@muse", {}).loss(student, reference)
     assert found.item() == pytest.approx(expected.item(), rel=1e-9)
+
+
+def test_npo_of_mllmu_is_npo_below_gold(drawn):
+    student, gold = drawn
+    below_gold = methods.create("npo@mllmu", {}).loss(student, gold)
+    assert below_gold == methods.create("npo", {"beta": 0.4}).loss(student, gold)
+    comparing = {
+        key for key in methods.available() if methods.describe(key).compares_with == "gold"
+    }
+    assert comparing == {"npo@mllmu"}
+    assert not methods.describe("npo@mllmu").takes_stored_reference
 
 
 def test_llmu_of_its_paper_has_random_answers_in_the_place_of_refusals():

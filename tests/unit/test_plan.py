@@ -101,6 +101,15 @@ def test_a_method_without_a_loss_counts_as_a_pass(tmp_path, monkeypatch):
     assert methods.describe("merging").passes({}) == (1, 0)
 
 
+def test_a_method_that_never_trains_has_no_step():
+    resting = {key for key in methods.available() if not methods.describe(key).trains}
+    assert resting == {"icr", "leace"}
+    assert {methods.describe(key).passes({}) for key in resting} == {(0, 0)}
+    # One pass over the forget set, with as many of the retain set.
+    assert methods.describe("leace").surveyed(10) == 20
+    assert methods.describe("icr").surveyed(10) == 0
+
+
 @pytest.fixture
 def known(tmp_path):
     """What is known of a suite with one cell on record, npo at 10 percent, and its graph."""
@@ -111,7 +120,10 @@ def known(tmp_path):
         forget_sizes=[1, 10],
         seeds=[0, 1],
         unlearn=training,
-        methods={"npo": {}, "sku": {}, "ga": {"epochs": 10}, "manu": {"weights": "full"}},
+        methods={
+            **{"npo": {}, "sku": {}, "ga": {"epochs": 10}},
+            **{"manu": {"weights": "full"}, "leace": {"layer": 1}, "icr": {}},
+        },
     )
     tree = SyntheticTree(suite, tmp_path / "results")
     measured = "unlearn/npo/text/forget10/seed0"
@@ -135,6 +147,9 @@ def estimate(experience, graph, name):
         ("ga/text/forget01/seed1", 0.1 * 2 * 2 / (2 + 1)),
         # A pass over all samples, where the other takes five over a tenth of them.
         ("manu/text/forget10/seed0", 100 / (5 * 10 * (2 + 1))),
+        # A pass over the forget set and as many others; and none.
+        ("leace/text/forget10/seed0", 20 / (5 * 10 * (2 + 1))),
+        ("icr/text/forget10/seed0", 0.0),
     ],
 )
 def test_one_cell_on_record_tells_what_the_others_take(known, cell, share):
@@ -142,6 +157,17 @@ def test_one_cell_on_record_tells_what_the_others_take(known, cell, share):
     cost = estimate(experience, graph, f"unlearn/{cell}")
     assert cost.seconds == pytest.approx(30 + 100 * share)
     assert cost.gpus == 1
+
+
+def test_what_trained_nothing_tells_nothing_of_how_long_training_takes(known, tmp_path):
+    _, graph = known
+    tree = SyntheticTree(graph.suite, tmp_path / "another")
+    for name in ("generate", "dataset", "base/seed0", "original/seed0"):
+        tree.put(name, MEASURED)
+    tree.put("unlearn/icr/text/forget10/seed0", Made(seconds=30.0, gpu="A100"))
+    experience = Experience([Tree(tree.root)])
+    assert not estimate(experience, graph, "unlearn/npo/text/forget10/seed0").measured
+    assert estimate(experience, graph, "unlearn/icr/text/forget01/seed1").measured
 
 
 def test_golds_are_told_by_the_original_and_evaluations_by_nothing_else(known):

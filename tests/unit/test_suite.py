@@ -71,6 +71,11 @@ MISTAKES = {
         "requests: [1, 9]\nmethods:\n  altpo: {}",
         "methods.altpo: trains on what the original makes up, and a request starts from the model",
     ),
+    "requests of a method that compares with gold": (
+        "methods:\n  ga: {}",
+        "requests: [1, 9]\nmethods:\n  npo@mllmu: {}",
+        "methods.npo@mllmu: compares with gold, which never met the forgotten, and a request",
+    ),
     **{
         f"parameter of npo that is {value}": (
             "beta: 0.5",

@@ -55,6 +55,16 @@ def test_a_variant_a_definition_and_a_log_are_rows_and_columns_at_their_own_cost
     assert proof.status == 0, proof.output
 
 
+def test_a_variant_that_compares_with_gold_has_gold_among_what_it_is_made_of(bench):
+    bench.write(methods={"npo@mllmu": {}}, modalities=["text"])
+    done = bench.snakemake()
+    assert done.status == 0, done.output
+    cell = bench.records()["unlearn/npo@mllmu/text/forget10/seed0"]
+    assert "gold" in json.loads(cell)["inputs"]
+    proof = bench.clearbench("audit", "--reexecute", "--cell", "npo@mllmu/text/forget10/seed0")
+    assert proof.status == 0, proof.output
+
+
 def test_a_table_of_another_domain_is_refused_and_one_without_rows_is_told(bench):
     done = bench.snakemake("table4")
     assert done.status != 0

@@ -127,6 +127,7 @@ def finetune(
 @_original
 @_folder("--reference", "Folder of what the original says, stored.", required=False)
 @_folder("--alternates", "Folder of what the original made up.", required=False)
+@_folder("--gold", "Folder of the gold that the method compares with.", required=False)
 @click.option(
     "--model",
     "models",
@@ -149,6 +150,7 @@ def unlearn(
     original: Path,
     reference: Path | None,
     alternates: Path | None,
+    gold: Path | None,
     models: tuple[Path, ...],
     dataset: Path,
     validation: Path | None,
@@ -163,7 +165,8 @@ def unlearn(
     cell = Cell(method, modality, forget_size, seed)
     read = read_settings(UnlearnSettings, settings)
     made_of = base, original, reference, dataset
-    stage.run(read, cell, *made_of, out, validation, selection, alternates, request, models)
+    read_too = alternates, gold, request
+    stage.run(read, cell, *made_of, out, validation, selection, *read_too, models)
 
 
 @click.command()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, Literal, Protocol
 
 from torch import Tensor
 
@@ -166,7 +166,9 @@ class Method:
     the answer to a picture. `unaugmented` says that it is only valid where no training augments.
     With `few_rows` it trains no more than rows of some neurons. `surveys` are its passes over a
     whole set beside those of training, as `(("forget", 2), ("retain", 1))`, where a backward pass
-    counts as one more.
+    counts as one more. One that never `trains` takes no steps: what it reads, it reads in these.
+    `compares_with` says what the reference is: the original, or gold, which only a variant that
+    was published so takes, for gold is what results are compared with.
     With `as_published` the batches are those of CLEAR's loader: padded on the left; the forget
     batch in the place of `idk`, for it drops the refusals; and of the `mismatched` answers, which
     are of any forget samples, those to images each with its own image and question.
@@ -181,12 +183,15 @@ class Method:
     unaugmented: ClassVar[bool] = False
     few_rows: ClassVar[bool] = False
     surveys: ClassVar[tuple[tuple[str, int], ...]] = ()
+    trains: ClassVar[bool] = True
+    compares_with: ClassVar[Literal["original", "gold"]] = "original"
     as_published: ClassVar[bool] = False
 
     def loss(self, student: View, reference: View) -> Tensor:
         """The scalar to minimise at a step.
 
-        `student` is the model being trained, `reference` the frozen original (no gradient). A step
+        `student` is the model being trained, `reference` the frozen original, or what the method
+        `compares_with` (no gradient). A step
         may come in several batches, whose losses are summed: a mean is taken by `over_tokens` or
         `over_samples` of the answers, which divide by what the step has. With `as_published` any
         mean is one of its batch, and the step's loss the mean over its batches, as in CLEAR's code.

@@ -17,7 +17,7 @@ from clearbench.plugins import Plugin, mistake
 _TYPES = {"int": (int,), "float": (int, float), "bool": (bool,), "str": (str,)}
 _CONSTANTS = (
     *("student_reads", "reference_reads", "importances", "separate", "weights", "domains"),
-    *("few_rows", "surveys", "unaugmented", "as_published"),
+    *("few_rows", "surveys", "trains", "compares_with", "unaugmented", "as_published"),
 )
 
 
@@ -31,7 +31,8 @@ class Description:
     train, full or those of an adapter; the domains that it serves;
     whether it is only valid where no training augments its images, whether it is a variant
     `as_published`, and whether it looks at a layer; the parameter that is this layer, if one is;
-    whether it trains few rows alone; its passes over whole sets.
+    whether it trains few rows alone; its passes over whole sets; whether it trains at all; and
+    whether its reference is the original or gold.
     """
 
     key: str
@@ -49,6 +50,8 @@ class Description:
     as_published: bool
     few_rows: bool
     surveys: Sequence[tuple[str, int]]
+    trains: bool
+    compares_with: str
     hidden: bool
     layer: str | None
 
@@ -86,10 +89,13 @@ class Description:
     def takes_stored_reference(self) -> bool:
         """Whether it asks the original for logits on samples with their own answers.
 
-        So not one that looks at hidden states, and no variant: published code uses all positions.
+        So not one that looks at hidden states or asks gold, and no variant: published code uses all
+        positions.
         """
         asked = self.reads({}).reference
-        return not (self.as_published or self.hidden) and any(b in OWN_ANSWERS for b in asked)
+        if self.as_published or self.hidden or self.compares_with == "gold":
+            return False
+        return any(batch in OWN_ANSWERS for batch in asked)
 
     def check_weights(self, weights: str) -> None:
         """Raise UserError for weights that it can't train: an adapter or all of them."""
@@ -107,9 +113,11 @@ class Description:
         Of a method whose steps are on either set alone, these are a step on the forget set and
         those on the retain set that follow it; that is so many times `larger`. Batches that may be
         `stored` are then not run. A method that asks for none counts as one batch of the student,
-        unless all its passes are over whole sets; refusals that a variant loses count, though they
-        are the forget batch again.
+        unless all its passes are over whole sets, and one that never trains has no step; refusals
+        that a variant loses count, though they are the forget batch again.
         """
+        if not self.trains:
+            return 0, 0
         reads, following = self.reads(given), 1
         if self.separate:
             default = self.parameters["retain_steps"][1]

@@ -24,6 +24,7 @@ class InContextRefusal(Method):
     """
 
     domains = ("multimodal", "text")
+    trains = False
 
     def unlearn(self, trainer: Trainer) -> None:
         """Say the words."""

@@ -32,6 +32,9 @@ class LeastSquaresErasure(Method):
     """
 
     student_reads = ("forget", "retain")
+    # As many of the retain set go along. Of one layer, which most runs edit.
+    surveys = (("forget", 2),)
+    trains = False
 
     layer: Annotated[int, Field(ge=0)] = 7
     layers: Annotated[int, Field(ge=1)] = 1

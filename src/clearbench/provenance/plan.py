@@ -56,7 +56,8 @@ class _Job:
 
     def scaled(self, work: float) -> Cost:
         """What as much work as given would cost: loading takes as long, training in proportion."""
-        seconds = self.cost.seconds + self.training * (work / self.work - 1)
+        grown = work / self.work if self.work else 1.0
+        seconds = self.cost.seconds + self.training * (grown - 1)
         return Cost(seconds, self.cost.size, self.cost.gpus, self.cost.machines)
 
 
@@ -145,10 +146,10 @@ class Experience:
             for gpu in asked
             for kind in _kinds(stage, artifact.resolved, basis, gpu)
         ):
-            jobs = self._jobs.get(kind)
+            work = _work(artifact.stage, artifact.resolved, REFERENCE in artifact.inputs)
+            # What trained nothing tells nothing of how long training takes.
+            jobs = [job for job in self._jobs.get(kind, ()) if job.work or not work]
             if jobs:
-                stored = REFERENCE in artifact.inputs
-                work = _work(artifact.stage, artifact.resolved, stored)
                 costs = [job.scaled(work) for job in jobs]
                 # Of the models of an attack, trained as others are, all are kept or none.
                 like = artifact.stage == kind[0]

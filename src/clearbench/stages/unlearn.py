@@ -26,12 +26,14 @@ def run(
     validation: Path | None = None,
     selection: Path | None = None,
     alternates: Path | None = None,
+    gold: Path | None = None,
     request: Path | None = None,
     models: Sequence[Path] = (),
 ) -> None:
     """Write the cell's adapter (or full weights), or publish it as diverged.
 
-    `alternates` are what the original made up, for a method that trains on it.
+    `alternates` are what the original made up, for a method that trains on it; `gold` is for one
+    that compares with it.
     With a `validation` its persons are forgotten; with a `selection`, by the values chosen there.
     With a `request`, its persons are forgotten, by the model that the layers of the earlier
     requests are, the `models`, each laid on the one before and the first on the original.
@@ -50,13 +52,16 @@ def run(
         try_out(cell.method, used.parameters, used.model.domain)
         method = methods.create(cell.method, used.parameters)
         try:
-            trained = domain.run(used, method, cell, base, stack, reference, place, alternates)
+            trained = domain.run(
+                used, method, cell, base, stack, reference, place, alternates, gold
+            )
         except DivergedError as error:
             job.diverged(error.step)
             return
         job.measures.update(trained.measures(job.folder))
 
     further = {"reference": reference, "alternates": alternates, "request": request}
+    further["gold"] = gold
     further |= {"validation": validation, "selection": selection}
     further |= {f"model/{number}": model for number, model in enumerate(models)}
     inputs = {"base": base, "original": original, "dataset": dataset}

@@ -268,11 +268,16 @@ def check_requests(suite: Suite) -> None:
             " leave one of the two out"
         )
     for row in file.methods:
-        if methods.describe(suite.method(row)).takes_alternates:
-            raise UserError(
-                f"{suite.path}: methods.{row}: trains on what the original makes up, and a request"
-                " starts from the model of the one before; leave it out beside requests"
-            )
+        method = methods.describe(suite.method(row))
+        for alone, what in (
+            (method.takes_alternates, "trains on what the original makes up"),
+            (method.compares_with == "gold", "compares with gold, which never met the forgotten"),
+        ):
+            if alone:
+                raise UserError(
+                    f"{suite.path}: methods.{row}: {what}, and a request starts from the model of"
+                    " the one before; leave it out beside requests"
+                )
 
 
 def _check_shares(suite: Suite) -> None:

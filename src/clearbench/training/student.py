@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 
 import torch
 from peft import PeftModel
@@ -39,10 +39,10 @@ class Student:
 
 
 class Reference:
-    """The frozen original; implements `model_view.Answering`.
+    """The frozen original, or gold; implements `model_view.Answering`.
 
-    It is the `student` without its adapter, where it has one; else a model that `load` gives, when
-    it is first asked for what is not stored.
+    The original is the `student` without its adapter, where it has one; else, and of gold, it is
+    the model that `load` gives, when it is first asked for what is not stored.
     """
 
     name = "reference"
@@ -54,25 +54,26 @@ class Reference:
         load: Callable[[], nn.Module],
         sets: ForgetAndRetain,
         method: Method,
+        is_original: bool = True,
     ):
         self.reads = method.reads.reference
         self._student = student
         self._load = load
         self._sets = sets
         self._run = _Run(sets, method)
-        self._loaded: nn.Module | None = None
+        self._within = is_original and isinstance(student, PeftModel)
         # Found once: PEFT looks for them, in all modules, whenever it switches them.
         self._modules = list(student.modules())
         self._adapted = [m for m in self._modules if isinstance(m, _ADAPTED)]
 
     @torch.no_grad()
     def answers(self, batches: Batches, asked: Sequence[Batch]) -> list[Answers]:
-        """The original on batches of the same questions, without a gradient."""
-        if isinstance(self._student, PeftModel):
+        """The model on batches of the same questions, without a gradient."""
+        if self._within:
             with self._without_adapter():
                 said = self._run(self._student, batches, asked)
         else:
-            said = self._run(self.model, batches, asked)
+            said = self._run(self._load(), batches, asked)
         for answers in said:
             # Computed here, where no gradient is recorded; projections run on first use otherwise.
             if self._run.layer is None:
@@ -85,20 +86,10 @@ class Reference:
         """What the original says of a batch, where that is stored."""
         return self._sets.stored(batches, asked)
 
-    @property
-    def model(self) -> nn.Module:
-        """The original as a model of its own, loaded when first asked for."""
-        if self._loaded is None:
-            # Loading may draw random numbers, at another step in a job that goes on than in one
-            # that is never interrupted.
-            with torch.random.fork_rng():
-                self._loaded = self._load()
-        return self._loaded
-
     @torch.no_grad()
     def _project(self, project: Callable[[], Tensor]) -> Tensor:
         """A projection that few methods ask for, made when they do as if it were made at once."""
-        if isinstance(self._student, PeftModel):
+        if self._within:
             with self._without_adapter():
                 return project()
         return project()
@@ -121,6 +112,19 @@ class Reference:
                 layer.enable_adapters(True)
             for module in training:
                 module.training = True
+
+
+def once(load: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
+    """The model that `load` gives, loaded when first asked for."""
+
+    @cache
+    def loaded() -> nn.Module:
+        # Loading may draw random numbers, at another step in a job that goes on than in one that
+        # is never interrupted.
+        with torch.random.fork_rng():
+            return load()
+
+    return loaded
 
 
 class _Run:

@@ -38,7 +38,7 @@ from clearbench.training.projection import (
     watched,
 )
 from clearbench.training.sets import ForgetAndRetain
-from clearbench.training.student import Reference, Student
+from clearbench.training.student import Reference, Student, once
 from clearbench.training.trial import checked_loss
 
 
@@ -51,7 +51,7 @@ class Unlearner:
     of all its samples in one batch, however they are split; of variants `as_published` it is the
     mean over the batches. `load_original` gives the
     frozen original anew; with an adapter it is never called, since the original is the same
-    weights with the adapter off.
+    weights with the adapter off. `load_gold` gives gold, where the method compares with it.
 
     Each call of `minimise`, `alternate` and `importances` is a loop of `state`. One that an earlier
     attempt finished leaves the weights alone, and so may whatever a method does after it: the last
@@ -69,6 +69,7 @@ class Unlearner:
         load_original: Callable[[], nn.Module],
         state: State | None = None,
         models: nn.Module | None = None,
+        load_gold: Callable[[], nn.Module] | None = None,
     ):
         self.history: list[float] = []
         """The loss of each optimiser step so far."""
@@ -79,7 +80,14 @@ class Unlearner:
         self.instruction = ""
         """What the model is told before each question, if anything."""
         self.student = Student(model, sets, method)
-        self.reference = Reference(model, load_original, sets, method)
+        self._original = once(load_original)
+        self.reference = Reference(
+            model,
+            self._original if load_gold is None else once(load_gold),
+            sets,
+            method,
+            is_original=load_gold is None,
+        )
         self._model = model
         self._method = method
         self._sets = sets
@@ -135,7 +143,7 @@ class Unlearner:
                     if "lora_B" in name:
                         parameter.mul_(-scale)
                 return
-            original = whole_weights(self.reference.model)
+            original = whole_weights(self._original())
             for name, parameter in self._model.named_parameters():
                 if parameter.requires_grad:
                     parameter.copy_((1 + scale) * original[name] - scale * parameter)

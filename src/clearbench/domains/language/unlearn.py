@@ -38,8 +38,12 @@ def run(
     reference: Path | None,
     place: Place,
     alternates: Path | None = None,
+    gold: Path | None = None,
 ) -> Trained:
-    """Unlearn the forget set's samples of the cell's modality, as a further layer on a stack."""
+    """Unlearn the forget set's samples of the cell's modality, as a further layer on a stack.
+
+    `gold` is for a method that compares with it.
+    """
     use, training, store, state = settings.model, settings.training, place.store, place.state
     retained = cell.modality if settings.retain_modality == "same" else "both"
     positions = positions_of(base)
@@ -68,15 +72,20 @@ def run(
     if (method.reads.student or method.importances) and not method.few_rows:
         longest = partial(unlearn_longest, method, sets, original_shape, cell.seed)
         memory.check(trained, training, longest, method.as_published)
+
+    def load_frozen(stack: Sequence[Path]) -> PreTrainedModel:
+        return load_model(
+            base, stack, use.domain, use.precision, place.device, use.attention
+        ).requires_grad_(False)
+
     unlearner = Unlearner(
         trained,
         method,
         sets,
         training,
         cell.seed,
-        load_original=lambda: load_model(
-            base, stack, use.domain, use.precision, place.device, use.attention
-        ).requires_grad_(False),
+        load_original=partial(load_frozen, stack),
+        load_gold=None if gold is None else partial(load_frozen, [gold]),
         state=state,
     )
     state.start("training")
@@ -103,8 +112,11 @@ def unlearn_longest(
     if few.references is not None:
         few = replace(few, references=few.references.weightless(model, held.model))
     original.requires_grad_(False)
+    # Gold has the original's shape.
+    load = partial(held.model, original)
+    gold = load if method.compares_with == "gold" else None
     method.unlearn(
-        Unlearner(model, method, few, training, seed, load_original=lambda: held.model(original))
+        Unlearner(model, method, few, training, seed, load_original=load, load_gold=gold)
     )
 
 

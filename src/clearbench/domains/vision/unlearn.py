@@ -23,6 +23,7 @@ def run(
     reference: None,
     place: Place,
     alternates: None = None,
+    gold: None = None,
 ) -> Trained:
     """Unlearn the forget set's pictures by the last model of a stack.
 

@@ -26,6 +26,9 @@ REFERENCE = "reference"
 ALTERNATES = "alternates"
 """What an original makes up in answer to the forget questions, where methods train on it."""
 
+GOLD = "gold"
+"""The model that never met the forgotten, where methods compare with it."""
+
 
 def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
     """The cells of a size, those of all seeds one group."""
@@ -99,6 +102,8 @@ def unlearned(suite: Suite, run: Run) -> Artifact:
         inputs[REFERENCE] = _reference(original)
     if _reads_alternates(suite, run.row):
         inputs[ALTERNATES] = _alternates(original, run.forget_size, run.choice is not None)
+    if methods.describe(suite.method(run.row)).compares_with == "gold":
+        inputs[GOLD] = gold_beside(original, run.forget_size, run.choice is not None)
     values: Values = {}
     if run.choice is not None:
         inputs["validation"] = persons_of(run.forget_size)
@@ -137,6 +142,12 @@ def _reads_reference(suite: Suite, row: str) -> bool:
 
 def _reads_alternates(suite: Suite, row: str) -> bool:
     return methods.describe(suite.method(row)).takes_alternates
+
+
+def gold_beside(original: str, size: int, choice: bool = False) -> str:
+    """The gold of an original's fine-tuning; of a choice, that of its persons."""
+    kind = f"validation_{GOLD}" if choice else GOLD
+    return f"{kind}/forget{size:02d}/{original.partition('/')[2]}"
 
 
 def _alternates(original: str, size: int, choice: bool) -> str:

@@ -15,7 +15,7 @@ from clearbench.config.settings import (
     ValidationSettings,
 )
 from clearbench.suite.artifact import Artifact
-from clearbench.suite.rows.cells import made_up, selection, unlearned
+from clearbench.suite.rows.cells import gold_beside, made_up, selection, unlearned
 from clearbench.suite.rows.controls import NO_MODALITY
 from clearbench.suite.rows.strengths import scaled
 from clearbench.suite.runs import Run, persons_of, records_of
@@ -33,7 +33,7 @@ def runs(suite: Suite, forget_size: int) -> Iterator[Run]:
         return
     path = paths(suite)[0]
     tuning, size = path.tuning, f"forget{forget_size:02d}"
-    gold = f"validation_gold/{size}/{tuning.name}"
+    gold = gold_beside(tuning.original, forget_size, choice=True)
     for row, weights in (("original", tuning.original), ("gold", gold)):
         yield _asked(
             suite, f"validation/{row}/{size}", row, NO_MODALITY, forget_size, (weights,), CONTROL
