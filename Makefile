@@ -36,7 +36,7 @@ SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
 WITH_GGUF = $(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/gguf $(GGUF)
 
-SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-smollm tofu-tradeoff
+SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-methods-sweep mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-smollm tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -73,6 +73,7 @@ mini-full: ## run mini at three forget sizes
 mini-membership: ## see whether attacks tell who was forgotten from persons whom no model was trained on
 mini-meta: ## judge the metrics by models of which it is known what they know; takes over what mini has made
 mini-methods: ## compare all methods, the later ones too, at equal retention; takes over what mini has made
+mini-methods-sweep: ## choose how strongly the later methods forget, on other persons; takes over what mini has made
 mini-noise: ## tell bases, fine-tunings, unlearning and persons apart in the noise of some of mini's rows
 mini-published: ## run methods by their papers beside what the published code does
 mini-requests: ## forget three groups of persons one after another, beside 10 % at once; takes over what mini has made
