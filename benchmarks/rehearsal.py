@@ -49,7 +49,9 @@ from clearbench.training.unlearn import Unlearner
 from clearbench.training.views import Sets
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN, END = "<!-- rehearsed -->", "<!-- end of rehearsed -->"
+MARK = "rehearsed"
+"""What its tables stand between, in a page."""
+
 COUNTED = ("ga", "kl", "dpo", "npo", "rmu", "sku")
 """Methods whose memory is counted: at the exact shape, that takes longer than their steps."""
 
@@ -92,7 +94,7 @@ def main() -> None:
     for key in keys:
         methods.describe(key)
     if options.write:
-        parts_of(options.write)
+        parts_of(options.write, MARK)
     lines = []
     with tempfile.TemporaryDirectory() as folder:
         rehearsal = Rehearsal(spec, options.batch_size, device, Path(folder))
@@ -100,7 +102,7 @@ def main() -> None:
             print(line, flush=True)
             lines.append(line)
     if options.write:
-        write(options.write, lines)
+        write(options.write, MARK, lines)
     if rehearsal.failed:
         raise UserError(f"not as it should be: {', '.join(rehearsal.failed)}")
 
@@ -405,19 +407,20 @@ def samples(part: str, count: int) -> list[TrainSample]:
     ]
 
 
-def parts_of(page: Path) -> tuple[str, str]:
-    """What stands before and after the marks of a page; UserError for one without them."""
+def parts_of(page: Path, mark: str) -> tuple[str, str]:
+    """What stands before and after the marked part; UserError for a page without it."""
+    begin, end = f"<!-- {mark} -->", f"<!-- end of {mark} -->"
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
-    begin, end = text.find(BEGIN), text.find(END)
-    if not 0 <= begin < end:
-        raise UserError(f"--write: {page} has no part between {BEGIN} and {END}")
-    return text[:begin], text[end + len(END) :]
+    first, last = text.find(begin), text.find(end)
+    if not 0 <= first < last:
+        raise UserError(f"--write: {page} has no part between {begin} and {end}")
+    return text[:first], text[last + len(end) :]
 
 
-def write(page: Path, lines: list[str]) -> None:
+def write(page: Path, mark: str, lines: list[str]) -> None:
     """Put lines between the marks of a page."""
-    before, after = parts_of(page)
-    made = "\n".join([BEGIN, "", *lines, "", END])
+    before, after = parts_of(page, mark)
+    made = "\n".join([f"<!-- {mark} -->", "", *lines, "", f"<!-- end of {mark} -->"])
     page.write_text(f"{before}{made}{after}", encoding="utf-8")
 
 

@@ -23,7 +23,8 @@ from clearbench.models.checkpoint import Model, keep_no_activations
 from clearbench.models.forward import unwrapped
 from clearbench.models.weightless import running_weightless, weightless
 
-_STEPS = 2
+STEPS = 2
+"""How many steps of a training are counted: the second has what the first one leaves behind."""
 
 _Module = TypeVar("_Module", bound=nn.Module)
 
@@ -93,7 +94,7 @@ def count(model: nn.Module, training: Training, train: Train, checkpointing: boo
     With `checkpointing`, activations are computed twice whether or not the model's are.
     """
     settings: dict[str, Any] = {
-        "epochs": _STEPS,
+        "epochs": STEPS,
         # The second batch of a step has the first one's gradients beside it; so have all others.
         "accumulation": min(2, training.accumulation),
     }
