@@ -414,18 +414,38 @@ def test_mini_full_is_mini_at_more_sizes():
     assert changed == {"description", "forget_sizes"}
 
 
-def test_the_rates_of_mini_are_those_that_its_sweep_chose():
-    text = (ROOT / "docs/mini-sweep.md").read_text(encoding="utf-8")
+def chosen_in(page):
+    """What a sweep's page says was chosen, by method and modality."""
+    text = (ROOT / page).read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    return {(row[1], row[2]): row[3] for row in rows if len(row) > 6 and row[4] == "chosen"}
+
+
+def test_the_rates_of_mini_are_those_that_its_sweep_chose():
     tried = load_suite("mini-sweep", ROOT).file.methods
     mini = load_suite("mini", ROOT).file.methods
-    chosen = {(row[1], row[2]): row[3] for row in rows if len(row) > 6 and row[4] == "chosen"}
+    chosen = chosen_in("docs/mini-sweep.md")
     assert {method for method, _ in chosen} == mini.keys() - {"retain_ft"} == tried.keys()
     for (method, modality), rate in chosen.items():
         plain = tried[method].get("lr", 1e-3)
         given = plain if rate == "plain" else float(rate.removeprefix("lr "))
         assert mini[method]["lr"][modality] == given
         assert given in (plain, *tried[method]["sweep"]["lr"][modality])
+
+
+def test_the_later_methods_of_mini_methods_forget_as_strongly_as_their_sweep_chose():
+    tried = load_suite("mini-methods-sweep", ROOT).file.methods
+    used = load_suite("mini-methods", ROOT).file.methods
+    chosen = chosen_in("docs/mini-methods.md")
+    assert chosen.keys() == {(method, "both") for method in tried}
+    assert used.keys() - tried.keys() == {*load_suite("mini", ROOT).file.methods, "leace"}
+    for (method, _), value in chosen.items():
+        given = {key: own for key, own in tried[method].items() if key != "sweep"}
+        if value != "plain":
+            key, number = value.split()
+            assert float(number) in tried[method]["sweep"][key]
+            given[key] = float(number)
+        assert used[method] == given
 
 
 def test_mini_noise_repeats_what_mini_makes_and_nothing_else():
