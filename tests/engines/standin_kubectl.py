@@ -2,7 +2,9 @@
 """A stand-in for kubectl: it checks the manifests of jobs, and runs their containers as processes.
 
 Jobs are folders of $STANDIN, with `manifest`, and `status` once they have ended. An image that is
-called `nowhere` is never pulled.
+called `nowhere` is never pulled. What a server has beside jobs is in `objects`, a file for each
+kind of them; while there is a file `down` it is out of reach. `refuse` has what it says of jobs,
+`denied` what this user may not do, and `forbidden` the kinds of objects that may not be seen.
 """
 
 import json
@@ -14,9 +16,22 @@ from pathlib import Path
 ROOT = Path(os.environ["STANDIN"])
 
 
+SCOPE = {"nodes": "at the cluster scope", "namespaces": "at the cluster scope"}
+
+
+def told(name):
+    path = ROOT / name
+    return path.read_text().strip().splitlines() if path.exists() else []
+
+
 def create(words):
     made = json.load(sys.stdin)
     assert (made["apiVersion"], made["kind"]) == ("batch/v1", "Job"), made
+    if told("refuse"):
+        sys.exit(told("refuse")[0])
+    if "--dry-run=server" in words:
+        print(f"job.batch/{made['metadata']['name']}")
+        return
     folder = ROOT / made["metadata"]["name"]
     if folder.exists():
         sys.exit(f'Error from server (AlreadyExists): jobs.batch "{folder.name}" already exists')
@@ -47,7 +62,42 @@ def run(name):
     (ROOT / name / "new").rename(ROOT / name / "status")
 
 
+def version(words):
+    assert words[-2:] == ["-o", "json"]
+    print(json.dumps({"clientVersion": {}, "serverVersion": {"gitVersion": "v1.31.2"}}))
+
+
+def auth(words):
+    action = " ".join(words[words.index("can-i") + 1 :])
+    answer = "no" if action in told("denied") else "yes"
+    print(answer)
+    sys.exit(answer == "no")
+
+
+def objects(kinds, names):
+    """What the server has of some kinds, or the one of a name."""
+    plural = [kind if kind.endswith("s") else f"{kind}s" for kind in kinds.split(",")]
+    for kind in plural:
+        if kind in told("forbidden"):
+            where = SCOPE.get(kind, "in the namespace")
+            sys.exit(
+                f'Error from server (Forbidden): {kind} is forbidden: User "me" cannot list'
+                f' resource "{kind}" in API group "" {where}'
+            )
+    items = [item for kind in plural for item in json.loads("".join(told(f"objects/{kind}")))]
+    if not names:
+        print(json.dumps({"kind": "List", "items": items}))
+        return
+    named = [item for item in items if item["metadata"]["name"] == names[0]]
+    if not named:
+        sys.exit(f'Error from server (NotFound): {plural[0]} "{names[0]}" not found')
+    print(json.dumps(named[0]))
+
+
 def get(words):
+    if not any(word.startswith("--selector=") for word in words):
+        kinds, *names = words[words.index("get") + 1 : words.index("-o")]
+        return objects(kinds, names)
     (selector,) = [word.partition("=")[2] for word in words if word.startswith("--selector=")]
     label, _, value = selector.partition("=")
     items = []
@@ -87,5 +137,10 @@ if __name__ == "__main__":
     if words[0] == "run":
         run(words[1])
     else:
-        verb = next(word for word in words if word in ("create", "get", "delete"))
-        {"create": create, "get": get, "delete": delete}[verb](words)
+        if (ROOT / "down").exists():
+            sys.exit(
+                "The connection to the server 10.0.0.1:6443 was refused - did you specify the right"
+                " host or port?"
+            )
+        verbs = {"auth": auth, "version": version, "create": create, "get": get, "delete": delete}
+        verbs[next(word for word in words if word in verbs)](words)

@@ -4,7 +4,7 @@
 It knows what the tests rely on, by IBM's documentation of LSF 10.1, and refuses all else. Jobs are
 folders of $STANDIN: `call` has the options, `state` what bjobs tells. While there is a file `down`,
 LSF is out of reach; `refuse` has what bsub says in place of taking a job. A minute of `-W` takes as
-many seconds as $STANDIN_MINUTE says.
+many seconds as $STANDIN_MINUTE says. What the commands of `SHOWN` print is in files of their names.
 """
 
 import json
@@ -19,6 +19,13 @@ from pathlib import Path
 ROOT = Path(os.environ["STANDIN"])
 VALUED = ("-J", "-Jd", "-o", "-cwd", "-n", "-W", "-M", "-R", "-q", "-P", "-U", "-u", "-gpu")
 FLAGS = ("-r", "-N", "-x")
+SHOWN = {
+    "lsid": [],
+    "bqueues": ["-l", "-u"],
+    "busers": ["-w"],
+    "bhosts": ["-gpu", "-w"],
+}
+"""Commands that show how LSF is set up, with the options that they are called with."""
 
 
 def bsub(words):
@@ -151,6 +158,15 @@ def bjobs(words):
     print("\n".join(lines))
 
 
+def show(command, words):
+    options = [word for word in words if word.startswith("-")]
+    assert options == SHOWN[command], words
+    (ROOT / f"{command}.asked").write_text(" ".join(words))
+    if not (ROOT / command).exists():
+        sys.exit(f"{command}: Illegal option. ")
+    print((ROOT / command).read_text(), end="")
+
+
 def folders():
     found = (path.parent for path in ROOT.glob("*/state") if not (path.parent / "gone").exists())
     return sorted(found, key=lambda folder: int(folder.name))
@@ -169,4 +185,7 @@ if __name__ == "__main__":
     else:
         if (ROOT / "down").exists():
             sys.exit("LSF is down. Please wait ...")
-        {"bsub": bsub, "bjobs": bjobs, "bkill": bkill}[command](words)
+        if command in SHOWN:
+            show(command, words)
+        else:
+            {"bsub": bsub, "bjobs": bjobs, "bkill": bkill}[command](words)

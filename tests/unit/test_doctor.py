@@ -30,7 +30,7 @@ def required(**changes) -> Requirements:
 def test_a_machine_without_a_cluster_is_told_what_it_lacks(no_commands, tmp_path):
     site = Site(image=tmp_path / "no.sif")
     asked = Asked(tmp_path / "results", jobs=3, size=2**20, unknown=1)
-    found = examine(load_suite("mini", ROOT), site, wait=1, asked=asked)
+    found = examine(load_suite("mini", ROOT), site, "slurm", wait=1, asked=asked)
     packages, *lines = [finding.line for finding in found]
     assert packages.startswith("ok    packages of Python 3.")
     assert [line.partition(":")[0] for line in lines] == [

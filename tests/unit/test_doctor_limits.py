@@ -33,7 +33,7 @@ PARTITION = (
     " JobDefaults=(null) TRES=cpu=2,mem=16000M,node=1,billing=2\n"
 )
 NEEDS = {"dataset": Need(minutes=60), "unlearn": Need(gpus=1, mem_mb=9000, minutes=240)}
-PROFILE = Profile(Path("slurm/config.yaml"), jobs=200, retries=2, requeue=None)
+PROFILE = Profile(Path("slurm/config.yaml"), "slurm", jobs=200, retries=2, requeue=None)
 
 
 def slurm(config=None, partition=None) -> Slurm:

@@ -277,7 +277,7 @@ def test_a_profile_says_jobs_retries_and_whether_slurm_starts_again(tmp_path, te
 
 
 def test_a_profile_that_is_not_there_or_wrong_is_told_in_a_line(tmp_path):
-    with pytest.raises(UserError, match=r"no/config.yaml: no such profile; `slurm` is one"):
+    with pytest.raises(UserError, match=r"no/config.yaml: no such profile; `slurm`, `lsf`"):
         read_profile("no")
     (tmp_path / "config.yaml").write_text("jobs: many\n")
     with pytest.raises(UserError, match=r"config.yaml: jobs: input should be a number from 0, not"):

@@ -8,10 +8,15 @@ PATIENCE = 60
 """Seconds after which a command that doesn't answer is taken to be out of reach."""
 
 
-def ask(*words: str, seconds: float = PATIENCE) -> str:
-    """What a command of a cluster prints; UserError with its last line where it fails."""
+def ask(*words: str, seconds: float = PATIENCE, reads: str | None = None) -> str:
+    """What a command of a cluster prints; UserError with its last line where it fails.
+
+    `reads` is what it is given to read.
+    """
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=seconds)
+        done = subprocess.run(
+            words, capture_output=True, text=True, check=False, timeout=seconds, input=reads
+        )
     except FileNotFoundError:
         raise UserError(f"{words[0]}: no such command") from None
     except subprocess.TimeoutExpired:

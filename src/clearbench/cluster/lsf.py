@@ -114,7 +114,7 @@ class Bsub(Submitter):
 
     def _taken(self, mark: str) -> str | None:
         try:
-            jobs = _jobs(self._name(), "jobid", "job_description")
+            jobs = jobs_of(self._name(), "jobid", "job_description")
         except UserError:
             return None
         return next((number for number, comment in jobs if comment.endswith(mark)), "")
@@ -153,7 +153,7 @@ class Executor(Scripted):
 
     def find(self) -> dict[str, tuple[str, str]]:
         """State and reason of the run's jobs in bjobs, by id."""
-        jobs = _jobs(self.run_uuid, "jobid", "stat", "exit_reason")
+        jobs = jobs_of(self.run_uuid, "jobid", "stat", "exit_reason")
         return {number: (state_of(stat, reason), reason) for number, stat, reason in jobs}
 
     def cancel_one(self, number: str) -> None:
@@ -181,7 +181,7 @@ def left_behind(folder: Path) -> list[str]:
     jobs = []
     if shutil.which("bjobs"):
         with suppress(UserError):
-            jobs = _jobs(None, "jobid", "job_description", "sub_cwd")
+            jobs = jobs_of(None, "jobid", "job_description", "sub_cwd")
     return [
         number
         for number, comment, where in jobs
@@ -189,7 +189,7 @@ def left_behind(folder: Path) -> list[str]:
     ]
 
 
-def _jobs(name: str | None, *fields: str) -> list[tuple[str, ...]]:
+def jobs_of(name: str | None, *fields: str) -> list[tuple[str, ...]]:
     """Fields of the jobs of a name, ended ones too, or of all jobs that have not ended."""
     form = f"{' '.join(fields)} delimiter='|'"
     which = ["-a", "-J", name] if name else []

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from clearbench.cluster.doctor import submissions
+from clearbench.cluster.doctor.attempts import Attempts, look_at_cap
 from clearbench.cluster.doctor.finding import Finding
 from clearbench.cluster.settings import Slurm, minutes
 from clearbench.config.files import Need
@@ -19,7 +20,7 @@ def examine(
 ) -> Iterator[Finding]:
     """All findings from here; `jobs` is how many the suite has."""
     used = slurm.used(site, needs)
-    yield from _memory(site, needs)
+    yield from look_at_cap(site, needs)
     for name, stages in used.items():
         yield _time(name, slurm, site, stages, profile)
     for name in used:
@@ -29,43 +30,15 @@ def examine(
     yield submissions.examine(slurm, site, used, profile, jobs)
 
 
-def _memory(site: Site, needs: Mapping[str, Need]) -> Iterator[Finding]:
-    """Whether the site's cap takes memory from first attempts."""
-    short = [
-        f"{stage} ({need.mem_mb} MB)"
-        for stage, need in needs.items()
-        if site.mem_mb(need.mem_mb) < need.mem_mb
-    ]
-    if short:
-        yield Finding(
-            "memory",
-            f"max_mem_mb is {site.max_mem_mb}, less than {', '.join(short)} need",
-            f"set it higher in {SITE}, or mem_mb of `resources` in the model's file lower",
-            grave=False,
-        )
-
-
 def _time(
     name: str, slurm: Slurm, site: Site, stages: Mapping[str, Need], profile: Profile
 ) -> Finding:
     """Whether a partition gives as much time as the last attempt of a job asks for."""
-    what, text = f"time limit of partition {name}", slurm.partitions[name].get("MaxTime", "")
-    most = minutes(text)
-    first = {stage: site.minutes(need.minutes) for stage, need in stages.items()}
-    last = {
-        stage: site.minutes(need.minutes * 2**profile.retries) for stage, need in stages.items()
-    }
-    beyond = [f"{stage} ({asked} minutes)" for stage, asked in last.items() if asked > most]
-    if not beyond:
-        return Finding(what, f"{text}, enough for every attempt")
+    text = slurm.partitions[name].get("MaxTime", "")
     enforced = slurm.config.get("EnforcePartLimits", "NO") != "NO"
     then = "sbatch refuses" if enforced else "SLURM holds back and the run cancels"
-    return Finding(
-        what,
-        f"{text}; {then} the last attempt of {', '.join(beyond)}",
-        f"set max_minutes: {most:.0f} in {SITE}",
-        grave=any(asked > most for asked in first.values()),
-    )
+    asked = Attempts.minutes(site, stages, profile)
+    return asked.within(minutes(text), f"time limit of partition {name}", text, then)
 
 
 def _preemption(name: str, slurm: Slurm, profile: Profile) -> Finding:

@@ -24,7 +24,7 @@ def examine(
     slurm: Slurm, site: Site, partitions: Collection[str], profile: Profile, jobs: int
 ) -> Finding:
     """Whether SLURM takes as many jobs at a time as the profile submits, of so many in all."""
-    what, at_once = "jobs at a time", min(profile.jobs or jobs, jobs)
+    what, at_once = "jobs at a time", profile.at_once(jobs)
     limits, note = {"MaxJobCount of SLURM": slurm.config.get("MaxJobCount", "")}, ""
     if "slurmdbd" in slurm.config.get("AccountingStorageType", "") and shutil.which("sacctmgr"):
         try:
