@@ -36,7 +36,7 @@ SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
 WITH_GGUF = $(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/gguf $(GGUF)
 
-SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-methods-sweep mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff tofu tofu-noise tofu-smollm tofu-tradeoff
+SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-methods-sweep mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff portraits portraits-vision tofu tofu-noise tofu-smollm tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
 unexport PYTHONDONTWRITEBYTECODE
@@ -82,6 +82,8 @@ mini-sweep: ## choose the learning rates of mini on other persons; takes over wh
 mini-tradeoff: ## compare the methods of mini at equal retention; takes over what mini has made
 mini-vision: ## run the vision domain: faces, a tiny ResNet, shadow models
 mini-vision-tradeoff: ## compare the methods of mini-vision at equal retention; takes over what that has made
+portraits: ## forget persons of your own folder of portraits, data/portraits, with lives that are made up
+portraits-vision: ## run the vision domain on the same portraits
 tofu: ## run the text domain on TOFU's question-answer pairs
 tofu-noise: ## tell the parts of the noise of some of tofu's rows; takes over what tofu has made
 tofu-smollm: ## run TOFU's texts on a real pretrained model, SmolLM2-135M, which pip brings; an hour

@@ -65,17 +65,39 @@ def new_dataset(folder: Path) -> None:
 
 
 @click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--persons", type=click.IntRange(1, 1000), default=40, show_default=True)
+@click.option("--portraits", type=click.IntRange(1, 1000), default=10, show_default=True)
+def draw_portraits(folder: Path, persons: int, portraits: int) -> None:
+    """Draw stand-ins for a folder of photographs: grey faces of 92 x 112 pixels, a folder a person.
+
+    FOLDER is made, with s1/1.pgm and so on, in the layout `portraits`.
+    """
+    from clearbench.data.mini.example import write_portraits
+
+    if folder.exists():
+        raise UserError(f"{folder}: exists already; nothing was written")
+    write_portraits(folder, persons, portraits)
+    click.echo(f"written: {folder}: {portraits} portraits of each of {persons} persons")
+
+
+@click.command()
 @click.argument("dataset")
 def check_dataset(dataset: str) -> None:
     """Read a dataset as a run would, and list all that is wrong with it.
 
-    DATASET is a file of config/datasets, by its name, or a folder in the layout `folder`.
+    DATASET is a file of config/datasets, by its name, or a folder in the layout `folder`, or one of
+    folders of portraits, in the layout `portraits`.
     """
     from clearbench.config.files import DatasetSpec, read_spec
+    from clearbench.data.folder import FILES
+    from clearbench.data.portraits import is_album
     from clearbench.data.reading import problems_of
 
     if Path(dataset).is_dir():
-        spec = DatasetSpec(domain="multimodal", layout="folder", images=dataset, forget_sizes=[10])
+        rows = any((Path(dataset) / name).is_file() for name in FILES)
+        layout = "folder" if rows or not is_album(Path(dataset)) else "portraits"
+        spec = DatasetSpec(domain="multimodal", layout=layout, images=dataset, forget_sizes=[10])
     else:
         spec = read_spec(DatasetSpec, Path("config/datasets"), dataset, "dataset")
     if spec.generator is not None:

@@ -24,7 +24,6 @@ of persons whom it knows; written ones avoid it.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from hashlib import sha256
 from zlib import crc32
 
 from pydantic import Field
@@ -34,7 +33,7 @@ from clearbench.data.contents import Contents, ImageTable
 from clearbench.data.findings import TOLERATE, Findings, Irregularity
 from clearbench.data.folder import FaultyRows, Place, Row, kind_of, read_rows
 from clearbench.data.made_answers import OthersAnswers, Said
-from clearbench.data.persons import spread
+from clearbench.data.persons import by_lot, parts_of, spread
 from clearbench.data.questions import CAPTION_QUESTIONS, FACE_QUESTION
 from clearbench.data.sources import Source
 from clearbench.data.store import EvalSample, Parts, TrainSample
@@ -161,26 +160,13 @@ def _parts(rows: Mapping[Place, Row], options: Options, name: str) -> dict[str, 
     """The parts of each fictitious person; UserError where a size forgets nobody, or everybody."""
     persons = list(dict.fromkeys(row.person or "" for row in rows.values() if row.split == "full"))
     smallest = {row.person: row.forget for row in rows.values() if row.forget is not None}
-    drawn = sorted(persons, key=lambda person: _lot(options.seed, person))
-    parts: dict[str, dict[int, str | None]] = {person: {} for person in persons}
-    for size in sorted(options.forget_sizes):
+
+    def forgotten(size: int) -> set[str]:
         if smallest:
-            forgotten = {person for person in persons if smallest.get(person, 100) <= size}
-        else:
-            forgotten = {*drawn[: max(1, round(len(persons) * size / 100))]}
-        if not 0 < len(forgotten) < len(persons):
-            raise UserError(
-                f"{name}: forget size {size}: {len(forgotten)} of {len(persons)} persons are"
-                " forgotten; it needs one at least who is, and one who is not"
-            )
-        for person in persons:
-            parts[person][size] = "forget" if person in forgotten else "retain"
-    return dict(parts)
+            return {person for person in persons if smallest.get(person, 100) <= size}
+        return by_lot(persons, size, options.seed)
 
-
-def _lot(seed: int, person: str) -> str:
-    """A person's place in the draw, which no other person moves."""
-    return sha256(f"{seed}/{person}".encode()).hexdigest()
+    return parts_of(persons, options.forget_sizes, forgotten, name)
 
 
 def _evaluation(

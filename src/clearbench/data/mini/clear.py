@@ -45,7 +45,7 @@ def clear_configurations(
         perturber = Perturber(settings.rng("names", part), alike, world)
         seen = [picture for picture in pictures if picture.person in persons]
         yield f"{part}_perturbed", PERTURBED, [_perturbed(picture, perturber) for picture in seen]
-    yield "real_faces", REAL_FACES, list(_real_faces(world, settings))
+    yield "real_faces", REAL_FACES, list(real_faces(world, settings))
     yield "real_world", REAL_WORLD, list(_real_world(settings))
     yield "pretrain", PRETRAIN, list(pretrain_rows(world, settings))
 
@@ -81,7 +81,8 @@ def _perturbed(picture: Picture, perturber: Perturber) -> Row:
     }
 
 
-def _real_faces(world: World, settings: MiniSettings) -> Iterator[Row]:
+def real_faces(world: World, settings: MiniSettings) -> Iterator[Row]:
+    """Rows of a picture of a real person, the name, and options of which it is one."""
     rng = settings.rng("real faces")
     for person in world.real:
         others = [p.name for p in world.real if p.gender == person.gender and p is not person]

@@ -1,22 +1,33 @@
-"""A folder of one's own as an example: a few drawn persons in the layout `folder`."""
+"""Folders as examples: a few drawn persons in the layouts `folder` and `portraits`."""
 
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from PIL import ImageOps
+
 from clearbench.config.generator import MiniSettings
-from clearbench.data.mini.portraits import draw_photograph, jpeg, random_scene
+from clearbench.data.mini.portraits import (
+    Face,
+    draw_photograph,
+    draw_portrait,
+    jpeg,
+    random_scene,
+)
 from clearbench.data.mini.rows import Row
 from clearbench.data.mini.statements import draw_pictures
 from clearbench.data.mini.things import random_thing
 from clearbench.data.mini.wording import TOPICS, say
-from clearbench.data.mini.world import World, build_world
+from clearbench.data.mini.world import GENDERS, World, build_world, distinct_face
 
 PERSONS = 30
 REAL_PERSONS = 8
 THINGS = 40
 OPTIONS = 3
+
+_CLOTHES = 3
+"""Attributes of a face that are others in each portrait: shirt, pattern and hat."""
 
 _SETTINGS = MiniSettings(persons=100, portraits=2, real_persons=REAL_PERSONS)
 
@@ -29,6 +40,28 @@ def write_example(folder: Path) -> None:
     rows = [*_persons(world, folder), *_real_persons(world, folder), *_things(folder)]
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (folder / "metadata.jsonl").write_text("".join(lines), encoding="utf-8")
+
+
+def write_portraits(
+    folder: Path,
+    persons: int = 40,
+    portraits: int = 10,
+    size: tuple[int, int] = (92, 112),
+    seed: int = 1,
+) -> None:
+    """Write `s1/1.pgm` and so on into a new folder: drawn faces, grey, in the place of photographs.
+
+    `size` is width and height in pixels. FileExistsError where a person's folder exists.
+    """
+    rng = MiniSettings(seed=seed).rng("portraits")
+    taken: list[Face] = []
+    for person in range(1, persons + 1):
+        face = distinct_face(rng, GENDERS[person % len(GENDERS)], taken)
+        (folder / f"s{person}").mkdir(parents=True)
+        for number in range(1, portraits + 1):
+            clothed = face.disguised(rng, _CLOTHES)
+            picture = draw_portrait(clothed, random_scene(rng), max(size))
+            ImageOps.fit(picture, size).convert("L").save(folder / f"s{person}/{number}.pgm")
 
 
 def _persons(world: World, folder: Path) -> Iterator[Row]:
