@@ -75,7 +75,7 @@ node7                     0   NVIDIAA100_PCIE_40GB      273M        0M      0   
 node8                     0  TeslaV100_PCIE_32GB     14.5G        0M      1      1      0      0
 """
 LSID = """\
-IBM Spectrum LSF Standard 10.1.0.13, Apr 15 2022
+IBM Spectrum LSF Standard 10.1, Apr 15 2022
 Copyright International Business Machines Corp. 1992, 2016.
 
 My cluster name is here
@@ -100,7 +100,7 @@ def test_a_cluster_that_has_all_is_told_so(lsf, doctor):
     status, lines = doctor("lsf", SITE)
     assert status == 0, lines
     assert lines[1:] == [
-        "ok    LSF: IBM Spectrum LSF Standard 10.1.0.13, Apr 15 2022",
+        "ok    LSF: IBM Spectrum LSF Standard 10.1, Apr 15 2022",
         "ok    Apptainer: apptainer version 1.4.5",
         lines[3],
         lines[4],
