@@ -582,7 +582,7 @@ def test_gpus_that_share_a_model_share_each_batch(root):
             (
                 "ga: {}",
                 f"{row}: {{ {given} }}",
-                f"methods.{row}: is about single weights or neurons, and",
+                f"methods.{row}: {row} is about single weights or neurons, and",
             )
             for given, rows in (
                 ("weights: full", ("ssd", "salun", "sfron", "mmunlearner", "manu")),

@@ -101,8 +101,8 @@ class Description:
         """Raise UserError where it is about single weights or neurons of a model in parts."""
         if self.importances or self.surveys:
             raise UserError(
-                "is about single weights or neurons, and the model is divided among GPUs"
-                " (shard: true); leave it out"
+                f"{self.key} is about single weights or neurons, and the model is divided among"
+                " GPUs (shard: true); leave it out"
             )
 
     def check_weights(self, weights: str) -> None:
