@@ -322,6 +322,7 @@ WEIGHTS = {
     "qwen2-vl-7b": 8_291_375_616,
     "qwen2.5-vl-3b": 3_754_622_976,
     "qwen2.5-vl-7b": 8_292_166_656,
+    "qwen2.5-vl-32b": 33_452_718_336,
     "smollm2-135m": 134_515_008,
 }
 
@@ -406,11 +407,18 @@ def test_what_can_not_be_counted_is_told_in_a_line(small, monkeypatch):
     monkeypatch.chdir(small)
     path = small / "config/models/llama-3.2-1b.yaml"
     given = yaml.safe_load(path.read_text())
-    del given["shape"]
+    shape = given.pop("shape")
     (path.parent / "shapeless.yaml").write_text(yaml.safe_dump(given))
     suite = yaml.safe_load((small / "config/tofu.yaml").read_text())
     (small / "config/odd.yaml").write_text(yaml.safe_dump({**suite, "model": "shapeless"}))
     with pytest.raises(UserError, match=r"^shapeless: its file of config/models has no shape"):
+        list(needs_of(load_suite("odd", small), SampleSize(8, 6)))
+    shared = {**given, "shape": shape, "shard": True}
+    (path.parent / "shared.yaml").write_text(yaml.safe_dump(shared))
+    (small / "config/odd.yaml").write_text(yaml.safe_dump({**suite, "model": "shared"}))
+    with pytest.raises(
+        UserError, match=r"^shared: is divided among GPUs \(shard: true\), and what"
+    ):
         list(needs_of(load_suite("odd", small), SampleSize(8, 6)))
     done = CliRunner().invoke(cli, ["plan", "small", "--sample", "8", "6", "64"])
     assert isinstance(done.exception, UserError) or "--sample: only with --memory" in done.output

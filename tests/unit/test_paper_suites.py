@@ -25,6 +25,7 @@ ARCHITECTURES = {
     "qwen2-vl-7b": "qwen2_vl",
     "qwen2.5-vl-3b": "qwen2_5_vl",
     "qwen2.5-vl-7b": "qwen2_5_vl",
+    "qwen2.5-vl-32b": "qwen2_5_vl",
     "llama-2-7b": "llama",
     "llama-3.2-1b": "llama",
     "mistral-7b-v0.3": "mistral",
@@ -142,8 +143,9 @@ def test_a_model_names_its_layers_and_its_vision_tower_as_the_architecture_does(
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES.keys() - ON_A_PROCESSOR))
 def test_a_model_asks_for_a_gpu_that_can_hold_it(name):
-    resources = spec_of(name).resources
+    spec = spec_of(name)
+    resources = spec.resources
     for need in (resources.finetune, resources.unlearn, resources.evaluate):
-        assert need.gpus == 1
+        assert need.gpus == (4 if spec.shard else 1)
         assert need.gpu_gb in (24, 40, 80)
     assert resources.base.gpus == 0

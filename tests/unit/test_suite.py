@@ -566,6 +566,51 @@ def test_gpus_that_would_have_no_batch_of_a_step_are_told(root):
     assert load_suite("small", root).file.unlearn.accumulation == 4
 
 
+def test_gpus_that_share_a_model_share_each_batch(root):
+    path = root / "config/models/tiny-llava.yaml"
+    edit(path, "  unlearn: {", "  unlearn: { gpus: 2,")
+    edit(path, "precision:", "shard: true\nprecision:")
+    suite = load_suite("small", root)
+    assert suite.model.use.model_dump()["shard"]
+    assert "shard" not in suite.model.model_copy(update={"shard": False}).use.model_dump()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        *(
+            (
+                "ga: {}",
+                f"{row}: {{ {given} }}",
+                f"methods.{row}: {row} is about single weights or neurons, and",
+            )
+            for given, rows in (
+                ("weights: full", ("ssd", "salun", "sfron", "mmunlearner", "manu")),
+                ("weights: full, layer: 1", ("mip_editor",)),
+                ("layer: 1", ("leace",)),
+            )
+            for row in rows
+        ),
+        ("ga: {}", "ga: { weights: full, optimizer: adamw_8bit }", "methods.ga.optimizer: adamw_"),
+        *(
+            ("seeds:", f"stress: {{ {kind}: {given} }}\nseeds:", f"stress.{kind}: {kind} changes")
+            for kind, given in (("quantise", "{ to: [int8] }"), ("relearn", "{ epochs: [1] }"))
+        ),
+        ("seeds:", "holdout: 10\ngradients: trained\nseeds:", "gradients:"),
+    ],
+)
+def test_what_looks_at_single_weights_is_refused_of_a_model_that_gpus_share(
+    root, old, new, expected
+):
+    path = root / "config/small.yaml"
+    edit(path, old, new)
+    load_suite("small", root)
+    edit(root / "config/models/tiny-llava.yaml", "precision:", "shard: true\nprecision:")
+    said = told(root)
+    assert said.startswith(f"{path}: {expected}")
+    assert "is divided among GPUs (shard: true)" in said
+
+
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_mistake_is_one_line_with_file_key_and_what_is_allowed(root, mistake):
     old, new, expected = MISTAKES[mistake]

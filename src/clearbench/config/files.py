@@ -151,6 +151,11 @@ class ModelSpec(ModelSource):
     gradient_checkpointing: bool = Field(
         False, description="compute activations twice in training instead of keeping them"
     )
+    shard: bool = Field(
+        False,
+        description="divide the layers among the GPUs of a job, for a model that one can't hold;"
+        " a job with one has all of it",
+    )
     frozen: Expression = Field(
         "",
         description="regular expression for parameters that neither full weights nor an adapter"
@@ -174,9 +179,10 @@ class ModelSpec(ModelSource):
         if shadowed:
             own["unlearn_shadows"] = self.resources.shadows
         else:
-            # A pass over samples like an evaluation's, by one process.
+            # A pass over samples like an evaluation's, by one process if that can hold the model.
             need = self.resources.evaluate
-            own["reference"] = need.model_copy(update={"gpus": min(1, need.gpus)})
+            gpus = need.gpus if self.shard else min(1, need.gpus)
+            own["reference"] = need.model_copy(update={"gpus": gpus})
             own["alternates"] = own["reference"]
         # An adapter is merged, to see that it stays the same model: in memory, without a GPU.
         own["external"] = Need(mem_mb=self.resources.evaluate.mem_mb)
@@ -198,6 +204,7 @@ class ModelSpec(ModelSource):
             frozen=self.frozen,
             lora=self.lora,
             date=self.date,
+            shard=self.shard,
         )
 
 

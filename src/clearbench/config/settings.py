@@ -125,6 +125,7 @@ class ModelUse(Strict):
     frozen: Expression = ""
     lora: Lora = Lora()
     date: Day = TEMPLATE_DATE
+    shard: bool = Field(False, exclude_if=lambda given: not given)
 
 
 class Imported(Strict):

@@ -16,6 +16,7 @@ from clearbench.evaluation.records import Gradient, Likelihood, Record, fields_o
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
 from clearbench.models.encoding import Encoder
+from clearbench.models.sharding import taking_turns
 
 
 def evaluate(
@@ -44,7 +45,8 @@ def evaluate(
         len(prompt.ids) + sum(map(len, candidates(sample))) / 4
         for prompt, sample in zip(prompts, samples, strict=True)
     ]
-    return list(map(parse_record, _in_batches(lengths, batch_size, fields, state or State())))
+    rows = _in_batches(model, lengths, batch_size, fields, state or State())
+    return list(map(parse_record, rows))
 
 
 def judge(
@@ -69,7 +71,7 @@ def judge(
         len(prompt.ids) + len(record.generated) / 4
         for prompt, record in zip(prompts, records, strict=True)
     ]
-    in_order = _in_batches(lengths, batch_size, likelihoods, state or State())
+    in_order = _in_batches(original, lengths, batch_size, likelihoods, state or State())
     return [
         replace(record, generated_likelihood=Likelihood(*likelihood))
         for record, likelihood in zip(records, in_order, strict=True)
@@ -95,12 +97,13 @@ def with_gradients(
         return (list(gradients.of(samples[places[i]])) for i in batch)
 
     lengths = [len(samples[i].answer) for i in places]
-    in_order = _in_batches(lengths, 1, norms, state or State())
+    in_order = _in_batches(model, lengths, 1, norms, state or State())
     told = {i: Gradient(*norm) for i, norm in zip(places, in_order, strict=True)}
     return [replace(record, gradient=told.get(i)) for i, record in enumerate(records)]
 
 
 def _in_batches(
+    model: PreTrainedModel,
     lengths: Sequence[float],
     batch_size: int,
     compute: Callable[[Sequence[int]], Iterable[Any]],
@@ -118,8 +121,9 @@ def _in_batches(
             # The batches are those of one process, so the records are the same to the last bit.
             mine = starts[first : first + parallel.size()][parallel.rank() :][:1]
             rows: list[Any] = []
-            for start in mine:
-                rows += compute(order[start : start + batch_size])
+            with taking_turns(model):
+                for start in mine:
+                    rows += compute(order[start : start + batch_size])
             loop.results.extend(parallel.gather(rows))
             loop.end_step()
     done = dict(zip(order, loop.results, strict=True))

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from clearbench import parallel
 from clearbench.errors import Unreadable, disk_errors
 from clearbench.jobs.artifacts import flush, plain_mode
 from clearbench.jobs.interruption import Interruption, TimeIsUp
@@ -30,8 +31,13 @@ _OUT_OF_TIME = "out-of-time"
 
 
 class Holder(Protocol):
-    """What the steps of a loop change; `load_state_dict` puts back what `state_dict` gave."""
+    """What the steps of a loop change; `load_state_dict` puts back what `state_dict` gave.
 
+    `together` says that all processes have to ask for `state_dict`, for each has a part of it.
+    """
+
+    @property
+    def together(self) -> bool: ...
     def state_dict(self) -> "dict[str, Tensor]": ...
     def load_state_dict(self, state: "Mapping[str, Tensor]") -> None: ...
 
@@ -154,9 +160,14 @@ class State:
         # Of several processes, the one that saves ends them all.
         path = self._path
         up = path is not None and self._pace.up()
-        saved = (asked or up or self._pace.due()) and self._save(holder)
+        due = asked or up or self._pace.due()
+        if holder is not None and holder.together:
+            # By the clock of the one that saves; a signal may reach another first.
+            told = parallel.gather([(asked, due)])
+            due = told[0][1] or any(signalled for signalled, _ in told)
+        saved = due and self._save(holder)
         where = f" after step {self._steps}{', which is saved' if saved else ''}"
-        if not (saved or self._rehearsed):
+        if not (due or self._rehearsed):
             self._rehearse(holder)
         self._rehearsed = True
         if asked:
@@ -168,6 +179,7 @@ class State:
 
     def _save(self, holder: Holder | None) -> bool:
         if self._path is None:
+            _take_part(holder)
             return False
         begun = time.monotonic()
         notes = {
@@ -188,6 +200,7 @@ class State:
         files to this one as well, which can read nothing more there.
         """
         if self._path is None:
+            _take_part(holder)
             return
         tensors = {} if holder is None else holder.state_dict()
         self._pace.weigh(sum(tensor.nbytes for tensor in tensors.values()))
@@ -209,6 +222,12 @@ class State:
             self._warned = True
             return False
         return True
+
+
+def _take_part(holder: Holder | None) -> None:
+    """Ask for the state as the process does that saves it, where that needs all of them."""
+    if holder is not None and holder.together:
+        holder.state_dict()
 
 
 def state_folder(folder: Path) -> Path:

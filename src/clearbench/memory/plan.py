@@ -52,6 +52,11 @@ def needs(suite: Suite, size: SampleSize) -> Iterator[Need]:
             f"{file.model}: its file of config/models has no shape, so that its memory can't be"
             " counted; write architecture and config of its config.json there as `shape`"
         )
+    if suite.model.shard:
+        raise UserError(
+            f"{file.model}: is divided among GPUs (shard: true), and what each of them takes is not"
+            " counted; for one that holds all of it, plan with shard: false"
+        )
     counts: Any = vision if suite.domain == "vision" else language
     if suite.model.build is not None and file.base is not None:
         base = FinetuneSettings(model=use, training=Finetuning(**file.base.model_dump()))

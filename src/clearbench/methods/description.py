@@ -97,6 +97,14 @@ class Description:
             return False
         return any(batch in OWN_ANSWERS for batch in asked)
 
+    def check_divided(self) -> None:
+        """Raise UserError where it is about single weights or neurons of a model in parts."""
+        if self.importances or self.surveys:
+            raise UserError(
+                f"{self.key} is about single weights or neurons, and the model is divided among"
+                " GPUs (shard: true); leave it out"
+            )
+
     def check_weights(self, weights: str) -> None:
         """Raise UserError for weights that it can't train: an adapter or all of them."""
         if weights not in self.weights:

@@ -45,6 +45,7 @@ from clearbench.models.precise_linear import (
     whole_weights,
     widen,
 )
+from clearbench.models.sharding import gathered_weights
 
 # A log of a job is for what the job says.
 transformers.logging.disable_progress_bar()
@@ -509,12 +510,13 @@ def save_checkpoint(model: Model, folder: Path) -> None:
     The first of several processes of a job does it. Raises OSError where the disk does not take
     them.
     """
-    if parallel.rank():
-        return
     weights = None
     if not isinstance(model, PeftModel):
         weights = {**model.state_dict(), **whole_weights(model)}
         weights = {name: weight for name, weight in weights.items() if not name.endswith(".rest")}
+        weights = gathered_weights(weights)
+    if parallel.rank():
+        return
     with disk_errors(folder):
         model.save_pretrained(str(folder), state_dict=weights)
     if isinstance(model, PeftModel):

@@ -15,6 +15,7 @@ from clearbench.models.checkpoint import Model
 from clearbench.models.encoding import Encoder, collate, first_of_each
 from clearbench.models.logits import last_states, logits_of
 from clearbench.models.positions import positions
+from clearbench.models.sharding import rows_of_all
 from clearbench.models.shared_prompts import Part, SharedBatch, attention
 
 _ROUNDING, _ROUNDING_IN_HALF = 1e-2, 0.3
@@ -129,7 +130,7 @@ def _states_of_layer(model: Model, inputs: dict[str, Tensor], layer: int) -> Ten
     finally:
         decoder.layers = layers
         hook.remove()
-    return captured[0]
+    return rows_of_all(model, captured[0])
 
 
 def _answers(model: Model, states: Tensor, part: Part) -> Answers:

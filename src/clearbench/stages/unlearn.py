@@ -39,7 +39,10 @@ def run(
     requests are, the `models`, each laid on the one before and the first on the original.
     """
     domain = domains.load(settings.model.domain, "unlearn")
-    methods.describe(cell.method).check_weights(settings.training.weights)
+    description = methods.describe(cell.method)
+    description.check_weights(settings.training.weights)
+    if settings.model.shard:
+        description.check_divided()
     method = methods.create(cell.method, settings.parameters)
     # Its recipe has the suite's own values, and the choice as an input.
     stack = [original, *models]

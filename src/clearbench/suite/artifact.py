@@ -7,8 +7,11 @@ from typing import Any
 
 from clearbench.suite.runs import Run
 
-SHARED_OUT = ("finetune", "unlearn", "relearn", "probe", "evaluate")
-"""The stages whose work several processes of a job can share."""
+SHARED_OUT = (
+    *("finetune", "reference", "alternates"),
+    *("unlearn", "relearn", "probe", "evaluate"),
+)
+"""The stages whose work, or whose model, several processes of a job can share."""
 
 
 @dataclass(frozen=True)

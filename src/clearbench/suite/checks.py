@@ -9,13 +9,11 @@ from clearbench import methods
 from clearbench.config.files import ModelSpec
 from clearbench.config.packages import version_of
 from clearbench.config.points import ANY
-from clearbench.config.settings import (
-    Training,
-    Unlearning,
-)
+from clearbench.config.settings import Finetuning, Training, Unlearning
 from clearbench.data.requests import told
 from clearbench.errors import UserError, unknown
 from clearbench.hub import is_id
+from clearbench.stress_tests import StressTest
 from clearbench.suite.rows import taken
 from clearbench.suite.runs import LARGEST_SEED
 from clearbench.suite.suite import Suite, SuiteFile
@@ -192,6 +190,8 @@ def check_fit(suite: Suite) -> None:
     if suite.model.build and file.base is None:
         raise UserError(f"{path}: base: missing; {file.model} is built and trained by the workflow")
     _check_shares(suite)
+    if suite.model.shard:
+        _check_divided(suite)
     if suite.model.build is None and suite.model.hub is None:
         raise UserError(f"config/models/{file.model}.yaml: give it a `hub` id or a `build`")
 
@@ -281,7 +281,12 @@ def check_requests(suite: Suite) -> None:
 
 
 def _check_shares(suite: Suite) -> None:
-    """The GPUs of a job share the batches of a step, so there must be as many for each."""
+    """The GPUs of a job share the batches of a step, so there must be as many for each.
+
+    Those that share a model share each batch.
+    """
+    if suite.model.shard:
+        return
     needs, model = suite.model.resources, suite.file.model
     asked = [("finetune", suite.file.finetune.accumulation, needs.finetune.gpus)]
     for name, recipe in suite.recipes.items():
@@ -294,6 +299,38 @@ def _check_shares(suite: Suite) -> None:
             raise UserError(
                 f"{suite.path}: {key}: accumulation: {accumulation}; {model} asks for {gpus} GPUs,"
                 f" which share the batches of a step; allowed: multiples of {gpus}"
+            )
+
+
+def _check_divided(suite: Suite) -> None:
+    """What can't be of a model that several GPUs share: what looks at its weights one by one."""
+    file, path = suite.file, suite.path
+    divided = f"{file.model} is divided among GPUs (shard: true)"
+    if suite.domain == "vision":
+        raise UserError(
+            f"config/models/{file.model}.yaml: shard: vision models are small; allowed: false"
+        )
+    if file.gradients is not None:
+        raise UserError(f"{path}: gradients: {divided}; leave it out")
+    for row in file.methods:
+        try:
+            methods.describe(suite.method(row)).check_divided()
+        except UserError as error:
+            raise UserError(f"{path}: methods.{row}: {error}") from None
+    trainings: dict[str, Finetuning | Unlearning] = {"finetune": file.finetune}
+    trainings |= {f"recipes.{name}": recipe for name, recipe in suite.recipes.items()}
+    for row in file.methods:
+        trainings |= {where: training for where, _, training in suite.unlearnings(row)}
+    for where, training in trainings.items():
+        if training.optimizer == "adamw_8bit" and training.weights == "full":
+            raise UserError(
+                f"{path}: {where}.optimizer: adamw_8bit; {divided}; allowed for weights: full:"
+                " adamw, sgd"
+            )
+    for name, (kind, test) in suite.stress_tests.items():
+        if test.LAYER or type(test).change is not StressTest.change:
+            raise UserError(
+                f"{path}: stress.{name}: {kind} changes the model, and {divided}; leave it out"
             )
 
 

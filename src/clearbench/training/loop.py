@@ -19,6 +19,7 @@ from clearbench.config.settings import Training
 from clearbench.errors import UserError
 from clearbench.jobs.bar import bar
 from clearbench.jobs.state import State
+from clearbench.models import sharding
 from clearbench.training.apart import AS_SET, Apart
 from clearbench.training.dual import Dual
 from clearbench.training.flops import counted_flops
@@ -60,6 +61,7 @@ def minimise(
     optimizer = _optimizer(model, training)
     kept = {} if kept is None else kept
     holder = Progress(model, optimizer, dual, apart.tensors)
+    together = sharding.is_sharded(model)
     with state.loop(holder) as loop, counted_flops() as counter:
         history: list[float] = loop.results
         done = len(history)
@@ -70,20 +72,20 @@ def minimise(
             own = apart.at(len(history))
             terms: list[tuple[int, float, int, float, float | None]] = []
             for place, share in enumerate(batches):
-                if place % parallel.size() == parallel.rank():
+                if together or place % parallel.size() == parallel.rank():
                     loss = share()
                     violated = dual.take() if dual else 0.0
                     terms.append((place, loss.item(), counter.take(), violated, own.take()))
                     # A batch may have nothing of what is asked.
                     if loss.requires_grad:
-                        loss.backward()
-            shared = sorted(parallel.gather(terms))
+                        sharding.backward(loss, model)
+            shared = terms if together else sorted(parallel.gather(terms))
             values = [value for _, value, *_ in shared]
             if not all(map(math.isfinite, values)):
                 raise DivergedError(len(history) + 1)
-            parallel.add_gradients(parameters)
+            sharding.add_gradients(parameters)
             divisor = own.prepare([divided for *_, divided in shared], parameters)
-            nn.utils.clip_grad_norm_(parameters, own.max_grad_norm or training.max_grad_norm)
+            sharding.clip(parameters, own.max_grad_norm or training.max_grad_norm)
             with own.held():
                 optimizer.step()
             scheduler.step()
@@ -91,12 +93,14 @@ def minimise(
             history.append(math.fsum(values) / divisor)
             if dual:
                 dual.end_step([violated for *_, violated, _ in shared], len(history))
-            state.count("flops", sum(flops for _, _, flops, *_ in shared))
+            # Of a divided model, each process has done as much.
+            repeated = parallel.size() if together else 1
+            state.count("flops", repeated * sum(flops for _, _, flops, *_ in shared))
             if len(history) in kept:
                 holder.keep(len(history))
             progress.set_postfix(loss=f"{history[-1]:.4f}", refresh=False)
             loop.end_step()
-    if not all(torch.isfinite(p).all() for p in parameters):
+    if not all(sharding.whole(torch.isfinite(p).all()) for p in parameters):
         raise DivergedError(len(history))
     model.eval()
     kept |= holder.kept
@@ -114,14 +118,17 @@ def decayed(model: nn.Module) -> set[str]:
 
 def _optimizer(model: nn.Module, training: Training) -> torch.optim.Optimizer:
     parameters, shrinking = dict(model.named_parameters()), decayed(model)
-    parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    # Whole weights, and those that are divided among processes, are no group together.
+    parts: dict[tuple[bool, bool], list[nn.Parameter]] = {
+        (shrinks, divided): [] for shrinks in (True, False) for divided in (False, True)
+    }
     for name, parameter in parameters.items():
         if parameter.requires_grad:
-            parts[name in shrinking].append(parameter)
+            parts[name in shrinking, sharding.is_divided(parameter)].append(parameter)
     # The scheduler goes on from a later step only where it is told the first rate.
     groups = [
         {"params": part, "initial_lr": training.lr, "weight_decay": training.weight_decay * shrinks}
-        for shrinks, part in parts.items()
+        for (shrinks, _), part in parts.items()
         if part
     ]
     if training.optimizer == "sgd":

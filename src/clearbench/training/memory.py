@@ -21,6 +21,7 @@ from clearbench.config.settings import Training
 from clearbench.errors import UserError
 from clearbench.models.checkpoint import Model, keep_no_activations
 from clearbench.models.forward import unwrapped
+from clearbench.models.sharding import is_sharded
 from clearbench.models.weightless import running_weightless, weightless
 
 STEPS = 2
@@ -171,10 +172,10 @@ def advice(
 def check(model: Model, training: Training, train: Train, as_published: bool = False) -> None:
     """Raise UserError where the model's GPU can't hold its training; elsewhere do nothing.
 
-    `as_published` is the method's.
+    `as_published` is the method's. What a divided model takes is not known.
     """
     device = _device(model)
-    if device.type != "cuda":
+    if device.type != "cuda" or is_sharded(model):
         return
     free, _ = torch.cuda.mem_get_info(device)
     available = free + torch.cuda.memory_allocated(device)

@@ -165,6 +165,9 @@ class Survey:
 class _Sums:
     """What the neurons of some layers put out so far on either set; in the state of its loop."""
 
+    together = False
+    """All of it is in each process."""
+
     def __init__(self, layers: Mapping[Layer, nn.Linear]):
         self._activations = {
             (part.name, layer): Activations.none(module.out_features)

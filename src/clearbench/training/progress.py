@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from clearbench.models.sharding import in_main_memory, is_sharded, like
 from clearbench.training.dual import Dual
 
 
@@ -26,6 +27,8 @@ class Progress:
     ):
         self.kept: dict[int, dict[str, Tensor]] = {}
         """The weights in training, by name, after some of the steps, in main memory."""
+        self.together = is_sharded(model)
+        """Whether all processes have to ask for the tensors, of which the first gets those."""
         self._optimizer = optimizer
         self._dual = dual
         self._beside = beside or {}
@@ -34,9 +37,7 @@ class Progress:
 
     def keep(self, step: int) -> None:
         """Keep the weights as they are after a step."""
-        self.kept[step] = {
-            name: tensor.detach().to("cpu", copy=True) for name, tensor in self._trained.items()
-        }
+        self.kept[step] = {name: in_main_memory(tensor) for name, tensor in self._trained.items()}
 
     def state_dict(self) -> dict[str, Tensor]:
         """A copy of it all in main memory; to be called after at least one step."""
@@ -50,10 +51,7 @@ class Progress:
             for name, tensor in weights.items()
         }
         # Copied, for buffers may share their memory, which the file format does not take.
-        copies = {
-            name: tensor.detach().to("cpu", copy=True).contiguous()
-            for name, tensor in tensors.items()
-        }
+        copies = {name: in_main_memory(tensor) for name, tensor in tensors.items()}
         if self._dual:
             copies |= self._dual.state_dict()
         copies["random/cpu"] = torch.get_rng_state()
@@ -73,12 +71,12 @@ class Progress:
         for name, tensor in self._beside.items():
             tensor.copy_(state[f"beside/{name}"])
         for name, parameter in self._trained.items():
-            parameter.copy_(state[f"weights/{name}"])
+            parameter.copy_(like(state[f"weights/{name}"], parameter))
             if self._optimizer is None:
                 continue
             moments, numbers = f"moments/{name}/", f"numbers/{name}/"
             self._optimizer.state[parameter] = {
-                key.removeprefix(moments): tensor.to(parameter.device, copy=True)
+                key.removeprefix(moments): like(tensor, parameter)
                 for key, tensor in state.items()
                 if key.startswith(moments)
             } | {

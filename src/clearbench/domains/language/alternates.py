@@ -8,6 +8,7 @@ from clearbench.evaluation.evaluate import check_room
 from clearbench.evaluation.made_up import WORDS, make_up
 from clearbench.models.checkpoint import load_model, positions_of
 from clearbench.models.encoding import load_encoder
+from clearbench.models.sharding import loading
 from clearbench.training.alternates import fitting, write_alternates
 
 
@@ -19,7 +20,8 @@ def run(
     told = load_encoder(base, use.domain, place.store, use.date, WORDS)
     samples = place.store.train("forget", forget_size, settings.modality)
     check_room(told, samples, settings.max_new_tokens, positions_of(base))
-    model = load_model(base, [original], use.domain, use.precision, place.device)
+    with loading(use.shard, place.device) as here:
+        model = here.divided(load_model(base, [original], use.domain, use.precision, here.first))
     place.state.start("generation")
     made_up = make_up(model, told, samples, settings, place.state)
     plain = load_encoder(base, use.domain, place.store, use.date)

@@ -19,6 +19,7 @@ from clearbench.models.checkpoint import load_model, positions_of
 from clearbench.models.encoding import load_encoder
 from clearbench.models.instruction import instruction_of
 from clearbench.models.scaled import load_scaled
+from clearbench.models.sharding import loading
 from clearbench.stress_tests import test_of
 
 
@@ -50,10 +51,12 @@ def run(
             samples = store.evaluation(forget_size)
             check_room(encoder, samples, evaluation.max_new_tokens, positions_of(base))
         # Anew for each: one model in memory, and none that was merged and taken apart again.
-        model = load_scaled(
-            base, version.stack, use.domain, use.precision, place.device, version.strength
-        )
-        version.change(model)
+        with loading(use.shard, place.device) as here:
+            model = load_scaled(
+                base, version.stack, use.domain, use.precision, here.first, version.strength
+            )
+            version.change(model)
+            here.divided(model)
         check_replies(model, encoder, samples)
         if not evaluated:
             place.state.start("evaluation")
@@ -98,7 +101,8 @@ def _judge(
     It is asked without the words that an instruction puts before them.
     """
     use, size = settings.model, settings.evaluation.batch_size
-    model = load_model(base, [original], use.domain, use.precision, place.device)
+    with loading(use.shard, place.device) as here:
+        model = here.divided(load_model(base, [original], use.domain, use.precision, here.first))
     for each in said:
         encoder = load_encoder(base, use.domain, each.store, use.date)
         judged = judge(model, encoder, each.samples, each.records, size, place.state)

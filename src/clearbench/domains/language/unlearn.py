@@ -20,6 +20,7 @@ from clearbench.models.checkpoint import (
 )
 from clearbench.models.encoding import load_encoder
 from clearbench.models.instruction import write_instruction
+from clearbench.models.sharding import loading
 from clearbench.models.weightless import weightless
 from clearbench.training import memory
 from clearbench.training.alternates import read_alternates
@@ -60,11 +61,14 @@ def run(
     if alternates is not None:
         sets = replace(sets, alternates=read_alternates(alternates, sets.forget))
     check_lengths(sets, method.reads.student, positions)
-    model = load_model(base, stack, use.domain, use.precision, place.device, use.attention)
-    original_shape = weightless(model)
-    trained = prepare_training(
-        model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
-    )
+    with loading(use.shard, place.device) as here:
+        model = load_model(base, stack, use.domain, use.precision, here.first, use.attention)
+        original_shape = weightless(model)
+        trained = here.divided(
+            prepare_training(
+                model, training.weights, use.lora, use.frozen, use.gradient_checkpointing
+            )
+        )
     if reference is not None:
         stored = References(reference, store.train("full", None, "both"), trained)
         sets = replace(sets, references=stored)
@@ -74,9 +78,9 @@ def run(
         memory.check(trained, training, longest, method.as_published)
 
     def load_frozen(stack: Sequence[Path]) -> PreTrainedModel:
-        return load_model(
-            base, stack, use.domain, use.precision, place.device, use.attention
-        ).requires_grad_(False)
+        with loading(use.shard, place.device) as here:
+            model = load_model(base, stack, use.domain, use.precision, here.first, use.attention)
+            return here.divided(model.requires_grad_(False))
 
     unlearner = Unlearner(
         trained,
