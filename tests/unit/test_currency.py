@@ -99,6 +99,30 @@ def test_a_job_on_a_current_artifact_has_nothing_to_do(tree, capsys):
     assert capsys.readouterr().err.splitlines() == told
 
 
+def test_tables_that_show_a_run_as_not_proven_are_made_again_once_it_is(tree, capsys):
+    """By other code a job may make the same bytes, which nothing below it would notice."""
+    record = tree.root / "dataset" / PROVENANCE
+    whole = record.read_text()
+    changed = json.loads(whole)
+    module = next(iter(changed["code"]))
+    changed["code"][module] = "0" * 64
+    record.write_text(json.dumps(changed))
+
+    def make():
+        tabulate.run(tree.suite, tree.root, False, tree.root / TABLES)
+        capsys.readouterr()
+        return (tree.root / TABLES / "comparison.md").read_text()
+
+    assert "unproven" in make()
+    # Whoever looks is told, whatever else is so.
+    assert {kind for kind, _ in causes(look(tree))[TABLES]} >= {"settings"}
+    record.write_text(whole)
+    assert not look(tree)[TABLES].current
+    assert "unproven" not in make()
+    assert look(tree)[TABLES].current
+    assert make() == (tree.root / TABLES / "comparison.md").read_text()
+
+
 def test_scores_of_a_tree_with_records_are_those_of_its_records(tmp_path, monkeypatch):
     monkeypatch.chdir(ROOT)
     tree = SyntheticTree(small_suite(tmp_path), tmp_path / "results", records=True).build()

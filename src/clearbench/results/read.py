@@ -77,6 +77,20 @@ def read_results(
     )
 
 
+def unproven(read: Callable[[], Results]) -> dict[str, Any]:
+    """A setting of what shows results: the runs that it shows as not proven, by their reasons.
+
+    None where all are proven. What proves them later may be the same bytes, by which nobody would
+    know that tables and page have to be made again. What can't be read, the job itself tells.
+    """
+    try:
+        runs = read().runs
+    except UserError:
+        return {}
+    told = {name: run.reason for name, run in runs.items() if run.detail == "unproven"}
+    return {"unproven": told} if told else {}
+
+
 def _read_run(tree: Tree, run: Run, tasks: Tasks) -> Outcome:
     scored = run.scores
     manifest = tree.manifest(scored)

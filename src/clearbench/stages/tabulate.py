@@ -1,10 +1,12 @@
 """Tabulate: all tables and figures of a suite, and where the tables' numbers stand."""
 
+from functools import cache
 from pathlib import Path
 
 from clearbench.figures.documents import pictures
 from clearbench.jobs.job import Job
-from clearbench.results.read import read_results
+from clearbench.results.read import read_results, unproven
+from clearbench.results.runs import Results
 from clearbench.results.tree import Tree, sources_of
 from clearbench.suite.graph import TABLES, Graph
 from clearbench.suite.suite import Suite
@@ -22,12 +24,15 @@ def run(suite: Suite, results: Path, partial: bool, out: Path) -> None:
     tables = graph[TABLES]
     inputs, reads = sources_of(tables, results, partial)
 
+    @cache
+    def read() -> Results:
+        return read_results(graph, Tree(results))
+
     def work(job: Job) -> None:
-        read = read_results(graph, Tree(results))
-        for name, text in documents(read).items():
+        for name, text in documents(read()).items():
             (job.folder / name).write_text(text, encoding="utf-8")
-        for name, picture in pictures(read).items():
+        for name, picture in pictures(read()).items():
             (job.folder / name).write_bytes(picture)
 
-    settings = {**tables.options, "partial": True} if partial else tables.options
+    settings = {**tables.options, **unproven(read), **({"partial": True} if partial else {})}
     Job("tabulate", out, inputs, settings, reads, diverges=False).run(work)
