@@ -29,6 +29,7 @@ from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.pace import SAVE_SECONDS
 from clearbench.kernels import in_force, possible
 from clearbench.stages import base
+from models.stages import ENVIRONMENT, command, facts, launched, run
 from models.test_architectures import eval_sample, train_sample
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, png
@@ -66,47 +67,11 @@ def root(tmp_path_factory) -> Path:
     return root
 
 
-def command(processes: int, stage: str, settings, *words: str) -> list[str]:
-    """A stage as one or several processes; `OUT` stands for a folder of each number."""
-    words = [word.replace("OUT", str(processes)) for word in words]
-    many = ["--processes", str(processes)] if processes > 1 else []
-    return [
-        *(sys.executable, "-m", "clearbench", *many, stage),
-        *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
-        *words,
-    ]
-
-
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-
-
-def run(
-    root: Path, processes: int, stage: str, settings, *words: str, **variables: str
-) -> subprocess.CompletedProcess:
-    """Call a stage, in an environment with further variables."""
-    done = subprocess.run(
-        command(processes, stage, settings, *words),
-        cwd=root,
-        env={**ENVIRONMENT, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-        # Processes that wait for each other would do so for ever.
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def facts(folder: Path) -> dict:
-    return json.loads((folder / PROVENANCE).read_text())
-
-
 @pytest.fixture(scope="module")
 def original(root) -> Path:
     settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
     for processes in (1, 2):
-        run(root, processes, "finetune", settings, "--part", "full", "--out", "original/OUT")
+        launched(root, processes, "finetune", settings, "--part", "full", "--out", "original/OUT")
     return root / "original"
 
 
@@ -199,7 +164,7 @@ def test_what_launchers_left_in_the_shell_changes_no_job(root, original, tmp_pat
     )
     settings = FinetuneSettings(model=USE, training=Finetuning(**TRAINING, weights="lora"))
     words = ("--part", "full", "--out", "left/OUT")
-    run(root, processes, "finetune", settings, *words, **LEFT, HF_HOME=str(tmp_path))
+    launched(root, processes, "finetune", settings, *words, **LEFT, HF_HOME=str(tmp_path))
     one, two = (root / name / str(processes) / MANIFEST for name in ("original", "left"))
     assert one.read_bytes() == two.read_bytes()
     assert facts(two.parent)["processes"] == processes

@@ -28,8 +28,8 @@ from clearbench.errors import UserError
 from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.pace import SAVE_SECONDS
 from clearbench.stages import base, unlearn
+from models.stages import ENVIRONMENT, command, facts, run
 from models.test_architectures import eval_sample, train_sample
-from models.test_parallel import ENVIRONMENT, command, facts, run
 from synthetic import put_artifact
 from tiny_models import BUILDS, FROZEN, LORA_TARGETS, domain_of, png
 
