@@ -25,7 +25,7 @@ from clearbench.warm import ask, warm_process
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
 
 PATIENCE = 600
-"""Seconds; processes that wait for each other would do so for ever."""
+"""Seconds that a call may take: processes that wait for each other would do so for ever."""
 
 
 def command(processes: int, stage: str, settings, *words: str) -> list[str]:
@@ -57,6 +57,8 @@ def launched(
 
 def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
     """Call a stage, as forks of a process that has imported the libraries."""
+    # The connection on which a fork tells its end; without it the fork ends.
+    socket.setdefaulttimeout(PATIENCE)
     called = ["clearbench", *command(processes, stage, settings, *words)[3:]]
     if processes == 1:
         _assert_done(_forked(called, root, {}))
@@ -67,7 +69,7 @@ def run(root: Path, processes: int, stage: str, settings, *words: str) -> None:
         ranks = (meeting | {"RANK": str(n), "LOCAL_RANK": str(n)} for n in range(processes))
         jobs = [pool.submit(_forked, called, root, variables) for variables in ranks]
         for job in jobs:
-            _assert_done(job.result(PATIENCE))
+            _assert_done(job.result())
 
 
 def _assert_done(ended: tuple[bytes | None, str]) -> None:
