@@ -2,9 +2,10 @@
 """A stand-in for kubectl: it checks the manifests of jobs, and runs their containers as processes.
 
 Jobs are folders of $STANDIN, with `manifest`, and `status` once they have ended. An image that is
-called `nowhere` is never pulled. What a server has beside jobs is in `objects`, a file for each
-kind of them; while there is a file `down` it is out of reach. `refuse` has what it says of jobs,
-`denied` what this user may not do, and `forbidden` the kinds of objects that may not be seen.
+called `nowhere` is never pulled, and of one called `toolarge` a quota lets no pod be. What a server
+has beside jobs is in `objects`, a file for each kind of them; while there is a file `down` it is
+out of reach. `refuse` has what it says of jobs, `denied` what this user may not do, and `forbidden`
+the kinds of objects that may not be seen.
 """
 
 import json
@@ -50,7 +51,7 @@ def create(words):
 def run(name):
     made = json.loads((ROOT / name / "manifest").read_text())
     (container,) = made["spec"]["template"]["spec"]["containers"]
-    if container["image"] == "nowhere":
+    if container["image"] in ("nowhere", "toolarge"):
         return
     given = {told["name"]: told["value"] for told in container["env"]}
     # The image has the packages, and the code is the checkout's.
@@ -94,7 +95,23 @@ def objects(kinds, names):
     print(json.dumps(named[0]))
 
 
+def events():
+    """What the controller of jobs says of pods that a quota leaves no room for."""
+    for path in ROOT.glob("*/manifest"):
+        name = path.parent.name
+        said = (
+            f'Error creating: pods "{name}-{os.getpid()}" is forbidden: exceeded quota: small,'
+            " requested: pods=1,limits.memory=400M, used: pods=0,limits.memory=0,"
+            " limited: pods=9,limits.memory=200Mi"
+        )
+        yield {"involvedObject": {"name": name}, "message": said, "lastTimestamp": str(os.getpid())}
+
+
 def get(words):
+    if "events" in words:
+        assert "--field-selector=involvedObject.kind=Job,reason=FailedCreate" in words
+        print(json.dumps({"kind": "List", "items": list(events())}))
+        return
     if not any(word.startswith("--selector=") for word in words):
         kinds, *names = words[words.index("get") + 1 : words.index("-o")]
         return objects(kinds, names)
@@ -120,6 +137,8 @@ def both(made, ended):
         state = {"terminated": {"exitCode": code, "reason": "Error" if code else "Completed"}}
         kind, reason = ("Failed", "BackoffLimitExceeded") if code else ("Complete", "")
         job = {"conditions": [{"type": kind, "status": "True", "reason": reason}]}
+    if image == "toolarge":
+        return [{"kind": "Job", "metadata": {"name": name}, "status": {}}]
     pod = {"containerStatuses": [{"name": "job", "state": state}]}
     labels = {**made["spec"]["template"]["metadata"]["labels"], "job-name": name}
     return [

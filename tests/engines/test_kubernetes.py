@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clearbench.cluster.kubernetes import Executor, Kubectl, manifest, states
+from clearbench.cluster.pods import never_made
 from clearbench.cluster.words import FAILED, Refusal
 from clearbench.config.site import Kubernetes, Mail, Site
 from clearbench.errors import UserError
@@ -95,6 +96,45 @@ def test_a_job_whose_image_is_nowhere_is_cancelled_and_told(tmp_path):
     assert status == 1, output
     assert "would never have started (ImagePullBackOff): its container can't be made; " in output
     assert (tmp_path / "jobs/deleted").read_text().count("delete job clearbench-") == 2
+
+
+def test_a_job_that_no_quota_will_ever_let_be_is_cancelled_and_told(tmp_path):
+    status, output = run(tmp_path, "toolarge")
+    assert status == 1, output
+    told = "(quota small: limits.memory 400M, where at most 200Mi may be used): Kubernetes makes no"
+    assert f"would never have started {told} pod for it; `clearbench doctor --profile" in output
+    assert (tmp_path / "jobs/deleted").read_text().count("delete job clearbench-") == 2
+
+
+QUOTA = (
+    "exceeded quota: q, requested: pods=1,requests.nvidia.com/gpu=2, used: pods=3,"
+    "requests.nvidia.com/gpu=2, limited: pods=3,requests.nvidia.com/gpu="
+)
+UNBOUND = "failed quota: q: must specify limits.cpu for: job"
+GREEDY = "maximum memory usage per Container is 2Gi, but limit is 4G"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        # Others are in the way, and will be gone.
+        (f'pods "a-x" is forbidden: {QUOTA}2', {}),
+        (
+            f'pods "a-x" is forbidden: {QUOTA}1',
+            {"a": "quota q: requests.nvidia.com/gpu 2, where at most 1 may be used"},
+        ),
+        (f'pods "a-x" is forbidden: {UNBOUND}', {"a": UNBOUND}),
+        (f'pods "a-x" is forbidden: {GREEDY}', {"a": GREEDY}),
+        ("Internal error occurred: failed calling webhook", {}),
+    ],
+)
+def test_no_pod_is_waited_for_or_final_by_the_last_word_on_it(said, told):
+    def event(message, time):
+        named = {"involvedObject": {"name": "a"}, "message": f"Error creating: {message}"}
+        return {**named, "lastTimestamp": time}
+
+    before = event(f'pods "a-y" is forbidden: {GREEDY[:-1]}', "2026-01-01T00:00:00Z")
+    assert never_made([event(said, "2026-01-01T00:00:10Z"), before]) == told
 
 
 def test_a_manifest_asks_for_what_a_job_needs_on_the_volumes_of_the_site():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from clearbench.cluster.ask import ask
+from clearbench.cluster.pods import never_made
 from clearbench.cluster.scripted import Scripted, script
 from clearbench.cluster.submitter import Submitter, refusal_by
 from clearbench.cluster.words import Refusal
@@ -210,14 +211,30 @@ class Executor(Scripted):
     def find(self) -> dict[str, tuple[str, str]]:
         """State and reason of the run's jobs, by name."""
         words = ("get", "jobs,pods", f"--selector={_RUN}={self.run_uuid}", "-o", "json")
-        told = json.loads(ask(*self._kubectl, *words))
-        return states(told["items"])
+        jobs = states(json.loads(ask(*self._kubectl, *words))["items"])
+        podless = [name for name, told in jobs.items() if told == ("PENDING", "")]
+        reasons = self._never_made() if podless else {}
+        return jobs | {name: ("PENDING", reasons[name]) for name in podless if name in reasons}
+
+    def _never_made(self) -> dict[str, str]:
+        """Why pods of jobs will never be made, by the jobs' names, as far as one may ask."""
+        fields = "--field-selector=involvedObject.kind=Job,reason=FailedCreate"
+        try:
+            told = ask(*self._kubectl, "get", "events", fields, "-o", "json")
+        except UserError:
+            return {}
+        return never_made(json.loads(told)["items"])
 
     def hopeless(self, state: str, reason: str) -> str | None:
         """Why a job that waits for this reason will never start; None if it may."""
-        if state == "PENDING" and reason:
+        if state != "PENDING" or not reason:
+            return None
+        if _NEVER.search(reason):
             return f"its container can't be made; name another image in {SITE} (kubernetes.image)"
-        return None
+        return (
+            "Kubernetes makes no pod for it; `clearbench doctor --profile kubernetes` tells what"
+            " the namespace allows"
+        )
 
     def cancel_one(self, number: str) -> None:
         """Cancel a job."""
