@@ -108,7 +108,9 @@ test: install ## run all tests but those on a cluster
 	-$(WITH_GGUF)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
 	PYTHONPATH=$(VENV)/captions $(BIN)/pytest -rs tests/unit/test_bleu.py
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
+	@# Files of few long tests first, lest one of them keeps a single process busy at the end.
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder \
+		--ignore tests/cluster tests/workflow tests/models tests
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them
 	tests/cluster/install.sh
