@@ -8,6 +8,7 @@ a job, in which both are forked from one process, are each met by a signal.
 import json
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from clearbench.jobs.artifacts import MANIFEST, PROVENANCE
 from clearbench.jobs.environment import image_digest
 from workflow.bench import TRAINING
 
+from .bench import ClusterBench
 from .cluster import wait_until
 
 LINE = "        self._steps += 1\n"
@@ -48,23 +50,34 @@ SAME_IMAGE = ("--software-deployment-method", "apptainer")
 LONGER = {**TRAINING, "lr": 1.0e-3, "epochs": 4, "batch_size": 8}
 
 
-@pytest.fixture
-def slow(fresh):
-    """A working directory whose cells take many steps, and each of them its time."""
-    path = fresh.folder / "src/clearbench/jobs/state.py"
+@pytest.fixture(scope="module")
+def undisturbed(cluster) -> Iterator[ClusterBench]:
+    """A working directory whose cells have many steps, which were made in the image by no SLURM."""
+    bench = ClusterBench(cluster.folder.parent / "undisturbed", cluster=cluster).fill()
+    path = bench.folder / "src/clearbench/jobs/state.py"
     text = path.read_text()
     assert text.count(LINE) == 1
     path.write_text(text.replace(LINE, PATCH))
-    (fresh.folder / "steps").mkdir()
-    fresh.resources(unlearn={"mem_mb": 2000, "minutes": 2})
-    fresh.write(unlearn=LONGER)
-    fresh.give()
-    original = "results/suite/original/seed0/manifest.json"
-    done = fresh.snakemake("--cores", "2", original, *SAME_IMAGE)
+    (bench.folder / "steps").mkdir()
+    bench.resources(unlearn={"mem_mb": 2000, "minutes": 2})
+    bench.write(unlearn=LONGER)
+    bench.give()
+    done = bench.snakemake("--cores", "2", *TARGETS, *SAME_IMAGE)
     assert done.status == 0, done.output
+    yield bench
+    shutil.rmtree(bench.folder)
+
+
+@pytest.fixture
+def slow(undisturbed, request) -> Iterator[ClusterBench]:
+    """A copy whose cells have to be made again, by SLURM, where each step takes its time."""
+    bench = undisturbed.copy(undisturbed.folder.parent / request.node.name)
+    for name in ("unlearn", "logs/unlearn"):
+        shutil.rmtree(bench.results() / name)
     # However often a job is tried again.
-    fresh.write_site(max_minutes=2)
-    return fresh
+    bench.write_site(max_minutes=2)
+    yield bench
+    shutil.rmtree(bench.folder)
 
 
 def steps(bench, name: str) -> list[int]:
@@ -92,7 +105,9 @@ def twice(bench, name: str) -> int:
     return sum(count - 1 for count in Counter(steps(bench, name)).values())
 
 
-def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, cluster):
+def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(
+    slow, undisturbed, cluster
+):
     running = slow.start(*PROFILE, *TARGETS)
 
     out_of_time, requeued, cancelled, killed = CELLS
@@ -125,16 +140,13 @@ def test_what_slurm_ends_goes_on_to_the_same_bytes_and_does_no_step_twice(slow, 
         log = (slow.results() / "logs" / f"{cell}.attempts").read_text()
         assert log.count("== 20") == attempts[name]
         assert f"{told} after step" in log
-
-    before = {name: digests(slow, name) for name in CELLS}
     for name in CELLS:
-        shutil.rmtree(folder(slow, name))
-    undisturbed = slow.snakemake("--cores", "2", *TARGETS, *SAME_IMAGE)
-    assert undisturbed.status == 0, undisturbed.output
-    assert {name: digests(slow, name) for name in CELLS} == before
+        assert digests(slow, name) == digests(undisturbed, name)
 
 
-def test_cells_of_a_shared_job_are_forked_and_each_goes_on_where_a_signal_met_it(slow, cluster):
+def test_cells_of_a_shared_job_are_forked_and_each_goes_on_where_a_signal_met_it(
+    slow, undisturbed, cluster
+):
     cells = ["npo-both", "npo-text"]
     targets = [target for target in TARGETS if "/npo/" in target]
     # Room for both, however long their evaluations and scores may take.
@@ -156,10 +168,4 @@ def test_cells_of_a_shared_job_are_forked_and_each_goes_on_where_a_signal_met_it
     for name in cells:
         parent = (slow.folder / f"steps/{name}.parent").read_text().split("\0")
         assert parent[1:3] == ["-m", "clearbench.cli.serve"]
-
-    before = {name: digests(slow, name) for name in cells}
-    for name in cells:
-        shutil.rmtree(folder(slow, name))
-    undisturbed = slow.snakemake("--cores", "2", *targets, *SAME_IMAGE)
-    assert undisturbed.status == 0, undisturbed.output
-    assert {name: digests(slow, name) for name in cells} == before
+        assert digests(slow, name) == digests(undisturbed, name)
