@@ -157,7 +157,7 @@ def test_printed_calls_of_snakemake_plan_a_run_in_a_fresh_checkout(checkout):
     (checkout.folder / method).write_text(code)
     tables = [f"snakemake table{number}" for number in (3, 6)]
     lines = [*of("snakemake"), *tables, "snakemake table4 --config suite=tofu"]
-    for line in of(r"clearbench (new-dataset|draw-portraits) \S"):
+    for line in of(r"clearbench (new-dataset|draw-portraits) \S+"):
         assert checkout.call(shlex.split(line)).status == 0
     for line in dict.fromkeys(lines):
         done = checkout.call([*shlex.split(line), "--dry-run"])
