@@ -27,10 +27,23 @@ from clearbench.jobs.state import out_of_time
 _LONGEST = 40.0
 """Seconds between two looks at the jobs, at most: what two of them show is told in two minutes."""
 
+_SHARE = 0.1
+"""Of the time since a change, what passes until the next look: short jobs are not kept waiting."""
+
 _AGAIN = 600.0
 """Seconds after which it is told anew that the engine lets the run wait."""
 
 _GONE = "GONE"
+
+
+def pause(since: float, first: float, doubted: bool) -> float:
+    """Seconds until the next look at the jobs, so many seconds after the last change.
+
+    At least `first`; what is doubted is looked at again soon.
+    """
+    if doubted:
+        return min(first, _LONGEST)
+    return max(first, min(_SHARE * since, _LONGEST))
 
 
 class Patient(RemoteExecutor):
@@ -53,10 +66,11 @@ class Patient(RemoteExecutor):
         # What the thread that looks at jobs uses is there before that thread is.
         self._told: dict[Refusal, float] = {}
         self._doubted: dict[str, str] = {}
+        self._changed = time.monotonic()
         super().__init__(workflow, logger)
 
     first_look = 10.0
-    """Seconds from a change to the next look at the jobs."""
+    """Seconds from a change to the next look at the jobs, and between looks at the least."""
 
     keeps_logs = False
     """Whether what successful jobs said is kept as well."""
@@ -117,6 +131,7 @@ class Patient(RemoteExecutor):
         """Report the jobs that have ended, or have no future, and yield the others."""
         first = self.first_look
         if not active_jobs:
+            self._changed = time.monotonic()
             self.next_seconds_between_status_checks = first
             return
         async with self.status_rate_limiter:
@@ -129,13 +144,10 @@ class Patient(RemoteExecutor):
             else:
                 ended = True
         if ended:
+            self._changed = time.monotonic()
             self.submitter.wake()
-            self.next_seconds_between_status_checks = first
-        elif self._doubted:
-            self.next_seconds_between_status_checks = min(first, _LONGEST)
-        else:
-            longer = self.next_seconds_between_status_checks + 10
-            self.next_seconds_between_status_checks = max(first, min(longer, _LONGEST))
+        since = time.monotonic() - self._changed
+        self.next_seconds_between_status_checks = pause(since, first, bool(self._doubted))
 
     def _look(self) -> dict[str, tuple[str, str]] | None:
         """What `find` finds; None where the engine doesn't answer."""
