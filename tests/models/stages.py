@@ -32,11 +32,11 @@ def command(processes: int, stage: str, settings, *words: str) -> list[str]:
     """A stage as one or several processes; `OUT` stands for a folder of each number."""
     words = [word.replace("OUT", str(processes)) for word in words]
     many = ["--processes", str(processes)] if processes > 1 else []
-    return [
-        *(sys.executable, "-m", "clearbench", *many, stage),
-        *("--settings", settings.model_dump_json(), "--base", "base", "--dataset", "dataset"),
-        *words,
-    ]
+    made_of = (
+        ["--dataset", "dataset"] if stage == "base" else ["--base", "base", "--dataset", "dataset"]
+    )
+    given = ["--settings", settings.model_dump_json(), *made_of, *words]
+    return [sys.executable, "-m", "clearbench", *many, stage, *given]
 
 
 def launched(
