@@ -36,9 +36,6 @@ SHOWN = $(if $(filter -n --dry-run --dryrun,$(SNAKEMAKE_FLAGS)),,$@)
 
 WITH_GGUF = $(ALONE) $(BIN)/pip install --quiet --upgrade --no-deps --target $(VENV)/gguf $(GGUF)
 
-# Files of few long tests first, lest one of them keeps a single process busy at the end.
-TESTS := tests/workflow tests/models tests/engines tests/layouts tests/unit
-
 SUITES := mini mini-face-qa mini-full mini-membership mini-meta mini-methods mini-methods-sweep mini-noise mini-published mini-requests mini-stress mini-sweep mini-tradeoff mini-vision mini-vision-tradeoff portraits portraits-vision tofu tofu-noise tofu-smollm tofu-tradeoff
 
 # A job that finds no bytecode compiles the package, and reads all of it for its fingerprint.
@@ -111,7 +108,7 @@ test: install ## run all tests but those on a cluster
 	-$(WITH_GGUF)
 	OMP_NUM_THREADS=1 PYTHONPATH=$(VENV)/8bit $(BIN)/pytest -rs tests/models/test_resume.py -k eight_bit
 	PYTHONPATH=$(VENV)/captions $(BIN)/pytest -rs tests/unit/test_bleu.py
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --maxprocesses 8 --dist loadfile --ignore tests/cluster
 
 cluster: install ## bring up SLURM and Apptainer on this machine (Debian 12, as root), run the tests on them
 	tests/cluster/install.sh

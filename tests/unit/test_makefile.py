@@ -32,13 +32,6 @@ def test_what_make_would_run_is_shell(target):
     assert done.returncode == 0, done.stderr
 
 
-def test_all_tests_are_run():
-    words = ["make", "--dry-run", "--directory", str(ROOT), "test", "cluster"]
-    run = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-    folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("tests/**/test_*.py")}
-    assert {str(folder) for folder in folders} <= set(run)
-
-
 @pytest.mark.parametrize("look", ["-n", "--dry-run", "--dryrun --quiet"])
 def test_a_look_at_a_suite_shows_no_table_that_is_not_there(look):
     words = ["make", "--dry-run", "--directory", str(ROOT), "mini"]
